@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Automation tasks, run as `cargo xtask NAME`.
+fn main() {}

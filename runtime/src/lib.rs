@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Shards, sockets, timing wheel, pacing and statistics.
+#![deny(unsafe_code)]
