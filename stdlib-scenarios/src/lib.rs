@@ -1,3 +1,157 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The built-in scenarios, embedded and listed by -sn name.
+//! The built-in scenarios, embedded and listed by their `-sn` name.
+//!
+//! Each one is an ordinary scenario file of this crate's `scenarios` folder, written here to the message flow that
+//! SIPp documents under the same name: same messages, same header order, same literals, so that a peer cannot tell
+//! the tools apart. `options` and `options_uas` are our own.
+//!
+//! Not for compiling: this crate hands out text and knows neither compiler nor VM (its tests do).
+//!
+//! Invariants: names are unique, and each name is its file's name without `.xml`, since that name also appears in
+//! the names of log files.
+//!
+//! ```
+//! use gossipper_stdlib_scenarios::{Role, find};
+//!
+//! let uac = find("uac").expect("the default scenario");
+//! assert_eq!(uac.role, Role::Client);
+//! assert!(uac.xml.contains("<scenario"));
+//! assert!(find("nonsense").is_none());
+//! ```
 #![forbid(unsafe_code)]
+
+/// Who opens the calls of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Its first message step sends: calls are opened by pacing.
+    Client,
+    /// Its first message step receives: calls are opened by messages of an unknown Call-ID.
+    Server,
+}
+
+/// One embedded scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Builtin {
+    /// The name that `-sn` and `-sd` take.
+    pub name: &'static str,
+    /// Who opens its calls.
+    pub role: Role,
+    /// One line for help texts.
+    pub description: &'static str,
+    /// The scenario file, as `-sd` prints it.
+    pub xml: &'static str,
+}
+
+macro_rules! builtin {
+    ($name:literal, $role:ident, $description:literal) => {
+        Builtin {
+            name: $name,
+            role: Role::$role,
+            description: $description,
+            xml: include_str!(concat!("../scenarios/", $name, ".xml")),
+        }
+    };
+}
+
+/// The name that stands when neither `-sn` nor `-sf` is given.
+pub const DEFAULT: &str = "uac";
+
+static ALL: &[Builtin] = &[
+    builtin!(
+        "uac",
+        Client,
+        "basic call, client: INVITE, 200, ACK, BYE (default)"
+    ),
+    builtin!("uas", Server, "basic call, server: answers INVITE and BYE"),
+    builtin!(
+        "regexp",
+        Client,
+        "basic call whose 200 is checked and reused with regular expressions"
+    ),
+    builtin!(
+        "branchc",
+        Client,
+        "REGISTER, then a call that branches on the answer; peer of branchs"
+    ),
+    builtin!(
+        "branchs",
+        Server,
+        "takes a REGISTER, then accepts or refuses the call; peer of branchc"
+    ),
+    builtin!(
+        "ooc_default",
+        Server,
+        "answers any request with 200: for requests outside calls"
+    ),
+    builtin!(
+        "ooc_dummy",
+        Server,
+        "never answers: leaves requests outside calls to -aa"
+    ),
+    builtin!("options", Client, "asks with OPTIONS and expects 200"),
+    builtin!("options_uas", Server, "answers OPTIONS with 200 and Allow"),
+];
+
+/// Every built-in scenario, in the order in which help lists them.
+#[must_use]
+pub fn all() -> &'static [Builtin] {
+    ALL
+}
+
+/// The built-in scenario of this exact name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    ALL.iter().find(|builtin| builtin.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_the_default_is_one_of_them() {
+        let mut names: Vec<_> = all().iter().map(|b| b.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count, "a name is listed twice: {names:?}");
+        assert!(find(DEFAULT).is_some());
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_listed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+        let mut files = 0;
+        for entry in std::fs::read_dir(folder).expect("the scenarios folder") {
+            let path = entry.expect("a readable entry").path();
+            let stem = path.file_stem().and_then(|s| s.to_str()).expect("a name");
+            assert!(find(stem).is_some(), "{} is not listed", path.display());
+            files += 1;
+        }
+        assert_eq!(files, all().len());
+    }
+
+    #[test]
+    fn released_sipp_could_read_the_text() {
+        for builtin in all() {
+            // SIPp up to 3.7.7 wants the declaration first and holds at most 65535 bytes.
+            assert!(builtin.xml.starts_with("<?xml"), "{}", builtin.name);
+            assert!(builtin.xml.len() < 65536, "{}", builtin.name);
+            assert!(builtin.xml.is_ascii(), "{}", builtin.name);
+        }
+    }
+
+    #[test]
+    fn the_role_is_that_of_the_first_message_step() {
+        for builtin in all() {
+            let send = builtin.xml.find("<send").unwrap_or(usize::MAX);
+            let recv = builtin.xml.find("<recv").unwrap_or(usize::MAX);
+            let role = if send < recv {
+                Role::Client
+            } else {
+                Role::Server
+            };
+            assert_eq!(builtin.role, role, "{}", builtin.name);
+        }
+    }
+}
