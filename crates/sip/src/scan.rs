@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! One pass over a received message: start line, header fields, body.
+//!
+//! A [`Message`] is a borrowed view: the bytes, the offsets of every header field, and the few values that are asked
+//! for with every message (Call-ID, CSeq) found already. Nothing is allocated for messages with up to
+//! [`INLINE_FIELDS`] header fields. Not here: framing ([`crate::frame`]), and whether the message is any good, which
+//! is a matter for the scenario.
+//!
+//! Accepted, because SIPp accepts it and load tests meet it: line ends of LF alone, lines that are no header, a missing
+//! blank line, leading empty lines, blanks before the colon, folded values, several messages in one datagram (the
+//! second is then part of the body), NUL bytes.
+//!
+//! Invariants: every stored offset lies inside the bytes, `name <= value <= end` for every field, fields are in message
+//! order and do not overlap.
+//!
+//! Rules: RFC 3261 §7 and §25.1; tested with the messages of RFC 4475 and RFC 5118.
+
+use std::fmt;
+
+use memchr::{memchr, memmem};
+use smallvec::SmallVec;
+
+use crate::headers::{HeaderName, StatusCode};
+use crate::uri;
+
+/// Header fields kept without allocation; more than any ordinary message has.
+pub const INLINE_FIELDS: usize = 32;
+
+/// Offsets are 32 bits wide. No transport delivers a message this long; if one did, the rest would be ignored.
+const MAX_BYTES: usize = u32::MAX as usize;
+
+const SIP_VERSION: &[u8] = b"SIP/2.0";
+
+/// What the first line says (RFC 3261 §7.1 and §7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartLine<'a> {
+    /// `METHOD uri SIP/2.0`
+    Request {
+        /// The text up to the first space; never empty.
+        method: &'a [u8],
+        /// The text between method and version, trimmed; empty when the line was cut short.
+        uri: &'a [u8],
+    },
+    /// `SIP/2.0 code reason`
+    Status {
+        /// Exactly three digits in the message.
+        code: StatusCode,
+        /// The rest of the line, possibly empty.
+        reason: &'a [u8],
+    },
+}
+
+/// Why bytes are not a SIP message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParseError {
+    /// Nothing, only line ends, or four NUL bytes: sent to keep a path open (RFC 5626 §3.5.1), to be ignored silently.
+    KeepAlive,
+    /// The text `SIP/2.0` occurs nowhere.
+    NoSipVersion,
+    /// `SIP/2.0` occurs, but the first line is neither a request line nor a status line with a three-digit code.
+    NoStartLine,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::KeepAlive => "keep-alive, not a message",
+            Self::NoSipVersion => "`SIP/2.0` does not occur",
+            Self::NoStartLine => "the first line is neither a request line nor a status line",
+        })
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// The CSeq header (RFC 3261 §20.16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CSeq<'a> {
+    /// The sequence number.
+    pub number: u32,
+    /// The method; empty when the header was cut short.
+    pub method: &'a [u8],
+}
+
+/// What [`Message::append_values`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// No header of that name.
+    Absent,
+    /// At least one header of that name, and nothing in it.
+    Empty,
+    /// Something was appended.
+    Present,
+}
+
+/// One header field as it stands in the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// Which header it is.
+    pub name: HeaderName,
+    /// The name as the sender wrote it.
+    pub raw_name: &'a [u8],
+    /// The value without surrounding white space; folding inside is kept as sent.
+    pub value: &'a [u8],
+}
+
+/// Where a field stands; `u32` offsets keep it at 20 bytes.
+#[derive(Clone, Copy, Debug)]
+struct FieldAt {
+    name: HeaderName,
+    at: u32,
+    name_end: u32,
+    value: u32,
+    end: u32,
+}
+
+impl FieldAt {
+    fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        slice(bytes, self.value, self.end)
+    }
+
+    fn raw_name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        slice(bytes, self.at, self.name_end)
+    }
+}
+
+/// A received message, borrowed from the receive buffer.
+#[derive(Clone, Debug)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    start: StartLine<'a>,
+    body: Option<&'a [u8]>,
+    call_id: Option<&'a [u8]>,
+    cseq: Option<CSeq<'a>>,
+    fields: SmallVec<[FieldAt; INLINE_FIELDS]>,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// [`ParseError`] says what the bytes are instead; only these three cases are refused.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let bytes = bytes.get(..MAX_BYTES).unwrap_or(bytes);
+        if bytes == [0; 4] {
+            return Err(ParseError::KeepAlive);
+        }
+        // RFC 3261 §7.5: empty lines before the start line are ignored.
+        let first = bytes
+            .iter()
+            .position(|byte| !matches!(byte, b'\r' | b'\n'))
+            .ok_or(ParseError::KeepAlive)?;
+        let (line, fields_at) = line_at(bytes, first);
+        let line = trim_end(line);
+        // The whole text is searched only when the first line does not settle it.
+        if !line.starts_with(SIP_VERSION)
+            && !line.ends_with(SIP_VERSION)
+            && memmem::find(bytes, SIP_VERSION).is_none()
+        {
+            return Err(ParseError::NoSipVersion);
+        }
+        let start = start_line(line).ok_or(ParseError::NoStartLine)?;
+
+        let mut scanner = FieldScanner::new(bytes, fields_at);
+        let mut fields = SmallVec::new();
+        let mut call_id = None;
+        let mut cseq = None;
+        for field in &mut scanner {
+            match field.name {
+                HeaderName::CallId if call_id.is_none() => call_id = Some(field.value(bytes)),
+                HeaderName::CSeq if cseq.is_none() => cseq = Some(field.value(bytes)),
+                _ => {}
+            }
+            fields.push(field);
+        }
+        Ok(Self {
+            bytes,
+            start,
+            body: scanner.body.and_then(|at| bytes.get(at..)),
+            call_id,
+            cseq: cseq.and_then(parse_cseq),
+            fields,
+        })
+    }
+
+    /// The message as received.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The first line.
+    pub fn start(&self) -> StartLine<'a> {
+        self.start
+    }
+
+    /// Whether the first line is a request line.
+    pub fn is_request(&self) -> bool {
+        matches!(self.start, StartLine::Request { .. })
+    }
+
+    /// The method of a request; `None` for a response.
+    pub fn method(&self) -> Option<&'a [u8]> {
+        match self.start {
+            StartLine::Request { method, .. } => Some(method),
+            StartLine::Status { .. } => None,
+        }
+    }
+
+    /// The status code of a response; `None` for a request.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self.start {
+            StartLine::Request { .. } => None,
+            StartLine::Status { code, .. } => Some(code),
+        }
+    }
+
+    /// Everything after the blank line, whatever Content-Length says; `None` when there is no blank line.
+    pub fn body(&self) -> Option<&'a [u8]> {
+        self.body
+    }
+
+    /// The first value of a header, without surrounding white space; folding inside is kept as sent.
+    pub fn header(&self, name: HeaderName) -> Option<&'a [u8]> {
+        self.values(name).next()
+    }
+
+    /// All values of a header, in message order, one item a header line.
+    pub fn values(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + '_ {
+        let bytes = self.bytes;
+        self.fields
+            .iter()
+            .filter(move |field| field.name == name)
+            .map(move |field| field.value(bytes))
+    }
+
+    /// All header fields in message order.
+    pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + '_ {
+        let bytes = self.bytes;
+        self.fields.iter().map(move |field| Field {
+            name: field.name,
+            raw_name: field.raw_name(bytes),
+            value: field.value(bytes),
+        })
+    }
+
+    /// Whether a header is there, even if it is empty.
+    pub fn has(&self, name: HeaderName) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// The value of the first Call-ID header, as sent (see [`strip_call_id_prefix`]).
+    pub fn call_id(&self) -> Option<&'a [u8]> {
+        self.call_id
+    }
+
+    /// The first CSeq header; `None` when it is missing or its number does not fit 32 bits (RFC 3261 §8.1.1.5).
+    pub fn cseq(&self) -> Option<CSeq<'a>> {
+        self.cseq
+    }
+
+    /// The `branch` parameter of the topmost Via.
+    pub fn top_via_branch(&self) -> Option<&'a [u8]> {
+        uri::header_param(self.header(HeaderName::Via)?, b"branch")
+    }
+
+    /// The `tag` parameter of the To header.
+    pub fn to_tag(&self) -> Option<&'a [u8]> {
+        uri::header_param(self.header(HeaderName::To)?, b"tag")
+    }
+
+    /// The `tag` parameter of the From header.
+    pub fn from_tag(&self) -> Option<&'a [u8]> {
+        uri::header_param(self.header(HeaderName::From)?, b"tag")
+    }
+
+    /// Appends what `[last_NAME]` prints after the name: the values of all headers of that name, joined by `, `.
+    ///
+    /// `name` may end with a colon, as scenarios write it. It is compared without regard to case with the name on the
+    /// wire, and for the eight long names SIPp knows also with the compact form; a compact `name` finds only itself.
+    /// A folded value keeps LF and white space and loses the CR; blanks at the end are removed.
+    // COMPAT(sipp): several headers become one comma-separated value, so that `[last_Via:]` is a single line.
+    pub fn append_values(&self, name: &[u8], out: &mut Vec<u8>) -> Presence {
+        let name = trim(name);
+        let name = trim_end(name.strip_suffix(b":").unwrap_or(name));
+        let known = HeaderName::from_bytes(name);
+        let by_identity = name.len() > 1 && known.last_finds_compact();
+        let before = out.len();
+        let mut found = false;
+        for field in &self.fields {
+            let same = if by_identity {
+                field.name == known
+            } else {
+                field.raw_name(self.bytes).eq_ignore_ascii_case(name)
+            };
+            if !same {
+                continue;
+            }
+            if found {
+                out.extend_from_slice(b", ");
+            }
+            found = true;
+            append_without_cr(field.value(self.bytes), out);
+        }
+        let kept = trim_end(out.get(before..).unwrap_or(&[])).len();
+        out.truncate(before + kept);
+        match (found, kept) {
+            (false, _) => Presence::Absent,
+            (true, 0) => Presence::Empty,
+            (true, _) => Presence::Present,
+        }
+    }
+}
+
+/// Drops everything through the first `///` of a Call-ID.
+///
+/// SIPp lets a scenario run its calls under a name of its own by sending `prefix///real-id`; the call is `real-id`.
+pub fn strip_call_id_prefix(call_id: &[u8]) -> &[u8] {
+    memmem::find(call_id, b"///")
+        .and_then(|at| call_id.get(at + 3..))
+        .unwrap_or(call_id)
+}
+
+/// The Content-Length of a header section that begins with its start line; `None` when missing or not a number.
+/// A number too large for `usize` is `usize::MAX`, so that a limit still catches it.
+pub(crate) fn content_length(head: &[u8]) -> Option<usize> {
+    let (_, fields_at) = line_at(head, 0);
+    let field = FieldScanner::new(head, fields_at).find(|f| f.name == HeaderName::ContentLength)?;
+    let digits = field.value(head);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(digits.iter().fold(0_usize, |number, digit| {
+        number
+            .saturating_mul(10)
+            .saturating_add(usize::from(digit - b'0'))
+    }))
+}
+
+/// Walks the header lines up to the blank line, joining folded ones.
+struct FieldScanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Where the body begins, once the blank line has been seen.
+    body: Option<usize>,
+}
+
+impl<'a> FieldScanner<'a> {
+    fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self {
+            bytes,
+            at,
+            body: None,
+        }
+    }
+
+    /// Consumes the continuation lines that follow; returns where the last text in them ends.
+    fn continuation(&mut self, field: &mut FieldAt) {
+        while matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
+            let (line, next) = line_at(self.bytes, self.at);
+            let kept = trim_end(line);
+            if let Some(indent) = kept.iter().position(|byte| !is_blank(*byte)) {
+                if field.value == field.end {
+                    field.value = offset(self.at + indent);
+                }
+                field.end = offset(self.at + kept.len());
+            }
+            self.at = next;
+        }
+    }
+}
+
+impl Iterator for FieldScanner<'_> {
+    type Item = FieldAt;
+
+    fn next(&mut self) -> Option<FieldAt> {
+        while self.body.is_none() && self.at < self.bytes.len() {
+            let line_start = self.at;
+            let (line, next) = line_at(self.bytes, line_start);
+            self.at = next;
+            if line.is_empty() || line == b"\r" {
+                self.body = Some(next);
+                break;
+            }
+            let line = trim_end(line);
+            let Some(colon) = memchr(b':', line) else {
+                continue;
+            };
+            let raw_name = trim_end(&line[..colon]);
+            let name = HeaderName::from_bytes(raw_name);
+            if name == HeaderName::Other && !is_token(raw_name) {
+                continue;
+            }
+            let blanks = line[colon + 1..]
+                .iter()
+                .take_while(|byte| is_blank(**byte))
+                .count();
+            let mut field = FieldAt {
+                name,
+                at: offset(line_start),
+                name_end: offset(line_start + raw_name.len()),
+                value: offset(line_start + colon + 1 + blanks),
+                end: offset(line_start + line.len()),
+            };
+            self.continuation(&mut field);
+            return Some(field);
+        }
+        None
+    }
+}
+
+/// The line that begins at `from`, without its LF, and where the next one begins.
+pub(crate) fn line_at(bytes: &[u8], from: usize) -> (&[u8], usize) {
+    let rest = bytes.get(from..).unwrap_or(&[]);
+    match memchr(b'\n', rest) {
+        Some(length) => (&rest[..length], from + length + 1),
+        None => (rest, bytes.len()),
+    }
+}
+
+fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
+    if let Some(rest) = line.strip_prefix(SIP_VERSION) {
+        let rest = rest.strip_prefix(b" ").map(trim_start)?;
+        let (digits, reason) = rest.split_at_checked(3)?;
+        if !digits.iter().all(u8::is_ascii_digit) || digits[0] == b'0' {
+            return None;
+        }
+        if !matches!(reason.first(), None | Some(b' ' | b'\t')) {
+            return None;
+        }
+        let code = digits
+            .iter()
+            .fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+        return Some(StartLine::Status {
+            code: StatusCode(code),
+            reason: trim_start(reason),
+        });
+    }
+    let space = memchr(b' ', line)?;
+    let (method, rest) = line.split_at(space);
+    if method.is_empty() {
+        return None;
+    }
+    let rest = trim(rest);
+    let uri = match rest.iter().rposition(|byte| is_blank(*byte)) {
+        Some(blank) if rest[blank + 1..].starts_with(b"SIP/") => trim_end(&rest[..blank]),
+        None if rest.starts_with(b"SIP/") => &[],
+        _ => rest,
+    };
+    Some(StartLine::Request { method, uri })
+}
+
+fn parse_cseq(value: &[u8]) -> Option<CSeq<'_>> {
+    let digits = value
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let (number, rest) = value.split_at(digits);
+    if number.is_empty() {
+        return None;
+    }
+    let number = number.iter().try_fold(0_u32, |number, digit| {
+        number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
+    })?;
+    let rest = trim(rest);
+    let end = rest
+        .iter()
+        .position(|byte| is_space(*byte))
+        .unwrap_or(rest.len());
+    Some(CSeq {
+        number,
+        method: &rest[..end],
+    })
+}
+
+fn append_without_cr(value: &[u8], out: &mut Vec<u8>) {
+    for (index, piece) in value.split(|byte| *byte == b'\r').enumerate() {
+        // Only a CR that belongs to a line end is dropped; one in the middle of a line is the sender's own text.
+        if index > 0 && piece.first() != Some(&b'\n') {
+            out.push(b'\r');
+        }
+        out.extend_from_slice(piece);
+    }
+}
+
+/// Offsets fit because [`Message::parse`] looks at no more than [`MAX_BYTES`].
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+fn slice(bytes: &[u8], from: u32, to: u32) -> &[u8] {
+    bytes.get(from as usize..to as usize).unwrap_or(&[])
+}
+
+/// RFC 3261 §25.1 `token`.
+fn is_token(text: &[u8]) -> bool {
+    !text.is_empty()
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(byte))
+}
+
+pub(crate) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+pub(crate) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+pub(crate) fn trim_start(text: &[u8]) -> &[u8] {
+    let from = text
+        .iter()
+        .position(|byte| !is_space(*byte))
+        .unwrap_or(text.len());
+    &text[from..]
+}
+
+pub(crate) fn trim_end(text: &[u8]) -> &[u8] {
+    let to = text
+        .iter()
+        .rposition(|byte| !is_space(*byte))
+        .map_or(0, |at| at + 1);
+    &text[..to]
+}
+
+pub(crate) fn trim(text: &[u8]) -> &[u8] {
+    trim_start(trim_end(text))
+}
