@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The instruction set, described once.
+//!
+//! [`Op`] is a fixed-width enum (ADR 0004). Operands are typed ids; anything larger sits in a side table. Only ops
+//! that [`Op::suspends`] says so end a run of the machine; all others fall through or jump. Everything a call
+//! does between two suspensions happens at one instant.
+
+use crate::ids::{
+    CounterId, EregId, NumId, PauseId, Pc, RecvId, RtdId, SendId, StepId, StrCmpId, TemplateId,
+    TestId, VarId,
+};
+use serde::{Deserialize, Serialize};
+
+/// An arithmetic operator of the actions `add subtract multiply divide`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ArithOp {
+    /// `add`
+    Add,
+    /// `subtract`
+    Subtract,
+    /// `multiply`
+    Multiply,
+    /// `divide`; by zero leaves the target unchanged and warns
+    Divide,
+}
+
+/// A numeric operand: a constant of the pool or a variable read as a double.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Operand {
+    /// A constant.
+    Num(NumId),
+    /// A variable.
+    Var(VarId),
+}
+
+/// Where a text of an action goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum LogLevel {
+    /// `<log>`: a line of the log file.
+    Log,
+    /// `<warning>`: a line of the error log.
+    Warning,
+}
+
+/// What `int_cmd` asks for (sipp.md §3.7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum StopKind {
+    /// `stop_call`: this call ends, counted as rejected.
+    Call,
+    /// `stop_gracefully`: no new calls; the run ends with the open ones.
+    Gracefully,
+    /// `stop_now`: the run ends at once.
+    Now,
+}
+
+macro_rules! define_ops {
+    ($($(#[doc = $doc:literal])* $name:ident $mnemonic:literal { $($field:ident: $ty:ty),* } $suspends:literal;)*) => {
+        /// One instruction.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+        pub enum Op {
+            $($(#[doc = $doc])* $name { $(#[allow(missing_docs, reason = "operands are named by their type")] $field: $ty),* },)*
+        }
+
+        impl Op {
+            /// The name that listings print.
+            #[must_use]
+            pub const fn mnemonic(self) -> &'static str {
+                match self { $(Self::$name { .. } => $mnemonic,)* }
+            }
+
+            /// Whether the machine may stop here and wait for an input.
+            #[must_use]
+            pub const fn suspends(self) -> bool {
+                match self { $(Self::$name { .. } => $suspends,)* }
+            }
+
+            /// Name, mnemonic, operands, whether it suspends, and the doc lines: what `docs/bytecode.md` is made of.
+            pub const REFERENCE: &'static [OpReference] = &[
+                $(OpReference {
+                    mnemonic: $mnemonic,
+                    operands: &[$((stringify!($field), stringify!($ty)),)*],
+                    suspends: $suspends,
+                    doc: concat!($($doc,)*),
+                },)*
+            ];
+        }
+    };
+}
+
+/// One row of the generated op reference.
+#[derive(Clone, Copy, Debug)]
+pub struct OpReference {
+    /// The name that listings print.
+    pub mnemonic: &'static str,
+    /// Operand names and types.
+    pub operands: &'static [(&'static str, &'static str)],
+    /// Whether it ends a run.
+    pub suspends: bool,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+define_ops! {
+    /// The call has come to its end: successful, unless a failed check was remembered.
+    End "end" {} true;
+    /// The call is now at this step; a receive timeout of the step before is disarmed.
+    Enter "enter" { step: StepId } false;
+    /// Go on at `to`.
+    Jump "jump" { to: Pc } false;
+    /// Go on at `to` if the variable is set.
+    JumpIfSet "jump-set" { var: VarId, to: Pc } false;
+    /// Go on at `to` unless the variable is set.
+    JumpIfUnset "jump-unset" { var: VarId, to: Pc } false;
+    /// Go on at `to` with the given probability.
+    JumpByChance "jump-chance" { chance: NumId, to: Pc } false;
+    /// Remember where the step is to be left to (action `jump`), an index of a step.
+    SetJump "set-jump" { target: Operand } false;
+    /// Leave the step to where `set-jump` said, if it ran in this step.
+    TakeJump "take-jump" {} false;
+    /// Wait while an earlier request of this call is being repeated.
+    Gate "gate" {} true;
+    /// Render a message and send it; arm its repetition.
+    Send "send" { send: SendId } false;
+    /// The message of the step was sent and its actions have run: count it.
+    Sent "sent" { send: SendId } false;
+    /// Wait for a message that the receive set of the step accepts, or for its timeout.
+    Await "await" {} true;
+    /// End of a receive block: dialog bookkeeping, keep what later steps read, advance or stay.
+    Accept "accept" { recv: RecvId } true;
+    /// Draw the length of a pause and start it.
+    Pause "pause" { pause: PauseId } false;
+    /// Wait until the pause is over.
+    PauseWait "pause-wait" {} true;
+    /// Start a response-time timer.
+    RtdStart "rtd+" { rtd: RtdId } false;
+    /// Stop a response-time timer and record it once per call.
+    RtdStop "rtd-" { rtd: RtdId } false;
+    /// Stop a response-time timer and record it at every pass.
+    RtdStopRepeat "rtd-*" { rtd: RtdId } false;
+    /// Add one to a user counter.
+    Count "count" { counter: CounterId } false;
+    /// Search a regular expression and assign what it captured.
+    Ereg "ereg" { ereg: EregId } false;
+    /// Compare numbers.
+    Test "test" { test: TestId } false;
+    /// Compare texts.
+    StrCmp "strcmp" { strcmp: StrCmpId } false;
+    /// If the action before failed its check: skip to `to`, and remember the failure for the end of the call.
+    GuardKeep "guard-keep" { to: Pc } false;
+    /// If the action before failed its check: skip to `to` and forget the failure.
+    GuardDrop "guard-drop" { to: Pc } false;
+    /// Set a variable to a number.
+    Assign "assign" { var: VarId, value: Operand } false;
+    /// Set a variable to a rendered text.
+    AssignStr "assign-str" { var: VarId, template: TemplateId } false;
+    /// Set a variable to the number that another one's text spells.
+    ToDouble "to-double" { var: VarId, from: VarId } false;
+    /// Combine a variable with an operand.
+    Arith "arith" { op: ArithOp, var: VarId, by: Operand } false;
+    /// Set two variables to the seconds and microseconds of the wall clock.
+    GetTime "get-time" { seconds: VarId, micros: VarId } false;
+    /// Render a text and hand it to a log.
+    Log "log" { level: LogLevel, template: TemplateId } false;
+    /// Render a shell command and hand it to the driver; nothing waits for it.
+    Exec "exec" { template: TemplateId } false;
+    /// Stop the call or the run.
+    Stop "stop" { what: StopKind } true;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_op_stays_eight_bytes() {
+        assert_eq!(core::mem::size_of::<Op>(), 8);
+    }
+
+    #[test]
+    fn every_op_is_documented_and_named_once() {
+        let mut names: Vec<_> = Op::REFERENCE.iter().map(|op| op.mnemonic).collect();
+        assert!(Op::REFERENCE.iter().all(|op| !op.doc.trim().is_empty()));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Op::REFERENCE.len());
+    }
+}

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The draft, its side tables, and the verified program.
+//!
+//! A [`Draft`] is plain data that anybody may build or decode. A [`Program`] is a draft that passed
+//! [`Draft::verify`]: its ids are in range, its jumps land on ops, its receive blocks are straight, and every path
+//! suspends or ends. It is immutable and shared by all shards.
+
+use crate::dist::Distribution;
+use crate::ids::{
+    CaptureId, NumId, Pc, RegexId, SendId, StepId, TemplateId, TextRef, TxnId, VarId, VarScope,
+};
+use crate::op::{Op, Operand};
+use crate::recv_set::{Recv, RecvSet};
+use crate::template::{AutoMessage, Segment, Template};
+use crate::verify::VerifyError;
+use serde::{Deserialize, Serialize};
+
+/// Who opens calls (sipp.md §1.16).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Mode {
+    /// The scenario's first message step sends: calls are generated.
+    Client,
+    /// The first message step receives: calls are born of messages.
+    Server,
+}
+
+/// The element a step was written as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum StepKind {
+    /// `<send>`
+    Send,
+    /// `<recv>`
+    Recv,
+    /// `<pause>`
+    Pause,
+    /// `<timewait>`
+    Timewait,
+    /// `<nop>`
+    Nop,
+}
+
+/// Where a step's `ontimeout` leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum OnTimeout {
+    /// No `ontimeout`: the call fails. So it does when the label stands behind the last element.
+    Fail,
+    /// Go on at this op.
+    Goto(Pc),
+}
+
+/// The author's step: what screens, counters and traces print, and where control enters it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// The element.
+    pub kind: StepKind,
+    /// Method, code or display text.
+    pub name: TextRef,
+    /// Line in the scenario file, from 1.
+    pub line: u32,
+    /// First op of the step.
+    pub entry: Pc,
+    /// `ontimeout`.
+    pub on_timeout: OnTimeout,
+    /// The receives that matter while a call is here.
+    pub set: RecvSet,
+    /// `send`: its entry of the send table.
+    pub send: Option<SendId>,
+    /// `hide`: not shown on screens.
+    pub hidden: bool,
+    /// `crlf`: followed by a blank line on screens.
+    pub blank_after: bool,
+    /// Response-time timers that start here, for the screen.
+    pub starts_rtd: bool,
+    /// Response-time timers that stop here, for the screen.
+    pub stops_rtd: bool,
+}
+
+/// A `send` step.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Send {
+    /// Its step.
+    pub step: StepId,
+    /// Its text.
+    pub template: TemplateId,
+    /// `retrans`: T1 in ms, 0 when it is never repeated by timer.
+    pub retrans_ms: u32,
+    /// Loss in percent; `None` takes `-lost`.
+    pub lost: Option<NumId>,
+    /// `start_txn`.
+    pub starts: Option<TxnId>,
+    /// `ack_txn`.
+    pub acks: Option<TxnId>,
+    /// What of the sent message its own actions read as text: it is then kept until they have run.
+    pub actions_read: bool,
+}
+
+/// A variable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Variable {
+    /// Its name.
+    pub name: TextRef,
+    /// Where it lives.
+    pub scope: VarScope,
+    /// Its place among the variables of that scope.
+    pub slot: u16,
+}
+
+/// A response-time timer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rtd {
+    /// Its name.
+    pub name: TextRef,
+    /// Borders of its repartition in ms, ascending; empty when it has none.
+    pub borders_ms: Vec<u32>,
+}
+
+/// A transaction named by `start_txn`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Txn {
+    /// Its name.
+    pub name: TextRef,
+    /// The ACK that is repeated when its final response is.
+    pub ack: Option<SendId>,
+}
+
+/// Something of a received message that later steps can read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Capture {
+    /// The joined values of a header (`[last_NAME]`); the name is looked up without regard to case.
+    Header(TextRef),
+    /// The whole message (`[last_message]`).
+    Message,
+    /// The text between `<` and `>` of To (`[last_Request_URI]`).
+    ToUri,
+}
+
+/// The `check_it` attributes of `ereg`, `test` and `strcmp`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Check {
+    /// Neither.
+    None,
+    /// `check_it`: fails unless it matches.
+    Match,
+    /// `check_it_inverse`: fails if it matches.
+    NoMatch,
+}
+
+/// A regular expression, already translated from POSIX ERE to the engine's syntax.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Regex {
+    /// The translated pattern (UTF-8).
+    pub pattern: TextRef,
+    /// The author's pattern, for messages.
+    pub source: TextRef,
+}
+
+/// Where an `ereg` looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum SearchIn {
+    /// The whole message.
+    Message,
+    /// Behind the text of a header (sipp.md §3.4).
+    Header {
+        /// The text looked for.
+        header: TextRef,
+        /// Which hit, from 1.
+        occurrence: u32,
+        /// Whether the hit must be at the start of a line.
+        start_line: bool,
+        /// Whether case matters not.
+        case_indep: bool,
+    },
+    /// Everything behind the first empty line.
+    Body,
+    /// The text of a variable.
+    Var(VarId),
+}
+
+/// An `ereg` action.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ereg {
+    /// The expression.
+    pub regex: RegexId,
+    /// Where it looks.
+    pub search_in: SearchIn,
+    /// `check_it`.
+    pub check: Check,
+    /// Targets: the whole match, then its groups.
+    pub assign_to: Vec<VarId>,
+}
+
+/// How a `test` compares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Compare {
+    /// `equal`
+    Equal,
+    /// `not_equal`
+    NotEqual,
+    /// `greater_than`
+    Greater,
+    /// `less_than`
+    Less,
+    /// `greater_than_equal`
+    GreaterEqual,
+    /// `less_than_equal`
+    LessEqual,
+}
+
+/// A `test` action.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Test {
+    /// Left side.
+    pub var: VarId,
+    /// How.
+    pub compare: Compare,
+    /// Right side.
+    pub with: Operand,
+    /// Where the result goes, a bool.
+    pub assign_to: Option<VarId>,
+    /// `check_it`.
+    pub check: Check,
+}
+
+/// What a `strcmp` compares with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum StrOperand {
+    /// A text.
+    Text(TextRef),
+    /// A variable.
+    Var(VarId),
+}
+
+/// A `strcmp` action.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StrCmp {
+    /// Left side.
+    pub var: VarId,
+    /// Right side.
+    pub with: StrOperand,
+    /// Where the result goes, a number: 0 for equal.
+    pub assign_to: Option<VarId>,
+    /// `check_it`.
+    pub check: Check,
+}
+
+/// How long a pause is.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub enum PauseLength {
+    /// The `-d` duration.
+    Default,
+    /// The value of a variable, in ms.
+    Var(VarId),
+    /// Drawn, in ms.
+    Drawn(Distribution),
+}
+
+/// A `pause` or `timewait` step.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Pause {
+    /// Its step.
+    pub step: StepId,
+    /// How long.
+    pub length: PauseLength,
+}
+
+/// A scenario as ops and side tables, not yet verified.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Draft {
+    /// Name for listings and log files: the file name without folder and `.xml`, or the built-in's name.
+    pub name: String,
+    /// File name that listings print with line numbers.
+    pub file: String,
+    /// Who opens calls.
+    pub mode: Option<Mode>,
+    /// The instructions.
+    pub ops: Vec<Op>,
+    /// First op of the `init` section; it ends with `end`.
+    pub init: Option<Pc>,
+    /// The steps; the entry of step 0 is where calls begin.
+    pub steps: Vec<Step>,
+    /// The byte pool.
+    pub text: Vec<u8>,
+    /// The texts with keywords.
+    pub templates: Vec<Template>,
+    /// Their parts.
+    pub segments: Vec<Segment>,
+    /// Templates of the automatic messages, in the order of [`AutoMessage::ALL`].
+    pub auto: Vec<TemplateId>,
+    /// `send` steps in document order.
+    pub sends: Vec<Send>,
+    /// `recv` steps in document order.
+    pub recvs: Vec<Recv>,
+    /// `pause` and `timewait` steps.
+    pub pauses: Vec<Pause>,
+    /// Captures.
+    pub captures: Vec<Capture>,
+    /// Lists of captures that receives refer to.
+    pub capture_lists: Vec<CaptureId>,
+    /// Regular expressions.
+    pub regexes: Vec<Regex>,
+    /// `ereg` actions.
+    pub eregs: Vec<Ereg>,
+    /// `test` actions.
+    pub tests: Vec<Test>,
+    /// `strcmp` actions.
+    pub strcmps: Vec<StrCmp>,
+    /// Numeric constants.
+    pub numbers: Vec<f64>,
+    /// Variables.
+    pub variables: Vec<Variable>,
+    /// Response-time timers in order of first mention.
+    pub rtds: Vec<Rtd>,
+    /// Names of user counters in order of first mention.
+    pub counters: Vec<TextRef>,
+    /// Transactions.
+    pub txns: Vec<Txn>,
+    /// Borders of the call-length repartition in ms, ascending.
+    pub call_length_borders_ms: Vec<u32>,
+    /// Sum of the 99th percentiles of all pauses with a length of their own, in ms: for the default of `-l`.
+    pub duration_ms: u64,
+    /// Number of pauses that take their length from `-d`; each adds it to the duration.
+    pub default_pauses: u32,
+    /// Whether any text prints `[peer_tag_param]`.
+    pub reads_peer_tag: bool,
+    /// Whether any text prints `[next_url]` or `[routes]`.
+    pub reads_routes: bool,
+}
+
+impl Draft {
+    /// Bytes of the pool.
+    ///
+    /// # Panics
+    /// When `text` does not belong to this draft.
+    #[must_use]
+    pub fn bytes(&self, text: TextRef) -> &[u8] {
+        &self.text[text.range()]
+    }
+
+    /// Bytes of the pool as text, for people.
+    #[must_use]
+    pub fn display(&self, text: TextRef) -> String {
+        String::from_utf8_lossy(self.text.get(text.range()).unwrap_or_default()).into_owned()
+    }
+
+    /// Number of variables of a scope.
+    #[must_use]
+    pub fn variable_count(&self, scope: VarScope) -> usize {
+        self.variables.iter().filter(|v| v.scope == scope).count()
+    }
+
+    /// Checks everything the machine relies on and seals the draft.
+    ///
+    /// # Errors
+    /// The first rule that does not hold, with the place.
+    pub fn verify(self) -> Result<Program, VerifyError> {
+        crate::verify::check(&self)?;
+        Ok(Program(self))
+    }
+}
+
+/// A draft that passed [`Draft::verify`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Program(Draft);
+
+impl Program {
+    /// Who opens calls.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.0.mode.expect("verified: a program has a mode")
+    }
+
+    /// The template of an automatic message.
+    #[must_use]
+    pub fn auto_template(&self, message: AutoMessage) -> TemplateId {
+        self.0.auto[message as usize]
+    }
+
+    /// Captures that a receive keeps.
+    #[must_use]
+    pub fn captures_of(&self, recv: &Recv) -> &[CaptureId] {
+        let first = recv.captures_first as usize;
+        &self.0.capture_lists[first..first + recv.captures_count as usize]
+    }
+
+    /// Gives the tables back, for changing them; they must be verified again.
+    #[must_use]
+    pub fn into_draft(self) -> Draft {
+        self.0
+    }
+}
+
+impl core::ops::Deref for Program {
+    type Target = Draft;
+
+    fn deref(&self) -> &Draft {
+        &self.0
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What can happen to an engine. Plain data: variants are facts.
+
+use core::fmt;
+use core::net::SocketAddr;
+
+slotmap::new_key_type! {
+    /// A call in its engine: a slot and a generation, so that a late timer never reaches another call.
+    pub struct CallKey;
+}
+
+/// Microseconds since the run began. The machine knows no other clock.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Micros(pub u64);
+
+impl Micros {
+    /// A span of whole milliseconds.
+    #[must_use]
+    pub const fn from_ms(ms: u64) -> Self {
+        Self(ms.saturating_mul(1000))
+    }
+
+    /// Later by `span`.
+    #[must_use]
+    pub const fn plus(self, span: Self) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    /// The time since `earlier`, zero if that lies in the future.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Whole milliseconds.
+    #[must_use]
+    pub const fn as_ms(self) -> u64 {
+        self.0 / 1000
+    }
+}
+
+impl fmt::Display for Micros {
+    /// Seconds with six decimals, as traces print it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+/// A transport path of the driver (RFC 5626): for UDP a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct FlowId(pub u32);
+
+/// What an operator or the end of a run asks of the calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallControl {
+    /// Abort every open call with ACK, CANCEL or BYE as its state asks (sipp.md §4.11). The driver may repeat it.
+    AbortAll,
+    /// Open no more calls for messages with an unknown Call-ID (sipp.md §4.17).
+    Drain,
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Input<'a> {
+    /// Pacing wants a call. `due` is the scheduled time, so that lateness is measured.
+    Spawn {
+        /// User id, 0 without `-users`.
+        user: u32,
+        /// When it was to begin.
+        due: Micros,
+    },
+    /// One whole SIP message, framed and decrypted.
+    Message {
+        /// The path it came on.
+        flow: FlowId,
+        /// Its sender.
+        src: SocketAddr,
+        /// The message.
+        bytes: &'a [u8],
+    },
+    /// The deadline of a call has passed; a stale generation is ignored.
+    Timer {
+        /// The call.
+        call: CallKey,
+        /// The generation of the `Arm` output.
+        generation: u32,
+    },
+    /// A call that used up its step budget goes on.
+    Resume {
+        /// The call.
+        call: CallKey,
+    },
+    /// An operator's wish.
+    Control(CallControl),
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What an engine orders its driver to do. Plain data: records plus one byte arena, cleared and reused.
+
+use crate::input::{CallKey, FlowId, Micros};
+use core::net::SocketAddr;
+use core::ops::Range;
+use gossipper_bytecode::{CounterId, FailReason, LogLevel, RtdId, StepId};
+
+/// Bytes in the arena of an [`OutBuf`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ByteRange {
+    /// First byte.
+    pub start: u32,
+    /// One past the last.
+    pub end: u32,
+}
+
+impl ByteRange {
+    /// As a range of `usize`.
+    #[must_use]
+    pub const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// Number of bytes.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallEnd {
+    /// At the end of the scenario, with no check failed.
+    Success,
+    /// For this reason.
+    Failure(FailReason),
+}
+
+/// Something to count. Steps are those of the scenario.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StatEvent {
+    /// A call began.
+    Created {
+        /// Opened by a message rather than by pacing.
+        incoming: bool,
+        /// How much later than scheduled it began.
+        late: Micros,
+    },
+    /// A message of a send step went out for the first time.
+    Sent {
+        /// The step.
+        step: StepId,
+    },
+    /// A message was repeated: by timer, or because the peer repeated what it answers.
+    Retransmitted {
+        /// The send step.
+        step: StepId,
+    },
+    /// A receive step accepted a message.
+    Received {
+        /// The step.
+        step: StepId,
+    },
+    /// The peer repeated a message that a receive step had accepted.
+    ReceivedAgain {
+        /// The receive step.
+        step: StepId,
+    },
+    /// A message was dropped on purpose (`lost`).
+    Lost {
+        /// The step.
+        step: StepId,
+    },
+    /// A receive timed out, or repetitions of a send ran out.
+    TimedOut {
+        /// The step.
+        step: StepId,
+    },
+    /// A message arrived that the step does not expect.
+    Unexpected {
+        /// The step the call was at.
+        step: StepId,
+    },
+    /// A pause began.
+    Paused {
+        /// The step.
+        step: StepId,
+    },
+    /// A response-time timer stopped.
+    Rtd {
+        /// The timer.
+        rtd: RtdId,
+        /// Time since it started.
+        took: Micros,
+        /// How much longer it is when counted from the time the call was due; zero if the timer started inside the call.
+        late: Micros,
+    },
+    /// A user counter.
+    Counter {
+        /// The counter.
+        counter: CounterId,
+    },
+    /// A call ended.
+    Ended {
+        /// How.
+        end: CallEnd,
+        /// From creation to its end.
+        length: Micros,
+    },
+    /// A message that belongs to no call and opens none.
+    OutOfCall,
+    /// A message for a call that has ended (sipp.md §4.15).
+    DeadCall,
+    /// A request was answered without the scenario's help.
+    AutoAnswered,
+    /// Bytes that are no SIP message, or one without Call-ID; discarded.
+    Discarded,
+    /// A keep-alive (CRLF CRLF or four NULs), ignored.
+    KeepAlive,
+}
+
+/// What kind of line a [`Output::Log`] is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogKind {
+    /// Of a `log` or `warning` action.
+    Action(LogLevel),
+    /// A warning of the machine: unexpected messages, timeouts, dead calls…
+    Warning,
+}
+
+/// An order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Send these bytes.
+    Send {
+        /// For whom; `None` for answers that belong to no call.
+        call: Option<CallKey>,
+        /// On which path.
+        flow: FlowId,
+        /// To whom.
+        to: SocketAddr,
+        /// The message.
+        bytes: ByteRange,
+    },
+    /// Keep one deadline for the call, in place of any before.
+    Arm {
+        /// The call.
+        call: CallKey,
+        /// When.
+        at: Micros,
+        /// Comes back with the timer.
+        generation: u32,
+    },
+    /// Forget the call's deadline.
+    Disarm {
+        /// The call.
+        call: CallKey,
+    },
+    /// Count something.
+    Stat(StatEvent),
+    /// Write a line.
+    Log {
+        /// Which log.
+        kind: LogKind,
+        /// The text, without line end.
+        text: ByteRange,
+    },
+    /// Run a shell command; nothing waits for it.
+    Exec {
+        /// The command.
+        command: ByteRange,
+    },
+    /// Queue a `Resume` for the call.
+    Yield {
+        /// The call.
+        call: CallKey,
+    },
+    /// The call is gone: forget its deadline.
+    Ended {
+        /// The call.
+        call: CallKey,
+    },
+    /// `stop_gracefully`: no new calls; end with the open ones.
+    StopGracefully,
+    /// `stop_now`: end at once, exit code 97.
+    StopNow,
+    /// The scenario did what SIPp ends the process for; the text says what. Exit code 255.
+    Fatal {
+        /// What.
+        text: ByteRange,
+    },
+}
+
+/// Orders of one input: records plus a byte arena. Clear it before the next input, keep it for its capacity.
+#[derive(Clone, Debug, Default)]
+pub struct OutBuf {
+    records: Vec<Output>,
+    bytes: Vec<u8>,
+}
+
+impl OutBuf {
+    /// An empty buffer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets all orders, keeps the memory.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.bytes.clear();
+    }
+
+    /// The orders, in the order to carry them out.
+    #[must_use]
+    pub fn records(&self) -> &[Output] {
+        &self.records
+    }
+
+    /// The bytes of a range.
+    #[must_use]
+    pub fn bytes(&self, range: ByteRange) -> &[u8] {
+        self.bytes.get(range.range()).unwrap_or_default()
+    }
+
+    /// Adds an order.
+    pub fn push(&mut self, output: Output) {
+        self.records.push(output);
+    }
+
+    /// The arena, for rendering into it.
+    pub(crate) fn arena(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// The range from `start` to the end of the arena.
+    pub(crate) fn range_from(&self, start: usize) -> ByteRange {
+        // The arena holds one input's messages; each is bounded, and so is their number.
+        ByteRange {
+            start: u32::try_from(start).unwrap_or(u32::MAX),
+            end: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Copies bytes into the arena.
+    pub fn store(&mut self, bytes: &[u8]) -> ByteRange {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.range_from(start)
+    }
+}

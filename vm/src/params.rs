@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What a run adds to a program: addresses, identities, limits. Linking folds most of it into the templates.
+
+use crate::input::{FlowId, Micros};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Default behaviours (sipp.md §4.13).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Behaviors {
+    /// Aborted calls send ACK, CANCEL or BYE; unexpected BYE and CANCEL are answered.
+    pub bye: bool,
+    /// Unexpected messages abort the call.
+    pub abort_unexpected: bool,
+    /// An unexpected PING is answered.
+    pub ping_reply: bool,
+    /// The CSeq of an ACK must be that of its INVITE.
+    pub cseq: bool,
+}
+
+impl Behaviors {
+    /// All on: the default.
+    pub const ALL: Self = Self {
+        bye: true,
+        abort_unexpected: true,
+        ping_reply: true,
+        cseq: true,
+    };
+
+    /// All off: `-nd`.
+    pub const NONE: Self = Self {
+        bye: false,
+        abort_unexpected: false,
+        ping_reply: false,
+        cseq: false,
+    };
+}
+
+/// How received repetitions are told from new messages (`-rtcheck`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DuplicateCheck {
+    /// The whole text is equal.
+    Full,
+    /// To, From, Call-ID, CSeq, and for responses status and body are equal.
+    Loose,
+}
+
+/// The parts of `-cid_str`, split once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallIdFormat {
+    /// Literal text and fields, in order.
+    pub parts: Vec<CallIdPart>,
+}
+
+/// A part of a Call-ID.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallIdPart {
+    /// Text.
+    Literal(Vec<u8>),
+    /// `%u`: the number of the call.
+    Number,
+    /// `%p`: the process id.
+    Pid,
+    /// `%s`: the local IP without brackets.
+    LocalIp,
+    /// `%r`: a random integer.
+    Random,
+}
+
+impl CallIdFormat {
+    /// SIPp's default of `-cid_str`.
+    pub const DEFAULT: &'static str = "%u-%p@%s";
+
+    /// Splits a format: `%u %p %s %r`; any other `%c` gives `%`, a trailing `%` is kept (sipp.md §4.2).
+    #[must_use]
+    pub fn parse(format: &str) -> Self {
+        let mut parts = Vec::new();
+        let mut literal = Vec::new();
+        let mut bytes = format.bytes();
+        while let Some(byte) = bytes.next() {
+            let part = match (byte, byte == b'%') {
+                (_, false) => {
+                    literal.push(byte);
+                    continue;
+                }
+                (_, true) => match bytes.next() {
+                    Some(b'u') => CallIdPart::Number,
+                    Some(b'p') => CallIdPart::Pid,
+                    Some(b's') => CallIdPart::LocalIp,
+                    Some(b'r') => CallIdPart::Random,
+                    Some(_) | None => {
+                        literal.push(b'%');
+                        continue;
+                    }
+                },
+            };
+            if !literal.is_empty() {
+                parts.push(CallIdPart::Literal(core::mem::take(&mut literal)));
+            }
+            parts.push(part);
+        }
+        if !literal.is_empty() {
+            parts.push(CallIdPart::Literal(literal));
+        }
+        Self { parts }
+    }
+
+    /// Whether two calls of a run always differ: some part depends on the call.
+    #[must_use]
+    pub fn is_unique(&self) -> bool {
+        self.parts.contains(&CallIdPart::Number)
+    }
+}
+
+/// Everything a run says about its calls. Times are microseconds, lengths of pauses and timers milliseconds.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunParams {
+    /// `[service]` (`-s`).
+    pub service: Vec<u8>,
+    /// Where a client's requests go: `-rsa`, else the remote host. Servers answer to the source.
+    pub destination: Option<SocketAddr>,
+    /// `-rsa` was given: servers send there too instead of to the source.
+    pub send_to_destination: bool,
+    /// `[remote_ip]`, `[remote_port]`; `None` in server mode.
+    pub remote: Option<SocketAddr>,
+    /// `[remote_host]`, as typed without port.
+    pub remote_host: Vec<u8>,
+    /// `[local_ip]`.
+    pub local_ip: IpAddr,
+    /// `[local_port]`.
+    pub local_port: u16,
+    /// `[server_ip]`: the address the socket is bound to.
+    pub server_ip: IpAddr,
+    /// `[transport]`.
+    pub transport: &'static str,
+    /// Whether the transport loses messages (UDP): timers repeat, duplicates are looked for.
+    pub unreliable: bool,
+    /// `[media_ip]`.
+    pub media_ip: IpAddr,
+    /// `[media_port]`.
+    pub media_port: u16,
+    /// `[pid]`.
+    pub pid: u32,
+    /// `[users]`; `None` without `-users`.
+    pub users: Option<u32>,
+    /// `[sipp_version]`.
+    pub version: Vec<u8>,
+    /// The path that client calls send on.
+    pub flow: FlowId,
+    /// First value of `[cseq]` (`-base_cseq`).
+    pub base_cseq: u32,
+    /// Call-IDs of generated calls (`-cid_str`).
+    pub call_id: CallIdFormat,
+    /// Length of pauses without one of their own, in ms (`-d`, `-pause_ms`).
+    pub pause_ms: u32,
+    /// Default receive timeout in ms, 0 for none (`-recv_timeout`).
+    pub recv_timeout_ms: u32,
+    /// Repetitions are made and looked for (`-nr` turns both off).
+    pub retransmit: bool,
+    /// Upper bound of the repetition interval of other requests than INVITE, in ms (`-T2`).
+    pub t2_ms: u32,
+    /// Most repetitions of any message (`-max_retrans`).
+    pub max_retrans: u32,
+    /// Most repetitions of an INVITE (`-max_invite_retrans`).
+    pub max_invite_retrans: u32,
+    /// Most repetitions of others (`-max_non_invite_retrans`).
+    pub max_non_invite_retrans: u32,
+    /// `-rtcheck`.
+    pub duplicates: DuplicateCheck,
+    /// Default behaviours.
+    pub behaviors: Behaviors,
+    /// `-aa`: INFO, NOTIFY, OPTIONS and UPDATE are answered with 200.
+    pub auto_answer: bool,
+    /// `-pause_msg_ign`: messages that arrive in a pause are dropped.
+    pub ignore_in_pause: bool,
+    /// `-callid_slash_ign`: `///` in a Call-ID is nothing special.
+    pub ignore_call_id_slashes: bool,
+    /// How long an ended call is remembered, in ms; 0 not at all (`-deadcall_wait`).
+    pub dead_call_ms: u32,
+    /// Default loss in percent (`-lost`).
+    pub lost_percent: f64,
+    /// `-set`: values of global variables.
+    pub globals: Vec<(String, Vec<u8>)>,
+    /// First, last and step of `[dynamic_id]`.
+    pub dynamic_id: (u32, u32, u32),
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Wall clock at time 0, in microseconds since 1970.
+    pub epoch_us: u64,
+    /// Offset of local time from UTC in seconds, for `[timestamp]`.
+    pub utc_offset_s: i32,
+}
+
+/// T2 (RFC 3261 §17.1.2.2).
+pub const T2_DEFAULT_MS: u32 = 4000;
+
+/// SIPp's `-deadcall_wait`.
+pub const DEAD_CALL_DEFAULT_MS: u32 = 33_000;
+
+/// SIPp's `-max_retrans`; the limits per method apply as well.
+pub const MAX_RETRANS_DEFAULT: u32 = 9;
+
+/// SIPp's `-max_invite_retrans`.
+pub const MAX_INVITE_RETRANS_DEFAULT: u32 = 5;
+
+impl Default for RunParams {
+    fn default() -> Self {
+        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self {
+            service: b"service".to_vec(),
+            destination: None,
+            send_to_destination: false,
+            remote: None,
+            remote_host: Vec::new(),
+            local_ip: local,
+            local_port: 5060,
+            server_ip: local,
+            transport: "UDP",
+            unreliable: true,
+            media_ip: local,
+            media_port: 6000,
+            pid: 1,
+            users: None,
+            version: env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
+            flow: FlowId(0),
+            base_cseq: 1,
+            call_id: CallIdFormat::parse(CallIdFormat::DEFAULT),
+            pause_ms: 0,
+            recv_timeout_ms: 0,
+            retransmit: true,
+            t2_ms: T2_DEFAULT_MS,
+            max_retrans: MAX_RETRANS_DEFAULT,
+            max_invite_retrans: MAX_INVITE_RETRANS_DEFAULT,
+            max_non_invite_retrans: MAX_RETRANS_DEFAULT,
+            duplicates: DuplicateCheck::Full,
+            behaviors: Behaviors::ALL,
+            auto_answer: false,
+            ignore_in_pause: false,
+            ignore_call_id_slashes: false,
+            dead_call_ms: DEAD_CALL_DEFAULT_MS,
+            lost_percent: 0.0,
+            globals: Vec::new(),
+            dynamic_id: (10_000, 12_000, 4),
+            seed: 0,
+            epoch_us: Micros(0).0,
+            utc_offset_s: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_percent_codes_give_a_percent_sign() {
+        let format = CallIdFormat::parse("a%u%%%xb%");
+        assert_eq!(
+            format.parts,
+            [
+                CallIdPart::Literal(b"a".to_vec()),
+                CallIdPart::Number,
+                CallIdPart::Literal(b"%%b%".to_vec()),
+            ]
+        );
+        assert!(format.is_unique());
+        assert!(!CallIdFormat::parse("%p@%s").is_unique());
+    }
+}
