@@ -1,3 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Shards, sockets, timing wheel, pacing and statistics.
 #![deny(unsafe_code)]
+
+pub mod sys;

@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! `sendmmsg` with `UDP_SEGMENT`, `recvmmsg` with `UDP_GRO`.
+//!
+//! The kernel's per-datagram path costs more than the system call around it, so equal-length neighbours that go to
+//! one peer travel as one segmented send (GSO), and several such sends share one `sendmmsg`. Segmentation is dropped
+//! for a socket for good at the first `EIO` (no checksum offload on the way) or `EINVAL`.
+//!
+//! Memory: every header, vector, address and control buffer is allocated once per socket; the pointers between them
+//! are written anew before each call, so that no pointer outlives the call that uses it.
+
+use std::io;
+use std::mem;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use super::{BATCH, Entry, Held, MAX_DATAGRAM, Outgoing, RecvOutcome, SendOutcome, is_icmp};
+
+/// Segments per segmented send: what every kernel with `UDP_SEGMENT` takes (`UDP_MAX_SEGMENTS` was 64 at first).
+const MAX_SEGMENTS: usize = 64;
+
+/// A segmented send as a whole must still be a legal UDP datagram.
+const MAX_SEGMENTED_BYTES: usize = 65_507;
+
+/// Longer messages go alone: the kernel refuses segments above the path MTU, and this fits IPv6 on Ethernet.
+const MAX_SEGMENT_BYTES: usize = 1_452;
+
+/// Messages given to one `sendmmsg`.
+const MAX_HEADERS: usize = 16;
+
+/// Datagram buffers given to one `recvmmsg`; with receive offload each may hold many datagrams.
+const RECV_BUFFERS: usize = 16;
+
+/// Room for the one control message we send or ask for.
+const CONTROL_BYTES: usize = 64;
+
+/// A control buffer, aligned as `cmsghdr` wants it.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Control([u8; CONTROL_BYTES]);
+
+/// One group of items that leaves as one `msghdr`.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    first_item: usize,
+    items: usize,
+    first_iovec: usize,
+    iovecs: usize,
+    /// Length of each segment, or 0 for a single datagram.
+    segment: u16,
+}
+
+pub(super) struct Sender {
+    gso: bool,
+    groups: Vec<Group>,
+    iovecs: Vec<libc::iovec>,
+    names: Vec<libc::sockaddr_storage>,
+    controls: Vec<Control>,
+    headers: Vec<libc::mmsghdr>,
+}
+
+impl std::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sender")
+            .field("gso", &self.gso)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sender {
+    pub(super) fn new(gso: bool) -> Self {
+        Self {
+            gso,
+            groups: Vec::with_capacity(MAX_HEADERS),
+            iovecs: Vec::with_capacity(MAX_HEADERS * MAX_SEGMENTS),
+            names: vec![zeroed_storage(); MAX_HEADERS],
+            controls: vec![Control([0; CONTROL_BYTES]); MAX_HEADERS],
+            headers: vec![zeroed_header(); MAX_HEADERS],
+        }
+    }
+
+    pub(super) fn gso(&self) -> bool {
+        self.gso
+    }
+
+    pub(super) fn send(
+        &mut self,
+        socket: &UdpSocket,
+        arena: &[u8],
+        items: &[Outgoing],
+        failed: &mut dyn FnMut(usize, io::Error),
+    ) -> SendOutcome {
+        let mut outcome = SendOutcome::default();
+        let mut retried_item = usize::MAX;
+        while outcome.done < items.len() {
+            self.group(arena, items, outcome.done);
+            outcome.calls += 1;
+            match self.call(socket, items) {
+                Ok(sent) => {
+                    // The kernel reports at least one message, or an error.
+                    outcome.done += self.groups[..sent.min(self.groups.len())]
+                        .iter()
+                        .map(|g| g.items)
+                        .sum::<usize>();
+                }
+                Err(error) => {
+                    let first = self.groups[0];
+                    match error.kind() {
+                        io::ErrorKind::Interrupted => {}
+                        io::ErrorKind::WouldBlock => return outcome,
+                        // Left behind by an earlier datagram; reading it has cleared it.
+                        _ if is_icmp(&error) && retried_item != first.first_item => {
+                            retried_item = first.first_item;
+                            outcome.icmp_errors += 1;
+                        }
+                        _ if first.segment != 0 => {
+                            // EIO and EINVAL mean that this path does not segment; for any other error the retry
+                            // finds out which datagram it belongs to.
+                            self.gso = false;
+                            if !matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL)) {
+                                self.send_singly(socket, arena, items, first, failed, &mut outcome);
+                                self.gso = true;
+                                if outcome.done < first.first_item + first.items {
+                                    return outcome;
+                                }
+                            }
+                        }
+                        _ => {
+                            failed(first.first_item, error);
+                            outcome.done += 1;
+                        }
+                    }
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Sends the items of one refused group one by one, so that an error finds its datagram.
+    fn send_singly(
+        &mut self,
+        socket: &UdpSocket,
+        arena: &[u8],
+        items: &[Outgoing],
+        group: Group,
+        failed: &mut dyn FnMut(usize, io::Error),
+        outcome: &mut SendOutcome,
+    ) {
+        let base = group.first_item;
+        let part = &items[base..base + group.items];
+        let single = super::fallback::send(socket, arena, part, &mut |index, error| {
+            failed(base + index, error)
+        });
+        outcome.done += single.done;
+        outcome.calls += single.calls;
+        outcome.icmp_errors += single.icmp_errors;
+    }
+
+    /// Collects the groups of the next call, from item `start` on.
+    fn group(&mut self, arena: &[u8], items: &[Outgoing], start: usize) {
+        self.groups.clear();
+        self.iovecs.clear();
+        let mut next = start;
+        while next < items.len() && self.groups.len() < MAX_HEADERS {
+            let count = if self.gso {
+                run_length(&items[next..])
+            } else {
+                1
+            };
+            let first_iovec = self.iovecs.len();
+            for item in &items[next..next + count] {
+                let bytes = item.bytes(arena);
+                self.iovecs.push(libc::iovec {
+                    iov_base: bytes.as_ptr().cast_mut().cast(),
+                    iov_len: bytes.len(),
+                });
+            }
+            let segment = if count > 1 {
+                u16::try_from(items[next].len).unwrap_or(0)
+            } else {
+                0
+            };
+            let iovecs = self.iovecs.len() - first_iovec;
+            self.groups.push(Group {
+                first_item: next,
+                items: count,
+                first_iovec,
+                iovecs,
+                segment,
+            });
+            next += count;
+        }
+    }
+
+    fn call(&mut self, socket: &UdpSocket, items: &[Outgoing]) -> io::Result<usize> {
+        for (slot, group) in self.groups.iter().enumerate() {
+            let name_len = write_address(&mut self.names[slot], items[group.first_item].to);
+            let header = &mut self.headers[slot].msg_hdr;
+            *header = zeroed_header().msg_hdr;
+            header.msg_name = (&raw mut self.names[slot]).cast();
+            header.msg_namelen = name_len;
+            header.msg_iov = self.iovecs[group.first_iovec..].as_mut_ptr();
+            header.msg_iovlen = group.iovecs as _;
+            if group.segment != 0 {
+                let control = &mut self.controls[slot];
+                header.msg_control = control.0.as_mut_ptr().cast();
+                header.msg_controllen = write_segment_size(control, group.segment) as _;
+            }
+        }
+        // SAFETY: `headers` holds at least `groups.len()` headers (`group` makes at most MAX_HEADERS, the length of
+        // `headers`, `names` and `controls`). Each was written just above with pointers into `names`, `iovecs` and
+        // `controls`, none of which is touched before the call returns, and the iovecs point into the caller's arena,
+        // which is borrowed by `send` across this call and only read by the kernel. Lengths are those of the buffers.
+        let sent = unsafe {
+            libc::sendmmsg(
+                socket.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                self.groups.len() as libc::c_uint,
+                libc::MSG_DONTWAIT,
+            )
+        };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+/// How many items from the front may travel as one segmented send: one peer, equal lengths, the last may be shorter.
+fn run_length(items: &[Outgoing]) -> usize {
+    let Some(first) = items.first() else { return 0 };
+    if first.len == 0 || first.len > MAX_SEGMENT_BYTES {
+        return 1;
+    }
+    let most = MAX_SEGMENTS.min(MAX_SEGMENTED_BYTES / first.len);
+    let mut count = 1;
+    for item in &items[1..] {
+        if count == most || item.to != first.to || item.len > first.len || item.len == 0 {
+            break;
+        }
+        count += 1;
+        if item.len < first.len {
+            break;
+        }
+    }
+    count
+}
+
+/// Writes the one control message `UDP_SEGMENT = size`; returns the length of the control data.
+fn write_segment_size(control: &mut Control, size: u16) -> usize {
+    let header_len = mem::size_of::<libc::cmsghdr>();
+    // SAFETY: CMSG_LEN and CMSG_SPACE only compute sizes from their argument.
+    let (len, space) = unsafe {
+        (
+            libc::CMSG_LEN(mem::size_of::<u16>() as u32),
+            libc::CMSG_SPACE(mem::size_of::<u16>() as u32),
+        )
+    };
+    let mut header = zeroed_cmsg();
+    header.cmsg_len = len as _;
+    header.cmsg_level = libc::SOL_UDP;
+    header.cmsg_type = libc::UDP_SEGMENT;
+    control.0 = [0; CONTROL_BYTES];
+    // SAFETY: `Control` is 64 bytes, aligned to 8, which is enough for a `cmsghdr` (16 bytes on 64-bit systems, 12 on
+    // 32-bit ones) at its start; the data follows at CMSG_LEN(0), inside the buffer, and is copied as bytes.
+    unsafe { control.0.as_mut_ptr().cast::<libc::cmsghdr>().write(header) };
+    let data_at = len as usize - mem::size_of::<u16>();
+    debug_assert!(data_at >= header_len && space as usize <= CONTROL_BYTES);
+    control.0[data_at..data_at + mem::size_of::<u16>()].copy_from_slice(&size.to_ne_bytes());
+    space as usize
+}
+
+pub(super) struct Receiver {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    iovecs: Vec<libc::iovec>,
+    names: Vec<libc::sockaddr_storage>,
+    controls: Vec<Control>,
+    headers: Vec<libc::mmsghdr>,
+}
+
+impl std::fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Receiver")
+            .field("held", &self.entries.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Receiver {
+    pub(super) fn new(socket: &UdpSocket, offload: bool) -> Self {
+        if offload {
+            let on: libc::c_int = 1;
+            // SAFETY: the option value is a live c_int and its size is given; the descriptor is open while `socket`
+            // is borrowed. A kernel without UDP_GRO answers with an error, which leaves the socket as it was.
+            let _ = unsafe {
+                libc::setsockopt(
+                    socket.as_raw_fd(),
+                    libc::SOL_UDP,
+                    libc::UDP_GRO,
+                    (&raw const on).cast(),
+                    mem::size_of::<libc::c_int>() as libc::socklen_t,
+                )
+            };
+        }
+        Self {
+            bytes: vec![0; RECV_BUFFERS * MAX_DATAGRAM],
+            entries: Vec::with_capacity(BATCH),
+            iovecs: vec![
+                libc::iovec {
+                    iov_base: std::ptr::null_mut(),
+                    iov_len: 0
+                };
+                RECV_BUFFERS
+            ],
+            names: vec![zeroed_storage(); RECV_BUFFERS],
+            controls: vec![Control([0; CONTROL_BYTES]); RECV_BUFFERS],
+            headers: vec![zeroed_header(); RECV_BUFFERS],
+        }
+    }
+
+    pub(super) fn held(&self) -> Held<'_> {
+        Held {
+            bytes: &self.bytes,
+            entries: &self.entries,
+        }
+    }
+
+    pub(super) fn recv(&mut self, socket: &UdpSocket) -> io::Result<RecvOutcome> {
+        self.entries.clear();
+        let mut outcome = RecvOutcome::default();
+        // ICMP errors wait in front of the datagrams; at most one batch of them per call.
+        for _ in 0..=BATCH {
+            match self.call(socket) {
+                Ok(count) => {
+                    for slot in 0..count.min(RECV_BUFFERS) {
+                        self.take(slot);
+                    }
+                    outcome.datagrams = self.entries.len();
+                    outcome.drained = count < RECV_BUFFERS;
+                    return Ok(outcome);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_icmp(&error) => outcome.icmp_errors += 1,
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock && outcome.icmp_errors > 0 =>
+                {
+                    outcome.drained = true;
+                    return Ok(outcome);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn call(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        for (slot, buffer) in self.bytes.chunks_exact_mut(MAX_DATAGRAM).enumerate() {
+            self.iovecs[slot] = libc::iovec {
+                iov_base: buffer.as_mut_ptr().cast(),
+                iov_len: buffer.len(),
+            };
+            let header = &mut self.headers[slot];
+            *header = zeroed_header();
+            header.msg_hdr.msg_name = (&raw mut self.names[slot]).cast();
+            header.msg_hdr.msg_namelen =
+                mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            header.msg_hdr.msg_iov = &raw mut self.iovecs[slot];
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = self.controls[slot].0.as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
+        }
+        // SAFETY: `headers`, `iovecs`, `names` and `controls` have RECV_BUFFERS elements each and `bytes` has
+        // RECV_BUFFERS buffers of MAX_DATAGRAM bytes, so the loop above wrote every header with pointers to distinct,
+        // initialised memory that lives until the call returns and whose true lengths are stated. No timeout is given.
+        let got = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                RECV_BUFFERS as libc::c_uint,
+                libc::MSG_DONTWAIT,
+                std::ptr::null_mut(),
+            )
+        };
+        usize::try_from(got).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Notes the datagrams that lie in buffer `slot`.
+    fn take(&mut self, slot: usize) {
+        let header = &self.headers[slot];
+        let Some(src) = read_address(&self.names[slot]) else {
+            return;
+        };
+        let len = (header.msg_len as usize).min(MAX_DATAGRAM);
+        let off = slot * MAX_DATAGRAM;
+        let control_len = (header.msg_hdr.msg_controllen as usize).min(CONTROL_BYTES);
+        let segment = segment_size(&self.controls[slot].0[..control_len])
+            .filter(|s| *s > 0)
+            .unwrap_or(len);
+        if len == 0 {
+            self.entries.push(Entry { off, len, src });
+            return;
+        }
+        let mut at = 0;
+        while at < len {
+            let part = segment.min(len - at);
+            self.entries.push(Entry {
+                off: off + at,
+                len: part,
+                src,
+            });
+            at += part;
+        }
+    }
+}
+
+/// The segment size the kernel told with `UDP_GRO`, if it joined datagrams.
+fn segment_size(control: &[u8]) -> Option<usize> {
+    // The kernel writes one control message at most, since no other was asked for; it is read as bytes.
+    let header_len = mem::size_of::<libc::cmsghdr>();
+    let len_len = mem::size_of::<usize>();
+    let word = |at: usize| -> Option<i32> {
+        Some(i32::from_ne_bytes(
+            control.get(at..at + 4)?.try_into().ok()?,
+        ))
+    };
+    let level_at = mem::offset_of!(libc::cmsghdr, cmsg_level);
+    let type_at = mem::offset_of!(libc::cmsghdr, cmsg_type);
+    debug_assert!(level_at >= len_len.min(4) && type_at > level_at);
+    if word(level_at)? != libc::SOL_UDP || word(type_at)? != libc::UDP_GRO {
+        return None;
+    }
+    // SAFETY: CMSG_LEN only computes a size from its argument.
+    let data_at = unsafe { libc::CMSG_LEN(0) } as usize;
+    debug_assert!(data_at >= header_len);
+    usize::try_from(word(data_at)?).ok()
+}
+
+fn zeroed_storage() -> libc::sockaddr_storage {
+    // SAFETY: sockaddr_storage is plain bytes; all zeroes is the valid "no address".
+    unsafe { mem::zeroed() }
+}
+
+fn zeroed_header() -> libc::mmsghdr {
+    // SAFETY: mmsghdr is made of integers and raw pointers, for all of which zero (null) is a valid value.
+    unsafe { mem::zeroed() }
+}
+
+fn zeroed_cmsg() -> libc::cmsghdr {
+    // SAFETY: cmsghdr is made of integers.
+    unsafe { mem::zeroed() }
+}
+
+/// Writes `address` in the kernel's form; returns its length.
+fn write_address(storage: &mut libc::sockaddr_storage, address: SocketAddr) -> libc::socklen_t {
+    *storage = zeroed_storage();
+    match address {
+        SocketAddr::V4(v4) => {
+            // SAFETY: sockaddr_in is made of integers.
+            let mut raw: libc::sockaddr_in = unsafe { mem::zeroed() };
+            raw.sin_family = libc::AF_INET as libc::sa_family_t;
+            raw.sin_port = v4.port().to_be();
+            raw.sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
+            // SAFETY: sockaddr_storage is larger than and at least as aligned as every socket address, by definition.
+            unsafe { (&raw mut *storage).cast::<libc::sockaddr_in>().write(raw) };
+            mem::size_of::<libc::sockaddr_in>() as libc::socklen_t
+        }
+        SocketAddr::V6(v6) => {
+            // SAFETY: sockaddr_in6 is made of integers.
+            let mut raw: libc::sockaddr_in6 = unsafe { mem::zeroed() };
+            raw.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            raw.sin6_port = v6.port().to_be();
+            raw.sin6_flowinfo = v6.flowinfo();
+            raw.sin6_addr.s6_addr = v6.ip().octets();
+            raw.sin6_scope_id = v6.scope_id();
+            // SAFETY: as above, sockaddr_storage holds any socket address.
+            unsafe { (&raw mut *storage).cast::<libc::sockaddr_in6>().write(raw) };
+            mem::size_of::<libc::sockaddr_in6>() as libc::socklen_t
+        }
+    }
+}
+
+/// Reads the address the kernel wrote.
+fn read_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
+    match libc::c_int::from(storage.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says sockaddr_in, storage is large and aligned enough for it, and it is all integers.
+            let raw = unsafe { (&raw const *storage).cast::<libc::sockaddr_in>().read() };
+            let ip = Ipv4Addr::from(raw.sin_addr.s_addr.to_ne_bytes());
+            Some(SocketAddrV4::new(ip, u16::from_be(raw.sin_port)).into())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: the family says sockaddr_in6; otherwise as above.
+            let raw = unsafe { (&raw const *storage).cast::<libc::sockaddr_in6>().read() };
+            let ip = Ipv6Addr::from(raw.sin6_addr.s6_addr);
+            Some(
+                SocketAddrV6::new(
+                    ip,
+                    u16::from_be(raw.sin6_port),
+                    raw.sin6_flowinfo,
+                    raw.sin6_scope_id,
+                )
+                .into(),
+            )
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(lens: &[usize], ports: &[u16]) -> Vec<Outgoing> {
+        lens.iter()
+            .zip(ports)
+            .map(|(&len, &port)| Outgoing {
+                off: 0,
+                len,
+                to: ([127, 0, 0, 1], port).into(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_run_ends_at_another_peer_a_longer_or_after_a_shorter_datagram() {
+        assert_eq!(run_length(&items(&[5, 5, 5], &[1, 1, 1])), 3);
+        assert_eq!(run_length(&items(&[5, 5, 5], &[1, 1, 2])), 2);
+        assert_eq!(run_length(&items(&[5, 6, 5], &[1, 1, 1])), 1);
+        assert_eq!(run_length(&items(&[5, 4, 4], &[1, 1, 1])), 2);
+        assert_eq!(run_length(&items(&[5, 0], &[1, 1])), 1);
+        assert_eq!(run_length(&items(&[2000, 2000], &[1, 1])), 1);
+        assert_eq!(
+            run_length(&items(&[1400; 100], &[1; 100])),
+            MAX_SEGMENTED_BYTES / 1400
+        );
+        assert_eq!(run_length(&items(&[100; 100], &[1; 100])), MAX_SEGMENTS);
+    }
+
+    #[test]
+    fn addresses_survive_the_kernels_form() {
+        for text in [
+            "127.0.0.1:5060",
+            "0.0.0.0:0",
+            "[::1]:65535",
+            "[2001:db8::9%7]:5061",
+        ] {
+            let address: SocketAddr = text.parse().expect(text);
+            let mut storage = zeroed_storage();
+            assert!(write_address(&mut storage, address) > 0);
+            assert_eq!(read_address(&storage), Some(address));
+        }
+        assert_eq!(read_address(&zeroed_storage()), None);
+    }
+
+    #[test]
+    fn the_segment_size_is_read_where_the_kernel_writes_it() {
+        let mut control = Control([0; CONTROL_BYTES]);
+        write_segment_size(&mut control, 500);
+        // UDP_SEGMENT is what we send, not what the kernel answers.
+        assert_eq!(segment_size(&control.0), None);
+        let mut header = zeroed_cmsg();
+        header.cmsg_level = libc::SOL_UDP;
+        header.cmsg_type = libc::UDP_GRO;
+        // SAFETY: as in `write_segment_size`.
+        unsafe { control.0.as_mut_ptr().cast::<libc::cmsghdr>().write(header) };
+        // SAFETY: CMSG_LEN only computes a size.
+        let at = unsafe { libc::CMSG_LEN(0) } as usize;
+        control.0[at..at + 4].copy_from_slice(&777_i32.to_ne_bytes());
+        assert_eq!(segment_size(&control.0), Some(777));
+        assert_eq!(segment_size(&[]), None);
+    }
+}

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Batched datagram I/O: the narrow waist between a shard and the operating system.
+//!
+//! A [`BatchSender`] takes a list of ranges in one byte arena, each with its destination, and gets them out with
+//! as few system calls as the platform allows; a [`BatchReceiver`] takes in as many datagrams as one call yields.
+//! On Linux that is `sendmmsg` with `UDP_SEGMENT` and `recvmmsg` with `UDP_GRO` (`linux`); elsewhere, and where a
+//! test asks for it, one `send_to` or `recv_from` per datagram (`fallback`). Both behave the same to the caller.
+//!
+//! Not for: readiness (the shard waits with tokio), queueing (the transport keeps what would block), SIP.
+//!
+//! Invariants: datagrams leave in the order given; an error of one datagram never takes its neighbours with it; an
+//! asynchronous ICMP error that the kernel reports on the socket is counted and the datagram tried once more.
+//! The only `unsafe` code of the workspace is in `linux`.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+
+mod fallback;
+#[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "the batched system calls and their control messages have no safe wrapper that takes one segment size per message"
+)]
+mod linux;
+
+/// Datagrams handed to the kernel in one call at most.
+pub const BATCH: usize = 64;
+
+/// Most bytes one UDP datagram can carry; also the size of a receive buffer.
+pub const MAX_DATAGRAM: usize = 65_535;
+
+/// Which implementation a socket uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backend {
+    /// The best one for this platform.
+    #[default]
+    Auto,
+    /// Batched calls but no segmentation offload on either side.
+    NoOffload,
+    /// One system call per datagram, on every platform.
+    Portable,
+}
+
+/// One datagram to send: a range of the arena given beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where the bytes start in the arena.
+    pub off: usize,
+    /// How many bytes.
+    pub len: usize,
+    /// Where they go.
+    pub to: SocketAddr,
+}
+
+impl Outgoing {
+    fn bytes<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        // A range outside the arena is a bug of the caller; sending nothing is better than taking the shard down.
+        arena
+            .get(self.off..self.off.saturating_add(self.len))
+            .unwrap_or(&[])
+    }
+}
+
+/// What one call of [`BatchSender::send`] did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct SendOutcome {
+    /// How many of the items are dealt with, sent or failed; the rest would have blocked and must be given again.
+    pub done: usize,
+    /// System calls made.
+    pub calls: u32,
+    /// Asynchronous (ICMP) errors met on the socket and survived.
+    pub icmp_errors: u32,
+}
+
+/// One datagram received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    /// Who sent it.
+    pub src: SocketAddr,
+    /// The payload.
+    pub bytes: &'a [u8],
+}
+
+/// What one call of [`BatchReceiver::recv`] did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct RecvOutcome {
+    /// Datagrams now held by the receiver, offloaded ones counted one by one.
+    pub datagrams: usize,
+    /// True when the kernel has no more for now.
+    pub drained: bool,
+    /// Asynchronous (ICMP) errors met on the socket and survived.
+    pub icmp_errors: u32,
+}
+
+/// Sends lists of datagrams. Belongs to one thread.
+#[derive(Debug)]
+pub struct BatchSender(SenderImpl);
+
+#[derive(Debug)]
+enum SenderImpl {
+    #[cfg(target_os = "linux")]
+    Linux(linux::Sender),
+    Portable,
+}
+
+impl BatchSender {
+    /// A sender for one socket, since what the socket's path supports is remembered here.
+    #[must_use]
+    pub fn new(backend: Backend) -> Self {
+        match backend {
+            #[cfg(target_os = "linux")]
+            Backend::Auto => Self(SenderImpl::Linux(linux::Sender::new(true))),
+            #[cfg(target_os = "linux")]
+            Backend::NoOffload => Self(SenderImpl::Linux(linux::Sender::new(false))),
+            #[cfg(not(target_os = "linux"))]
+            Backend::Auto | Backend::NoOffload => Self(SenderImpl::Portable),
+            Backend::Portable => Self(SenderImpl::Portable),
+        }
+    }
+
+    /// Sends `items` in order until all are dealt with or the socket would block. `failed` is told the index and the
+    /// error of each datagram that cannot be sent.
+    pub fn send(
+        &mut self,
+        socket: &UdpSocket,
+        arena: &[u8],
+        items: &[Outgoing],
+        failed: &mut dyn FnMut(usize, io::Error),
+    ) -> SendOutcome {
+        match &mut self.0 {
+            #[cfg(target_os = "linux")]
+            SenderImpl::Linux(sender) => sender.send(socket, arena, items, failed),
+            SenderImpl::Portable => fallback::send(socket, arena, items, failed),
+        }
+    }
+
+    /// Whether segmentation offload is (still) in use.
+    #[must_use]
+    pub fn offload(&self) -> bool {
+        match &self.0 {
+            #[cfg(target_os = "linux")]
+            SenderImpl::Linux(sender) => sender.gso(),
+            SenderImpl::Portable => false,
+        }
+    }
+}
+
+/// Receives batches of datagrams into buffers of its own. Belongs to one thread.
+#[derive(Debug)]
+pub struct BatchReceiver(ReceiverImpl);
+
+#[derive(Debug)]
+enum ReceiverImpl {
+    #[cfg(target_os = "linux")]
+    Linux(linux::Receiver),
+    Portable(fallback::Receiver),
+}
+
+impl BatchReceiver {
+    /// A receiver for `socket`; turns on receive offload where the backend and the kernel have it.
+    #[must_use]
+    pub fn new(backend: Backend, socket: &UdpSocket) -> Self {
+        match backend {
+            #[cfg(target_os = "linux")]
+            Backend::Auto => Self(ReceiverImpl::Linux(linux::Receiver::new(socket, true))),
+            #[cfg(target_os = "linux")]
+            Backend::NoOffload => Self(ReceiverImpl::Linux(linux::Receiver::new(socket, false))),
+            #[cfg(not(target_os = "linux"))]
+            Backend::Auto | Backend::NoOffload => {
+                let _ = socket;
+                Self(ReceiverImpl::Portable(fallback::Receiver::new()))
+            }
+            Backend::Portable => Self(ReceiverImpl::Portable(fallback::Receiver::new())),
+        }
+    }
+
+    /// Takes in what is there, up to one batch, replacing what was held.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there; anything else is an error of the socket itself.
+    pub fn recv(&mut self, socket: &UdpSocket) -> io::Result<RecvOutcome> {
+        match &mut self.0 {
+            #[cfg(target_os = "linux")]
+            ReceiverImpl::Linux(receiver) => receiver.recv(socket),
+            ReceiverImpl::Portable(receiver) => receiver.recv(socket),
+        }
+    }
+
+    /// The datagrams held, in the order of arrival.
+    pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
+        let held: Held<'_> = match &self.0 {
+            #[cfg(target_os = "linux")]
+            ReceiverImpl::Linux(receiver) => receiver.held(),
+            ReceiverImpl::Portable(receiver) => receiver.held(),
+        };
+        held.entries.iter().map(move |entry| Datagram {
+            src: entry.src,
+            bytes: held
+                .bytes
+                .get(entry.off..entry.off + entry.len)
+                .unwrap_or(&[]),
+        })
+    }
+}
+
+/// Where one received datagram lies in the receiver's buffer.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    off: usize,
+    len: usize,
+    src: SocketAddr,
+}
+
+/// A receiver's buffer and what lies in it.
+struct Held<'a> {
+    bytes: &'a [u8],
+    entries: &'a [Entry],
+}
+
+/// Errors that ICMP left on the socket for an *earlier* datagram: they say nothing about the one being sent.
+fn is_icmp(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const ALL: [Backend; 3] = [Backend::Auto, Backend::NoOffload, Backend::Portable];
+
+    fn pair(v6: bool) -> Option<(UdpSocket, UdpSocket)> {
+        let any: SocketAddr = if v6 {
+            "[::1]:0".parse().ok()?
+        } else {
+            (Ipv4Addr::LOCALHOST, 0).into()
+        };
+        let a = UdpSocket::bind(any);
+        if v6 && a.is_err() {
+            eprintln!("skipped: no IPv6 loopback on this machine");
+            return None;
+        }
+        let (a, b) = (a.expect("bind"), UdpSocket::bind(any).expect("bind"));
+        a.set_nonblocking(true).expect("nonblocking");
+        b.set_nonblocking(true).expect("nonblocking");
+        Some((a, b))
+    }
+
+    fn receive(
+        receiver: &mut BatchReceiver,
+        socket: &UdpSocket,
+        count: usize,
+    ) -> Vec<(SocketAddr, Vec<u8>)> {
+        let give_up = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let mut got = Vec::new();
+        while got.len() < count {
+            match receiver.recv(socket) {
+                Ok(outcome) => {
+                    assert_eq!(outcome.datagrams, receiver.datagrams().count());
+                    got.extend(receiver.datagrams().map(|d| (d.src, d.bytes.to_vec())));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+            assert!(
+                std::time::Instant::now() < give_up,
+                "{} of {count} datagrams came",
+                got.len()
+            );
+        }
+        got
+    }
+
+    fn round_trip(backend: Backend, v6: bool, sizes: &[usize]) {
+        let Some((a, b)) = pair(v6) else { return };
+        let to = b.local_addr().expect("bound");
+        let mut sender = BatchSender::new(backend);
+        let mut receiver = BatchReceiver::new(backend, &b);
+        let mut arena = Vec::new();
+        let mut items = Vec::new();
+        for (i, &len) in sizes.iter().enumerate() {
+            items.push(Outgoing {
+                off: arena.len(),
+                len,
+                to,
+            });
+            arena.extend((0..len).map(|k| (i * 31 + k) as u8));
+        }
+        let outcome = sender.send(&a, &arena, &items, &mut |i, e| panic!("item {i}: {e}"));
+        assert_eq!(outcome.done, items.len());
+        let got = receive(&mut receiver, &b, items.len());
+        for (item, (src, bytes)) in items.iter().zip(&got) {
+            assert_eq!(*src, a.local_addr().expect("bound"));
+            assert_eq!(bytes, item.bytes(&arena));
+        }
+        assert_eq!(got.len(), items.len());
+    }
+
+    #[test]
+    fn datagrams_arrive_whole_and_in_order_on_every_backend() {
+        // Runs of equal length, a shorter last one, a lone long one, one longer than a segment, a single byte.
+        let sizes: Vec<usize> = [
+            vec![500; 40],
+            vec![120],
+            vec![700, 700, 300],
+            vec![9000],
+            vec![1],
+            vec![500; 70],
+        ]
+        .concat();
+        for backend in ALL {
+            for v6 in [false, true] {
+                round_trip(backend, v6, &sizes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_datagram_that_cannot_be_sent_fails_alone() {
+        for backend in ALL {
+            let (a, b) = pair(false).expect("IPv4");
+            let to = b.local_addr().expect("bound");
+            let arena = vec![b'x'; 70_000];
+            // The second is above what UDP can carry, the third's family is not the socket's.
+            let items = [
+                Outgoing {
+                    off: 0,
+                    len: 10,
+                    to,
+                },
+                Outgoing {
+                    off: 0,
+                    len: 70_000,
+                    to,
+                },
+                Outgoing {
+                    off: 0,
+                    len: 10,
+                    to: "[::1]:9".parse().expect("address"),
+                },
+                Outgoing {
+                    off: 0,
+                    len: 11,
+                    to,
+                },
+            ];
+            let mut failed = Vec::new();
+            let outcome =
+                BatchSender::new(backend).send(&a, &arena, &items, &mut |i, _| failed.push(i));
+            assert_eq!(outcome.done, 4, "{backend:?}");
+            assert_eq!(failed, [1, 2], "{backend:?}");
+            let mut receiver = BatchReceiver::new(backend, &b);
+            let got = receive(&mut receiver, &b, 2);
+            assert_eq!(
+                got.iter().map(|(_, bytes)| bytes.len()).collect::<Vec<_>>(),
+                [10, 11],
+                "{backend:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_socket_says_would_block() {
+        for backend in ALL {
+            let (a, _b) = pair(false).expect("IPv4");
+            let mut receiver = BatchReceiver::new(backend, &a);
+            let error = receiver.recv(&a).expect_err("nothing was sent");
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{backend:?}");
+        }
+    }
+
+    #[test]
+    fn a_closed_port_does_not_stop_the_sender() {
+        for backend in ALL {
+            let (a, b) = pair(false).expect("IPv4");
+            let closed = {
+                let gone = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
+                gone.local_addr().expect("bound")
+            };
+            let to = b.local_addr().expect("bound");
+            let mut sender = BatchSender::new(backend);
+            for _ in 0..20 {
+                let items = [
+                    Outgoing {
+                        off: 0,
+                        len: 3,
+                        to: closed,
+                    },
+                    Outgoing { off: 0, len: 3, to },
+                ];
+                let outcome = sender.send(&a, b"abc", &items, &mut |i, e| panic!("item {i}: {e}"));
+                assert_eq!(outcome.done, 2);
+            }
+            let got = receive(&mut BatchReceiver::new(backend, &b), &b, 20);
+            assert_eq!(got.len(), 20, "{backend:?}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn equal_neighbours_to_one_peer_share_a_system_call() {
+        let (a, b) = pair(false).expect("IPv4");
+        let to = b.local_addr().expect("bound");
+        let items = [Outgoing {
+            off: 0,
+            len: 400,
+            to,
+        }; 128];
+        let arena = vec![b'y'; 400];
+        let outcome = BatchSender::new(Backend::Auto)
+            .send(&a, &arena, &items, &mut |i, e| panic!("item {i}: {e}"));
+        assert_eq!((outcome.done, outcome.calls), (128, 1));
+        let outcome = BatchSender::new(Backend::Portable)
+            .send(&a, &arena, &items, &mut |i, e| panic!("item {i}: {e}"));
+        assert_eq!((outcome.done, outcome.calls), (128, 128));
+    }
+}
