@@ -10,6 +10,10 @@ use std::path::PathBuf;
 use gossipper_sip::{HeaderName, Message, ParseError, StreamFramer};
 
 #[expect(clippy::print_stderr, reason = "a skipped test has to be seen")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the messages are files outside the repository"
+)]
 fn messages() -> Vec<(String, Vec<u8>)> {
     let corpus = std::env::var_os("GOSSIPPER_CORPUS").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus"),
