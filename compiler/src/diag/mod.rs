@@ -138,6 +138,27 @@ impl Diagnostic {
     }
 }
 
+/// The author's text as a message quotes it: on one line, printable, and cut where it gets long.
+pub fn quote(text: &[u8]) -> String {
+    const LONGEST: usize = 60;
+    let mut quoted = String::new();
+    for (count, letter) in String::from_utf8_lossy(&text[..text.len().min(4 * LONGEST)])
+        .chars()
+        .enumerate()
+    {
+        if count == LONGEST {
+            quoted.push('…');
+            break;
+        }
+        match letter {
+            '\n' | '\r' | '\t' => quoted.push(' '),
+            letter if letter.is_control() => quoted.push('\u{FFFD}'),
+            letter => quoted.push(letter),
+        }
+    }
+    quoted
+}
+
 /// Everything found so far about one file.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
