@@ -2,4 +2,7 @@
 //! Shards, sockets, timing wheel, pacing and statistics.
 #![deny(unsafe_code)]
 
+pub mod clock;
+pub mod pacing;
 pub mod sys;
+pub mod wheel;
