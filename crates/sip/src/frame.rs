@@ -189,23 +189,8 @@ impl StreamFramer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz::frame;
     use proptest::prelude::*;
-
-    fn frame(pieces: &[&[u8]], limit: usize) -> (Vec<Vec<u8>>, Option<FrameError>) {
-        let mut framer = StreamFramer::new(limit);
-        let mut messages = Vec::new();
-        for piece in pieces {
-            framer.push(piece);
-            loop {
-                match framer.next_message() {
-                    Ok(Some(message)) => messages.push(message.to_vec()),
-                    Ok(None) => break,
-                    Err(error) => return (messages, Some(error)),
-                }
-            }
-        }
-        (messages, None)
-    }
 
     #[test]
     fn content_length_is_read_in_every_spelling() {

@@ -31,6 +31,8 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod frame;
+#[cfg(any(test, feature = "internal-fuzz"))]
+pub mod fuzz;
 pub mod headers;
 pub mod scan;
 pub mod uri;

@@ -2,7 +2,6 @@
 //! What [`Message`] reads from well-formed, sloppy and broken messages.
 
 use gossipper_sip::{HeaderName, Message, ParseError, Presence, StartLine, strip_call_id_prefix};
-use proptest::prelude::*;
 
 const INVITE: &[u8] = b"INVITE sip:bob@192.0.2.4:5060 SIP/2.0\r\n\
 Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-1-2-0;rport\r\n\
@@ -257,82 +256,5 @@ fn the_call_id_prefix_ends_at_the_first_three_slashes() {
             strip_call_id_prefix(call_id.as_bytes()),
             stripped.as_bytes()
         );
-    }
-}
-
-/// Calls every accessor; what matters is that all of them return, and that views lie in the message.
-fn exercise(bytes: &[u8]) {
-    let Ok(message) = Message::parse(bytes) else {
-        return;
-    };
-    let whole = bytes.as_ptr_range();
-    let inside = |view: &[u8]| {
-        view.is_empty() || (whole.contains(&view.as_ptr()) && view.len() <= bytes.len())
-    };
-    for field in message.fields() {
-        assert!(inside(field.value) && inside(field.raw_name));
-        assert!(!field.raw_name.is_empty());
-        let mut out = Vec::new();
-        let presence = message.append_values(field.raw_name, &mut out);
-        assert_ne!(
-            presence,
-            Presence::Absent,
-            "{}",
-            field.raw_name.escape_ascii()
-        );
-        assert_eq!(presence == Presence::Empty, out.is_empty());
-    }
-    for &name in HeaderName::ALL {
-        assert_eq!(message.has(name), message.header(name).is_some());
-    }
-    for view in [
-        message.body(),
-        message.call_id(),
-        message.top_via_branch(),
-        message.to_tag(),
-        message.from_tag(),
-        message.cseq().map(|cseq| cseq.method),
-    ] {
-        assert!(view.is_none_or(inside));
-    }
-    assert_eq!(message.is_request(), message.status().is_none());
-}
-
-fn fragment() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        Just(b"SIP/2.0".to_vec()),
-        Just(b" 200 OK".to_vec()),
-        Just(b"\r\n".to_vec()),
-        Just(b"\n".to_vec()),
-        Just(b"\n ".to_vec()),
-        Just(b"CSeq: 4 INVITE".to_vec()),
-        Just(b"Via: SIP/2.0/UDP h;branch=z".to_vec()),
-        Just(b"t:\"q\\\" <sip:a@b>;tag=1".to_vec()),
-        Just(b"i: x///y".to_vec()),
-        "[ -~]{0,12}".prop_map(String::into_bytes),
-        proptest::collection::vec(any::<u8>(), 0..8),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn no_bytes_can_panic_the_parser(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        exercise(&bytes);
-    }
-
-    #[test]
-    fn nothing_near_a_message_can_panic_the_parser(
-        fragments in proptest::collection::vec(fragment(), 0..40),
-        request in any::<bool>(),
-    ) {
-        let mut bytes = if request { b"X sip:a SIP/2.0\r\n".to_vec() } else { b"SIP/2.0 200 OK\r\n".to_vec() };
-        bytes.extend(fragments.concat());
-        prop_assert!(Message::parse(&bytes).is_ok());
-        exercise(&bytes);
-    }
-
-    #[test]
-    fn every_prefix_of_a_message_is_handled(end in 0..INVITE.len()) {
-        exercise(&INVITE[..end]);
     }
 }
