@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The differential cases and the differences that are meant: `testdata/differential/{cases,known}.toml`.
+//!
+//! A case is a client and a server scenario of `testdata/scenarios` with their flags and expected exit codes. A known
+//! difference is a text that SIPp writes and the text that we write in its place, with the reason and the place in
+//! `docs/compat.md` that explains it. It is applied to what SIPp wrote before the comparison, so that everything
+//! around it is still compared.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::sipp_trace::Conversation;
+
+/// One pair of scenarios.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// The scenarios are `NAME_client.xml` and `NAME_server.xml`.
+    pub name: String,
+    /// What it is there for.
+    pub covers: String,
+    /// `-m` of both sides.
+    #[serde(default = "one")]
+    pub calls: u32,
+    /// `-r` of the client.
+    #[serde(default = "twenty")]
+    pub rate: u32,
+    /// Further flags of the client.
+    #[serde(default)]
+    pub client_flags: Vec<String>,
+    /// Further flags of the server.
+    #[serde(default)]
+    pub server_flags: Vec<String>,
+    /// The client's exit code.
+    #[serde(default)]
+    pub client_exit: i32,
+    /// The server's exit code.
+    #[serde(default)]
+    pub server_exit: i32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn twenty() -> u32 {
+    20
+}
+
+/// Which side of a call a text belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The calling side.
+    Client,
+    /// The answering side.
+    Server,
+}
+
+/// A difference that is meant.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Difference {
+    /// The case it appears in.
+    pub case: String,
+    /// The side whose tool makes the difference.
+    pub side: Role,
+    /// It concerns only messages whose start line begins like this.
+    #[serde(default)]
+    pub start: String,
+    /// What SIPp has, in the normalised message.
+    pub sipp: String,
+    /// What we have in that place.
+    pub ours: String,
+    /// Why.
+    pub reason: String,
+    /// The heading of `docs/compat.md` that says more, as its anchor.
+    pub anchor: String,
+}
+
+impl Difference {
+    /// Turns SIPp's text into ours wherever this difference applies; returns how many messages it changed.
+    pub fn apply(&self, conversation: &mut Conversation) -> usize {
+        let mut changed = 0;
+        for text in conversation.values_mut().flatten() {
+            // The first line says `sent` or `received`.
+            let start_line = text.lines().nth(1).unwrap_or_default();
+            if start_line.starts_with(&self.start) && text.contains(&self.sipp) {
+                *text = text.replace(&self.sipp, &self.ours);
+                changed += 1;
+            }
+        }
+        changed
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseFile {
+    case: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnownFile {
+    #[serde(default)]
+    difference: Vec<Difference>,
+}
+
+/// The cases and differences of a workspace.
+#[derive(Debug, Clone)]
+pub struct Suite {
+    /// Every case, in file order.
+    pub cases: Vec<Case>,
+    /// Every difference that is meant, in file order.
+    pub known: Vec<Difference>,
+    scenarios: PathBuf,
+}
+
+impl Suite {
+    /// Reads both files below a workspace root.
+    ///
+    /// # Errors
+    /// What is missing or malformed, with the file's name.
+    pub fn load(workspace: &Path) -> Result<Self, String> {
+        let testdata = workspace.join("testdata");
+        let cases: CaseFile = read_toml(&testdata.join("differential/cases.toml"))?;
+        let known: KnownFile = read_toml(&testdata.join("differential/known.toml"))?;
+        Ok(Self {
+            cases: cases.case,
+            known: known.difference,
+            scenarios: testdata.join("scenarios"),
+        })
+    }
+
+    /// The scenario of one side of a case.
+    #[must_use]
+    pub fn scenario(&self, case: &Case, role: Role) -> PathBuf {
+        let role = match role {
+            Role::Client => "client",
+            Role::Server => "server",
+        };
+        self.scenarios.join(format!("{}_{role}.xml", case.name))
+    }
+
+    /// The case of this name.
+    #[must_use]
+    pub fn case(&self, name: &str) -> Option<&Case> {
+        self.cases.iter().find(|case| case.name == name)
+    }
+}
+
+fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suite() -> Suite {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        Suite::load(&root).expect("the suite of this workspace")
+    }
+
+    #[test]
+    fn every_case_has_its_scenarios_and_every_scenario_pair_its_case() {
+        let suite = suite();
+        for case in &suite.cases {
+            for role in [Role::Client, Role::Server] {
+                let path = suite.scenario(case, role);
+                assert!(path.is_file(), "{} is missing", path.display());
+            }
+        }
+        for entry in std::fs::read_dir(&suite.scenarios).expect("the scenarios") {
+            let name = entry.expect("an entry").file_name();
+            let name = name.to_string_lossy();
+            if let Some(case) = name.strip_suffix("_client.xml") {
+                assert!(suite.case(case).is_some(), "{name} belongs to no case");
+            }
+        }
+    }
+
+    #[test]
+    fn every_known_difference_names_a_case_a_reason_and_an_anchor_of_the_document() {
+        let suite = suite();
+        let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/compat.md");
+        let document = std::fs::read_to_string(document).expect("docs/compat.md");
+        let anchors: Vec<_> = document
+            .lines()
+            .filter_map(|line| Some(line.strip_prefix('#')?.trim_start_matches('#').trim()))
+            .map(anchor_of)
+            .collect();
+        for known in &suite.known {
+            assert!(suite.case(&known.case).is_some(), "{known:?}");
+            assert!(known.reason.len() > 20, "{known:?}");
+            assert!(
+                anchors.contains(&known.anchor),
+                "no heading for {known:?} in {anchors:?}"
+            );
+        }
+    }
+
+    /// As the common Markdown renderers make them.
+    fn anchor_of(heading: &str) -> String {
+        heading
+            .to_lowercase()
+            .chars()
+            .filter_map(|c| match c {
+                ' ' => Some('-'),
+                c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_difference_touches_only_messages_of_its_start_line() {
+        let difference = Difference {
+            case: "x".into(),
+            side: Role::Server,
+            start: "SIP/2.0 200".into(),
+            sipp: "\nf: ".into(),
+            ours: "\nFrom: ".into(),
+            reason: String::new(),
+            anchor: String::new(),
+        };
+        let mut conversation = Conversation::from([(
+            "1".to_owned(),
+            vec![
+                "sent\nOPTIONS a\nf: b\n".to_owned(),
+                "received\nSIP/2.0 200 OK\nf: b\n".to_owned(),
+            ],
+        )]);
+        assert_eq!(difference.apply(&mut conversation), 1);
+        assert_eq!(conversation["1"][0], "sent\nOPTIONS a\nf: b\n");
+        assert_eq!(conversation["1"][1], "received\nSIP/2.0 200 OK\nFrom: b\n");
+    }
+}
