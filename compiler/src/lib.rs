@@ -14,5 +14,7 @@
 
 pub mod ast;
 pub mod diag;
+pub mod grammar;
+pub mod schema;
 pub mod source;
 pub mod xml;

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The keywords of message texts, for lookup, suggestions and the reference.
+
+/// One keyword, without its brackets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keyword {
+    /// Its name, or what its text begins with.
+    pub name: &'static str,
+    /// Whether any text may follow (`fieldN`, `last_Via:`).
+    pub prefix: bool,
+    /// Whether an offset such as `+1` changes its value.
+    pub offset: bool,
+    /// The feature of a later version that it belongs to.
+    pub later: Option<&'static str>,
+    /// One sentence for the reference.
+    pub doc: &'static str,
+}
+
+const fn k(name: &'static str, doc: &'static str) -> Keyword {
+    Keyword {
+        name,
+        prefix: false,
+        offset: false,
+        later: None,
+        doc,
+    }
+}
+
+impl Keyword {
+    const fn offset(mut self) -> Self {
+        self.offset = true;
+        self
+    }
+
+    const fn prefix(mut self) -> Self {
+        self.prefix = true;
+        self
+    }
+
+    const fn later(mut self, feature: &'static str) -> Self {
+        self.later = Some(feature);
+        self
+    }
+}
+
+const MEDIA: &str = "media";
+
+/// Every keyword. Those with [`Keyword::prefix`] are tried after the exact ones, in this order.
+pub const KEYWORDS: &[Keyword] = &[
+    k("service", "The service name of `-s`."),
+    k("remote_ip", "Address of the remote host, IPv6 in brackets."),
+    k("remote_host", "The remote host as typed."),
+    k("remote_port", "Port of the remote host.").offset(),
+    k("local_ip", "Local address, IPv6 in brackets."),
+    k("local_ip_type", "`4` or `6`."),
+    k("local_port", "Local port.").offset(),
+    k(
+        "server_ip",
+        "Local address of the call's socket, without brackets.",
+    ),
+    k("transport", "`UDP`, `TCP`, `TLS` or `SCTP`."),
+    k("media_ip", "Media address, without brackets."),
+    k("media_ip_type", "`4` or `6`."),
+    k("media_port", "Media port.").offset(),
+    k("auto_media_port", "Media port, another one for each call.").offset(),
+    k("rtpstream_audio_port", "Port of the call's audio stream.")
+        .offset()
+        .later(MEDIA),
+    k("rtpstream_video_port", "Port of the call's video stream.")
+        .offset()
+        .later(MEDIA),
+    k("call_number", "Number of the call, from 1."),
+    k("call_id", "The call's Call-ID."),
+    k("cseq", "The call's CSeq number.").offset(),
+    k("branch", "Branch of the current step.").offset(),
+    k("msg_index", "Index of the step being sent."),
+    k("pid", "Process id."),
+    k("len", "Length of the body, in five columns.").offset(),
+    k("peer_tag_param", "`;tag=` and the tag of the peer."),
+    k("next_url", "Remote target stored by `rrs`."),
+    k(
+        "routes",
+        "Route header of the stored route set; the line disappears when there is none.",
+    ),
+    k(
+        "last_Request_URI",
+        "URI in the To header of the last message.",
+    ),
+    k("last_cseq_number", "CSeq number of the last message.").offset(),
+    k("last_message", "The last message, whole."),
+    k("users", "Number of users."),
+    k("userid", "This call's user."),
+    k("timestamp", "Local time."),
+    k("date", "Date and time for a `Date:` header."),
+    k("clock_tick", "Milliseconds since the start."),
+    k("dynamic_id", "A number that each use advances."),
+    k("sipp_version", "Version."),
+    k("tdmmap", "Circuit of this call.").later("TDM circuits"),
+    k("field", "A field of an injection file.")
+        .prefix()
+        .later("injection files"),
+    k("file", "Content of a file.")
+        .prefix()
+        .later("file inclusion"),
+    k("$", "Value of a variable.").prefix(),
+    k("fill", "A text repeated to a length.").prefix(),
+    k("last_", "A header of the last message, name included.").prefix(),
+    k("authentication", "Answer to the stored challenge.")
+        .prefix()
+        .later("authentication"),
+    k("cryptotag", "SRTP tag.").prefix().later(MEDIA),
+    k("cryptosuite", "SRTP suite.").prefix().later(MEDIA),
+    k("cryptokeyparams", "SRTP key.")
+        .prefix()
+        .offset()
+        .later(MEDIA),
+    k("ue", "SRTP session parameter: unencrypted.")
+        .prefix()
+        .later(MEDIA),
+];
