@@ -4,5 +4,6 @@
 
 pub mod clock;
 pub mod pacing;
+pub mod stats;
 pub mod sys;
 pub mod wheel;

@@ -1,3 +1,21 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Operator commands and statistics snapshots as plain data.
+//!
+//! What the runtime publishes and what it obeys, with nothing of the runtime in it: the terminal, the console and
+//! report writers depend on this crate alone.
+//!
+//! | Module | Idea |
+//! | --- | --- |
+//! | [`command`] | what an operator may ask of a run |
+//! | [`snapshot`] | everything counted and measured so far |
 #![forbid(unsafe_code)]
+
+pub mod command;
+pub mod snapshot;
+
+pub use command::ControlCommand;
+pub use gossipper_bytecode::{FailReason, Mode, StepKind};
+pub use snapshot::{
+    CallCounts, Cell, CounterSnapshot, EngineSnapshot, FailCount, LogCounts, MessageCounts, Phase,
+    RateSnapshot, Repartition, ResponseTime, Snapshot, StepSnapshot, TimeSummary, TransportCounts,
+};

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Everything counted and measured so far.
+//!
+//! A snapshot is consistent in itself: in each engine's part, calls created = succeeded + failed + current, and the
+//! failures by reason add up to the failed calls. All figures are since the start of the run unless a name says
+//! otherwise; periods are differences of two snapshots, so any number of readers may have their own. Times are whole
+//! microseconds and say so in their names.
+
+use gossipper_bytecode::{FailReason, Mode, StepKind};
+use serde::{Deserialize, Serialize};
+
+/// The state of a run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Time since the run began.
+    pub elapsed_us: u64,
+    /// Wall clock when the run began, since the epoch.
+    pub started_at_us: u64,
+    /// The main scenario first, then the answerer if there is one in this process.
+    pub engines: Vec<EngineSnapshot>,
+    /// Log files.
+    pub logs: LogCounts,
+}
+
+impl Snapshot {
+    /// The engine that runs the main scenario, of which exit codes and progress lines speak.
+    #[must_use]
+    pub fn main(&self) -> Option<&EngineSnapshot> {
+        self.engines.first()
+    }
+
+    /// The answerer of a loopback run.
+    #[must_use]
+    pub fn answerer(&self) -> Option<&EngineSnapshot> {
+        self.engines.get(1)
+    }
+}
+
+/// Where an engine is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Opening calls.
+    #[default]
+    Running,
+    /// Waiting for open calls to end; no new ones.
+    Draining,
+    /// Aborting open calls.
+    Aborting,
+    /// Over.
+    Ended,
+}
+
+/// One scenario's run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EngineSnapshot {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Who opens its calls.
+    pub mode: Option<Mode>,
+    /// Address its socket is bound to.
+    pub local: String,
+    /// Where a client sends to.
+    pub remote: Option<String>,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Rate asked and reached.
+    pub rate: RateSnapshot,
+    /// Calls.
+    pub calls: CallCounts,
+    /// Failed calls by reason; only reasons that occurred, in the order of SIPp's columns.
+    pub failures: Vec<FailCount>,
+    /// SIP messages.
+    pub messages: MessageCounts,
+    /// Datagrams and bytes.
+    pub transport: TransportCounts,
+    /// Response times in the order of the scenario.
+    pub response_times: Vec<ResponseTime>,
+    /// From a call's creation to its end.
+    pub call_length: TimeSummary,
+    /// The same in the cells the scenario asks for.
+    pub call_length_repartition: Option<Repartition>,
+    /// How much later than scheduled calls began: what the machine could not keep up with.
+    pub lateness: TimeSummary,
+    /// The scenario's steps.
+    pub steps: Vec<StepSnapshot>,
+    /// The scenario's counters.
+    pub counters: Vec<CounterSnapshot>,
+    /// The last warning, shortened.
+    pub last_warning: Option<String>,
+}
+
+/// Rates, in calls per second.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct RateSnapshot {
+    /// Asked, 0 for a server.
+    pub target: f64,
+    /// Calls created per second of the run so far.
+    pub mean: f64,
+    /// Calls created per second in about the last second.
+    pub recent: f64,
+    /// Whether the operator has paused it.
+    pub paused: bool,
+}
+
+/// Calls of the scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CallCounts {
+    /// Opened by pacing.
+    pub outgoing: u64,
+    /// Opened by a message.
+    pub incoming: u64,
+    /// Ended well.
+    pub succeeded: u64,
+    /// Ended otherwise.
+    pub failed: u64,
+    /// Open now.
+    pub current: u64,
+    /// Most that were open at a time.
+    pub peak: u64,
+    /// When that was, since the run began.
+    pub peak_at_us: u64,
+    /// Calls that may be open at a time; 0 when unlimited.
+    pub open_limit: u64,
+    /// Calls to be created in all (`-m`).
+    pub total_limit: Option<u64>,
+    /// Calls that were due but not opened because of the open limit.
+    pub held_back: u64,
+}
+
+impl CallCounts {
+    /// Calls created, both ways.
+    #[must_use]
+    pub fn created(&self) -> u64 {
+        self.outgoing + self.incoming
+    }
+}
+
+/// Failed calls of one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailCount {
+    /// Why.
+    pub reason: FailReason,
+    /// How many.
+    pub count: u64,
+}
+
+/// SIP messages of the scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MessageCounts {
+    /// Sent by send steps, repetitions not counted.
+    pub sent: u64,
+    /// Accepted by receive steps, repetitions not counted.
+    pub received: u64,
+    /// Sent again.
+    pub retransmitted: u64,
+    /// Repetitions of the peer.
+    pub received_again: u64,
+    /// Dropped on purpose.
+    pub lost: u64,
+    /// Timeouts of receive steps and of repetitions.
+    pub timeouts: u64,
+    /// Messages that did not fit the step.
+    pub unexpected: u64,
+    /// Messages that belong to no call and open none.
+    pub out_of_call: u64,
+    /// Messages for calls that had ended.
+    pub dead_call: u64,
+    /// Requests answered without the scenario.
+    pub auto_answered: u64,
+    /// Input that is no SIP message.
+    pub discarded: u64,
+    /// Keep-alives.
+    pub keep_alives: u64,
+    /// Warnings of the machine and of `warning` actions.
+    pub warnings: u64,
+}
+
+/// Datagrams of the engine's socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TransportCounts {
+    /// Datagrams handed to the kernel.
+    pub sent: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Datagrams received.
+    pub received: u64,
+    /// Their bytes.
+    pub received_bytes: u64,
+    /// Datagrams the kernel refused.
+    pub send_errors: u64,
+    /// Errors of reading the socket, survived.
+    pub recv_errors: u64,
+    /// Datagrams dropped because the socket stayed full.
+    pub send_dropped: u64,
+    /// Times the socket was full.
+    pub congested: u64,
+    /// Asynchronous errors (ICMP) survived.
+    pub icmp_errors: u64,
+    /// System calls made to send.
+    pub send_calls: u64,
+    /// Receive buffer the kernel granted.
+    pub recv_buffer_bytes: u64,
+    /// Send buffer the kernel granted.
+    pub send_buffer_bytes: u64,
+}
+
+/// A distribution of times, from a histogram with three significant digits.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct TimeSummary {
+    /// Samples.
+    pub count: u64,
+    /// Smallest.
+    pub min_us: u64,
+    /// Arithmetic mean.
+    pub mean_us: f64,
+    /// Standard deviation.
+    pub stdev_us: f64,
+    /// Median.
+    pub p50_us: u64,
+    /// 90th percentile.
+    pub p90_us: u64,
+    /// 95th percentile.
+    pub p95_us: u64,
+    /// 99th percentile.
+    pub p99_us: u64,
+    /// 99.9th percentile.
+    pub p999_us: u64,
+    /// Largest.
+    pub max_us: u64,
+}
+
+/// A response-time timer of the scenario.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ResponseTime {
+    /// Its name.
+    pub name: String,
+    /// From when the timer really started: the peer's part.
+    pub actual: TimeSummary,
+    /// From when it should have started by the schedule: free of coordinated omission.
+    pub from_due: TimeSummary,
+    /// The actual times in the cells the scenario asks for.
+    pub repartition: Option<Repartition>,
+}
+
+/// Samples sorted into cells.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Repartition {
+    /// The cells in ascending order; the last has no upper border.
+    pub cells: Vec<Cell>,
+}
+
+/// A cell of a repartition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Samples below this many ms, and not below the border before; `None` for the rest.
+    pub below_ms: Option<u32>,
+    /// How many.
+    pub count: u64,
+}
+
+/// A step of the scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSnapshot {
+    /// The element.
+    pub kind: StepKind,
+    /// Method, code or display text.
+    pub name: String,
+    /// Line in the scenario file.
+    pub line: u32,
+    /// Whether screens leave it out.
+    pub hidden: bool,
+    /// Messages sent or received, or pauses begun; repetitions not counted.
+    pub messages: u64,
+    /// Repetitions, ours of a send and the peer's of a receive.
+    pub retransmissions: u64,
+    /// Timeouts.
+    pub timeouts: u64,
+    /// Messages that did not fit.
+    pub unexpected: u64,
+    /// Messages dropped on purpose.
+    pub lost: u64,
+}
+
+/// A counter of the scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CounterSnapshot {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub count: u64,
+}
+
+/// Log files.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogCounts {
+    /// Records written.
+    pub written: u64,
+    /// Records lost because the disk did not keep up or failed.
+    pub lost: u64,
+    /// The first failure of a log file.
+    pub error: Option<String>,
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Everything that is only counted: calls, failures by reason, messages, steps.
+//!
+//! Rules: sipp.md §4.16; retransmissions are ours only, as in SIPp's statistics.
+
+use gossipper_bytecode::{FailReason, StepId};
+use gossipper_vm::{CallEnd, Micros, StatEvent};
+
+/// Counters of one step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StepCounters {
+    /// Messages sent or received, pauses begun; repetitions not counted.
+    pub messages: u64,
+    /// Repetitions, ours or the peer's.
+    pub retransmissions: u64,
+    /// Timeouts.
+    pub timeouts: u64,
+    /// Messages that did not fit.
+    pub unexpected: u64,
+    /// Messages dropped on purpose.
+    pub lost: u64,
+}
+
+/// Counters of one scenario.
+#[derive(Debug, Clone)]
+pub struct Counters {
+    pub(super) outgoing: u64,
+    pub(super) incoming: u64,
+    pub(super) succeeded: u64,
+    pub(super) failed: [u64; FailReason::COUNT],
+    pub(super) peak: u64,
+    pub(super) peak_at: Micros,
+    pub(super) steps: Vec<StepCounters>,
+    pub(super) user: Vec<u64>,
+    pub(super) messages: gossipper_control::MessageCounts,
+}
+
+impl Counters {
+    /// All zero, for a scenario with this many steps and user counters.
+    #[must_use]
+    pub fn new(steps: usize, user_counters: usize) -> Self {
+        Self {
+            outgoing: 0,
+            incoming: 0,
+            succeeded: 0,
+            failed: [0; FailReason::COUNT],
+            peak: 0,
+            peak_at: Micros(0),
+            steps: vec![StepCounters::default(); steps],
+            user: vec![0; user_counters],
+            messages: gossipper_control::MessageCounts::default(),
+        }
+    }
+
+    /// Calls created, both ways.
+    #[must_use]
+    pub fn created(&self) -> u64 {
+        self.outgoing + self.incoming
+    }
+
+    /// Calls that failed.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failed.iter().sum()
+    }
+
+    /// Calls that ended well.
+    #[must_use]
+    pub fn succeeded(&self) -> u64 {
+        self.succeeded
+    }
+
+    /// Calls open now.
+    #[must_use]
+    pub fn current(&self) -> u64 {
+        self.created()
+            .saturating_sub(self.succeeded + self.failed())
+    }
+
+    /// Counts a warning of the machine or of an action.
+    pub fn warning(&mut self) {
+        self.messages.warnings += 1;
+    }
+
+    pub(super) fn apply(&mut self, now: Micros, event: StatEvent) {
+        let messages = &mut self.messages;
+        match event {
+            StatEvent::Created { incoming, late: _ } => {
+                *(if incoming {
+                    &mut self.incoming
+                } else {
+                    &mut self.outgoing
+                }) += 1;
+                let current = self.current();
+                if current > self.peak {
+                    (self.peak, self.peak_at) = (current, now);
+                }
+            }
+            StatEvent::Ended {
+                end: CallEnd::Success,
+                ..
+            } => self.succeeded += 1,
+            StatEvent::Ended {
+                end: CallEnd::Failure(reason),
+                ..
+            } => self.failed[reason.index()] += 1,
+            StatEvent::Sent { step } => {
+                messages.sent += 1;
+                self.step(step, |s| &mut s.messages);
+            }
+            StatEvent::Received { step } => {
+                messages.received += 1;
+                self.step(step, |s| &mut s.messages);
+            }
+            StatEvent::Retransmitted { step } => {
+                messages.retransmitted += 1;
+                self.step(step, |s| &mut s.retransmissions);
+            }
+            StatEvent::ReceivedAgain { step } => {
+                messages.received_again += 1;
+                self.step(step, |s| &mut s.retransmissions);
+            }
+            StatEvent::Lost { step } => {
+                messages.lost += 1;
+                self.step(step, |s| &mut s.lost);
+            }
+            StatEvent::TimedOut { step } => {
+                messages.timeouts += 1;
+                self.step(step, |s| &mut s.timeouts);
+            }
+            StatEvent::Unexpected { step } => {
+                messages.unexpected += 1;
+                self.step(step, |s| &mut s.unexpected);
+            }
+            StatEvent::Paused { step } => self.step(step, |s| &mut s.messages),
+            StatEvent::Counter { counter } => {
+                if let Some(count) = self.user.get_mut(counter.index()) {
+                    *count += 1;
+                }
+            }
+            StatEvent::OutOfCall => messages.out_of_call += 1,
+            StatEvent::DeadCall => messages.dead_call += 1,
+            StatEvent::AutoAnswered => messages.auto_answered += 1,
+            StatEvent::Discarded => messages.discarded += 1,
+            StatEvent::KeepAlive => messages.keep_alives += 1,
+            // Measured, not counted.
+            StatEvent::Rtd { .. } => {}
+        }
+    }
+
+    fn step(&mut self, step: StepId, field: impl FnOnce(&mut StepCounters) -> &mut u64) {
+        if let Some(counters) = self.steps.get_mut(step.index()) {
+            *field(counters) += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_remembers_when_it_was_first_reached() {
+        let mut counters = Counters::new(0, 0);
+        let created = StatEvent::Created {
+            incoming: true,
+            late: Micros(0),
+        };
+        let ended = StatEvent::Ended {
+            end: CallEnd::Success,
+            length: Micros(1),
+        };
+        for (at, event) in [created, created, ended, created, ended, ended]
+            .into_iter()
+            .enumerate()
+        {
+            counters.apply(Micros(at as u64), event);
+        }
+        assert_eq!(
+            (counters.peak, counters.peak_at, counters.current()),
+            (2, Micros(1), 0)
+        );
+    }
+
+    #[test]
+    fn steps_count_by_what_happened_to_them() {
+        let mut counters = Counters::new(2, 1);
+        let step = StepId(1);
+        for event in [
+            StatEvent::Sent { step },
+            StatEvent::Retransmitted { step },
+            StatEvent::Retransmitted { step },
+            StatEvent::TimedOut { step },
+            StatEvent::Unexpected { step },
+            StatEvent::Lost { step },
+            StatEvent::Sent { step: StepId(7) },
+        ] {
+            counters.apply(Micros(0), event);
+        }
+        let expected = StepCounters {
+            messages: 1,
+            retransmissions: 2,
+            timeouts: 1,
+            unexpected: 1,
+            lost: 1,
+        };
+        assert_eq!(counters.steps, [StepCounters::default(), expected]);
+        assert_eq!(
+            counters.messages.sent, 2,
+            "a step the program does not have is still a message"
+        );
+    }
+}

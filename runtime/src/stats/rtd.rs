@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! One response-time timer: actual times, times from due, and its repartition.
+
+use gossipper_control::ResponseTime;
+use gossipper_vm::Micros;
+
+use super::histogram::Times;
+use super::repartition::RepartitionTable;
+
+/// Samples of one response-time timer.
+#[derive(Debug, Clone)]
+pub struct RtdStats {
+    actual: Times,
+    from_due: Times,
+    cells: Option<RepartitionTable>,
+}
+
+impl RtdStats {
+    /// No samples yet.
+    #[must_use]
+    pub fn new(borders_ms: &[u32]) -> Self {
+        Self {
+            actual: Times::default(),
+            from_due: Times::default(),
+            cells: RepartitionTable::new(borders_ms),
+        }
+    }
+
+    /// Counts a timer that stopped after `took`, and that should have started `late` earlier.
+    pub fn record(&mut self, took: Micros, late: Micros) {
+        self.actual.record(took);
+        self.from_due.record(took.plus(late));
+        if let Some(cells) = &mut self.cells {
+            cells.record(took);
+        }
+    }
+
+    /// The figures that reports show; the name is the caller's.
+    pub(super) fn fill(&self, into: &mut ResponseTime) {
+        into.actual = self.actual.summary();
+        into.from_due = self.from_due.summary();
+        into.repartition = self.cells.as_ref().map(RepartitionTable::snapshot);
+    }
+}
