@@ -21,7 +21,7 @@ pub use repartition::RepartitionTable;
 pub use rtd::RtdStats;
 
 use gossipper_bytecode::Program;
-use gossipper_gossipper_control::EngineSnapshot;
+use gossipper_control::EngineSnapshot;
 use gossipper_vm::{CallEnd, Micros, StatEvent};
 
 /// Counters and histograms of one scenario on one shard.
