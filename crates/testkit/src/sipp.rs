@@ -35,6 +35,9 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 /// How long an answer to a probe may take before silence counts as "somebody has the port".
 const PROBE_WAIT: Duration = Duration::from_millis(20);
 
+/// How long open calls may take to end after a first interrupt.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+
 /// A program that understands SIPp's command line.
 #[derive(Debug, Clone)]
 pub struct Tool {
@@ -195,7 +198,7 @@ pub struct Outcome {
     pub errors: String,
     /// Its `-trace_msg` file.
     pub messages: Vec<Traced>,
-    /// Its final counters, when it writes a statistics file.
+    /// Its final counters, from its statistics file or its summary.
     pub counters: Option<Counters>,
     /// Its folder, removed with this value.
     pub folder: TempDir,
@@ -402,17 +405,42 @@ impl Running {
         let joined = |stream: Option<JoinHandle<Vec<u8>>>| {
             text(&stream.and_then(|s| s.join().ok()).unwrap_or_default())
         };
+        let stdout = joined(self.stdout.take());
         Ok(Outcome {
             exit,
             pid: self.child.id(),
             port,
-            stdout: joined(self.stdout.take()),
             stderr: joined(self.stderr.take()),
             errors: text(&errors),
             messages: parse_trace(&messages),
-            counters: Counters::from_csv(&text(&statistics)),
+            counters: Counters::from_csv(&text(&statistics))
+                .or_else(|| Counters::from_summary(&stdout)),
+            stdout,
             folder,
         })
+    }
+}
+
+impl Running {
+    /// Interrupts the process as Ctrl-C does, and once more if it waits for open calls; kills it after ten seconds.
+    ///
+    /// # Errors
+    /// When there is no `kill` command, or the system cannot say how the process ended.
+    pub fn stop(mut self, port: u16) -> io::Result<Outcome> {
+        for _ in 0..2 {
+            if self.has_ended()? {
+                break;
+            }
+            // The child is not yet waited for, so its id cannot belong to another process.
+            Command::new("kill")
+                .args(["-INT", &self.pid().to_string()])
+                .status()?;
+            match self.ended.recv_timeout(DRAIN_LIMIT) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.finish(Instant::now() + START_LIMIT, port)
     }
 }
 

@@ -6,6 +6,23 @@
 
 use std::collections::BTreeMap;
 
+use gossipper_bytecode::FailReason;
+
+/// Where the figures of a summary line begin.
+const FIGURES_AT: usize = 11;
+
+/// The words of our summary for the columns of SIPp; the last one has no column there.
+const FIGURES: &[(&str, &str)] = &[
+    ("created", "TotalCallCreated"),
+    ("succeeded", "SuccessfulCall"),
+    ("failed", "FailedCall"),
+    ("retransmitted", "Retransmissions"),
+    ("out of call", "OutOfCallMsgs"),
+    ("for ended calls", "DeadCallMsgs"),
+    ("answered automatically", "AutoAnswered"),
+    ("not SIP", "Discarded"),
+];
+
 /// Cumulative counters by SIPp's column name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters(BTreeMap<String, u64>);
@@ -27,9 +44,38 @@ impl Counters {
         Some(Self(counters.collect()))
     }
 
-    /// Makes counters from pairs.
-    pub fn from_pairs<N: Into<String>>(pairs: impl IntoIterator<Item = (N, u64)>) -> Self {
-        Self(pairs.into_iter().map(|(n, v)| (n.into(), v)).collect())
+    /// Reads the summary that our binary prints at the end of a run.
+    #[must_use]
+    pub fn from_summary(text: &str) -> Option<Self> {
+        let mut counters = BTreeMap::new();
+        let mut lines = text.lines().skip_while(|line| !line.starts_with("Calls "));
+        lines.clone().next()?;
+        // Figures stand as `12 retransmitted`, separated by two blanks, under a title or under blanks.
+        for line in lines.by_ref().take_while(|line| *line != "Failures") {
+            let figures = match line.split_at_checked(FIGURES_AT) {
+                Some(("Calls      " | "Messages   " | "           ", figures)) => figures,
+                _ => continue,
+            };
+            for figure in figures.split("  ") {
+                let Some((count, what)) = figure.split_once(' ') else {
+                    continue;
+                };
+                if let Some((_, name)) = FIGURES.iter().find(|(text, _)| *text == what) {
+                    counters.insert((*name).to_owned(), count.parse().ok()?);
+                }
+            }
+        }
+        // Under `Failures`: a count and a reason a line, indented.
+        for line in lines.take_while(|line| line.starts_with("  ")) {
+            let Some((count, text)) = line.trim_start().split_once("  ") else {
+                continue;
+            };
+            let reason = FailReason::ALL.iter().find(|reason| reason.text() == text);
+            if let Some(reason) = reason.filter(|reason| reason.csv_name() != "FailedCall") {
+                counters.insert(reason.csv_name().to_owned(), count.parse().ok()?);
+            }
+        }
+        Some(Self(counters))
     }
 
     /// The counter of this name; 0 when there is none.
@@ -69,6 +115,30 @@ mod tests {
             counters.non_zero().collect::<Vec<_>>(),
             [("FailedCall", 1), ("SuccessfulCall", 3)]
         );
+    }
+
+    #[test]
+    fn a_summary_gives_the_same_names() {
+        let summary = "Scenario   uac (client)  127.0.0.1:1 -> 127.0.0.1:2  1.0s\n\
+                       Calls      10 created  7 succeeded  3 failed  0 open  peak 4 of 30\n\
+                       Rate       asked 10/s  reached 9.9/s\n\
+                       Messages   40 sent  50 received  2 retransmitted  1 received again\n           \
+                       3 unexpected  5 not SIP\n\
+                       Failures\n         2  receive timeout\n         1  aborted at the end of the run\n\
+                       Warnings   3, the last: x\n";
+        let counters = Counters::from_summary(summary).expect("a summary");
+        assert_eq!(
+            counters.non_zero().collect::<Vec<_>>(),
+            [
+                ("Discarded", 5),
+                ("FailedCall", 3),
+                ("FailedTimeoutOnRecv", 2),
+                ("Retransmissions", 2),
+                ("SuccessfulCall", 7),
+                ("TotalCallCreated", 10),
+            ]
+        );
+        assert_eq!(Counters::from_summary("error: no such file\n"), None);
     }
 
     #[test]
