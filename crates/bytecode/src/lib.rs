@@ -22,6 +22,8 @@
 pub mod disasm;
 pub mod dist;
 pub mod fail;
+#[cfg(any(test, feature = "internal-fuzz"))]
+pub mod fuzz;
 pub mod ids;
 pub mod op;
 pub mod program;
