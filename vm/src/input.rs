@@ -90,6 +90,12 @@ pub enum Input<'a> {
         /// The call.
         call: CallKey,
     },
+    /// The transport refused a message of the call for good (too long, no route); passing faults such as a full
+    /// buffer or a refused port of the peer are not reported.
+    SendFailed {
+        /// The call.
+        call: CallKey,
+    },
     /// An operator's wish.
     Control(CallControl),
 }

@@ -1,11 +1,107 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Runs calls as a pure state machine; never meets a socket, clock or file.
+//!
+//! A driver links a program with the parameters of a run ([`Image::link`]), makes one [`Engine`] per shard and
+//! feeds it: [`Engine::handle`] takes the time and one [`Input`], and appends to an [`OutBuf`] everything that
+//! follows from it. `handle` always returns with the full batch, so there is no order of polling to get wrong.
+//! Nothing is called back, nothing is shared, and the same inputs give the same outputs.
+//!
+//! | Module | Idea |
+//! | --- | --- |
+//! | [`input`], [`output`] | the boundary: facts in, orders out |
+//! | [`params`], [`link`] | what a run adds to a program, and the image made of both |
+//! | [`engine`] | calls, Call-ID index, births, deadlines, ends |
+//! | `receive`, `matching`, `unexpected` | what a message is to a call, and what follows |
+//! | `exec` | the dispatch loop and the op handlers |
+//! | `render`, `date` | templates -> bytes |
+//! | `txn`, `dialog` | repetition by timer; route set and remote target |
+//! | `call`, `dead`, `rng` | the record of a call; ended calls; random streams |
+//!
+//! The smallest run loop:
+//! ```
+//! use gossipper_vm::{Engine, Input, Micros, OutBuf, Output};
+//! # use gossipper_vm::{Image, RunParams};
+//! # fn program() -> gossipper_bytecode::Program { gossipper_vm::doc_program() }
+//! # let params = RunParams { destination: Some("192.0.2.1:5060".parse()?), ..RunParams::default() };
+//! # let image = Image::link(program().into(), params)?;
+//! let mut engine = Engine::new(image.into());
+//! let mut out = OutBuf::new();
+//! let now = Micros(0);
+//! engine.start(now, &mut out);
+//! engine.handle(now, Input::Spawn { user: 0, due: now }, &mut out);
+//! for output in out.records() {
+//!     match output {
+//!         Output::Send { to, bytes, .. } => println!("{} bytes to {to}", out.bytes(*bytes).len()),
+//!         Output::Arm { at, .. } => println!("wake me at {at} s"),
+//!         other => println!("{other:?}"),
+//!     }
+//! }
+//! # assert_eq!(engine.open_calls(), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod call;
+mod date;
+mod dead;
+mod dialog;
+pub mod engine;
+mod exec;
 pub mod input;
+pub mod link;
+mod matching;
 pub mod output;
 pub mod params;
+mod receive;
+mod render;
+mod rng;
+#[cfg(test)]
+mod testing;
+mod txn;
+mod unexpected;
 
+pub use engine::Engine;
 pub use input::{CallControl, CallKey, FlowId, Input, Micros};
+pub use link::{Image, LinkError};
 pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, StatEvent};
-pub use params::{Behaviors, CallIdFormat, RunParams};
+pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams};
+
+/// The smallest program, for the example above: one step that does nothing.
+#[doc(hidden)]
+#[must_use]
+pub fn doc_program() -> gossipper_bytecode::Program {
+    use gossipper_bytecode::program::OnTimeout;
+    use gossipper_bytecode::{
+        Draft, Mode, Op, Pc, RecvSet, Step, StepId, StepKind, Template, TemplateId, TemplateKind,
+        TextRef,
+    };
+    let text = Template {
+        kind: TemplateKind::Text,
+        first: 0,
+        count: 0,
+    };
+    let step = Step {
+        kind: StepKind::Nop,
+        name: TextRef::default(),
+        line: 1,
+        entry: Pc(0),
+        on_timeout: OnTimeout::Fail,
+        set: RecvSet::default(),
+        send: None,
+        hidden: false,
+        blank_after: false,
+        starts_rtd: false,
+        stops_rtd: false,
+    };
+    Draft {
+        mode: Some(Mode::Client),
+        ops: vec![Op::Enter { step: StepId(0) }, Op::End {}],
+        steps: vec![step],
+        templates: vec![text],
+        auto: vec![TemplateId(0); 4],
+        ..Draft::default()
+    }
+    .verify()
+    .expect("the smallest program is valid")
+}

@@ -236,6 +236,13 @@ impl OutBuf {
         self.records.push(output);
     }
 
+    /// Takes back the last order if it is a yield.
+    pub(crate) fn pop_yield(&mut self) {
+        if let Some(Output::Yield { .. }) = self.records.last() {
+            self.records.pop();
+        }
+    }
+
     /// The arena, for rendering into it.
     pub(crate) fn arena(&mut self) -> &mut Vec<u8> {
         &mut self.bytes

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What a call keeps of the last message it accepted: only what a later step can print.
+//!
+//! The compiler lists per receive which captures are live (`liveness`); the values are stored joined, the way
+//! `[last_NAME]` prints them.
+
+use gossipper_bytecode::program::Capture;
+use gossipper_bytecode::{CaptureId, Program};
+use gossipper_sip::{HeaderName, Message, Presence, uri};
+use smallvec::SmallVec;
+
+/// No such header in the message, or not kept.
+const ABSENT: u32 = u32::MAX;
+
+/// The kept parts of the last accepted message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Last {
+    text: Vec<u8>,
+    /// Start and end per capture of the program.
+    ranges: SmallVec<[(u32, u32); 4]>,
+    /// CSeq number; 0 without.
+    pub(crate) cseq: u32,
+    /// Status code; 0 for a request.
+    pub(crate) status: u16,
+    /// Whether there is a last message at all.
+    pub(crate) present: bool,
+}
+
+impl Last {
+    /// Forgets the message, keeps the memory.
+    pub(crate) fn reset(&mut self) {
+        self.text.clear();
+        self.ranges.clear();
+        self.cseq = 0;
+        self.status = 0;
+        self.present = false;
+    }
+
+    /// Keeps the listed captures of a message in place of the message before.
+    pub(crate) fn keep(&mut self, program: &Program, captures: &[CaptureId], msg: &Message<'_>) {
+        self.reset();
+        self.present = true;
+        self.cseq = msg.cseq().map_or(0, |cseq| cseq.number);
+        self.status = msg.status().map_or(0, |code| code.0);
+        if captures.is_empty() {
+            return;
+        }
+        self.ranges.resize(program.captures.len(), (ABSENT, ABSENT));
+        for id in captures {
+            let start = self.text.len();
+            let found = append(program, *id, msg, &mut self.text);
+            if found {
+                // A message is at most 64 KiB on the wire, so offsets fit.
+                self.ranges[id.index()] = (start as u32, self.text.len() as u32);
+            } else {
+                self.text.truncate(start);
+            }
+        }
+    }
+
+    /// The value of a capture, `None` when the message has no such header.
+    pub(crate) fn capture(&self, id: CaptureId) -> Option<&[u8]> {
+        match self.ranges.get(id.index()) {
+            Some(&(start, end)) if start != ABSENT => {
+                Some(&self.text[start as usize..end as usize])
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Appends what a capture takes from a message; `false` when there is no such header.
+pub(crate) fn append(
+    program: &Program,
+    id: CaptureId,
+    msg: &Message<'_>,
+    out: &mut Vec<u8>,
+) -> bool {
+    match program.captures[id.index()] {
+        Capture::Header(name) => !matches!(
+            msg.append_values(program.bytes(name), out),
+            Presence::Absent
+        ),
+        Capture::Message => {
+            out.extend_from_slice(msg.bytes());
+            true
+        }
+        Capture::ToUri => match msg.header(HeaderName::To) {
+            // sipp.md §2.4: empty if there are no angle brackets.
+            Some(to) if to.contains(&b'<') => {
+                out.extend_from_slice(uri::angle_or_whole(to));
+                true
+            }
+            _ => false,
+        },
+    }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The record of one call: everything the machine remembers about it, and nothing it can derive.
+
+pub(crate) mod last;
+pub(crate) mod regs;
+
+use crate::input::{FlowId, Micros};
+use core::net::SocketAddr;
+use gossipper_bytecode::{FailReason, Pc, RecvId, SendId, StepId};
+use last::Last;
+use regs::Regs;
+use smallvec::SmallVec;
+
+/// What a suspended call waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wait {
+    /// Its turn: the step budget was used up.
+    Turn,
+    /// The end of the repetitions of what it sent.
+    Gate,
+    /// A message.
+    Message,
+    /// The end of a pause.
+    Pause,
+}
+
+/// A message that is repeated until it is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Repeat {
+    /// What is repeated.
+    pub(crate) send: SendId,
+    /// When next.
+    pub(crate) at: Micros,
+    /// The interval that ends then, in ms.
+    pub(crate) interval_ms: u32,
+    /// How often it was repeated.
+    pub(crate) count: u32,
+}
+
+/// A received message that a sent one answers: the peer's repetition of it is answered by rendering that again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Answered {
+    /// Fingerprint of the received message.
+    pub(crate) fingerprint: u64,
+    /// The receive that had accepted it.
+    pub(crate) recv: RecvId,
+    /// What was sent in answer.
+    pub(crate) send: SendId,
+}
+
+/// State of a `start_txn` transaction.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TxnState {
+    /// Branch of the request that was sent; empty before.
+    pub(crate) branch: SmallVec<[u8; 32]>,
+    /// Fingerprint of its final response; 0 before.
+    pub(crate) final_response: u64,
+}
+
+/// Parts that many scenarios never need.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cold {
+    /// Route set of `rrs`, joined with `, `, in the order for a Route header.
+    pub(crate) routes: Vec<u8>,
+    /// Remote target of `rrs`.
+    pub(crate) target: Vec<u8>,
+    /// Transactions of the program, by id.
+    pub(crate) txns: Vec<TxnState>,
+    /// The message that opened the call, until its first `recv` waits.
+    pub(crate) queued: Option<Box<[u8]>>,
+}
+
+/// One scenario instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// 1-based number of the call.
+    pub(crate) number: u64,
+    /// User id, 0 without users.
+    pub(crate) user: u32,
+    /// Where it goes on.
+    pub(crate) pc: Pc,
+    /// The element it is at (SIPp's state).
+    pub(crate) step: StepId,
+    /// What it waits for.
+    pub(crate) wait: Wait,
+    /// `[cseq]`.
+    pub(crate) cseq: u32,
+    /// When it began.
+    pub(crate) created: Micros,
+    /// How much later than scheduled it began, in µs.
+    pub(crate) late_us: u32,
+    /// The path it sends on.
+    pub(crate) flow: FlowId,
+    /// To whom it sends.
+    pub(crate) peer: SocketAddr,
+    /// Its Call-ID without a `xxx///` prefix.
+    pub(crate) call_id: SmallVec<[u8; 40]>,
+    /// Deadline of the receive it waits in, and the step whose timeout it is.
+    pub(crate) recv_deadline: Option<(Micros, StepId)>,
+    /// End of the pause it is in.
+    pub(crate) pause_until: Option<Micros>,
+    /// What is being repeated; the bytes are in `sent`.
+    pub(crate) repeat: Option<Repeat>,
+    /// Bytes of what is being repeated.
+    pub(crate) sent: Vec<u8>,
+    /// The last message sent by a step.
+    pub(crate) last_sent: Option<SendId>,
+    /// Fingerprint and receive of the last accepted message, and whether it belongs to an INVITE, until something is
+    /// sent in answer.
+    pub(crate) unanswered: Option<(u64, RecvId, bool)>,
+    /// The last accepted message that was answered, and with what.
+    pub(crate) answered: Option<Answered>,
+    /// The same for the last INVITE or final response to one, which is repeated longest.
+    pub(crate) answered_invite: Option<Answered>,
+    /// CSeq number of the last INVITE received.
+    pub(crate) invite_cseq: Option<u32>,
+    /// An ACK was sent or received.
+    pub(crate) established: bool,
+    /// A 200 was received and no ACK sent since.
+    pub(crate) ack_pending: bool,
+    /// The failed check that the call will be counted under.
+    pub(crate) failure: Option<FailReason>,
+    /// Where the `jump` action of this step leads.
+    pub(crate) jump_to: Option<StepId>,
+    /// What is kept of the last accepted message.
+    pub(crate) last: Last,
+    /// `;tag=` value of the last response's To header, kept only if the program prints it.
+    pub(crate) peer_tag: SmallVec<[u8; 16]>,
+    /// Variables.
+    pub(crate) regs: Regs,
+    /// Response-time timers: see [`RtdState`].
+    pub(crate) rtds: SmallVec<[RtdState; 2]>,
+    /// State of the call's random stream.
+    pub(crate) rng: u64,
+    /// The deadline the driver keeps, and its generation.
+    pub(crate) armed: Option<Micros>,
+    /// Generation of the last `Arm`.
+    pub(crate) generation: u32,
+    /// Rarely used parts.
+    pub(crate) cold: Option<Box<Cold>>,
+}
+
+impl Call {
+    /// The rarely used parts, made when first needed.
+    pub(crate) fn cold_mut(&mut self) -> &mut Cold {
+        self.cold.get_or_insert_default()
+    }
+
+    /// The earliest of its deadlines.
+    pub(crate) fn deadline(&self) -> Option<Micros> {
+        let recv = self.recv_deadline.map(|(at, _)| at);
+        let repeat = self.repeat.map(|repeat| repeat.at);
+        [recv, self.pause_until, repeat].into_iter().flatten().min()
+    }
+
+    /// Stops repeating and forgets the bytes.
+    pub(crate) fn stop_repeating(&mut self) {
+        self.repeat = None;
+        self.sent.clear();
+    }
+}
+
+/// A response-time timer of a call: when it started, and whether it was recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct RtdState {
+    /// Start; `None` measures from the creation of the call (sipp.md §1.5).
+    pub(crate) started: Option<Micros>,
+    /// Recorded once already.
+    pub(crate) recorded: bool,
+}

@@ -1,0 +1,709 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! [`Engine::handle`]: routes one input to one call, runs it, collects the orders.
+//!
+//! Owns the calls of one shard, the Call-ID index, ended calls and global variables. Everything that is done to a
+//! single call lives in [`crate::exec`], [`crate::receive`] and [`crate::unexpected`].
+
+use crate::call::last::Last;
+use crate::call::regs::Regs;
+use crate::call::{Call, Cold, RtdState, Wait};
+use crate::dead::{DeadCalls, Death};
+use crate::exec::{Cx, Outcome, Shared, run};
+use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
+use crate::link::Image;
+use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
+use crate::params::CallIdPart;
+use crate::render::{DynamicId, LastView};
+use crate::txn::Expired;
+use crate::{exec, receive, rng, txn, unexpected};
+use core::net::SocketAddr;
+use gossipper_bytecode::program::OnTimeout;
+use gossipper_bytecode::{AutoMessage, FailReason, Mode, Pc, StepId, TemplateKind};
+use gossipper_sip::{Message, ParseError, strip_call_id_prefix};
+use hashbrown::HashTable;
+use slotmap::SlotMap;
+use smallvec::SmallVec;
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
+
+type Hasher = foldhash::fast::FixedState;
+
+/// Calls aborted by one `AbortAll`, so that one input has a bounded cost.
+const ABORT_BATCH: usize = 256;
+
+/// Records of ended calls kept for their memory.
+const SPARE_MAX: usize = 4096;
+
+/// Ops that the `init` section may take, in budgets of [`exec::STEP_BUDGET`] turns.
+const INIT_TURNS: u32 = 4096;
+
+/// The calls of one shard.
+///
+/// # Invariants
+/// Every call is in the index under its Call-ID and keeps at most one deadline with the driver.
+#[derive(Debug)]
+pub struct Engine {
+    image: Arc<Image>,
+    calls: SlotMap<CallKey, Call>,
+    index: HashTable<CallKey>,
+    hasher: Hasher,
+    dead: DeadCalls<Hasher>,
+    shared: Shared,
+    next_number: u64,
+    draining: bool,
+    spare: Vec<Call>,
+}
+
+impl Engine {
+    /// An engine without calls.
+    #[must_use]
+    pub fn new(image: Arc<Image>) -> Self {
+        let params = image.params();
+        let hasher = Hasher::with_seed(params.seed);
+        let mut globals = Regs::new(image.global_regs);
+        for (name, value) in &params.globals {
+            // Linking checked the names.
+            if let Some(slot) = image.global_slot(name) {
+                globals.set_text(slot, value);
+            }
+        }
+        let dead_wait = Micros::from_ms(u64::from(params.dead_call_ms));
+        Self {
+            calls: SlotMap::with_key(),
+            index: HashTable::new(),
+            dead: DeadCalls::new(dead_wait, hasher.clone()),
+            shared: Shared {
+                globals,
+                dynamic: DynamicId::new(params.dynamic_id),
+                scratch: Vec::new(),
+                locations: image
+                    .regexes
+                    .iter()
+                    .map(|r| r.capture_locations())
+                    .collect(),
+            },
+            next_number: 1,
+            draining: false,
+            spare: Vec::new(),
+            hasher,
+            image,
+        }
+    }
+
+    /// Runs the `init` section, if the scenario has one. Call once, before the first input.
+    ///
+    /// A section that does not end is reported as [`Output::Fatal`].
+    pub fn start(&mut self, now: Micros, out: &mut OutBuf) {
+        let Some(entry) = self.image.program.init else {
+            return;
+        };
+        // COMPAT(sipp): the pseudo call of init takes call number 1.
+        let mut call = self.new_call(now, now, FlowId(0), UNSPECIFIED);
+        call.pc = entry;
+        call.call_id = SmallVec::from_slice(b"///main-init");
+        for _ in 0..INIT_TURNS {
+            let mut cx = Cx {
+                image: &self.image,
+                shared: &mut self.shared,
+                out,
+                now,
+                key: CallKey::default(),
+            };
+            match run(&mut cx, &mut call) {
+                Outcome::Suspended => {
+                    // Only a used-up budget suspends init (verified); nobody has to resume it but this loop.
+                    out.pop_yield();
+                }
+                Outcome::Completed | Outcome::Dropped(_) => return,
+            }
+        }
+        let text = out.store(b"the init section of the scenario does not end");
+        out.push(Output::Fatal { text });
+    }
+
+    /// Number of open calls.
+    #[must_use]
+    pub fn open_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// The image it runs.
+    #[must_use]
+    pub fn image(&self) -> &Arc<Image> {
+        &self.image
+    }
+
+    /// Takes one input and appends the orders that follow to `out`, in the order to carry them out.
+    pub fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
+        match input {
+            Input::Spawn { user, due } => self.spawn(now, user, due, out),
+            Input::Message { flow, src, bytes } => self.message(now, flow, src, bytes, out),
+            Input::Timer { call, generation } => self.timer(now, call, generation, out),
+            Input::Resume { call } => self.resume(now, call, out),
+            Input::SendFailed { call } => self.send_failed(now, call, out),
+            Input::Control(CallControl::Drain) => self.draining = true,
+            Input::Control(CallControl::AbortAll) => self.abort_all(now, out),
+        }
+    }
+
+    // ---- births
+
+    fn new_call(&mut self, now: Micros, due: Micros, flow: FlowId, peer: SocketAddr) -> Call {
+        let number = self.next_number;
+        self.next_number += 1;
+        let params = self.image.params();
+        let mut call = self.spare.pop().unwrap_or_else(|| blank(peer));
+        call.last.reset();
+        call.regs.reset(self.image.call_regs);
+        call.rtds.clear();
+        call.rtds
+            .resize(self.image.program.rtds.len(), RtdState::default());
+        call.sent.clear();
+        call.peer_tag.clear();
+        call.call_id.clear();
+        Call {
+            number,
+            user: 0,
+            pc: self.image.program.steps[0].entry,
+            step: StepId(0),
+            wait: Wait::Turn,
+            cseq: params.base_cseq.wrapping_sub(1),
+            created: now,
+            late_us: u32::try_from(now.since(due).0).unwrap_or(u32::MAX),
+            flow,
+            peer,
+            recv_deadline: None,
+            pause_until: None,
+            repeat: None,
+            last_sent: None,
+            unanswered: None,
+            answered: None,
+            answered_invite: None,
+            invite_cseq: None,
+            established: false,
+            ack_pending: false,
+            failure: None,
+            jump_to: None,
+            rng: rng::seed(params.seed, number),
+            armed: None,
+            generation: 0,
+            cold: None,
+            call_id: call.call_id,
+            sent: call.sent,
+            last: call.last,
+            peer_tag: call.peer_tag,
+            regs: call.regs,
+            rtds: call.rtds,
+        }
+    }
+
+    fn insert(&mut self, call: Call) -> CallKey {
+        let hash = self.hasher.hash_one(&call.call_id[..]);
+        let key = self.calls.insert(call);
+        let (calls, hasher) = (&self.calls, &self.hasher);
+        self.index.insert_unique(hash, key, |key| {
+            calls
+                .get(*key)
+                .map_or(0, |call| hasher.hash_one(&call.call_id[..]))
+        });
+        key
+    }
+
+    fn spawn(&mut self, now: Micros, user: u32, due: Micros, out: &mut OutBuf) {
+        let params = self.image.params();
+        // Linking checked that a client has a destination; a server scenario is never asked to open calls.
+        let Some(destination) = params.destination else {
+            return;
+        };
+        let flow = params.flow;
+        let mut call = self.new_call(now, due, flow, destination);
+        call.user = user;
+        let image = Arc::clone(&self.image);
+        write_call_id(&image, &mut call);
+        let key = self.insert(call);
+        out.push(Output::Stat(StatEvent::Created {
+            incoming: false,
+            late: now.since(due),
+        }));
+        self.run(now, key, out);
+    }
+
+    // ---- messages
+
+    fn message(
+        &mut self,
+        now: Micros,
+        flow: FlowId,
+        src: SocketAddr,
+        bytes: &[u8],
+        out: &mut OutBuf,
+    ) {
+        let msg = match Message::parse(bytes) {
+            Ok(msg) => msg,
+            Err(ParseError::KeepAlive) => {
+                out.push(Output::Stat(StatEvent::KeepAlive));
+                return;
+            }
+            Err(ParseError::NoSipVersion | ParseError::NoStartLine) => {
+                discard(out, b"Discarding a packet that is not SIP", bytes);
+                return;
+            }
+        };
+        let Some(full_id) = msg.call_id() else {
+            discard(out, b"Discarding a message without Call-ID", bytes);
+            return;
+        };
+        let id = if self.image.params().ignore_call_id_slashes {
+            full_id
+        } else {
+            strip_call_id_prefix(full_id)
+        };
+        if let Some(key) = self.find(id) {
+            self.deliver(now, key, &msg, out);
+            return;
+        }
+        if let Some(death) = self.dead.disturb(id, now) {
+            out.push(Output::Stat(StatEvent::DeadCall));
+            warn_dead(out, id, death, bytes);
+            return;
+        }
+        match self.image.mode {
+            Mode::Server if !self.draining => self.answer(now, flow, src, id, &msg, out),
+            Mode::Server | Mode::Client => {
+                self.out_of_call(now, flow, src, &msg, out);
+            }
+        }
+    }
+
+    fn find(&self, id: &[u8]) -> Option<CallKey> {
+        let hash = self.hasher.hash_one(id);
+        self.index
+            .find(hash, |key| {
+                self.calls
+                    .get(*key)
+                    .is_some_and(|call| call.call_id.as_slice() == id)
+            })
+            .copied()
+    }
+
+    /// A message with an unknown Call-ID opens a call (sipp.md §4.2).
+    fn answer(
+        &mut self,
+        now: Micros,
+        flow: FlowId,
+        src: SocketAddr,
+        id: &[u8],
+        msg: &Message<'_>,
+        out: &mut OutBuf,
+    ) {
+        let params = self.image.params();
+        let peer = match params.destination {
+            Some(destination) if params.send_to_destination => destination,
+            _ => src,
+        };
+        let mut call = self.new_call(now, now, flow, peer);
+        call.call_id.extend_from_slice(id);
+        let key = self.insert(call);
+        out.push(Output::Stat(StatEvent::Created {
+            incoming: true,
+            late: Micros(0),
+        }));
+        self.run(now, key, out);
+        match self.calls.get_mut(key) {
+            Some(call) if call.wait == Wait::Turn => {
+                call.cold_mut().queued = Some(msg.bytes().into());
+            }
+            Some(_) => self.deliver(now, key, msg, out),
+            None => {}
+        }
+    }
+
+    fn deliver(&mut self, now: Micros, key: CallKey, msg: &Message<'_>, out: &mut OutBuf) {
+        let image = Arc::clone(&self.image);
+        let Some((call, mut cx)) = split(&image, &mut self.calls, &mut self.shared, key, now, out)
+        else {
+            return;
+        };
+        let delivered = receive::receive(&mut cx, call, msg);
+        self.settle(now, key, delivered, out);
+    }
+
+    fn out_of_call(
+        &mut self,
+        now: Micros,
+        flow: FlowId,
+        src: SocketAddr,
+        msg: &Message<'_>,
+        out: &mut OutBuf,
+    ) {
+        let answers = self.image.params().auto_answer
+            && self.image.mode == Mode::Client
+            && msg.method().is_some_and(unexpected::is_auto_answered);
+        let mut cx = Cx {
+            image: &self.image,
+            shared: &mut self.shared,
+            out,
+            now,
+            key: CallKey::default(),
+        };
+        if answers {
+            let template = cx.image.program.auto_template(AutoMessage::Ok);
+            if let Ok(bytes) = cx.render(None, template, LastView::Whole(msg), -1, -1) {
+                out.push(Output::Send {
+                    call: None,
+                    flow,
+                    to: src,
+                    bytes,
+                });
+                out.push(Output::Stat(StatEvent::AutoAnswered));
+            }
+            return;
+        }
+        cx.stat(StatEvent::OutOfCall);
+        let mut text = b"Discarding message which can't be mapped to a known SIPp call:\n".to_vec();
+        text.extend_from_slice(msg.bytes());
+        cx.warn(&text);
+    }
+
+    // ---- time
+
+    fn timer(&mut self, now: Micros, key: CallKey, generation: u32, out: &mut OutBuf) {
+        let image = Arc::clone(&self.image);
+        let Some((call, mut cx)) = split(&image, &mut self.calls, &mut self.shared, key, now, out)
+        else {
+            return;
+        };
+        if call.generation != generation || call.armed.is_none() {
+            return;
+        }
+        call.armed = None;
+        let verdict = expire(&mut cx, call);
+        self.settle(now, key, verdict, out);
+    }
+
+    fn resume(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
+        if self
+            .calls
+            .get(key)
+            .is_some_and(|call| call.wait == Wait::Turn)
+        {
+            self.run(now, key, out);
+            self.deliver_queued(now, key, out);
+        }
+    }
+
+    /// Hands over the message that opened the call, once the call waits.
+    fn deliver_queued(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
+        let queued = match self.calls.get_mut(key) {
+            Some(call) if call.wait != Wait::Turn => {
+                call.cold.as_mut().and_then(|cold| cold.queued.take())
+            }
+            _ => None,
+        };
+        if let Some(bytes) = queued
+            && let Ok(msg) = Message::parse(&bytes)
+        {
+            self.deliver(now, key, &msg, out);
+        }
+    }
+
+    fn send_failed(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
+        if self.calls.contains_key(key) {
+            let verdict = Verdict::Drop(FailReason::CannotSendMessage);
+            self.settle(now, key, verdict, out);
+        }
+    }
+
+    fn abort_all(&mut self, now: Micros, out: &mut OutBuf) {
+        self.draining = true;
+        let keys: SmallVec<[CallKey; 32]> = self.calls.keys().take(ABORT_BATCH).collect();
+        for key in keys {
+            let verdict = Verdict::Abort(FailReason::Aborted);
+            self.settle(now, key, verdict, out);
+        }
+    }
+
+    // ---- running
+
+    fn run(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
+        self.settle(now, key, Verdict::Run, out);
+    }
+
+    /// Does what was decided about a call, until it waits or is gone.
+    fn settle(&mut self, now: Micros, key: CallKey, verdict: Verdict, out: &mut OutBuf) {
+        let image = Arc::clone(&self.image);
+        let Some((call, mut cx)) = split(&image, &mut self.calls, &mut self.shared, key, now, out)
+        else {
+            return;
+        };
+        let verdict = match verdict {
+            Verdict::Run => match run(&mut cx, call) {
+                Outcome::Suspended => Verdict::Wait,
+                Outcome::Completed => Verdict::Complete,
+                Outcome::Dropped(reason) => Verdict::Drop(reason),
+            },
+            other => other,
+        };
+        match verdict {
+            Verdict::Run | Verdict::Wait => rearm(call, key, cx.out),
+            Verdict::Complete => {
+                let end = call.failure.map_or(CallEnd::Success, CallEnd::Failure);
+                self.end(now, key, end, Some(Death::Completed), out);
+            }
+            Verdict::Drop(reason) => self.end(now, key, CallEnd::Failure(reason), None, out),
+            Verdict::Abort(reason) => {
+                let death = unexpected::abort(&mut cx, call, None);
+                self.end(now, key, CallEnd::Failure(reason), death, out);
+            }
+            Verdict::Aborted(reason, death) => {
+                self.end(now, key, CallEnd::Failure(reason), death, out);
+            }
+        }
+    }
+
+    fn end(
+        &mut self,
+        now: Micros,
+        key: CallKey,
+        end: CallEnd,
+        death: Option<Death>,
+        out: &mut OutBuf,
+    ) {
+        let hash = match self.calls.get(key) {
+            Some(call) => self.hasher.hash_one(&call.call_id[..]),
+            None => return,
+        };
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == key) {
+            entry.remove();
+        }
+        let Some(call) = self.calls.remove(key) else {
+            return;
+        };
+        if let Some(death) = death {
+            self.dead.bury(&call.call_id, death, now);
+        }
+        out.push(Output::Stat(StatEvent::Ended {
+            end,
+            length: now.since(call.created),
+        }));
+        out.push(Output::Ended { call: key });
+        if self.spare.len() < SPARE_MAX {
+            self.spare.push(call);
+        }
+    }
+}
+
+/// What was decided about a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// It goes on at its `pc`.
+    Run,
+    /// It keeps waiting.
+    Wait,
+    /// It came to its end.
+    Complete,
+    /// It is over, without messages and without a tombstone.
+    Drop(FailReason),
+    /// It is to be aborted as its state asks.
+    Abort(FailReason),
+    /// It was aborted already; what it leaves behind.
+    Aborted(FailReason, Option<Death>),
+}
+
+/// Stand-in for an address that is never sent to.
+const UNSPECIFIED: SocketAddr =
+    SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), 0);
+
+/// A record without content, whose buffers a call takes over.
+pub(crate) fn blank(peer: SocketAddr) -> Call {
+    Call {
+        number: 0,
+        user: 0,
+        pc: Pc(0),
+        step: StepId(0),
+        wait: Wait::Turn,
+        cseq: 0,
+        created: Micros(0),
+        late_us: 0,
+        flow: FlowId(0),
+        peer,
+        call_id: SmallVec::new(),
+        recv_deadline: None,
+        pause_until: None,
+        repeat: None,
+        sent: Vec::new(),
+        last_sent: None,
+        unanswered: None,
+        answered: None,
+        answered_invite: None,
+        invite_cseq: None,
+        established: false,
+        ack_pending: false,
+        failure: None,
+        jump_to: None,
+        last: Last::default(),
+        peer_tag: SmallVec::new(),
+        regs: Regs::default(),
+        rtds: SmallVec::new(),
+        rng: 0,
+        armed: None,
+        generation: 0,
+        cold: None::<Box<Cold>>,
+    }
+}
+
+/// Borrows a call and, apart from it, what its handlers work with.
+fn split<'a>(
+    image: &'a Image,
+    calls: &'a mut SlotMap<CallKey, Call>,
+    shared: &'a mut Shared,
+    key: CallKey,
+    now: Micros,
+    out: &'a mut OutBuf,
+) -> Option<(&'a mut Call, Cx<'a>)> {
+    let call = calls.get_mut(key)?;
+    let cx = Cx {
+        image,
+        shared,
+        out,
+        now,
+        key,
+    };
+    Some((call, cx))
+}
+
+/// Keeps the driver's deadline for a call in step with the call.
+fn rearm(call: &mut Call, key: CallKey, out: &mut OutBuf) {
+    let deadline = call.deadline();
+    if deadline == call.armed {
+        return;
+    }
+    call.armed = deadline;
+    match deadline {
+        Some(at) => {
+            call.generation = call.generation.wrapping_add(1);
+            out.push(Output::Arm {
+                call: key,
+                at,
+                generation: call.generation,
+            });
+        }
+        None => out.push(Output::Disarm { call: key }),
+    }
+}
+
+/// Handles whichever deadlines of a call have passed.
+fn expire(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
+    if let Some(repeat) = &mut call.repeat
+        && repeat.at <= cx.now
+    {
+        let id = repeat.send;
+        let send = cx.image.program.sends[id.index()];
+        let is_invite = is_invite(cx.image, id);
+        match txn::expired(repeat, is_invite, cx.image.params()) {
+            Expired::Again => exec::send::repeat(cx, call, id),
+            Expired::Exhausted => {
+                call.stop_repeating();
+                let what = b"Aborting call on UDP retransmission timeout for Call-ID";
+                return timed_out(cx, call, send.step, FailReason::MaxUdpRetrans, what);
+            }
+        }
+    }
+    if let Some((at, step)) = call.recv_deadline
+        && at <= cx.now
+    {
+        call.recv_deadline = None;
+        let what = b"Receive timeout, Call-Id";
+        return timed_out(cx, call, step, FailReason::TimeoutOnRecv, what);
+    }
+    if call.pause_until.is_some_and(|until| until <= cx.now) && call.wait == Wait::Pause {
+        return Verdict::Run;
+    }
+    Verdict::Wait
+}
+
+/// A timeout of a step: its `ontimeout`, or the end of the call.
+fn timed_out(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    step: StepId,
+    reason: FailReason,
+    what: &[u8],
+) -> Verdict {
+    cx.stat(StatEvent::TimedOut { step });
+    if let OnTimeout::Goto(pc) = cx.image.program.steps[step.index()].on_timeout {
+        call.pc = pc;
+        call.pause_until = None;
+        return Verdict::Run;
+    }
+    let mut text = what.to_vec();
+    text.extend_from_slice(b" '");
+    text.extend_from_slice(&call.call_id);
+    text.extend_from_slice(format!("' (index {})", call.step).as_bytes());
+    cx.warn(&text);
+    unexpected::give_up(cx, call, reason, None)
+}
+
+/// Whether a send step sends an INVITE.
+pub(crate) fn is_invite(image: &Image, id: gossipper_bytecode::SendId) -> bool {
+    let program = &image.program;
+    let send = &program.sends[id.index()];
+    match program.templates[send.template.index()].kind {
+        TemplateKind::Request { method } => program.bytes(method) == b"INVITE",
+        TemplateKind::Response { .. } | TemplateKind::Text => false,
+    }
+}
+
+/// Writes the Call-ID of a generated call.
+fn write_call_id(image: &Image, call: &mut Call) {
+    let params = image.params();
+    let mut text = Vec::new();
+    for part in &params.call_id.parts {
+        match part {
+            CallIdPart::Literal(literal) => text.extend_from_slice(literal),
+            CallIdPart::Number => crate::render::number(call.number as i64, &mut text),
+            CallIdPart::Pid => crate::render::number(i64::from(params.pid), &mut text),
+            CallIdPart::LocalIp => {
+                text.extend_from_slice(params.local_ip.to_string().as_bytes());
+            }
+            CallIdPart::Random => {
+                let random = rng::draw(&mut call.rng, |rng| rng.u32(..));
+                crate::render::number(i64::from(random), &mut text);
+            }
+        }
+    }
+    call.call_id.clear();
+    call.call_id.extend_from_slice(&text);
+}
+
+/// Counts and reports bytes that cannot be used.
+fn discard(out: &mut OutBuf, what: &[u8], bytes: &[u8]) {
+    out.push(Output::Stat(StatEvent::Discarded));
+    let start = out.arena().len();
+    let arena = out.arena();
+    arena.extend_from_slice(what);
+    arena.extend_from_slice(b": ");
+    arena.extend_from_slice(bytes);
+    let text = out.range_from(start);
+    out.push(Output::Log {
+        kind: LogKind::Warning,
+        text,
+    });
+}
+
+fn warn_dead(out: &mut OutBuf, id: &[u8], death: Death, bytes: &[u8]) {
+    let reason = match death {
+        Death::Completed => "successful".to_owned(),
+        Death::Aborted(step) => format!("aborted at index {step}"),
+    };
+    let mut text = b"Dead call ".to_vec();
+    text.extend_from_slice(id);
+    text.extend_from_slice(format!(" ({reason}), received '").as_bytes());
+    text.extend_from_slice(bytes);
+    text.push(b'\'');
+    let text = out.store(&text);
+    out.push(Output::Log {
+        kind: LogKind::Warning,
+        text,
+    });
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Actions and bookkeeping: the ops that never suspend (sipp.md §3).
+
+use super::{Current, Cx, Next};
+use crate::call::Call;
+use crate::output::{LogKind, Output};
+use core::cmp::Ordering;
+use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
+use gossipper_bytecode::{ArithOp, EregId, FailReason, Op, Operand, StrCmpId, TestId, VarId};
+use smallvec::SmallVec;
+
+/// Longest header value that `search_in="hdr"` looks at (sipp.md §3.4).
+const HEADER_MAX: usize = 2048;
+
+/// Carries out one op. `failed` holds the failed check that the next guard looks at.
+pub(super) fn action(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    op: Op,
+    current: Current<'_>,
+    failed: &mut Option<FailReason>,
+) -> Next {
+    match op {
+        Op::Jump { to } => return Next::Goto(to),
+        Op::JumpIfSet { var, to } if cx.value(call, var).is_set() => return Next::Goto(to),
+        Op::JumpIfUnset { var, to } if !cx.value(call, var).is_set() => return Next::Goto(to),
+        Op::JumpByChance { chance, to } => {
+            let chance = cx.image.program.numbers[chance.index()];
+            if crate::rng::percent(&mut call.rng, chance * 100.0) {
+                return Next::Goto(to);
+            }
+        }
+        Op::JumpIfSet { .. } | Op::JumpIfUnset { .. } => {}
+        Op::GuardKeep { to } => {
+            if let Some(reason) = failed.take() {
+                call.failure = Some(reason);
+                return Next::Goto(to);
+            }
+        }
+        Op::GuardDrop { to } => {
+            if failed.take().is_some() {
+                return Next::Goto(to);
+            }
+        }
+        Op::RtdStart { rtd } => super::rtd_start(cx, call, rtd),
+        Op::RtdStop { rtd } => super::rtd_stop(cx, call, rtd, false),
+        Op::RtdStopRepeat { rtd } => super::rtd_stop(cx, call, rtd, true),
+        Op::Count { counter } => super::count(cx, counter),
+        Op::SetJump { target } => {
+            let index = operand(cx, call, target);
+            match super::step_at(cx, index) {
+                Some(step) if step != call.step => call.jump_to = Some(step),
+                Some(_) => {
+                    return Next::Drop(cx.fatal("jump: the target is the step of the jump itself"));
+                }
+                None => {
+                    let text = format!("jump: the scenario has no step {index}");
+                    return Next::Drop(cx.fatal(&text));
+                }
+            }
+        }
+        Op::Ereg { ereg } => *failed = self::ereg(cx, call, ereg, current),
+        Op::Test { test } => *failed = self::test(cx, call, test),
+        Op::StrCmp { strcmp } => *failed = self::strcmp(cx, call, strcmp),
+        Op::Assign { var, value } => {
+            let value = operand(cx, call, value);
+            set_number(cx, call, var, value);
+        }
+        Op::AssignStr { var, template } => match cx.render_action(call, template) {
+            Ok(text) => {
+                let mut scratch = core::mem::take(&mut cx.shared.scratch);
+                scratch.clear();
+                scratch.extend_from_slice(cx.out.bytes(text));
+                let (regs, slot) = cx.slot(call, var);
+                regs.set_text(slot, &scratch);
+                cx.shared.scratch = scratch;
+            }
+            Err(_) => return Next::Drop(cx.too_large(call)),
+        },
+        Op::ToDouble { var, from } => match cx.value(call, from).to_number() {
+            Some(number) => set_number(cx, call, var, number),
+            None => warn_about(cx, call, from, "todouble: not a number"),
+        },
+        Op::Arith { op, var, by } => arith(cx, call, op, var, by),
+        Op::GetTime { seconds, micros } => {
+            let wall = cx.image.params.epoch_us.saturating_add(cx.now.0);
+            set_number(cx, call, seconds, (wall / 1_000_000) as f64);
+            set_number(cx, call, micros, (wall % 1_000_000) as f64);
+        }
+        Op::Log { level, template } => match cx.render_action(call, template) {
+            Ok(text) => cx.out.push(Output::Log {
+                kind: LogKind::Action(level),
+                text,
+            }),
+            Err(_) => return Next::Drop(cx.too_large(call)),
+        },
+        Op::Exec { template } => match cx.render_action(call, template) {
+            Ok(command) => cx.out.push(Output::Exec { command }),
+            Err(_) => return Next::Drop(cx.too_large(call)),
+        },
+        Op::Stop { what } => return super::stop(cx, what),
+        Op::End {}
+        | Op::Enter { .. }
+        | Op::TakeJump {}
+        | Op::Gate {}
+        | Op::Send { .. }
+        | Op::Sent { .. }
+        | Op::Await {}
+        | Op::Accept { .. }
+        | Op::Pause { .. }
+        | Op::PauseWait {} => {
+            debug_assert!(false, "handled by the dispatch loop");
+        }
+    }
+    Next::Fall
+}
+
+fn operand(cx: &Cx<'_>, call: &Call, operand: Operand) -> f64 {
+    match operand {
+        Operand::Num(num) => cx.image.program.numbers[num.index()],
+        Operand::Var(var) => cx.value(call, var).as_number(),
+    }
+}
+
+fn set_number(cx: &mut Cx<'_>, call: &mut Call, var: VarId, value: f64) {
+    let (regs, slot) = cx.slot(call, var);
+    regs.set_number(slot, value);
+}
+
+fn set_bool(cx: &mut Cx<'_>, call: &mut Call, var: VarId, value: bool) {
+    let (regs, slot) = cx.slot(call, var);
+    regs.set_bool(slot, value);
+}
+
+fn warn_about(cx: &mut Cx<'_>, call: &Call, var: VarId, what: &str) {
+    let name = cx
+        .image
+        .program
+        .display(cx.image.program.variables[var.index()].name);
+    let text = format!(
+        "Call-Id: {}, {what}: variable {name} at step {}",
+        String::from_utf8_lossy(&call.call_id),
+        call.step
+    );
+    cx.warn(text.as_bytes());
+}
+
+fn arith(cx: &mut Cx<'_>, call: &mut Call, op: ArithOp, var: VarId, by: Operand) {
+    let left = cx.value(call, var).as_number();
+    let right = operand(cx, call, by);
+    let value = match op {
+        ArithOp::Add => left + right,
+        ArithOp::Subtract => left - right,
+        ArithOp::Multiply => left * right,
+        ArithOp::Divide if right == 0.0 => {
+            warn_about(cx, call, var, "division by zero");
+            return;
+        }
+        ArithOp::Divide => left / right,
+    };
+    set_number(cx, call, var, value);
+}
+
+/// The verdict of a check.
+fn verdict(check: Check, matched: bool, missed: FailReason, hit: FailReason) -> Option<FailReason> {
+    match check {
+        Check::Match if !matched => Some(missed),
+        Check::NoMatch if matched => Some(hit),
+        Check::None | Check::Match | Check::NoMatch => None,
+    }
+}
+
+fn test(cx: &mut Cx<'_>, call: &mut Call, id: TestId) -> Option<FailReason> {
+    let test = cx.image.program.tests[id.index()];
+    let left = cx.value(call, test.var).as_number();
+    let right = operand(cx, call, test.with);
+    let result = match test.compare {
+        Compare::Equal => left == right,
+        Compare::NotEqual => left != right,
+        Compare::Greater => left > right,
+        Compare::Less => left < right,
+        Compare::GreaterEqual => left >= right,
+        Compare::LessEqual => left <= right,
+    };
+    if let Some(var) = test.assign_to {
+        set_bool(cx, call, var, result);
+    }
+    verdict(
+        test.check,
+        result,
+        FailReason::TestDoesntMatch,
+        FailReason::TestShouldntMatch,
+    )
+}
+
+fn strcmp(cx: &mut Cx<'_>, call: &mut Call, id: StrCmpId) -> Option<FailReason> {
+    let strcmp = cx.image.program.strcmps[id.index()];
+    let ordering = {
+        let left = text_of(cx, call, strcmp.var);
+        let right = match strcmp.with {
+            StrOperand::Text(text) => cx.image.program.bytes(text),
+            StrOperand::Var(var) => text_of(cx, call, var),
+        };
+        left.cmp(right)
+    };
+    if let Some(var) = strcmp.assign_to {
+        let value = match ordering {
+            Ordering::Less => -1.0,
+            Ordering::Equal => 0.0,
+            Ordering::Greater => 1.0,
+        };
+        set_number(cx, call, var, value);
+    }
+    verdict(
+        strcmp.check,
+        ordering == Ordering::Equal,
+        FailReason::StrcmpDoesntMatch,
+        FailReason::StrcmpShouldntMatch,
+    )
+}
+
+/// A variable as text: anything but a text is empty (sipp.md §3.2).
+fn text_of<'v>(cx: &'v Cx<'_>, call: &'v Call, var: VarId) -> &'v [u8] {
+    match cx.value(call, var) {
+        crate::call::regs::Value::Text(text) => text,
+        _ => b"",
+    }
+}
+
+/// Groups of a match, by their place in the searched text.
+type Groups = SmallVec<[Option<(usize, usize)>; 10]>;
+
+fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> Option<FailReason> {
+    let image = cx.image;
+    let ereg = &image.program.eregs[id.index()];
+    // The text is copied: assigning may change the place it was found in.
+    let mut subject = core::mem::take(&mut cx.shared.scratch);
+    subject.clear();
+    let found = {
+        let message = match current {
+            Current::None => &b""[..],
+            Current::Received(msg) => msg.bytes(),
+            Current::Sent(range) => cx.out.bytes(range),
+        };
+        match ereg.search_in {
+            SearchIn::Message => Some(message),
+            SearchIn::Header {
+                header,
+                occurrence,
+                start_line,
+                case_indep,
+            } => header_text(
+                message,
+                image.program.bytes(header),
+                occurrence,
+                start_line,
+                case_indep,
+            )
+            .filter(|text| !text.is_empty()),
+            SearchIn::Body => {
+                memchr::memmem::find(message, b"\r\n\r\n").map(|at| &message[at + 4..])
+            }
+            SearchIn::Var(var) => Some(text_of(cx, call, var)),
+        }
+        .map(|text| subject.extend_from_slice(text))
+        .is_some()
+    };
+    let failure = if !found && ereg.check == Check::Match {
+        Some(FailReason::RegexpHdrNotFound)
+    } else {
+        // sipp.md §3.4: the text ends at a NUL.
+        let end = memchr::memchr(0, &subject).unwrap_or(subject.len());
+        let matched = search(cx, ereg.regex.index(), &subject[..end]);
+        if let Some(groups) = &matched {
+            for (var, group) in ereg.assign_to.iter().zip(groups) {
+                if let Some((from, to)) = group {
+                    let (regs, slot) = cx.slot(call, *var);
+                    regs.set_text(slot, &subject[*from..*to]);
+                }
+            }
+        }
+        verdict(
+            ereg.check,
+            matched.is_some(),
+            FailReason::RegexpDoesntMatch,
+            FailReason::RegexpShouldntMatch,
+        )
+    };
+    if let Some(reason) = failure {
+        let text = format!(
+            "Failed regexp match: {} in '{}' with '{}'",
+            reason.text(),
+            String::from_utf8_lossy(&subject),
+            image
+                .program
+                .display(image.program.regexes[ereg.regex.index()].source)
+        );
+        cx.warn(text.as_bytes());
+    }
+    cx.shared.scratch = subject;
+    failure
+}
+
+/// Searches an expression; the whole match comes first.
+fn search(cx: &mut Cx<'_>, regex: usize, subject: &[u8]) -> Option<Groups> {
+    let locations = &mut cx.shared.locations[regex];
+    cx.image.regexes[regex].captures_read(locations, subject)?;
+    Some((0..locations.len()).map(|i| locations.get(i)).collect())
+}
+
+/// What follows the n-th occurrence of `header` up to the end of its line, leading blank included.
+fn header_text<'m>(
+    message: &'m [u8],
+    header: &[u8],
+    occurrence: u32,
+    start_line: bool,
+    case_indep: bool,
+) -> Option<&'m [u8]> {
+    if header.is_empty() {
+        return None;
+    }
+    let mut left = occurrence.max(1);
+    let mut from = 0;
+    loop {
+        let at = from + find(&message[from..], header, case_indep)?;
+        from = at + 1;
+        if start_line && at > 0 && message[at - 1] != b'\n' {
+            continue;
+        }
+        left -= 1;
+        if left == 0 {
+            let rest = &message[at + header.len()..];
+            let end = rest
+                .iter()
+                .position(|byte| matches!(byte, b'\r' | b'\n'))
+                .unwrap_or(rest.len());
+            return Some(&rest[..end.min(HEADER_MAX)]);
+        }
+    }
+}
+
+fn find(text: &[u8], needle: &[u8], case_indep: bool) -> Option<usize> {
+    if case_indep {
+        text.windows(needle.len())
+            .position(|window| window.eq_ignore_ascii_case(needle))
+    } else {
+        memchr::memmem::find(text, needle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: &[u8] =
+        b"INVITE sip:x SIP/2.0\r\nReply-To: <sip:a>\r\nTo: <sip:b>\r\nto: <sip:c>\r\n\r\nTo: d";
+
+    fn header(name: &str, n: u32, start_line: bool, case_indep: bool) -> Option<&'static str> {
+        header_text(MESSAGE, name.as_bytes(), n, start_line, case_indep)
+            .map(|text| core::str::from_utf8(text).expect("ASCII"))
+    }
+
+    #[test]
+    fn a_header_is_found_as_plain_text_and_keeps_its_blank() {
+        assert_eq!(header("To:", 1, false, false), Some(" <sip:a>"));
+        assert_eq!(header("To:", 1, true, false), Some(" <sip:b>"));
+        assert_eq!(header("To:", 2, true, true), Some(" <sip:c>"));
+        assert_eq!(header("To:", 3, true, true), Some(" d"));
+        assert_eq!(header("To:", 9, false, false), None);
+        assert_eq!(header("", 1, false, false), None);
+    }
+}

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The dispatch loop: runs the ops of one call until it suspends or ends.
+//!
+//! [`run`] executes steps; [`run_block`] executes the straight block of a matched receive. Handlers of single ops
+//! are in [`action`] and [`send`].
+
+pub(crate) mod action;
+pub(crate) mod send;
+
+use crate::call::regs::{Regs, Value};
+use crate::call::{Call, Wait};
+use crate::input::{CallKey, Micros};
+use crate::link::{Image, Place};
+use crate::output::{ByteRange, LogKind, OutBuf, Output, StatEvent};
+use crate::render::{DynamicId, LastView, Scene, TooLarge, render};
+use crate::rng;
+use gossipper_bytecode::program::PauseLength;
+use gossipper_bytecode::{
+    CounterId, FailReason, Op, PauseId, Pc, RecvId, RtdId, StepId, StopKind, TemplateId, VarId,
+};
+use gossipper_sip::Message;
+use regex::bytes::CaptureLocations;
+
+/// Steps and backward jumps that one input may cost a call before it yields.
+pub(crate) const STEP_BUDGET: u32 = 256;
+
+/// Longest pause, in ms (SIPp's cap).
+const PAUSE_MAX_MS: f64 = i32::MAX as f64;
+
+/// State of a shard that its calls share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Global variables.
+    pub(crate) globals: Regs,
+    /// `[dynamic_id]`.
+    pub(crate) dynamic: DynamicId,
+    /// Texts in the making.
+    pub(crate) scratch: Vec<u8>,
+    /// Scratch of each regular expression.
+    pub(crate) locations: Vec<CaptureLocations>,
+}
+
+/// What an op handler works with besides the call.
+pub(crate) struct Cx<'a> {
+    pub(crate) image: &'a Image,
+    pub(crate) shared: &'a mut Shared,
+    pub(crate) out: &'a mut OutBuf,
+    pub(crate) now: Micros,
+    pub(crate) key: CallKey,
+}
+
+/// The message that actions look at.
+#[derive(Clone, Copy)]
+pub(crate) enum Current<'a> {
+    /// None.
+    None,
+    /// The one just received.
+    Received(&'a Message<'a>),
+    /// The one just sent.
+    Sent(ByteRange),
+}
+
+/// How a run of a call ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// It waits.
+    Suspended,
+    /// It came to its end.
+    Completed,
+    /// It is over for this reason, without abort messages and without a tombstone.
+    Dropped(FailReason),
+}
+
+/// What follows an op.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    /// The next op.
+    Fall,
+    /// This op.
+    Goto(Pc),
+    /// The call is over.
+    Drop(FailReason),
+}
+
+impl Cx<'_> {
+    /// Counts something.
+    pub(crate) fn stat(&mut self, event: StatEvent) {
+        self.out.push(Output::Stat(event));
+    }
+
+    /// Writes a warning.
+    pub(crate) fn warn(&mut self, text: &[u8]) {
+        let text = self.out.store(text);
+        self.out.push(Output::Log {
+            kind: LogKind::Warning,
+            text,
+        });
+    }
+
+    /// Renders a template of the scenario or of an automatic message into the arena.
+    pub(crate) fn render(
+        &mut self,
+        call: Option<&Call>,
+        template: TemplateId,
+        last: LastView<'_>,
+        msg_index: i64,
+        branch_index: i64,
+    ) -> Result<ByteRange, TooLarge> {
+        let arena = self.out.arena();
+        let start = arena.len();
+        let mut scene = Scene {
+            image: self.image,
+            call,
+            last,
+            globals: &self.shared.globals,
+            dynamic: &mut self.shared.dynamic,
+            now: self.now,
+            msg_index,
+            branch_index,
+        };
+        match render(&mut scene, template, arena) {
+            Ok(()) => Ok(self.out.range_from(start)),
+            Err(error) => {
+                arena.truncate(start);
+                Err(error)
+            }
+        }
+    }
+
+    /// Renders the text of an action: `[msg_index]` is −1, `[branch]` counts from the current step less 1.
+    pub(crate) fn render_action(
+        &mut self,
+        call: &Call,
+        template: TemplateId,
+    ) -> Result<ByteRange, TooLarge> {
+        let branch = i64::from(call.step.0) - 1;
+        self.render(Some(call), template, LastView::Kept, -1, branch)
+    }
+
+    /// The value of a variable.
+    pub(crate) fn value<'v>(&'v self, call: &'v Call, var: VarId) -> Value<'v> {
+        match self.image.place(var) {
+            Place::Call(slot) => call.regs.value(usize::from(slot)),
+            Place::Global(slot) => self.shared.globals.value(usize::from(slot)),
+        }
+    }
+
+    /// The register file and slot of a variable.
+    pub(crate) fn slot<'v>(&'v mut self, call: &'v mut Call, var: VarId) -> (&'v mut Regs, usize) {
+        match self.image.place(var) {
+            Place::Call(slot) => (&mut call.regs, usize::from(slot)),
+            Place::Global(slot) => (&mut self.shared.globals, usize::from(slot)),
+        }
+    }
+
+    /// A text became too large: the call cannot go on.
+    fn too_large(&mut self, call: &Call) -> FailReason {
+        let text = format!(
+            "Call-Id: {}, a text of step {} grew above {} bytes",
+            String::from_utf8_lossy(&call.call_id),
+            call.step,
+            crate::render::MAX_RENDERED
+        );
+        self.warn(text.as_bytes());
+        FailReason::ScenarioFault
+    }
+
+    /// The scenario did what ends the process.
+    fn fatal(&mut self, text: &str) -> FailReason {
+        let text = self.out.store(text.as_bytes());
+        self.out.push(Output::Fatal { text });
+        FailReason::ScenarioFault
+    }
+}
+
+/// Runs a call from where it stands.
+pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
+    let mut budget = STEP_BUDGET;
+    let mut current = Current::None;
+    let mut failed = None;
+    loop {
+        let op = cx.image.program.ops[call.pc.index()];
+        let mut next = call.pc.next();
+        match op {
+            Op::End {} => return Outcome::Completed,
+            Op::Enter { step } => {
+                if budget == 0 {
+                    return yield_turn(cx, call);
+                }
+                budget -= 1;
+                call.step = step;
+                call.recv_deadline = None;
+                call.jump_to = None;
+                current = Current::None;
+            }
+            Op::TakeJump {} => {
+                if let Some(step) = call.jump_to.take() {
+                    next = cx.image.program.steps[step.index()].entry;
+                }
+            }
+            Op::Gate {} => {
+                if call.repeat.is_some() {
+                    call.wait = Wait::Gate;
+                    return Outcome::Suspended;
+                }
+            }
+            Op::Send { send } => match send::send(cx, call, send) {
+                Ok(bytes) => current = Current::Sent(bytes),
+                Err(reason) => return Outcome::Dropped(reason),
+            },
+            Op::Sent { send } => {
+                let step = cx.image.program.sends[send.index()].step;
+                cx.stat(StatEvent::Sent { step });
+            }
+            Op::Await {} => {
+                call.wait = Wait::Message;
+                arm_receive(cx, call);
+                return Outcome::Suspended;
+            }
+            Op::Pause { pause } => start_pause(cx, call, pause),
+            Op::PauseWait {} => {
+                if call.pause_until.is_some_and(|until| until > cx.now) {
+                    call.wait = Wait::Pause;
+                    return Outcome::Suspended;
+                }
+                call.pause_until = None;
+            }
+            // Verified: receive blocks are entered by a match only.
+            Op::Accept { .. } => {}
+            _ => match action::action(cx, call, op, current, &mut failed) {
+                Next::Fall => {}
+                Next::Goto(to) => next = to,
+                Next::Drop(reason) => return Outcome::Dropped(reason),
+            },
+        }
+        if next <= call.pc {
+            // A loop that never enters a step must not run for ever either.
+            if budget == 0 {
+                call.pc = next;
+                return yield_turn(cx, call);
+            }
+            budget -= 1;
+        }
+        call.pc = next;
+    }
+}
+
+fn yield_turn(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
+    call.wait = Wait::Turn;
+    let call = cx.key;
+    cx.out.push(Output::Yield { call });
+    Outcome::Suspended
+}
+
+/// Runs the block of a receive up to its `accept`. `Err` ends the call.
+pub(crate) fn run_block(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    recv: RecvId,
+    msg: &Message<'_>,
+) -> Result<Pc, FailReason> {
+    let mut pc = cx.image.program.recvs[recv.index()].entry;
+    let mut failed = None;
+    loop {
+        let op = cx.image.program.ops[pc.index()];
+        if let Op::Accept { .. } = op {
+            return Ok(pc.next());
+        }
+        // Verified: jumps in a block go forward and stay inside it.
+        pc = match action::action(cx, call, op, Current::Received(msg), &mut failed) {
+            Next::Fall => pc.next(),
+            Next::Goto(to) => to,
+            Next::Drop(reason) => return Err(reason),
+        };
+    }
+}
+
+/// Sets the deadline of a receive when the call first waits in it.
+fn arm_receive(cx: &Cx<'_>, call: &mut Call) {
+    if call.recv_deadline.is_some() {
+        return;
+    }
+    let program = &cx.image.program;
+    let set = program.steps[call.step.index()].set;
+    // COMPAT(sipp): SIPp arms the timeout of the current element alone, so that a timeout behind an optional receive
+    // never fires; we take the first one up to the mandatory receive (docs/compat.md#timers).
+    let own = set.forward().find_map(|id| {
+        let recv = &program.recvs[id.index()];
+        recv.timeout_ms.map(|ms| (ms, recv.step))
+    });
+    let (ms, step) = own.unwrap_or((cx.image.params.recv_timeout_ms, call.step));
+    if ms > 0 {
+        call.recv_deadline = Some((cx.now.plus(Micros::from_ms(u64::from(ms))), step));
+    }
+}
+
+fn start_pause(cx: &mut Cx<'_>, call: &mut Call, pause: PauseId) {
+    let pause = cx.image.program.pauses[pause.index()];
+    let ms = match pause.length {
+        PauseLength::Default => f64::from(cx.image.params.pause_ms),
+        // COMPAT(sipp): a negative variable pauses for 24 days there; here not at all (docs/compat.md#timers).
+        PauseLength::Var(var) => cx.value(call, var).as_number().trunc(),
+        PauseLength::Drawn(dist) => rng::draw(&mut call.rng, |rng| dist.sample(&mut || rng.f64())),
+    };
+    let ms = if ms >= 1.0 { ms.min(PAUSE_MAX_MS) } else { 0.0 };
+    call.pause_until = Some(cx.now.plus(Micros::from_ms(ms as u64)));
+    cx.stat(StatEvent::Paused { step: pause.step });
+}
+
+/// Bookkeeping ops that steps and blocks share.
+pub(crate) fn rtd_start(cx: &Cx<'_>, call: &mut Call, rtd: RtdId) {
+    call.rtds[rtd.index()].started = Some(cx.now);
+}
+
+pub(crate) fn rtd_stop(cx: &mut Cx<'_>, call: &mut Call, rtd: RtdId, repeat: bool) {
+    let state = &mut call.rtds[rtd.index()];
+    if state.recorded && !repeat {
+        return;
+    }
+    state.recorded = true;
+    let late = match state.started {
+        Some(_) => Micros(0),
+        None => Micros(u64::from(call.late_us)),
+    };
+    let took = cx.now.since(state.started.unwrap_or(call.created));
+    cx.stat(StatEvent::Rtd { rtd, took, late });
+}
+
+pub(crate) fn count(cx: &mut Cx<'_>, counter: CounterId) {
+    cx.stat(StatEvent::Counter { counter });
+}
+
+/// `int_cmd`.
+pub(crate) fn stop(cx: &mut Cx<'_>, what: StopKind) -> Next {
+    match what {
+        // COMPAT(sipp): in a nop SIPp leaves such a call uncounted; we count it as rejected (docs/compat.md#calls).
+        StopKind::Call => Next::Drop(FailReason::CallRejected),
+        StopKind::Gracefully => {
+            cx.out.push(Output::StopGracefully);
+            Next::Fall
+        }
+        StopKind::Now => {
+            cx.out.push(Output::StopNow);
+            Next::Fall
+        }
+    }
+}
+
+/// The step with this index, for `jump`.
+pub(crate) fn step_at(cx: &Cx<'_>, index: f64) -> Option<StepId> {
+    let count = cx.image.program.steps.len();
+    let index = index.trunc();
+    if index >= 0.0 && index < count as f64 {
+        StepId::new(index as usize)
+    } else {
+        None
+    }
+}

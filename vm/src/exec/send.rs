@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! `send`: render, hand to the transport, and remember what may have to be repeated (sipp.md §4.4).
+
+use super::Cx;
+use crate::call::{Answered, Call};
+use crate::output::{ByteRange, Output, StatEvent};
+use crate::render::LastView;
+use crate::{rng, txn};
+use gossipper_bytecode::{FailReason, RecvMatch, SendId, TemplateKind};
+
+/// Renders and sends a step's message. The error is the reason that the call ends for.
+pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteRange, FailReason> {
+    let program = &cx.image.program;
+    let send = program.sends[id.index()];
+    let kind = program.templates[send.template.index()].kind;
+    let method = match kind {
+        TemplateKind::Request { method } => program.bytes(method),
+        TemplateKind::Response { .. } | TemplateKind::Text => b"",
+    };
+    let is_ack = method == b"ACK";
+    if !method.is_empty() && !is_ack && method != b"CANCEL" {
+        call.cseq = call.cseq.wrapping_add(1);
+    }
+    let index = i64::from(send.step.0);
+    let bytes = cx
+        .render(Some(call), send.template, LastView::Kept, index, index)
+        .map_err(|_| cx.too_large(call))?;
+    let lost = loss(cx, send.lost);
+    if rng::percent(&mut call.rng, lost) {
+        cx.stat(StatEvent::Lost { step: send.step });
+    } else {
+        transmit(cx, call, bytes);
+    }
+    if let Some(txn) = send.starts {
+        let branch = branch_of(cx.out.bytes(bytes));
+        let txns = cx.image.program.txns.len();
+        let cold = call.cold_mut();
+        cold.txns.resize_with(txns, Default::default);
+        let state = &mut cold.txns[txn.index()];
+        state.branch.clear();
+        state.branch.extend_from_slice(branch);
+        state.final_response = 0;
+    }
+    if is_ack {
+        call.established = true;
+        call.ack_pending = false;
+    }
+    pair(cx, call, id, method.is_empty());
+    call.last_sent = Some(id);
+    let params = &cx.image.params;
+    let t1 = if params.unreliable && params.retransmit {
+        send.retrans_ms
+    } else {
+        0
+    };
+    txn::sent(call, id, t1, cx.out.bytes(bytes), cx.now);
+    Ok(bytes)
+}
+
+/// Loss in percent of a step.
+pub(crate) fn loss(cx: &Cx<'_>, own: Option<gossipper_bytecode::NumId>) -> f64 {
+    own.map_or(cx.image.params.lost_percent, |num| {
+        cx.image.program.numbers[num.index()]
+    })
+}
+
+/// Hands bytes of the arena to the call's flow.
+pub(crate) fn transmit(cx: &mut Cx<'_>, call: &Call, bytes: ByteRange) {
+    cx.out.push(Output::Send {
+        call: Some(cx.key),
+        flow: call.flow,
+        to: call.peer,
+        bytes,
+    });
+}
+
+/// Notes which received message this one answers, so that its repetition gets the same answer.
+// COMPAT(sipp): SIPp pairs the first message sent after a receive only, and takes a repeated INVITE behind `180` and
+// `200` for an unexpected one; here the last response sent is repeated (docs/compat.md#duplicates).
+fn pair(cx: &Cx<'_>, call: &mut Call, send: SendId, is_response: bool) {
+    let recvs = &cx.image.program.recvs;
+    if let Some((fingerprint, recv, to_invite)) = call.unanswered.take() {
+        let answered = Answered {
+            fingerprint,
+            recv,
+            send,
+        };
+        call.answered = Some(answered);
+        if to_invite {
+            call.answered_invite = Some(answered);
+        }
+    } else if is_response
+        && let Some(answered) = &mut call.answered
+        && matches!(
+            recvs[answered.recv.index()].accepts,
+            RecvMatch::Request(_) | RecvMatch::RequestRegex(_)
+        )
+    {
+        answered.send = send;
+        if let Some(invite) = &mut call.answered_invite
+            && invite.fingerprint == answered.fingerprint
+        {
+            invite.send = send;
+        }
+    }
+}
+
+/// Renders a step's message once more, for a peer that repeats what it answers. No counter moves but the
+/// retransmission's.
+pub(crate) fn send_again(cx: &mut Cx<'_>, call: &mut Call, id: SendId, last: LastView<'_>) {
+    let send = cx.image.program.sends[id.index()];
+    let index = i64::from(send.step.0);
+    let rendered = cx.render(Some(call), send.template, last, index, index);
+    if let Ok(bytes) = rendered {
+        let lost = loss(cx, send.lost);
+        if rng::percent(&mut call.rng, lost) {
+            cx.stat(StatEvent::Lost { step: send.step });
+        } else {
+            transmit(cx, call, bytes);
+        }
+        cx.stat(StatEvent::Retransmitted { step: send.step });
+    }
+}
+
+/// Sends the stored bytes of a repeated message again.
+pub(crate) fn repeat(cx: &mut Cx<'_>, call: &mut Call, id: SendId) {
+    let send = cx.image.program.sends[id.index()];
+    let lost = loss(cx, send.lost);
+    if rng::percent(&mut call.rng, lost) {
+        cx.stat(StatEvent::Lost { step: send.step });
+    } else {
+        let bytes = cx.out.store(&call.sent);
+        transmit(cx, call, bytes);
+    }
+    cx.stat(StatEvent::Retransmitted { step: send.step });
+}
+
+/// The branch parameter of the first Via: from `;branch=` to `;`, `,` or white space.
+fn branch_of(message: &[u8]) -> &[u8] {
+    const PARAM: &[u8] = b";branch=";
+    let Some(at) = memchr::memmem::find(message, PARAM) else {
+        return b"";
+    };
+    let rest = &message[at + PARAM.len()..];
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b';' | b',') || byte.is_ascii_whitespace())
+        .unwrap_or(rest.len());
+    &rest[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_branch_ends_at_a_separator() {
+        assert_eq!(
+            branch_of(b"INVITE x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9-1;rport\r\n"),
+            b"z9-1"
+        );
+        assert_eq!(branch_of(b"ACK x SIP/2.0\r\n\r\n"), b"");
+    }
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Program + run parameters -> [`Image`]: what is the same for the whole run is computed here, once.
+//!
+//! Run-constant keywords become literal text and merge with their neighbours, regular expressions are built,
+//! variables get their place in a register file.
+
+use crate::params::RunParams;
+use core::net::IpAddr;
+use gossipper_bytecode::program::Capture;
+use gossipper_bytecode::template::Binding;
+use gossipper_bytecode::{
+    CaptureId, Mode, Program, Segment, Slot, Template, TextRef, VarId, VarScope,
+};
+use regex::bytes::{Regex, RegexBuilder};
+use std::sync::Arc;
+
+/// Why a program cannot run with these parameters.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LinkError {
+    /// A client scenario has nowhere to send to.
+    #[error("a client scenario needs a remote address")]
+    NoDestination,
+    /// `-set` names a variable that the scenario does not declare as global.
+    #[error("-set: the scenario declares no global variable `{0}`")]
+    NotGlobal(String),
+    /// The engine refuses a regular expression.
+    #[error("regular expression `{pattern}`: {reason}")]
+    Regex {
+        /// As the author wrote it.
+        pattern: String,
+        /// What the engine says.
+        reason: String,
+    },
+    /// The call number is not part of the Call-ID format.
+    #[error("-cid_str: without `%u` all calls would have the same Call-ID")]
+    CallIdNotUnique,
+}
+
+/// Where a variable lives at run time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// In the call's register file.
+    Call(u16),
+    /// In the shard's global register file.
+    Global(u16),
+}
+
+/// Bounds of what one regular expression may cost to build.
+const REGEX_SIZE_LIMIT: usize = 8 << 20;
+
+/// A program ready for one run: shared by all shards.
+#[derive(Debug)]
+pub struct Image {
+    pub(crate) program: Arc<Program>,
+    pub(crate) params: RunParams,
+    pub(crate) mode: Mode,
+    pub(crate) templates: Vec<Template>,
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) text: Vec<u8>,
+    pub(crate) regexes: Vec<Regex>,
+    pub(crate) places: Vec<Place>,
+    /// Size of a call's register file: call and user variables.
+    pub(crate) call_regs: usize,
+    pub(crate) global_regs: usize,
+    /// The capture that `[next_url]` falls back to.
+    pub(crate) to_uri: Option<CaptureId>,
+}
+
+impl Image {
+    /// Links a program for a run.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn link(program: Arc<Program>, params: RunParams) -> Result<Self, LinkError> {
+        let mode = program.mode();
+        if mode == Mode::Client {
+            if params.destination.is_none() {
+                return Err(LinkError::NoDestination);
+            }
+            if !params.call_id.is_unique() {
+                return Err(LinkError::CallIdNotUnique);
+            }
+        }
+        for (name, _) in &params.globals {
+            if find_global(&program, name).is_none() {
+                return Err(LinkError::NotGlobal(name.clone()));
+            }
+        }
+        let regexes = build_regexes(&program)?;
+        let call_count = program.variable_count(VarScope::Call);
+        let places = program
+            .variables
+            .iter()
+            .map(|variable| match variable.scope {
+                VarScope::Call => Place::Call(variable.slot),
+                // Without users each call has its own copy (sipp.md §1.3): behind the call's own variables.
+                // Verified: scopes are dense and at most 65 536 variables together.
+                VarScope::User => Place::Call(
+                    u16::try_from(call_count + usize::from(variable.slot)).unwrap_or(u16::MAX),
+                ),
+                VarScope::Global => Place::Global(variable.slot),
+            })
+            .collect();
+        let mut folder = Folder {
+            program: &program,
+            params: &params,
+            text: Vec::new(),
+            segments: Vec::new(),
+        };
+        let templates = program.templates.iter().map(|t| folder.fold(t)).collect();
+        let Folder { text, segments, .. } = folder;
+        Ok(Self {
+            mode,
+            templates,
+            segments,
+            text,
+            regexes,
+            places,
+            call_regs: call_count + program.variable_count(VarScope::User),
+            global_regs: program.variable_count(VarScope::Global),
+            to_uri: program
+                .captures
+                .iter()
+                .position(|capture| *capture == Capture::ToUri)
+                .and_then(CaptureId::new),
+            params,
+            program,
+        })
+    }
+
+    /// The linked program.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The parameters it was linked with.
+    #[must_use]
+    pub fn params(&self) -> &RunParams {
+        &self.params
+    }
+
+    pub(crate) fn place(&self, var: VarId) -> Place {
+        self.places[var.index()]
+    }
+
+    /// Slot of a global variable by name.
+    pub(crate) fn global_slot(&self, name: &str) -> Option<usize> {
+        find_global(&self.program, name)
+    }
+}
+
+fn find_global(program: &Program, name: &str) -> Option<usize> {
+    program
+        .variables
+        .iter()
+        .find(|v| v.scope == VarScope::Global && program.bytes(v.name) == name.as_bytes())
+        .map(|v| usize::from(v.slot))
+}
+
+fn build_regexes(program: &Program) -> Result<Vec<Regex>, LinkError> {
+    program
+        .regexes
+        .iter()
+        .map(|regex| {
+            // The pattern carries its own flags; see the compiler's translation.
+            RegexBuilder::new(&program.display(regex.pattern))
+                .unicode(false)
+                .dot_matches_new_line(true)
+                .size_limit(REGEX_SIZE_LIMIT)
+                .dfa_size_limit(REGEX_SIZE_LIMIT)
+                .build()
+                .map_err(|error| LinkError::Regex {
+                    pattern: program.display(regex.source),
+                    reason: error.to_string(),
+                })
+        })
+        .collect()
+}
+
+/// Rewrites templates with run-constant slots as literals.
+struct Folder<'a> {
+    program: &'a Program,
+    params: &'a RunParams,
+    text: Vec<u8>,
+    segments: Vec<Segment>,
+}
+
+impl Folder<'_> {
+    fn fold(&mut self, template: &Template) -> Template {
+        let first = self.segments.len();
+        // Start of the literal that is being gathered, if one is.
+        let mut open: Option<usize> = None;
+        for segment in &self.program.segments[template.range()] {
+            match segment {
+                Segment::Literal(text) => {
+                    open.get_or_insert(self.text.len());
+                    self.text.extend_from_slice(self.program.bytes(*text));
+                }
+                Segment::Slot(slot) if slot.binding() == Binding::Run => {
+                    open.get_or_insert(self.text.len());
+                    constant(*slot, self.params, &mut self.text);
+                }
+                Segment::Slot(slot) => {
+                    self.close(open.take());
+                    self.segments.push(Segment::Slot(*slot));
+                }
+            }
+        }
+        self.close(open);
+        Template {
+            kind: template.kind,
+            first: first as u32,
+            count: (self.segments.len() - first) as u32,
+        }
+    }
+
+    fn close(&mut self, open: Option<usize>) {
+        if let Some(start) = open
+            && start < self.text.len()
+        {
+            self.segments.push(Segment::Literal(TextRef {
+                off: start as u32,
+                len: (self.text.len() - start) as u32,
+            }));
+        }
+    }
+}
+
+/// Prints a run-constant keyword.
+fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
+    let port = |port: u16, offset: i32| i64::from(port) + i64::from(offset);
+    match slot {
+        Slot::Service => out.extend_from_slice(&params.service),
+        Slot::RemoteIp => {
+            if let Some(remote) = params.remote {
+                ip(remote.ip(), true, out);
+            }
+        }
+        Slot::RemoteHost => out.extend_from_slice(&params.remote_host),
+        Slot::RemotePort(offset) => {
+            let remote = params.remote.map_or(DEFAULT_PORT, |addr| addr.port());
+            number(port(remote, offset), out);
+        }
+        Slot::LocalIp => ip(params.local_ip, true, out),
+        Slot::LocalIpType => out.push(family(params.local_ip)),
+        Slot::LocalPort(offset) => number(port(params.local_port, offset), out),
+        Slot::ServerIp => ip(params.server_ip, false, out),
+        Slot::Transport => out.extend_from_slice(params.transport.as_bytes()),
+        Slot::MediaIp => ip(params.media_ip, false, out),
+        Slot::MediaIpType => out.push(family(params.media_ip)),
+        Slot::MediaPort(offset) => number(port(params.media_port, offset), out),
+        Slot::Pid => number(i64::from(params.pid), out),
+        Slot::Users => number(params.users.map_or(-1, i64::from), out),
+        Slot::SippVersion => out.extend_from_slice(&params.version),
+        Slot::AutoMediaPort(_)
+        | Slot::CallNumber
+        | Slot::CallId
+        | Slot::Cseq(_)
+        | Slot::Branch(_)
+        | Slot::MsgIndex
+        | Slot::Len(_)
+        | Slot::PeerTagParam
+        | Slot::NextUrl
+        | Slot::Routes
+        | Slot::LastRequestUri(_)
+        | Slot::LastCseqNumber(_)
+        | Slot::LastMessage(_)
+        | Slot::LastHeader(..)
+        | Slot::UserId
+        | Slot::Timestamp
+        | Slot::Date
+        | Slot::ClockTick
+        | Slot::DynamicId
+        | Slot::Var(_)
+        | Slot::Fill(..) => {
+            debug_assert_ne!(
+                slot.binding(),
+                Binding::Run,
+                "a run-constant slot is printed"
+            );
+        }
+    }
+}
+
+/// SIP's default port (RFC 3261 §19.1.2).
+const DEFAULT_PORT: u16 = 5060;
+
+fn ip(ip: IpAddr, brackets: bool, out: &mut Vec<u8>) {
+    let text = match ip {
+        IpAddr::V6(v6) if brackets => format!("[{v6}]"),
+        other => other.to_string(),
+    };
+    out.extend_from_slice(text.as_bytes());
+}
+
+const fn family(ip: IpAddr) -> u8 {
+    match ip {
+        IpAddr::V4(_) => b'4',
+        IpAddr::V6(_) => b'6',
+    }
+}
+
+fn number(value: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(value.to_string().as_bytes());
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Which receive step accepts a message (sipp.md §4.8 steps 8 and 9).
+//!
+//! Pure questions about a call and a message; what follows from the answer is done by [`crate::engine`].
+
+use crate::call::{Call, TxnState};
+use crate::link::Image;
+use gossipper_bytecode::{Optional, Recv, RecvId, RecvMatch, SendId, StepId, TxnId};
+use gossipper_sip::{HeaderName, Message};
+use std::hash::{BuildHasher as _, Hasher as _};
+
+/// What a message is to a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Match {
+    /// This receive accepts it.
+    Accepted(RecvId),
+    /// A late final response whose ACK is to be sent again.
+    AckAgain(RecvId, SendId),
+    /// A late provisional or repeated final response of an old transaction; nothing to do.
+    Ignored(RecvId),
+    /// Nothing in the scenario takes it.
+    Unexpected,
+}
+
+/// Finds what the message is to the call.
+pub(crate) fn find(image: &Image, call: &Call, msg: &Message<'_>, fingerprint: u64) -> Match {
+    let program = &image.program;
+    let set = program.steps[call.step.index()].set;
+    for id in set.forward() {
+        if accepts(image, call, &program.recvs[id.index()], msg) {
+            return Match::Accepted(id);
+        }
+    }
+    for (id, contiguous) in set.backward() {
+        let recv = &program.recvs[id.index()];
+        if !accepts(image, call, recv, msg) {
+            continue;
+        }
+        if contiguous || recv.optional == Optional::Global {
+            return Match::Accepted(id);
+        }
+        if let Some(late) = late(image, call, id, recv, msg, fingerprint) {
+            return late;
+        }
+    }
+    Match::Unexpected
+}
+
+/// A match that is neither adjacent nor global: a late answer to an old transaction?
+fn late(
+    image: &Image,
+    call: &Call,
+    id: RecvId,
+    recv: &Recv,
+    msg: &Message<'_>,
+    fingerprint: u64,
+) -> Option<Match> {
+    let code = msg.status()?.0;
+    if let Some(txn) = recv.txn {
+        if code < 200 {
+            return Some(Match::Ignored(id));
+        }
+        if let Some(ack) = image.program.txns[txn.index()].ack {
+            return Some(Match::AckAgain(id, ack));
+        }
+        let known = txn_state(call, txn).is_some_and(|txn| txn.final_response == fingerprint);
+        if known {
+            return Some(Match::Ignored(id));
+        }
+        return None;
+    }
+    let to_invite = msg.cseq().is_some_and(|cseq| cseq.method == b"INVITE");
+    match recv.ack {
+        Some(ack) if to_invite => Some(Match::AckAgain(id, ack)),
+        _ => None,
+    }
+}
+
+/// The state of a transaction, if it was ever started.
+pub(crate) fn txn_state(call: &Call, txn: TxnId) -> Option<&TxnState> {
+    call.cold.as_deref()?.txns.get(txn.index())
+}
+
+/// Whether the receive takes this kind of message, regardless of the place of the call.
+fn accepts(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>) -> bool {
+    let program = &image.program;
+    match (recv.accepts, msg.method(), msg.status()) {
+        (RecvMatch::Request(wanted), Some(method), _) => method == program.bytes(wanted),
+        (RecvMatch::RequestRegex(id), Some(method), _) => {
+            image.regexes[id.index()].is_match(method)
+        }
+        (RecvMatch::Status(wanted), None, Some(code)) => {
+            wanted == code.0 && answers(image, call, recv, msg)
+        }
+        (RecvMatch::StatusRegex(id), None, Some(code)) => {
+            let digits = decimal(code.0);
+            image.regexes[id.index()].is_match(&digits) && answers(image, call, recv, msg)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a response answers a request that the receive waits for: by branch with `response_txn`, else by method.
+fn answers(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>) -> bool {
+    if let Some(txn) = recv.txn {
+        let branch = msg.top_via_branch().unwrap_or_default();
+        return txn_state(call, txn)
+            .is_some_and(|txn| !txn.branch.is_empty() && txn.branch.as_slice() == branch);
+    }
+    if recv.step == StepId(0) {
+        return true;
+    }
+    let method = msg.cseq().map_or(&b""[..], |cseq| cseq.method);
+    // COMPAT(sipp): the method is looked for in the concatenation of all methods sent above.
+    memchr::memmem::find(image.program.bytes(recv.methods), method).is_some()
+}
+
+fn decimal(code: u16) -> [u8; 3] {
+    [
+        b'0' + (code / 100 % 10) as u8,
+        b'0' + (code / 10 % 10) as u8,
+        b'0' + (code % 10) as u8,
+    ]
+}
+
+/// Fixed seed: fingerprints are compared within one run only, and equal runs must behave equally.
+const HASH_SEED: u64 = 0x5a5a_1234_9876_f00d;
+
+/// Hash of the whole message (`-rtcheck full`). Never 0.
+pub(crate) fn fingerprint_full(msg: &Message<'_>) -> u64 {
+    hash(|state| state.write(msg.bytes()))
+}
+
+/// Hash of what a repetition behind other proxies keeps (`-rtcheck loose`). Never 0.
+pub(crate) fn fingerprint_loose(msg: &Message<'_>) -> u64 {
+    hash(|state| {
+        for name in [
+            HeaderName::To,
+            HeaderName::From,
+            HeaderName::CallId,
+            HeaderName::CSeq,
+        ] {
+            state.write(msg.header(name).unwrap_or_default());
+            state.write_u8(0);
+        }
+        if let Some(code) = msg.status() {
+            state.write_u16(code.0);
+            state.write(msg.body().unwrap_or_default());
+        }
+    })
+}
+
+fn hash(feed: impl FnOnce(&mut foldhash::fast::FoldHasher<'_>)) -> u64 {
+    let mut state = foldhash::fast::FixedState::with_seed(HASH_SEED).build_hasher();
+    feed(&mut state);
+    state.finish().max(1)
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! A message for an open call: repetition, match, dialog bookkeeping (sipp.md §4.8 and §4.9).
+
+use crate::call::{Answered, Call, Wait};
+use crate::engine::{Verdict, is_invite};
+use crate::exec::{Cx, run_block, send};
+use crate::matching::{self, Match};
+use crate::output::StatEvent;
+use crate::params::DuplicateCheck;
+use crate::render::LastView;
+use crate::{dialog, rng, txn, unexpected};
+use gossipper_bytecode::{FailReason, Optional, Pc, Recv, RecvId};
+use gossipper_sip::{HeaderName, Message};
+
+/// Gives a message to a call that waits.
+pub(crate) fn receive(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> Verdict {
+    let params = cx.image.params();
+    if params.ignore_in_pause && call.wait == Wait::Pause {
+        return Verdict::Wait;
+    }
+    if params.behaviors.cseq && ack_of_another_invite(call, msg) {
+        let mut text = b"ACK with a CSeq number that is not that of the INVITE, Call-Id '".to_vec();
+        text.extend_from_slice(&call.call_id);
+        text.push(b'\'');
+        cx.warn(&text);
+        return Verdict::Drop(FailReason::AckCseqMismatch);
+    }
+    if !msg.has(HeaderName::To) {
+        return unexpected::unexpected(cx, call, msg);
+    }
+    let fingerprint = match params.duplicates {
+        DuplicateCheck::Full => matching::fingerprint_full(msg),
+        DuplicateCheck::Loose => matching::fingerprint_loose(msg),
+    };
+    if params.unreliable && params.retransmit && repeated(cx, call, msg, fingerprint) {
+        return Verdict::Wait;
+    }
+    note(cx, call, msg);
+    match matching::find(cx.image, call, msg, fingerprint) {
+        Match::Accepted(id) => accepted(cx, call, id, msg, fingerprint),
+        Match::AckAgain(recv, ack) => {
+            received_again(cx, recv);
+            send::send_again(cx, call, ack, LastView::Whole(msg));
+            Verdict::Wait
+        }
+        Match::Ignored(recv) => {
+            received_again(cx, recv);
+            Verdict::Wait
+        }
+        Match::Unexpected => unexpected::unexpected(cx, call, msg),
+    }
+}
+
+fn ack_of_another_invite(call: &Call, msg: &Message<'_>) -> bool {
+    msg.method() == Some(b"ACK")
+        && call
+            .invite_cseq
+            .is_some_and(|invite| msg.cseq().is_some_and(|cseq| cseq.number != invite))
+}
+
+/// Whether the peer repeated a message that was accepted before; if it was answered, it gets the answer again.
+fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: u64) -> bool {
+    if let Some((unanswered, recv, _)) = call.unanswered
+        && unanswered == fingerprint
+    {
+        received_again(cx, recv);
+        return true;
+    }
+    let answered = [call.answered, call.answered_invite]
+        .into_iter()
+        .flatten()
+        .find(|answered| answered.fingerprint == fingerprint);
+    let Some(Answered { recv, send, .. }) = answered else {
+        return false;
+    };
+    let lost = send::loss(cx, cx.image.program.recvs[recv.index()].lost);
+    if rng::percent(&mut call.rng, lost) {
+        let step = cx.image.program.recvs[recv.index()].step;
+        cx.stat(StatEvent::Lost { step });
+        return true;
+    }
+    received_again(cx, recv);
+    // The repetition is the message that was answered, so the answer is rendered from it.
+    send::send_again(cx, call, send, LastView::Whole(msg));
+    true
+}
+
+fn received_again(cx: &mut Cx<'_>, recv: RecvId) {
+    let step = cx.image.program.recvs[recv.index()].step;
+    cx.stat(StatEvent::ReceivedAgain { step });
+}
+
+/// What every message tells about the dialog, expected or not.
+fn note(cx: &Cx<'_>, call: &mut Call, msg: &Message<'_>) {
+    match msg.method() {
+        None => {
+            if cx.image.program.reads_peer_tag
+                && let Some(tag) = msg.to_tag()
+            {
+                call.peer_tag.clear();
+                call.peer_tag.extend_from_slice(tag);
+            }
+        }
+        Some(b"ACK") => call.established = true,
+        Some(b"INVITE") => call.invite_cseq = msg.cseq().map(|cseq| cseq.number),
+        Some(_) => {}
+    }
+}
+
+fn accepted(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    id: RecvId,
+    msg: &Message<'_>,
+    fingerprint: u64,
+) -> Verdict {
+    let recv = cx.image.program.recvs[id.index()];
+    let lost = send::loss(cx, recv.lost);
+    if rng::percent(&mut call.rng, lost) {
+        cx.stat(StatEvent::Lost { step: recv.step });
+        return Verdict::Wait;
+    }
+    if let Some(txn) = recv.txn
+        && msg.status().is_some_and(|code| code.0 >= 200)
+        && let Some(state) = call.cold_mut().txns.get_mut(txn.index())
+    {
+        state.final_response = fingerprint;
+    }
+    cx.stat(StatEvent::Received { step: recv.step });
+    let after = match run_block(cx, call, id, msg) {
+        Ok(pc) => pc,
+        Err(reason) => return Verdict::Drop(reason),
+    };
+    accept(cx, call, id, &recv, msg, fingerprint, after)
+}
+
+/// The bookkeeping of `accept`: sipp.md §4.9 steps 6 to 13.
+fn accept(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    id: RecvId,
+    recv: &Recv,
+    msg: &Message<'_>,
+    fingerprint: u64,
+    after: Pc,
+) -> Verdict {
+    if msg.is_request()
+        && let Some(cseq) = msg.cseq()
+        && cseq.number > call.cseq
+    {
+        call.cseq = cseq.number;
+    }
+    quiet(cx, call, recv, msg);
+    if msg.status().is_some_and(|code| code.0 == 200) {
+        call.ack_pending = true;
+    }
+    if recv.rrs && !dialog::store_routes(call, msg) {
+        let mut text = b"rrs: the message has no Contact, Call-Id '".to_vec();
+        text.extend_from_slice(&call.call_id);
+        text.push(b'\'');
+        cx.warn(&text);
+    }
+    if !recv.advance {
+        return stay(call);
+    }
+    let program = &cx.image.program;
+    call.last.keep(program, program.captures_of(recv), msg);
+    let to_invite = msg.cseq().is_some_and(|cseq| cseq.method == b"INVITE")
+        && msg.status().is_none_or(|code| code.0 >= 200);
+    call.unanswered = Some((fingerprint, id, to_invite));
+    // Of the message kept so far only its answer is repeated on request; a new one replaces it when it is answered.
+    let leaves = recv.optional == Optional::No
+        || recv
+            .stay_unless
+            .is_none_or(|var| cx.value(call, var).is_set());
+    if !leaves {
+        return stay(call);
+    }
+    call.pause_until = None;
+    call.recv_deadline = None;
+    call.step = recv.step;
+    call.pc = after;
+    Verdict::Run
+}
+
+/// The call keeps waiting where it is, unless what it waited for was the end of a repetition.
+fn stay(call: &Call) -> Verdict {
+    if call.wait == Wait::Gate && call.repeat.is_none() {
+        Verdict::Run
+    } else {
+        Verdict::Wait
+    }
+}
+
+/// Stops or slows the repetition of what was sent last (sipp.md §4.9 step 7).
+fn quiet(cx: &Cx<'_>, call: &mut Call, recv: &Recv, msg: &Message<'_>) {
+    let Some(repeat) = &mut call.repeat else {
+        return;
+    };
+    let answers = match (msg.status(), msg.method()) {
+        (Some(_), _) => true,
+        (None, Some(method)) => {
+            matches!(method, b"ACK" | b"CANCEL" | b"BYE" | b"PRACK")
+        }
+        (None, None) => false,
+    };
+    let sent_step = cx.image.program.sends[repeat.send.index()].step;
+    if !answers || recv.step <= sent_step {
+        return;
+    }
+    let provisional = msg.status().is_some_and(|code| code.0 < 200);
+    if provisional && !is_invite(cx.image, repeat.send) {
+        txn::provisional(repeat, cx.image.params(), cx.now);
+    } else {
+        call.stop_repeating();
+    }
+}

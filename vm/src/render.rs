@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Templates -> bytes.
+//!
+//! Appends to the caller's buffer, copies what is known and formats the rest without allocating. `[len]` is printed
+//! as five blanks and filled in when the message is complete; nothing is shifted. An empty `[last_*]`, `[$var]` or
+//! `[routes]` at the start of a line takes the rest of that line with it (sipp.md §2.8).
+
+use crate::call::Call;
+use crate::call::last::append;
+use crate::call::regs::{Regs, Value};
+use crate::input::Micros;
+use crate::link::{Image, Place};
+use gossipper_bytecode::{CaptureId, Segment, Slot, TemplateId, VarId};
+use gossipper_sip::Message;
+use memchr::memmem;
+use smallvec::SmallVec;
+
+/// Largest text a template may become. A datagram holds 65 507 bytes; streams may take more.
+pub(crate) const MAX_RENDERED: usize = 1 << 20;
+
+/// The rendered text would be larger than [`MAX_RENDERED`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TooLarge;
+
+/// Which message `[last_*]` looks at.
+#[derive(Clone, Copy)]
+pub(crate) enum LastView<'a> {
+    /// What the call has kept of the last accepted one.
+    Kept,
+    /// One that is at hand as a whole.
+    Whole(&'a Message<'a>),
+}
+
+/// Everything a template may print.
+pub(crate) struct Scene<'a> {
+    pub(crate) image: &'a Image,
+    /// `None` for answers that belong to no call.
+    pub(crate) call: Option<&'a Call>,
+    pub(crate) last: LastView<'a>,
+    pub(crate) globals: &'a Regs,
+    pub(crate) dynamic: &'a mut DynamicId,
+    pub(crate) now: Micros,
+    /// `[msg_index]`: the step being sent, −1 in actions and automatic messages.
+    pub(crate) msg_index: i64,
+    /// Base of `[branch]`: the step being sent; elsewhere the current one less 1.
+    pub(crate) branch_index: i64,
+}
+
+/// The counter behind `[dynamic_id]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DynamicId {
+    start: u32,
+    max: u32,
+    step: u32,
+    next: u32,
+}
+
+impl DynamicId {
+    pub(crate) fn new((start, max, step): (u32, u32, u32)) -> Self {
+        Self {
+            start,
+            max,
+            step,
+            next: start,
+        }
+    }
+
+    fn take(&mut self) -> u32 {
+        let value = self.next;
+        self.next = value.saturating_add(self.step);
+        if self.next > self.max {
+            self.next = self.start;
+        }
+        value
+    }
+}
+
+/// Width of `[len]` (sipp.md §2.6).
+const LEN_WIDTH: usize = 5;
+
+/// Renders a template to the end of `out`.
+///
+/// # Errors
+/// [`TooLarge`]; what was appended so far stays for the caller to drop.
+pub(crate) fn render(
+    scene: &mut Scene<'_>,
+    template: TemplateId,
+    out: &mut Vec<u8>,
+) -> Result<(), TooLarge> {
+    let image = scene.image;
+    let start = out.len();
+    let mut lens: SmallVec<[(usize, i32); 1]> = SmallVec::new();
+    let mut suppress = false;
+    for segment in &image.segments[image.templates[template.index()].range()] {
+        match segment {
+            Segment::Literal(text) => {
+                let mut bytes = &image.text[text.range()];
+                if core::mem::take(&mut suppress) {
+                    bytes = skip_line_end(bytes);
+                }
+                out.extend_from_slice(bytes);
+            }
+            Segment::Slot(Slot::Len(offset)) => {
+                lens.push((out.len(), *offset));
+                out.extend_from_slice(&[b' '; LEN_WIDTH]);
+            }
+            Segment::Slot(slot) => {
+                scene.print(*slot, out);
+                if slot.suppresses_line() && out.len() > start && out.last() == Some(&b'\n') {
+                    suppress = true;
+                }
+            }
+        }
+        if out.len() - start > MAX_RENDERED {
+            return Err(TooLarge);
+        }
+    }
+    if !lens.is_empty() {
+        let body = memmem::find(&out[start..], b"\r\n\r\n")
+            .map_or(0, |separator| out.len() - start - separator - 4);
+        fill_lengths(&lens, body, out);
+    }
+    Ok(())
+}
+
+/// Fills in `[len]`, last first, since a number above 99 999 needs more room than was left.
+fn fill_lengths(lens: &[(usize, i32)], body: usize, out: &mut Vec<u8>) {
+    for (at, offset) in lens.iter().rev() {
+        let mut digits = SmallVec::<[u8; 24]>::new();
+        push_number(body as i64 + i64::from(*offset), &mut |byte| {
+            digits.push(byte)
+        });
+        if digits.len() <= LEN_WIDTH {
+            let from = at + LEN_WIDTH - digits.len();
+            out[from..at + LEN_WIDTH].copy_from_slice(&digits);
+        } else {
+            out.splice(*at..at + LEN_WIDTH, digits);
+        }
+    }
+}
+
+/// Drops blanks and one line end.
+// COMPAT(sipp): SIPp drops all leading white space of the next literal, and with it the empty line before a body
+// when the last header vanishes; we drop exactly one line end (docs/compat.md#line-suppression).
+fn skip_line_end(bytes: &[u8]) -> &[u8] {
+    let blanks = bytes
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    let rest = &bytes[blanks..];
+    rest.strip_prefix(b"\r\n")
+        .or_else(|| rest.strip_prefix(b"\n"))
+        .unwrap_or(rest)
+}
+
+impl Scene<'_> {
+    fn print(&mut self, slot: Slot, out: &mut Vec<u8>) {
+        let call = self.call;
+        let params = &self.image.params;
+        match slot {
+            Slot::AutoMediaPort(offset) => {
+                let index = call.map_or(0, |call| call.number.saturating_sub(1));
+                let port = u64::from(params.media_port) + index.wrapping_mul(4) % 10_000;
+                number(port as i64 + i64::from(offset), out);
+            }
+            Slot::CallNumber => number(call.map_or(0, |call| call.number as i64), out),
+            Slot::CallId => {
+                if let Some(call) = call {
+                    out.extend_from_slice(&call.call_id);
+                }
+            }
+            Slot::Cseq(offset) => {
+                let cseq = call.map_or(0, |call| i64::from(call.cseq));
+                number(cseq + i64::from(offset), out);
+            }
+            Slot::Branch(offset) => {
+                out.extend_from_slice(b"z9hG4bK-");
+                number(i64::from(params.pid), out);
+                out.push(b'-');
+                number(call.map_or(0, |call| call.number as i64), out);
+                out.push(b'-');
+                number(self.branch_index + i64::from(offset), out);
+            }
+            Slot::MsgIndex => number(self.msg_index, out),
+            Slot::PeerTagParam => {
+                if let Some(call) = call
+                    && !call.peer_tag.is_empty()
+                {
+                    out.extend_from_slice(b";tag=");
+                    out.extend_from_slice(&call.peer_tag);
+                }
+            }
+            Slot::NextUrl => match call.and_then(|call| call.cold.as_deref()) {
+                Some(cold) if !cold.target.is_empty() => out.extend_from_slice(&cold.target),
+                // Without rrs: the URI of the last message's To header.
+                _ => self.to_uri(out),
+            },
+            Slot::Routes => {
+                if let Some(cold) = call.and_then(|call| call.cold.as_deref())
+                    && !cold.routes.is_empty()
+                {
+                    out.extend_from_slice(b"Route: ");
+                    out.extend_from_slice(&cold.routes);
+                }
+            }
+            Slot::LastRequestUri(id) | Slot::LastMessage(id) => {
+                self.capture(id, b"", out);
+            }
+            Slot::LastCseqNumber(offset) => {
+                let last = match self.last {
+                    LastView::Kept => call.map_or(0, |call| call.last.cseq),
+                    LastView::Whole(msg) => msg.cseq().map_or(0, |cseq| cseq.number),
+                };
+                number(i64::from(last) + i64::from(offset), out);
+            }
+            Slot::LastHeader(id, name) => {
+                let image = self.image;
+                self.capture(id, image.program.bytes(name), out);
+            }
+            Slot::UserId => number(call.map_or(0, |call| i64::from(call.user)), out),
+            Slot::Timestamp => crate::date::log_time(self.wall_us(), params.utc_offset_s, out),
+            Slot::Date => crate::date::rfc1123(self.wall_us(), out),
+            Slot::ClockTick => number(self.now.as_ms() as i64, out),
+            Slot::DynamicId => number(i64::from(self.dynamic.take()), out),
+            Slot::Var(var) => variable(self.value(var), out),
+            Slot::Fill(text, var) => {
+                let image = self.image;
+                fill(image.program.bytes(text), self.value(var).as_number(), out);
+            }
+            Slot::Service
+            | Slot::RemoteIp
+            | Slot::RemoteHost
+            | Slot::RemotePort(_)
+            | Slot::LocalIp
+            | Slot::LocalIpType
+            | Slot::LocalPort(_)
+            | Slot::ServerIp
+            | Slot::Transport
+            | Slot::MediaIp
+            | Slot::MediaIpType
+            | Slot::MediaPort(_)
+            | Slot::Pid
+            | Slot::Users
+            | Slot::SippVersion
+            | Slot::Len(_) => {
+                debug_assert!(false, "folded when linking, or handled by render");
+            }
+        }
+    }
+
+    fn wall_us(&self) -> u64 {
+        self.image.params.epoch_us.saturating_add(self.now.0)
+    }
+
+    fn value(&self, var: VarId) -> Value<'_> {
+        match (self.image.place(var), self.call) {
+            (Place::Call(slot), Some(call)) => call.regs.value(usize::from(slot)),
+            (Place::Call(_), None) => Value::Unset,
+            (Place::Global(slot), _) => self.globals.value(usize::from(slot)),
+        }
+    }
+
+    /// Prints a capture behind its name (which may be empty); nothing when the message has no such header.
+    fn capture(&self, id: CaptureId, name: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(name);
+        let named = out.len();
+        if !name.is_empty() {
+            out.push(b' ');
+        }
+        let valued = out.len();
+        let found = match (self.last, self.call) {
+            (LastView::Whole(msg), _) => append(&self.image.program, id, msg, out),
+            (LastView::Kept, Some(call)) => match call.last.capture(id) {
+                Some(value) => {
+                    out.extend_from_slice(value);
+                    true
+                }
+                None => false,
+            },
+            (LastView::Kept, None) => false,
+        };
+        if !found {
+            out.truncate(start);
+        } else if out.len() == valued {
+            // sipp.md §2.7: a header that is there but empty prints `Name:`.
+            out.truncate(named);
+        }
+    }
+
+    fn to_uri(&self, out: &mut Vec<u8>) {
+        if let Some(id) = self.image.to_uri {
+            self.capture(id, b"", out);
+        }
+    }
+}
+
+/// Prints a variable (sipp.md §2.9).
+fn variable(value: Value<'_>, out: &mut Vec<u8>) {
+    match value {
+        Value::Unset => {}
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Text(text) => out.extend_from_slice(text),
+        // COMPAT(sipp): a double that is 0 prints nothing; scenarios rely on it.
+        Value::Number(0.0) => {}
+        Value::Number(n) if n.is_finite() => {
+            use std::io::Write as _;
+            // Writing to a Vec cannot fail.
+            let _ = write!(out, "{n:.6}");
+        }
+        // As C's %f.
+        Value::Number(n) if n.is_nan() => out.extend_from_slice(b"nan"),
+        Value::Number(n) if n > 0.0 => out.extend_from_slice(b"inf"),
+        Value::Number(_) => out.extend_from_slice(b"-inf"),
+    }
+}
+
+/// Repeats or cuts `text` to ⌊n⌋ bytes; more than a message can hold is cut by the caller's limit.
+fn fill(text: &[u8], n: f64, out: &mut Vec<u8>) {
+    if text.is_empty() || n.is_nan() || n < 1.0 {
+        return;
+    }
+    let wanted = if n >= MAX_RENDERED as f64 {
+        MAX_RENDERED + 1
+    } else {
+        n as usize
+    };
+    let end = out.len() + wanted;
+    while out.len() < end {
+        let take = text.len().min(end - out.len());
+        out.extend_from_slice(&text[..take]);
+    }
+}
+
+/// Prints a decimal number.
+pub(crate) fn number(value: i64, out: &mut Vec<u8>) {
+    push_number(value, &mut |byte| out.push(byte));
+}
+
+fn push_number(value: i64, push: &mut dyn FnMut(u8)) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        push(b'-');
+    }
+    for digit in &digits[at..] {
+        push(*digit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_print_as_percent_f_and_zero_prints_nothing() {
+        let print = |value| {
+            let mut out = Vec::new();
+            variable(value, &mut out);
+            String::from_utf8(out).expect("ASCII")
+        };
+        assert_eq!(print(Value::Number(3.0)), "3.000000");
+        assert_eq!(print(Value::Number(-0.5)), "-0.500000");
+        assert_eq!(print(Value::Number(0.0)), "");
+        assert_eq!(print(Value::Bool(false)), "false");
+        assert_eq!(print(Value::Unset), "");
+    }
+
+    #[test]
+    fn fill_repeats_and_cuts() {
+        let print = |n| {
+            let mut out = Vec::new();
+            fill(b"abc", n, &mut out);
+            String::from_utf8(out).expect("ASCII")
+        };
+        assert_eq!(print(7.9), "abcabca");
+        assert_eq!(print(2.0), "ab");
+        assert_eq!(print(-1.0), "");
+    }
+
+    #[test]
+    fn numbers_print_like_the_standard_library() {
+        for value in [0, 1, -1, 10, 99_999, i64::MIN, i64::MAX] {
+            let mut out = Vec::new();
+            number(value, &mut out);
+            assert_eq!(out, value.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn suppression_takes_one_line_end_only() {
+        assert_eq!(skip_line_end(b"\r\n\r\nv=0"), b"\r\nv=0");
+        assert_eq!(skip_line_end(b" \t\r\nA: b"), b"A: b");
+        assert_eq!(skip_line_end(b";tag=1\r\n"), b";tag=1\r\n");
+    }
+
+    #[test]
+    fn a_length_of_six_digits_makes_room() {
+        let mut out = b"L:     \r\nM:     .".to_vec();
+        fill_lengths(&[(2, 0), (11, 1)], 100_000, &mut out);
+        assert_eq!(out, b"L:100000\r\nM:100001.");
+    }
+
+    #[test]
+    fn dynamic_id_wraps_to_its_start() {
+        let mut id = DynamicId::new((10, 14, 4));
+        assert_eq!([id.take(), id.take(), id.take()], [10, 14, 10]);
+    }
+}

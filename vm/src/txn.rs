@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Repetition by timer, as far as a load generator needs it.
+//!
+//! Decides when a sent message goes out again and when that ends. Does not match messages to steps (see
+//! [`crate::matching`]) and never builds bytes: what is repeated are the stored bytes.
+//!
+//! Invariants: at most one repetition per call; none on a reliable transport or with `-nr`.
+//! Rules: RFC 3261 §17.1.1.2 and §17.1.2.2, with SIPp's limits (sipp.md §4.6).
+
+use crate::call::{Call, Repeat};
+use crate::input::Micros;
+use crate::params::RunParams;
+use gossipper_bytecode::SendId;
+
+/// What an expired repetition timer asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Expired {
+    /// Send the stored bytes again.
+    Again,
+    /// The limit is reached: the call has timed out.
+    Exhausted,
+}
+
+/// Starts repeating what was just sent, or stops repeating what was sent before.
+pub(crate) fn sent(call: &mut Call, send: SendId, t1_ms: u32, bytes: &[u8], now: Micros) {
+    call.stop_repeating();
+    if t1_ms > 0 {
+        call.sent.extend_from_slice(bytes);
+        call.repeat = Some(Repeat {
+            send,
+            at: now.plus(Micros::from_ms(u64::from(t1_ms))),
+            interval_ms: t1_ms,
+            count: 0,
+        });
+    }
+}
+
+/// The interval has passed: counts, and sets the next one.
+pub(crate) fn expired(repeat: &mut Repeat, is_invite: bool, params: &RunParams) -> Expired {
+    let limit = params.max_retrans.min(if is_invite {
+        params.max_invite_retrans
+    } else {
+        params.max_non_invite_retrans
+    });
+    if repeat.count >= limit {
+        return Expired::Exhausted;
+    }
+    repeat.count += 1;
+    repeat.interval_ms = repeat.interval_ms.saturating_mul(2);
+    if !is_invite {
+        repeat.interval_ms = repeat.interval_ms.min(params.t2_ms.max(1));
+    }
+    repeat.at = repeat
+        .at
+        .plus(Micros::from_ms(u64::from(repeat.interval_ms)));
+    Expired::Again
+}
+
+/// A provisional response to another request than INVITE: the next repetition comes after T2
+/// (RFC 3261 §17.1.2.2).
+pub(crate) fn provisional(repeat: &mut Repeat, params: &RunParams, now: Micros) {
+    repeat.interval_ms = params.t2_ms;
+    repeat.at = now.plus(Micros::from_ms(u64::from(params.t2_ms)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Times in ms at which a message sent at 0 is repeated, and when it is given up.
+    fn schedule(is_invite: bool) -> (Vec<u64>, u64) {
+        let params = RunParams::default();
+        let mut repeat = Repeat {
+            send: SendId(0),
+            at: Micros::from_ms(500),
+            interval_ms: 500,
+            count: 0,
+        };
+        let mut times = Vec::new();
+        loop {
+            let at = repeat.at;
+            match expired(&mut repeat, is_invite, &params) {
+                Expired::Again => times.push(at.as_ms()),
+                Expired::Exhausted => return (times, at.as_ms()),
+            }
+        }
+    }
+
+    #[test]
+    fn an_invite_is_repeated_with_doubling_gaps_until_timer_b() {
+        assert_eq!(
+            schedule(true),
+            (vec![500, 1500, 3500, 7500, 15_500], 31_500)
+        );
+    }
+
+    #[test]
+    fn other_requests_are_repeated_at_most_every_t2() {
+        assert_eq!(
+            schedule(false),
+            (
+                vec![
+                    500, 1500, 3500, 7500, 11_500, 15_500, 19_500, 23_500, 27_500
+                ],
+                31_500
+            )
+        );
+    }
+
+    #[test]
+    fn a_provisional_response_slows_other_requests_to_t2() {
+        let mut repeat = Repeat {
+            send: SendId(0),
+            at: Micros::from_ms(500),
+            interval_ms: 500,
+            count: 0,
+        };
+        provisional(&mut repeat, &RunParams::default(), Micros::from_ms(100));
+        assert_eq!(repeat.at, Micros::from_ms(4100));
+    }
+}

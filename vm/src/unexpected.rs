@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What happens when no step takes a message, and how calls are given up (sipp.md §4.10 to §4.13).
+
+use crate::call::{Call, Wait};
+use crate::dead::Death;
+use crate::engine::{Verdict, is_invite};
+use crate::exec::{Cx, send};
+use crate::output::StatEvent;
+use crate::render::LastView;
+use gossipper_bytecode::{AutoMessage, FailReason, Mode, StepId};
+use gossipper_sip::Message;
+
+/// Requests that `-aa` answers.
+pub(crate) fn is_auto_answered(method: &[u8]) -> bool {
+    matches!(method, b"INFO" | b"NOTIFY" | b"OPTIONS" | b"UPDATE")
+}
+
+/// A message that the scenario does not expect here.
+pub(crate) fn unexpected(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> Verdict {
+    let params = cx.image.params();
+    let behaviors = params.behaviors;
+    match msg.method() {
+        Some(method @ (b"BYE" | b"CANCEL")) => {
+            cx.stat(StatEvent::Unexpected { step: call.step });
+            let mut text = if behaviors.abort_unexpected {
+                b"Aborting call on an unexpected ".to_vec()
+            } else {
+                b"Unexpected ".to_vec()
+            };
+            text.extend_from_slice(method);
+            text.extend_from_slice(b" for call: ");
+            text.extend_from_slice(&call.call_id);
+            cx.warn(&text);
+            if !behaviors.abort_unexpected {
+                return Verdict::Wait;
+            }
+            if behaviors.bye {
+                auto(cx, call, AutoMessage::Ok, LastView::Whole(msg));
+            }
+            Verdict::Drop(FailReason::UnexpectedMessage)
+        }
+        Some(b"PING") => {
+            // COMPAT(sipp): SIPp answers and then loses the call; its help promises that the call goes on, and here
+            // it does (docs/compat.md#unexpected).
+            if behaviors.ping_reply {
+                auto(cx, call, AutoMessage::Ok, LastView::Whole(msg));
+                cx.stat(StatEvent::AutoAnswered);
+            }
+            Verdict::Wait
+        }
+        Some(method) if params.auto_answer && is_auto_answered(method) => {
+            auto(cx, call, AutoMessage::Ok, LastView::Whole(msg));
+            cx.stat(StatEvent::AutoAnswered);
+            Verdict::Wait
+        }
+        _ => {
+            cx.stat(StatEvent::Unexpected { step: call.step });
+            warn_unexpected(cx, call, msg, behaviors.abort_unexpected);
+            if behaviors.abort_unexpected {
+                give_up(cx, call, FailReason::UnexpectedMessage, Some(msg))
+            } else {
+                Verdict::Wait
+            }
+        }
+    }
+}
+
+fn warn_unexpected(cx: &mut Cx<'_>, call: &Call, msg: &Message<'_>, aborts: bool) {
+    let program = &cx.image.program;
+    let step = &program.steps[call.step.index()];
+    let expected = program.bytes(step.name);
+    let doing: &[u8] = match call.wait {
+        Wait::Pause => b"while pausing",
+        Wait::Gate => b"while sending '",
+        Wait::Message | Wait::Turn => b"while expecting '",
+    };
+    let mut text = if aborts {
+        b"Aborting call".to_vec()
+    } else {
+        b"Continuing call".to_vec()
+    };
+    text.extend_from_slice(b" on unexpected message for Call-Id '");
+    text.extend_from_slice(&call.call_id);
+    text.extend_from_slice(b"': ");
+    text.extend_from_slice(doing);
+    if doing.ends_with(b"'") {
+        text.extend_from_slice(expected);
+        text.push(b'\'');
+    }
+    text.extend_from_slice(format!(" (index {}), received '", call.step).as_bytes());
+    text.extend_from_slice(msg.bytes());
+    text.push(b'\'');
+    cx.warn(&text);
+}
+
+/// Ends a call that failed: with the messages its state asks for if the behaviour `bye` is on, silently otherwise.
+pub(crate) fn give_up(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    reason: FailReason,
+    last: Option<&Message<'_>>,
+) -> Verdict {
+    let death = if cx.image.params().behaviors.bye {
+        abort(cx, call, last)
+    } else {
+        None
+    };
+    Verdict::Aborted(reason, death)
+}
+
+/// Sends ACK, CANCEL or BYE as the state of the call asks (sipp.md §4.11), and says what remains of it.
+pub(crate) fn abort(cx: &mut Cx<'_>, call: &mut Call, last: Option<&Message<'_>>) -> Option<Death> {
+    let death = Some(Death::Aborted(call.step.0));
+    if cx.image.mode == Mode::Server || call.step == StepId(0) {
+        return death;
+    }
+    // COMPAT(sipp): the headers of these messages come from the last message; SIPp takes them from an unexpected
+    // request too and so swaps From and To. If a response was kept before, it is taken instead
+    // (docs/compat.md#aborts).
+    let view = match last {
+        Some(msg) if !(msg.is_request() && call.last.present && call.last.status > 0) => {
+            LastView::Whole(msg)
+        }
+        _ => LastView::Kept,
+    };
+    let (exists, status) = match view {
+        LastView::Whole(msg) => (true, msg.status().map_or(0, |code| code.0)),
+        LastView::Kept => (call.last.present, call.last.status),
+    };
+    let sent_invite = call.last_sent.is_some_and(|send| is_invite(cx.image, send));
+    if !exists {
+        return death;
+    }
+    if !call.established && sent_invite {
+        if status >= 400 {
+            auto(cx, call, AutoMessage::Ack, view);
+        } else if call.ack_pending {
+            auto(cx, call, AutoMessage::Ack, view);
+            auto(cx, call, AutoMessage::Bye, view);
+        } else {
+            auto(cx, call, AutoMessage::Cancel, view);
+        }
+    } else {
+        auto(cx, call, AutoMessage::Bye, view);
+    }
+    death
+}
+
+/// Sends an automatic message. It goes out once and nothing waits for its answer.
+fn auto(cx: &mut Cx<'_>, call: &Call, message: AutoMessage, last: LastView<'_>) {
+    let template = cx.image.program.auto_template(message);
+    let branch = i64::from(call.step.0) - 1;
+    if let Ok(bytes) = cx.render(Some(call), template, last, -1, branch) {
+        send::transmit(cx, call, bytes);
+    }
+}
