@@ -14,7 +14,7 @@ check:
 
 # All tests. Those that need SIPp or the corpus say so when they skip.
 test *ARGS:
-    cargo test --workspace {{ARGS}}
+    cargo test --workspace {{ ARGS }}
 
 # Write changed snapshots, then show them: read every line before committing.
 snap:
@@ -24,13 +24,13 @@ snap:
 
 # Fuzz one target (a file in fuzz/fuzz_targets) for some seconds.
 fuzz TARGET SECONDS="60":
-    mkdir -p fuzz/target/found/{{TARGET}} fuzz/corpus/{{TARGET}}
-    RUSTC_BOOTSTRAP=1 cargo fuzz run {{TARGET}} fuzz/target/found/{{TARGET}} fuzz/corpus/{{TARGET}} -- \
-        -max_total_time={{SECONDS}} -rss_limit_mb=2048 -timeout=10 -dict=fuzz/sip.dict
+    mkdir -p fuzz/target/found/{{ TARGET }} fuzz/corpus/{{ TARGET }}
+    RUSTC_BOOTSTRAP=1 cargo fuzz run {{ TARGET }} fuzz/target/found/{{ TARGET }} fuzz/corpus/{{ TARGET }} -- \
+        -max_total_time={{ SECONDS }} -rss_limit_mb=2048 -timeout=10 -dict=fuzz/sip.dict
 
 # Benches.
 bench *ARGS:
-    cargo bench --workspace {{ARGS}}
+    cargo bench --workspace {{ ARGS }}
 
 # The same scenarios by SIPp and by us, in all pairings.
 diff-sipp:
