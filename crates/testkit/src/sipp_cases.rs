@@ -209,9 +209,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_known_difference_names_a_case_a_reason_and_an_anchor_of_the_document() {
-        let suite = suite();
+    /// The anchors of `docs/compat.md`, which must differ from each other.
+    fn anchors() -> Vec<String> {
         let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/compat.md");
         let document = std::fs::read_to_string(document).expect("docs/compat.md");
         let anchors: Vec<_> = document
@@ -219,6 +218,18 @@ mod tests {
             .filter_map(|line| Some(line.strip_prefix('#')?.trim_start_matches('#').trim()))
             .map(anchor_of)
             .collect();
+        for (index, anchor) in anchors.iter().enumerate() {
+            assert!(
+                !anchors[..index].contains(anchor),
+                "{anchor} is there twice"
+            );
+        }
+        anchors
+    }
+
+    #[test]
+    fn every_known_difference_names_a_case_a_reason_and_an_anchor_of_the_document() {
+        let (suite, anchors) = (suite(), anchors());
         let texts = suite.known.iter().map(|k| (&k.case, &k.reason, &k.anchor));
         let counters = (suite.known_counters.iter()).map(|k| (&k.case, &k.reason, &k.anchor));
         for (case, reason, anchor) in texts.chain(counters) {
@@ -226,6 +237,43 @@ mod tests {
             assert!(reason.len() > 20, "{case}: {reason}");
             assert!(anchors.contains(anchor), "no {anchor} in {anchors:?}");
         }
+    }
+
+    #[test]
+    fn every_anchor_that_the_sources_point_to_exists() {
+        const POINTER: &str = concat!("docs/compat", ".md#");
+        let anchors = anchors();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut folders: Vec<_> = [
+            "vm",
+            "compiler",
+            "runtime",
+            "cli",
+            "crates",
+            "stdlib-scenarios",
+        ]
+        .map(|name| root.join(name))
+        .into();
+        let mut pointers = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|ext| ext == "rs") {
+                    let text = std::fs::read_to_string(&path).expect("readable source");
+                    for tail in text.split(POINTER).skip(1) {
+                        let anchor: String = tail
+                            .chars()
+                            .take_while(|c| c.is_alphanumeric() || *c == '-')
+                            .collect();
+                        assert!(anchors.contains(&anchor), "{}: {anchor}", path.display());
+                        pointers += 1;
+                    }
+                }
+            }
+        }
+        assert!(pointers > 0, "the sources point to the document");
     }
 
     /// As the common Markdown renderers make them.
