@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What a run is to do, as plain data: validated by whoever builds it, obeyed here.
+//!
+//! Not for: parsing flags, names of files by convention (see [`crate::logs::default_file_name`] for those).
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gossipper_bytecode::Program;
+use gossipper_vm::RunParams;
+
+use crate::pacing::Rate;
+use crate::sys::Backend;
+
+/// A whole run.
+#[derive(Debug, Clone)]
+pub struct RunConfig {
+    /// The main scenario: the one that pacing, limits and exit codes speak of.
+    pub main: EngineConfig,
+    /// The server scenario of `-loopback`: runs in the same process on an ephemeral port of the loopback interface,
+    /// and is where the main scenario sends to.
+    pub answerer: Option<EngineConfig>,
+    /// The arrival schedule of the main scenario when that is a client.
+    pub pacing: PacingConfig,
+    /// When the run ends by itself.
+    pub limits: TimeLimits,
+    /// Log files.
+    pub logs: LogConfig,
+}
+
+/// One scenario and its socket.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// The verified scenario.
+    pub program: Arc<Program>,
+    /// What the command line says about calls. The runtime fills in what it alone knows: all addresses and the flow,
+    /// transport, pid, clock base and UTC offset.
+    pub params: RunParams,
+    /// Where to bind.
+    pub local: LocalConfig,
+    /// The remote host, resolved; `None` for a server.
+    pub remote: Option<SocketAddr>,
+    /// `-rsa`: where messages really go.
+    pub sending_address: Option<SocketAddr>,
+    /// `-mi`; the local IP otherwise.
+    pub media_ip: Option<IpAddr>,
+    /// The socket itself.
+    pub socket: SocketConfig,
+}
+
+impl EngineConfig {
+    /// A scenario with everything by default.
+    #[must_use]
+    pub fn new(program: Arc<Program>, params: RunParams) -> Self {
+        Self {
+            program,
+            params,
+            local: LocalConfig::default(),
+            remote: None,
+            sending_address: None,
+            media_ip: None,
+            socket: SocketConfig::default(),
+        }
+    }
+}
+
+/// Where a socket is bound (sipp.md §5.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LocalConfig {
+    /// `-i`; otherwise the any-address of the family, and the address towards the remote in messages.
+    pub ip: Option<IpAddr>,
+    /// `-p`, 0 for one that the system chooses; otherwise the first free of 5060 to 5119, then a system-chosen one.
+    pub port: Option<u16>,
+    /// `-bind_local`: bind to the detected local IP instead of the any-address.
+    pub bind_local: bool,
+}
+
+/// Properties of a socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SocketConfig {
+    /// Bytes of the kernel's send and receive buffers (`-buff_size`); otherwise
+    /// [`crate::transport::BUFFER_DEFAULT_BYTES`], as far as the kernel grants it.
+    pub buffer_bytes: Option<usize>,
+    /// How datagrams are sent and received.
+    pub backend: Backend,
+}
+
+/// The arrival schedule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PacingConfig {
+    /// `-r`, `-rp`.
+    pub rate: Rate,
+    /// `-m`; for a server too, which then drains after that many calls.
+    pub total: Option<u64>,
+    /// `-l`; computed from rate and scenario otherwise.
+    pub open_limit: Option<u64>,
+}
+
+impl Default for PacingConfig {
+    fn default() -> Self {
+        Self {
+            rate: Rate::DEFAULT,
+            total: None,
+            open_limit: None,
+        }
+    }
+}
+
+/// When a run ends by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TimeLimits {
+    /// `-timeout`: abort all calls and end.
+    pub timeout: Option<Duration>,
+    /// `-timeout_error`: reaching `timeout` is an error.
+    pub timeout_is_error: bool,
+    /// `-timeout_global`: abort all calls and end, which counts as a normal end.
+    pub timeout_global: Option<Duration>,
+}
+
+/// Log files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `-trace_msg`.
+    pub messages: Option<LogFileConfig>,
+    /// `-trace_err`.
+    pub errors: Option<LogFileConfig>,
+}
+
+/// One log file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFileConfig {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether what is there is replaced; otherwise new records follow it (`-X_overwrite`).
+    pub overwrite: bool,
+}

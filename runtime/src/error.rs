@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What the world can do to a run before and while it goes: sockets, names, files, threads.
+//!
+//! Every variant keeps the operation, the address or path and what the operating system said. What the author did wrong
+//! is a diagnostic of the compiler, what a peer does wrong a `FailReason` of a call; neither is here.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use gossipper_vm::LinkError;
+
+/// Why a run cannot start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The socket cannot be bound: the port is taken, or the address is not this machine's.
+    #[error("cannot bind a UDP socket to {address}: {source}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An operation on a socket failed.
+    #[error("cannot {operation} the UDP socket of {address}: {source}")]
+    Socket {
+        /// What was to be done.
+        operation: &'static str,
+        /// The address of the socket.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A host name has no address.
+    #[error("cannot resolve `{host}`: {source}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// No way leads to the remote side.
+    #[error("no route to {remote}: {source}")]
+    NoRoute {
+        /// The remote side.
+        remote: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// IPv4 and IPv6 cannot be mixed in one run.
+    #[error("the local address {local} and the remote address {remote} are of different families")]
+    Family {
+        /// The local address.
+        local: IpAddr,
+        /// The remote address.
+        remote: IpAddr,
+    },
+    /// A log file cannot be opened.
+    #[error("cannot open `{}`: {source}", path.display())]
+    LogFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A thread or its reactor cannot be started.
+    #[error("cannot start the {what}: {source}")]
+    Thread {
+        /// What was to be started.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The program does not fit the run's parameters.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+impl Error {
+    /// Whether another program holds the address, which SIPp reports with an exit code of its own.
+    #[must_use]
+    pub fn is_address_in_use(&self) -> bool {
+        matches!(self, Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+    }
+}

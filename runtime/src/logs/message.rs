@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! `-trace_msg`: every message that went out or came in, whole (sipp.md §8.6).
+
+use jiff::tz::TimeZone;
+
+use super::Traffic;
+use super::file::{LogFile, rfc3339};
+use crate::config::LogFileConfig;
+use crate::error::Error;
+
+/// What SIPp puts before each time.
+const DASHES: &str = "-----------------------------------------------";
+
+#[derive(Debug)]
+pub(super) struct MessageLog(LogFile);
+
+impl MessageLog {
+    pub(super) fn open(config: &LogFileConfig) -> Result<Self, Error> {
+        LogFile::open(config).map(Self)
+    }
+
+    pub(super) fn write(&mut self, zone: &TimeZone, wall_us: u64, traffic: Traffic, bytes: &[u8]) {
+        let title = match traffic {
+            Traffic::Sent => format!("UDP message sent [{}] bytes:", bytes.len()),
+            Traffic::Received => format!("UDP message received [{}] bytes:", bytes.len()),
+            Traffic::SendFailed => "Error sending UDP message:".to_owned(),
+        };
+        let header = format!("{DASHES} {}\n{title}\n\n", rfc3339(zone, wall_us));
+        self.0.write(&[header.as_bytes(), bytes, b"\n"]);
+    }
+
+    pub(super) fn settle(&mut self, lost: u64) -> Option<String> {
+        self.0.settle(lost)
+    }
+}
