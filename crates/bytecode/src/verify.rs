@@ -540,14 +540,14 @@ impl Verifier<'_> {
                     rule: "a receive block has no accept of its own",
                 })?;
             let accept = entry + length;
-            for pc in entry..=accept {
-                if block[pc].is_some() {
+            for (pc, owner) in block.iter_mut().enumerate().take(accept + 1).skip(entry) {
+                if owner.is_some() {
                     return Err(VerifyError::Flow {
                         pc,
                         rule: "receive blocks overlap",
                     });
                 }
-                block[pc] = u16::try_from(index).ok();
+                *owner = u16::try_from(index).ok();
                 if pc < accept {
                     self.straight(pc, accept)?;
                 }

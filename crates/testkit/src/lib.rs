@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Virtual clock, seeded network, trace format and SIPp runner for tests.
+//! Virtual clock, seeded network, trace format and SIPp runner for tests. Only ever a dev-dependency.
+//!
+//! | Module | Idea |
+//! | --- | --- |
+//! | [`world`], [`net`] | engines in virtual time, joined by a network that a seed makes lose and reorder |
+//! | [`tally`], [`trace`] | what a simulated run counted, and what it did |
+//! | [`sipp`], [`sipp_cases`], [`sipp_stat`], [`sipp_trace`] | runs of a real SIPp and of our binary, made comparable |
 #![forbid(unsafe_code)]
 
+pub mod net;
 pub mod sipp;
 pub mod sipp_cases;
 pub mod sipp_stat;
 pub mod sipp_trace;
+pub mod tally;
+pub mod trace;
+pub mod world;

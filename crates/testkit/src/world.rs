@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Engines in virtual time, joined by a simulated network.
+//!
+//! The clock jumps from event to event, so minutes of retransmission take milliseconds. Everything random comes from
+//! one seed; the same seed gives the same run, message for message.
+
+use crate::net::Net;
+use crate::tally::Tally;
+use crate::trace::Trace;
+use gossipper_vm::{CallControl, CallKey, Engine, FlowId, Image, Input, Micros, OutBuf, Output};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A node of the world.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct NodeId(usize);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Spawn,
+    Deliver { src: SocketAddr, bytes: Vec<u8> },
+    Timer { call: CallKey, generation: u32 },
+    Resume { call: CallKey },
+    Control(ControlEvent),
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum ControlEvent {
+    AbortAll,
+    Drain,
+}
+
+struct Node {
+    name: String,
+    addr: SocketAddr,
+    engine: Engine,
+    tally: Tally,
+    sent: Vec<Vec<u8>>,
+    log: Vec<String>,
+    fatal: Option<String>,
+}
+
+/// Engines, a network and a clock.
+pub struct World {
+    now: Micros,
+    net: Net,
+    rng: fastrand::Rng,
+    nodes: Vec<Node>,
+    /// Events by time, then by the order in which they were made.
+    queue: BinaryHeap<Reverse<(Micros, u64, usize, Event)>>,
+    made: u64,
+    out: OutBuf,
+    trace: Option<Trace>,
+}
+
+impl World {
+    /// An empty world.
+    #[must_use]
+    pub fn new(seed: u64, net: Net) -> Self {
+        Self {
+            now: Micros(0),
+            net,
+            rng: fastrand::Rng::with_seed(seed),
+            nodes: Vec::new(),
+            queue: BinaryHeap::new(),
+            made: 0,
+            out: OutBuf::new(),
+            trace: None,
+        }
+    }
+
+    /// Keeps a trace from now on.
+    pub fn record(&mut self) {
+        self.trace = Some(Trace::new());
+    }
+
+    /// The trace so far; empty unless [`Self::record`] was called.
+    #[must_use]
+    pub fn trace(&self) -> &str {
+        self.trace.as_ref().map_or("", Trace::text)
+    }
+
+    /// Adds a node and runs its `init` section.
+    pub fn add(&mut self, name: &str, addr: SocketAddr, image: Arc<Image>) -> NodeId {
+        let id = NodeId(self.nodes.len());
+        let mut engine = Engine::new(image);
+        self.out.clear();
+        engine.start(self.now, &mut self.out);
+        self.nodes.push(Node {
+            name: name.to_owned(),
+            addr,
+            engine,
+            tally: Tally::default(),
+            sent: Vec::new(),
+            log: Vec::new(),
+            fatal: None,
+        });
+        self.carry_out(id.0);
+        id
+    }
+
+    /// Plans a call of a client node.
+    pub fn spawn(&mut self, node: NodeId, at: Micros) {
+        self.push(at, node.0, Event::Spawn);
+    }
+
+    /// Plans a datagram from outside.
+    pub fn inject(&mut self, node: NodeId, at: Micros, src: SocketAddr, bytes: &[u8]) {
+        let bytes = bytes.to_vec();
+        self.push(at, node.0, Event::Deliver { src, bytes });
+    }
+
+    /// Plans an operator's wish.
+    pub fn control(&mut self, node: NodeId, at: Micros, control: CallControl) {
+        let event = match control {
+            CallControl::AbortAll => ControlEvent::AbortAll,
+            CallControl::Drain => ControlEvent::Drain,
+        };
+        self.push(at, node.0, Event::Control(event));
+    }
+
+    /// Runs until nothing is left to happen or the clock has reached `limit`; returns whether it became idle.
+    pub fn run(&mut self, limit: Micros) -> bool {
+        while let Some(Reverse((at, ..))) = self.queue.peek() {
+            if *at > limit {
+                self.now = limit;
+                return false;
+            }
+            self.step();
+        }
+        true
+    }
+
+    /// Lets the next event happen.
+    fn step(&mut self) {
+        let Some(Reverse((at, _, index, event))) = self.queue.pop() else {
+            return;
+        };
+        self.now = at;
+        self.out.clear();
+        let node = &mut self.nodes[index];
+        let input = match &event {
+            Event::Spawn => Input::Spawn { user: 0, due: at },
+            Event::Deliver { src, bytes } => Input::Message {
+                flow: FlowId(0),
+                src: *src,
+                bytes,
+            },
+            Event::Timer { call, generation } => Input::Timer {
+                call: *call,
+                generation: *generation,
+            },
+            Event::Resume { call } => Input::Resume { call: *call },
+            Event::Control(ControlEvent::AbortAll) => Input::Control(CallControl::AbortAll),
+            Event::Control(ControlEvent::Drain) => Input::Control(CallControl::Drain),
+        };
+        node.engine.handle(at, input, &mut self.out);
+        let stale = matches!(input, Input::Timer { .. }) && self.out.records().is_empty();
+        if let (Some(trace), false) = (&mut self.trace, stale) {
+            trace.step(at, &node.name, &input, &self.out);
+        }
+        self.carry_out(index);
+    }
+
+    fn carry_out(&mut self, index: usize) {
+        let out = core::mem::take(&mut self.out);
+        for output in out.records() {
+            match *output {
+                Output::Send { to, bytes, .. } => self.send(index, to, out.bytes(bytes)),
+                Output::Arm {
+                    call,
+                    at,
+                    generation,
+                } => self.push(at, index, Event::Timer { call, generation }),
+                // Timers carry their generation: a stale one does nothing.
+                Output::Disarm { .. } | Output::Ended { .. } | Output::Exec { .. } => {}
+                Output::Stat(event) => self.nodes[index].tally.add(event),
+                Output::Log { text, .. } => {
+                    let line = String::from_utf8_lossy(out.bytes(text)).into_owned();
+                    self.nodes[index].log.push(line);
+                }
+                Output::Yield { call } => self.push(self.now, index, Event::Resume { call }),
+                Output::StopGracefully => {
+                    self.push(self.now, index, Event::Control(ControlEvent::Drain));
+                }
+                Output::StopNow => {
+                    self.push(self.now, index, Event::Control(ControlEvent::AbortAll));
+                }
+                Output::Fatal { text } => {
+                    let text = String::from_utf8_lossy(out.bytes(text)).into_owned();
+                    self.nodes[index].fatal = Some(text);
+                }
+            }
+        }
+        self.out = out;
+    }
+
+    fn send(&mut self, index: usize, to: SocketAddr, bytes: &[u8]) {
+        let src = self.nodes[index].addr;
+        self.nodes[index].sent.push(bytes.to_vec());
+        let Some(target) = self.nodes.iter().position(|node| node.addr == to) else {
+            return;
+        };
+        for at in self.net.arrivals(self.now, &mut self.rng) {
+            let bytes = bytes.to_vec();
+            self.push(at, target, Event::Deliver { src, bytes });
+        }
+    }
+
+    fn push(&mut self, at: Micros, node: usize, event: Event) {
+        self.made += 1;
+        self.queue
+            .push(Reverse((at.max(self.now), self.made, node, event)));
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Micros {
+        self.now
+    }
+
+    /// What a node has counted.
+    #[must_use]
+    pub fn tally(&self, node: NodeId) -> &Tally {
+        &self.nodes[node.0].tally
+    }
+
+    /// Open calls of a node.
+    #[must_use]
+    pub fn open_calls(&self, node: NodeId) -> usize {
+        self.nodes[node.0].engine.open_calls()
+    }
+
+    /// Every message a node has sent, lost ones too.
+    #[must_use]
+    pub fn sent(&self, node: NodeId) -> &[Vec<u8>] {
+        &self.nodes[node.0].sent
+    }
+
+    /// Every log line of a node.
+    #[must_use]
+    pub fn log(&self, node: NodeId) -> &[String] {
+        &self.nodes[node.0].log
+    }
+
+    /// The fatal error of a node, if it had one.
+    #[must_use]
+    pub fn fatal(&self, node: NodeId) -> Option<&str> {
+        self.nodes[node.0].fatal.as_deref()
+    }
+}
