@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! `gossipper compile` and `gossipper explain`.
+//!
+//! Compiling shows everything that is wrong with each file, and leaves the compiled form where a run finds it: in the
+//! cache, or in the `.gsc` file of `-o`. Findings are text on standard error or, with `--format json`, one JSON object
+//! per line on standard output. The exit code is 0 when every file compiled, otherwise 1.
+
+use crate::cache::{Cache, Question};
+use crate::exit::ExitCode;
+use crate::flags;
+use crate::load::{How, Input};
+use crate::stdio;
+use clap::{Args, ValueEnum};
+use gossipper_bytecode::Program;
+use gossipper_compiler::diag::{codes, render};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// How findings are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// For people, with the lines they are about.
+    Text,
+    /// For programs: one JSON object per finding and line.
+    Json,
+}
+
+/// The arguments of `gossipper compile`.
+#[derive(Args, Debug)]
+pub(crate) struct CompileArgs {
+    /// Scenarios: SIPp XML, or .gsc programs to be checked.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only check; write nothing at all.
+    #[arg(long, conflicts_with = "output")]
+    check: bool,
+    /// Write the program to this file (one FILE only).
+    #[arg(short, long, value_name = "OUT.gsc")]
+    output: Option<PathBuf>,
+    /// Print the program's instructions and tables.
+    #[arg(long)]
+    listing: bool,
+    /// How errors and warnings are shown.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Treat every warning as an error.
+    #[arg(long)]
+    strict: bool,
+    /// Do not keep the program in the cache.
+    #[arg(long = "no_cache")]
+    no_cache: bool,
+    /// Define the keyword [NAME], as for a run; may be repeated.
+    #[arg(long, num_args = 2, value_names = ["NAME", "VALUE"], allow_hyphen_values = true, action = clap::ArgAction::Append)]
+    key: Vec<String>,
+}
+
+/// The arguments of `gossipper explain`.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// The code of an error or warning, such as G0213; without it, all codes are listed.
+    code: Option<String>,
+}
+
+/// Flags that may be written with one dash too, as they are in a run.
+const ONE_DASH: [&str; 6] = ["-key", "-strict", "-no_cache", "-check", "-listing", "-format"];
+
+/// Gives clap's two dashes to the flags that people know with one.
+pub(crate) fn normalise(args: &[OsString]) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.to_vec();
+    if args.first().is_none_or(|verb| verb != "compile") {
+        return args;
+    }
+    let mut at = 1;
+    while at < args.len() {
+        let name = args[at].to_str().unwrap_or_default();
+        if name == "--" {
+            break;
+        }
+        if ONE_DASH.contains(&name) || ONE_DASH.iter().any(|flag| name.starts_with(&format!("{flag}="))) {
+            args[at] = OsString::from(format!("-{name}"));
+        }
+        // The two values of a key are never flags.
+        at += if args[at] == "--key" { 3 } else { 1 };
+    }
+    args
+}
+
+/// A hint when a flag of a run was given to `compile`.
+pub(crate) fn run_flag_hint(flag: &str) -> Option<String> {
+    let name = flag.trim_start_matches('-');
+    let known = flags::find(name).is_some() || flags::later::find(name).is_some();
+    known.then(|| format!("-{name} is a flag of a run: gossipper sipp -{name} …"))
+}
+
+/// Runs `gossipper compile`.
+pub(crate) fn run(args: &CompileArgs) -> ExitCode {
+    if args.output.is_some() && args.files.len() > 1 {
+        stdio::error("-o takes one scenario; there are several");
+        return ExitCode::Failed;
+    }
+    let keys: Vec<(String, String)> = args
+        .key
+        .chunks_exact(2)
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .collect();
+    if keys.iter().any(|(name, _)| name.is_empty()) {
+        stdio::error("flag `-key`: the name must not be empty");
+        return ExitCode::Failed;
+    }
+    let keys = flags::high::last_of_each(keys);
+    let how = How {
+        keys: &keys,
+        strict: args.strict,
+        colour: stdio::stderr_takes_colour(),
+    };
+    let cache = if args.check || args.no_cache { None } else { Cache::of_user() };
+    let mut code = ExitCode::Good;
+    for file in &args.files {
+        if let Err(error) = one(args, how, cache.as_ref(), file) {
+            stdio::err(&error);
+            code = ExitCode::Failed;
+        }
+    }
+    code
+}
+
+/// Compiles one file; an error is rendered, and empty when everything was said already.
+fn one(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, file: &Path) -> Result<(), String> {
+    let plain = |error: String| format!("error: {error}\n");
+    let input = Input::read_file(file).map_err(plain)?;
+    let program = if input.is_gsc() {
+        input.program(how).map_err(plain)?
+    } else {
+        xml(args, how, cache, &input)?
+    };
+    if args.listing {
+        stdio::out(&program.listing());
+    }
+    if let Some(output) = &args.output {
+        let written = program.to_gsc_bytes().map_err(|error| error.to_string()).and_then(|bytes| {
+            std::fs::write(output, bytes).map_err(|error| error.to_string())
+        });
+        written.map_err(|error| plain(format!("cannot write `{}`: {error}", output.display())))?;
+    }
+    if !args.check && !args.listing && args.format == Format::Text {
+        let to = match (&args.output, cache) {
+            (Some(output), _) => format!(", written to {}", output.display()),
+            (None, Some(_)) if !input.is_gsc() => ", kept for the next run".to_owned(),
+            _ => String::new(),
+        };
+        stdio::out(&format!(
+            "{}: {} steps, {} instructions{to}\n",
+            input.file,
+            program.steps.len(),
+            program.ops.len()
+        ));
+    }
+    Ok(())
+}
+
+fn xml(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, input: &Input) -> Result<Program, String> {
+    let compiled = input.compile(how);
+    match args.format {
+        Format::Text => stdio::err(&render::text(&compiled.source, &compiled.diagnostics, how.colour)),
+        Format::Json => stdio::out(&render::json(&compiled.source, &compiled.diagnostics)),
+    }
+    let Some(program) = compiled.program else {
+        return Err(String::new());
+    };
+    if let Some(cache) = cache {
+        let question = Question {
+            name: &input.file,
+            bytes: &input.bytes,
+            keys: how.keys,
+            strict: how.strict,
+        };
+        let warnings = render::text(&compiled.source, &compiled.diagnostics, false);
+        cache.store(&Cache::key(&question), &program, &warnings);
+    }
+    Ok(program)
+}
+
+/// Runs `gossipper explain`.
+pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
+    let Some(wanted) = &args.code else {
+        for entry in codes::all() {
+            stdio::out(&format!("{}  {}\n", entry.code, entry.title));
+        }
+        return ExitCode::Good;
+    };
+    let Some(entry) = codes::find(&wanted.to_ascii_uppercase()) else {
+        stdio::error(&format!(
+            "there is no code `{wanted}`; `gossipper explain` lists those there are"
+        ));
+        return ExitCode::Failed;
+    };
+    let mut page = format!("{}: {}\n\n{}\n", entry.code, entry.title, entry.explanation.trim_end());
+    if let Some(example) = entry.example {
+        for (title, text) in [("This has the fault:", example.bad), ("This has not:", example.good)] {
+            page.push_str(&format!("\n{title}\n\n"));
+            for line in text.trim_matches('\n').lines() {
+                page.push_str(if line.is_empty() { "" } else { "    " });
+                page.push_str(line);
+                page.push('\n');
+            }
+        }
+    }
+    stdio::out(&page);
+    ExitCode::Good
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normalised(line: &str) -> String {
+        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let args: Vec<String> = normalise(&args)
+            .into_iter()
+            .map(|arg| arg.into_string().expect("text"))
+            .collect();
+        args.join(" ")
+    }
+
+    #[test]
+    fn flags_known_with_one_dash_keep_it() {
+        assert_eq!(
+            normalised("compile -strict -key -strict -check -format=json a.xml -o b"),
+            "compile --strict --key -strict -check --format=json a.xml -o b"
+        );
+        assert_eq!(normalised("compile -- -strict"), "compile -- -strict");
+        assert_eq!(normalised("explain -strict"), "explain -strict");
+    }
+
+    #[test]
+    fn a_flag_of_a_run_is_recognised() {
+        assert!(run_flag_hint("-sn").is_some_and(|hint| hint.contains("gossipper sipp -sn")));
+        assert!(run_flag_hint("-inf").is_some());
+        assert_eq!(run_flag_hint("--nonsense"), None);
+    }
+}

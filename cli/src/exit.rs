@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Every exit code of the program, in one place (sipp.md §4.17).
+//!
+//! The codes are SIPp's in both dialects. Only what is *not* a run differs: SIPp ends with 99 after help, version and
+//! `-sd`, while everybody else expects 0 (docs/adr/0009-dialects.md).
+
+use crate::flags::low::Dialect;
+
+/// How the program ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ExitCode {
+    /// The run ended and no call failed; a check found nothing; help was asked for.
+    Good,
+    /// At least one call failed; or the command line or the scenario is wrong.
+    Failed,
+    /// `stop_now`, or the timeout of the run came before any call was completed.
+    Stopped,
+    /// SIPp's code after `-h`, `-v`, `-sd` and an empty command line: no call was processed.
+    NoCall,
+    /// The address to bind is in use (SIPp's −2).
+    Bind,
+    /// Any other fault of the machine while running, and `-timeout_error` (SIPp's −1).
+    Fatal,
+}
+
+// 253 (SIPp's −3) is the failed RTP check; it gets a variant when there is RTP to check.
+
+impl ExitCode {
+    /// The number that the shell sees.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Failed => 1,
+            Self::Stopped => 97,
+            Self::NoCall => 99,
+            Self::Bind => 254,
+            Self::Fatal => 255,
+        }
+    }
+
+    /// The code after printing something instead of running.
+    pub(crate) const fn of_print(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Sipp => Self::NoCall,
+            Dialect::Gossipper => Self::Good,
+        }
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code.number())
+    }
+}

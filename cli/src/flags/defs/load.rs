@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! How many calls, how fast, for how long.
+
+use crate::flags::{Arg, Default, Flag, Unit};
+
+/// The flags of this section, in the order of the help.
+pub(super) static FLAGS: &[Flag] = &[
+    Flag {
+        names: &["r"],
+        arg: Arg::Double { metavar: "CALLS", set: |low, x| low.rate = Some(x) },
+        default: Default::Differs("10", "1"),
+        short: "Calls started in each rate period.",
+        long: "Fractions are allowed. Starts are spread evenly, computed from the integral of the rate, \
+               so that a late start does not move the next one. SIPp's defaults allow 0, which starts \
+               none until the rate is raised.",
+    },
+    Flag {
+        names: &["rp"],
+        arg: Arg::Time { metavar: "TIME", unit: Unit::Millis, set: |low, time| low.rate_period = Some(time) },
+        default: Default::Same("1000 ms"),
+        short: "Rate period.",
+        long: "`-r 1 -rp 30s` starts a call every thirty seconds.",
+    },
+    Flag {
+        names: &["rate_scale"],
+        arg: Arg::Double { metavar: "STEP", set: |low, x| low.rate_scale = Some(x) },
+        default: Default::Same("1"),
+        short: "Step of the keys + - * / that change the rate.",
+        long: "+ and - change the rate by STEP, * and / by ten times STEP.",
+    },
+    Flag {
+        names: &["l"],
+        arg: Arg::Int { metavar: "CALLS", range: (1, 1 << 31), set: |low, n| low.limit = u64::try_from(n).ok() },
+        default: Default::Differs("3 x rate x max(scenario duration, -d, 1 s) / period", "1"),
+        short: "Most calls open at a time.",
+        long: "Calls that were not started because of this limit are not made up later.",
+    },
+    Flag {
+        names: &["m"],
+        arg: Arg::Int { metavar: "CALLS", range: (0, 1 << 62), set: |low, n| low.calls = u64::try_from(n).ok() },
+        default: Default::Differs("unlimited", "1; 10000000 for a server scenario"),
+        short: "Stop after this many calls were started; 0 is unlimited.",
+        long: "The run ends when the open calls have ended. In a server scenario incoming calls are \
+               counted.",
+    },
+    Flag {
+        names: &["timeout"],
+        arg: Arg::Time { metavar: "TIME", unit: Unit::Seconds, set: |low, time| low.timeout = Some(time) },
+        default: Default::Same("none"),
+        short: "Stop the run after this time.",
+        long: "Open calls are aborted. If no call was completed at all, the exit code is 97.",
+    },
+    Flag {
+        names: &["timeout_global"],
+        arg: Arg::Time {
+            metavar: "TIME",
+            unit: Unit::Seconds,
+            set: |low, time| low.timeout_global = Some(time),
+        },
+        default: Default::Same("none"),
+        short: "Stop the run after this time, as a normal end.",
+        long: "Open calls are aborted; the exit code only says whether calls failed before.",
+    },
+    Flag {
+        names: &["timeout_error"],
+        arg: Arg::Switch(|low, on| low.timeout_error = on),
+        default: Default::None,
+        short: "Running into -timeout is an error: exit code 255.",
+        long: "Without -timeout it has no effect.",
+    },
+];

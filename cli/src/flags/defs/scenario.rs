@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Which scenario runs, and with which values.
+
+use crate::flags::low::Special;
+use crate::flags::{Arg, Default, Flag};
+
+/// The flags of this section, in the order of the help.
+pub(super) static FLAGS: &[Flag] = &[
+    Flag {
+        names: &["sf"],
+        arg: Arg::Path { metavar: "FILE", set: |low, path| low.scenario_file = Some(path) },
+        default: Default::None,
+        short: "Scenario from a file: SIPp XML, or a .gsc program made by `gossipper compile`.",
+        long: "The file is compiled before anything is sent; errors are shown all at once, with their \
+               place. The compiled form is kept in the cache and used again while the file stays the \
+               same. A .gsc file is checked by the verifier before it runs. Either -sf or -sn, not \
+               both; without SIPp's defaults, -sf wins.",
+    },
+    Flag {
+        names: &["sn"],
+        arg: Arg::Text { metavar: "NAME", set: |low, text| { low.scenario_name = Some(text); Ok(()) } },
+        default: Default::Same("uac"),
+        short: "Built-in scenario.",
+        long: "`-sd NAME` prints its XML. An unknown name is an error that lists the names there are.",
+    },
+    Flag {
+        names: &["sd"],
+        arg: Arg::Text { metavar: "NAME", set: |low, name| { low.special = Some(Special::Dump(name)); Ok(()) } },
+        default: Default::None,
+        short: "Print a built-in scenario and stop.",
+        long: "The XML goes to standard output, to be saved, changed and given to -sf.",
+    },
+    Flag {
+        names: &["key"],
+        arg: Arg::Pair { metavars: ("NAME", "VALUE"), set: |low, name, value| { if name.is_empty() { return Err("the name must not be empty".to_owned()); } low.keys.push((name, value)); Ok(()) } },
+        default: Default::None,
+        short: "Define the keyword [NAME]; may be repeated.",
+        long: "The value is put into the messages as it is, without looking for keywords in it. Built-in \
+               keywords win over a name given here. Of two values for one name, the last counts.",
+    },
+    Flag {
+        names: &["set"],
+        arg: Arg::Pair { metavars: ("NAME", "VALUE"), set: |low, name, value| { if name.is_empty() { return Err("the name must not be empty".to_owned()); } low.globals.push((name, value)); Ok(()) } },
+        default: Default::None,
+        short: "Set a Global variable of the scenario before it starts; may be repeated.",
+        long: "The variable must be declared with <Global> in the scenario; the value is text.",
+    },
+    Flag {
+        names: &["strict"],
+        arg: Arg::Switch(|low, on| low.strict = on),
+        default: Default::None,
+        short: "Treat every warning about the scenario as an error.",
+        long: "SIPp accepts, and gossipper repairs with a warning, much that is not XML; -strict \
+               refuses it.",
+    },
+    Flag {
+        names: &["no_cache"],
+        arg: Arg::Switch(|low, on| low.no_cache = on),
+        default: Default::None,
+        short: "Compile the scenario anew, and do not keep the result.",
+        long: "The environment variable GOSSIPPER_NO_CACHE does the same. The cache is in \
+               $XDG_CACHE_HOME/gossipper or ~/.cache/gossipper; it may be deleted at any time.",
+    },
+];

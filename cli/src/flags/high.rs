@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! From what was said to what a run needs: defaults of the dialect, checks across flags, names resolved.
+//!
+//! [`HiArgs::resolve`] is the only place that knows a default, and the only one in `flags` that asks the world (the
+//! resolver of the system, once per name as SIPp does, sipp.md §5.1). Whether the scenario calls or answers is not
+//! known yet; what depends on it is asked for later ([`HiArgs::total_calls`]).
+
+use super::low::{Behaviors, Dialect, LowArgs, RetransCheck};
+use crate::flags::suggest;
+use gossipper_stdlib_scenarios as stdlib;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The port of SIP over UDP and TCP (RFC 3261 §19.1.2).
+const SIP_PORT: u16 = 5060;
+/// Calls of a server scenario without `-m` (gossipper.md §2.3).
+const SERVER_CALLS: u64 = 10_000_000;
+
+/// Where a scenario comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Source {
+    /// A file of either form; which one its first bytes say.
+    File(PathBuf),
+    /// One of ours.
+    Builtin(&'static stdlib::Builtin),
+}
+
+/// A host that was named on the command line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Peer {
+    /// As typed, without the port: `[remote_host]`.
+    pub(crate) host: String,
+    /// Resolved.
+    pub(crate) address: SocketAddr,
+}
+
+/// Which local port is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LocalPort {
+    /// SIPp's: the first free one of 5060 to 5119, else any.
+    FirstFree,
+    /// Any free one.
+    Any,
+    /// This one or none.
+    Fixed(u16),
+}
+
+/// A trace file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Trace {
+    /// Not written.
+    Off,
+    /// Written; whether over an earlier file.
+    On {
+        /// The file; otherwise the name that SIPp gives it.
+        file: Option<PathBuf>,
+        /// Replaces what is there.
+        overwrite: bool,
+    },
+}
+
+/// The settings of a run.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line with no relation to the others"
+)]
+pub(crate) struct HiArgs {
+    /// Whose exit codes apply.
+    pub(crate) dialect: Dialect,
+    /// What runs.
+    pub(crate) scenario: Source,
+    /// With `-loopback`: what answers.
+    pub(crate) answerer: Option<Source>,
+    /// `[NAME]` keywords, each name once.
+    pub(crate) keys: Vec<(String, String)>,
+    /// Values of Global variables, each name once.
+    pub(crate) globals: Vec<(String, String)>,
+    /// Warnings are errors.
+    pub(crate) strict: bool,
+    /// The compiled form may be kept and used again.
+    pub(crate) cache: bool,
+    /// The remote host.
+    pub(crate) remote: Option<Peer>,
+    /// `-rsa`, when there is a remote host beside it.
+    pub(crate) sending_address: Option<SocketAddr>,
+    /// `-i`.
+    pub(crate) local_ip: Option<IpAddr>,
+    /// `-bind_local`.
+    pub(crate) bind_local: bool,
+    /// `-p`.
+    pub(crate) local_port: LocalPort,
+    /// `-mi`.
+    pub(crate) media_ip: Option<IpAddr>,
+    /// `-mp`.
+    pub(crate) media_port: u16,
+    /// `-buff_size`.
+    pub(crate) buffer_bytes: Option<usize>,
+    /// `-r`.
+    pub(crate) rate: f64,
+    /// `-rp`.
+    pub(crate) rate_period: Duration,
+    /// `-rate_scale`.
+    pub(crate) rate_scale: f64,
+    /// `-l`; `None` follows the rate.
+    pub(crate) limit: Option<u64>,
+    /// `-m`: `None` was not given, zero is unlimited.
+    pub(crate) calls: Option<u64>,
+    /// `-timeout`.
+    pub(crate) timeout: Option<Duration>,
+    /// `-timeout_global`.
+    pub(crate) timeout_global: Option<Duration>,
+    /// `-timeout_error`.
+    pub(crate) timeout_error: bool,
+    /// `-s`.
+    pub(crate) service: String,
+    /// `-d`.
+    pub(crate) pause_ms: u32,
+    /// `-recv_timeout`; 0 is none.
+    pub(crate) recv_timeout_ms: u32,
+    /// `-base_cseq`.
+    pub(crate) base_cseq: u32,
+    /// `-cid_str`.
+    pub(crate) call_id_format: Option<String>,
+    /// Repetitions are made and looked for.
+    pub(crate) retransmit: bool,
+    /// `-max_retrans`.
+    pub(crate) max_retrans: Option<u32>,
+    /// `-max_invite_retrans`.
+    pub(crate) max_invite_retrans: Option<u32>,
+    /// `-max_non_invite_retrans`.
+    pub(crate) max_non_invite_retrans: Option<u32>,
+    /// `-T2`.
+    pub(crate) t2_ms: Option<u32>,
+    /// `-rtcheck`.
+    pub(crate) retrans_check: RetransCheck,
+    /// `-deadcall_wait`.
+    pub(crate) dead_call_ms: Option<u32>,
+    /// `-aa`.
+    pub(crate) auto_answer: bool,
+    /// `-default_behaviors`.
+    pub(crate) behaviors: Behaviors,
+    /// `-pause_msg_ign`.
+    pub(crate) ignore_while_paused: bool,
+    /// `-callid_slash_ign`.
+    pub(crate) call_id_slash_plain: bool,
+    /// `-lost`.
+    pub(crate) lost_percent: f64,
+    /// `-dynamicStart`, `-dynamicMax`, `-dynamicStep`.
+    pub(crate) dynamic_id: (u32, u32, u32),
+    /// `-seed`.
+    pub(crate) seed: Option<u64>,
+    /// `-trace_msg`.
+    pub(crate) trace_msg: Trace,
+    /// `-trace_err`.
+    pub(crate) trace_err: Trace,
+    /// `-f`; `None` is never.
+    pub(crate) refresh: Option<Duration>,
+    /// Keys are read from a terminal.
+    pub(crate) read_keys: bool,
+    /// What is right and yet may surprise.
+    pub(crate) notes: Vec<String>,
+}
+
+impl HiArgs {
+    /// Applies the defaults and resolves the names.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in words for the user.
+    pub(crate) fn resolve(low: LowArgs) -> Result<Self, Vec<String>> {
+        let mut faults = Vec::new();
+        let dialect = low.dialect;
+        let sipp = dialect == Dialect::Sipp;
+        let mut notes = Vec::new();
+        if low.skip_rlimit {
+            notes.push("-skip_rlimit has no effect: the limit of open files never stops a run".to_owned());
+        }
+
+        if sipp && low.scenario_file.is_some() && low.scenario_name.is_some() {
+            faults.push("-sf and -sn exclude each other".to_owned());
+        }
+        let scenario = source(low.scenario_file, low.scenario_name.as_deref(), stdlib::DEFAULT, &mut faults);
+        let answerer = answerer(
+            low.loopback,
+            low.answerer_file,
+            low.answerer_name.as_deref(),
+            scenario.as_ref(),
+            &mut faults,
+        );
+
+        let rate = low.rate.unwrap_or(if sipp { 10.0 } else { 1.0 });
+        if !sipp && rate == 0.0 {
+            faults.push("rate must be greater than zero".to_owned());
+        }
+        let rate_period = low.rate_period.unwrap_or(Duration::from_secs(1));
+        if rate_period.is_zero() {
+            faults.push("rate period must be greater than zero".to_owned());
+        }
+        if !sipp && low.base_cseq == Some(0) {
+            faults.push("-base_cseq must be greater than zero".to_owned());
+        }
+        if low.lost_percent.is_some_and(|percent| percent > 100.0) {
+            faults.push("-lost is a share in percent, 0 to 100".to_owned());
+        }
+        if low.loopback && (low.remote.is_some() || low.sending_address.is_some()) {
+            faults.push("-loopback has its own peer; it takes neither a remote host nor -rsa".to_owned());
+        }
+
+        let local_ip = low.local_ip.as_deref().and_then(|host| ip(host, "-i", &mut faults));
+        let media_ip = low.media_ip.as_deref().and_then(|host| ip(host, "-mi", &mut faults));
+        // Without a remote host, -rsa is the remote host (gossipper.md §2.1).
+        let (remote, sending) = match (low.remote, low.sending_address) {
+            (None, sending) => (sending, None),
+            given => given,
+        };
+        let remote = remote.and_then(|text| peer(&text, local_ip, &mut faults));
+        let family = local_ip.or_else(|| remote.as_ref().map(|peer| peer.address.ip()));
+        let sending_address = sending
+            .and_then(|text| peer(&text, family, &mut faults))
+            .map(|peer| peer.address);
+
+        let mut ms = |flag: &str, time: Option<Duration>| {
+            let millis = time?.as_micros().div_ceil(1000);
+            let checked = u32::try_from(millis).ok();
+            if checked.is_none() {
+                faults.push(format!("{flag} is longer than {} ms, about 49 days", u32::MAX));
+            }
+            checked
+        };
+        let pause_ms = ms("-d", low.pause);
+        let recv_timeout_ms = ms("-recv_timeout", low.recv_timeout);
+        let t2_ms = ms("-T2", low.t2);
+        let dead_call_ms = ms("-deadcall_wait", low.dead_call_wait);
+
+        // COMPAT(sipp): the name of a file alone switches nothing on (sipp.md §6.7).
+        let trace = |on: bool, file: Option<PathBuf>, overwrite: Option<bool>| {
+            if on || (!sipp && file.is_some()) {
+                Trace::On {
+                    file,
+                    overwrite: overwrite.unwrap_or(true),
+                }
+            } else {
+                Trace::Off
+            }
+        };
+        let local_port = match low.local_port {
+            None if sipp => LocalPort::FirstFree,
+            None | Some(0) => LocalPort::Any,
+            Some(port) => LocalPort::Fixed(port),
+        };
+        let Some(scenario) = scenario.filter(|_| faults.is_empty()) else {
+            return Err(faults);
+        };
+        Ok(Self {
+            dialect,
+            scenario,
+            answerer,
+            keys: last_of_each(low.keys),
+            globals: last_of_each(low.globals),
+            strict: low.strict,
+            cache: !low.no_cache,
+            remote,
+            sending_address,
+            local_ip,
+            bind_local: low.bind_local,
+            local_port,
+            media_ip,
+            media_port: low.media_port.unwrap_or(6000),
+            buffer_bytes: low.buffer_bytes,
+            rate,
+            rate_period,
+            rate_scale: low.rate_scale.unwrap_or(1.0),
+            limit: low.limit.or(if sipp { None } else { Some(1) }),
+            calls: low.calls,
+            timeout: low.timeout.filter(|time| !time.is_zero()),
+            timeout_global: low.timeout_global.filter(|time| !time.is_zero()),
+            timeout_error: low.timeout_error,
+            service: low.service.unwrap_or_else(|| "service".to_owned()),
+            pause_ms: pause_ms.unwrap_or(if sipp { 0 } else { 1000 }),
+            recv_timeout_ms: recv_timeout_ms.unwrap_or(if sipp { 0 } else { 5000 }),
+            base_cseq: low.base_cseq.unwrap_or(1),
+            call_id_format: low.call_id_format,
+            retransmit: !low.no_retransmission,
+            max_retrans: low.max_retrans,
+            max_invite_retrans: low.max_invite_retrans,
+            max_non_invite_retrans: low.max_non_invite_retrans,
+            t2_ms,
+            retrans_check: low.retrans_check.unwrap_or(RetransCheck::Full),
+            dead_call_ms,
+            auto_answer: low.auto_answer,
+            behaviors: low.behaviors.unwrap_or(Behaviors::ALL),
+            ignore_while_paused: low.ignore_while_paused,
+            call_id_slash_plain: low.call_id_slash_plain,
+            lost_percent: low.lost_percent.unwrap_or(0.0),
+            dynamic_id: (
+                low.dynamic_start.unwrap_or(10_000),
+                low.dynamic_max.unwrap_or(12_000),
+                low.dynamic_step.unwrap_or(4),
+            ),
+            seed: low.seed,
+            trace_msg: trace(low.trace_msg, low.message_file, low.message_overwrite),
+            trace_err: trace(low.trace_err, low.error_file, low.error_overwrite),
+            refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1))).filter(|time| !time.is_zero()),
+            read_keys: !low.no_stdin,
+            notes,
+        })
+    }
+
+    /// How many calls are started, or answered by a server scenario; `None` is unlimited.
+    pub(crate) fn total_calls(&self, server: bool) -> Option<u64> {
+        let default = match (self.dialect, server) {
+            (Dialect::Sipp, _) => 0,
+            (Dialect::Gossipper, false) => 1,
+            (Dialect::Gossipper, true) => SERVER_CALLS,
+        };
+        Some(self.calls.unwrap_or(default)).filter(|calls| *calls > 0)
+    }
+}
+
+/// The built-in scenario of this name.
+///
+/// # Errors
+/// An error that lists the names there are, with the near one first.
+pub(crate) fn builtin(name: &str) -> Result<&'static stdlib::Builtin, String> {
+    stdlib::find(name).ok_or_else(|| {
+        let names: Vec<&str> = stdlib::all().iter().map(|builtin| builtin.name).collect();
+        let near = match suggest::nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? "),
+            None => String::new(),
+        };
+        format!(
+            "there is no built-in scenario `{name}`; {near}there are: {}",
+            names.join(", ")
+        )
+    })
+}
+
+fn source(file: Option<PathBuf>, name: Option<&str>, default: &str, faults: &mut Vec<String>) -> Option<Source> {
+    if let Some(file) = file {
+        return Some(Source::File(file));
+    }
+    match builtin(name.unwrap_or(default)) {
+        Ok(builtin) => Some(Source::Builtin(builtin)),
+        Err(fault) => {
+            faults.push(fault);
+            None
+        }
+    }
+}
+
+fn answerer(
+    loopback: bool,
+    file: Option<PathBuf>,
+    name: Option<&str>,
+    scenario: Option<&Source>,
+    faults: &mut Vec<String>,
+) -> Option<Source> {
+    if !loopback {
+        if file.is_some() || name.is_some() {
+            faults.push("-loopback_sf and -loopback_sn need -loopback".to_owned());
+        }
+        return None;
+    }
+    if file.is_some() && name.is_some() {
+        faults.push("-loopback_sf and -loopback_sn exclude each other".to_owned());
+    }
+    let peer_of_builtin = match scenario {
+        Some(Source::Builtin(builtin)) if builtin.name == "options" => "options_uas",
+        Some(Source::Builtin(builtin)) if builtin.name == "branchc" => "branchs",
+        _ => "uas",
+    };
+    source(file, name, peer_of_builtin, faults)
+}
+
+/// Of several values for one name the last counts.
+pub(crate) fn last_of_each(pairs: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut kept: Vec<(String, String)> = Vec::with_capacity(pairs.len());
+    for (name, value) in pairs {
+        match kept.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => kept.push((name, value)),
+        }
+    }
+    kept
+}
+
+/// Splits `host[:port]`; an IPv6 address needs brackets only when a port follows.
+fn split_host(text: &str) -> Result<(&str, u16), String> {
+    let port = |port: &str| {
+        port.parse::<u16>()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or_else(|| format!("`{text}`: `{port}` is not a port"))
+    };
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, after) = rest
+            .split_once(']')
+            .ok_or_else(|| format!("`{text}`: the bracket is not closed"))?;
+        return match after.strip_prefix(':') {
+            Some(number) => Ok((host, port(number)?)),
+            None if after.is_empty() => Ok((host, SIP_PORT)),
+            None => Err(format!("`{text}`: expected `:` and a port after the bracket")),
+        };
+    }
+    match text.split_once(':') {
+        Some((host, number)) if !number.contains(':') => Ok((host, port(number)?)),
+        // More than one colon: an IPv6 address without a port.
+        _ => Ok((text, SIP_PORT)),
+    }
+}
+
+fn peer(text: &str, family: Option<IpAddr>, faults: &mut Vec<String>) -> Option<Peer> {
+    let found = split_host(text).and_then(|(host, port)| {
+        let address = lookup(host, port, family)?;
+        Ok(Peer {
+            host: host.to_owned(),
+            address,
+        })
+    });
+    found.map_err(|fault| faults.push(fault)).ok()
+}
+
+fn ip(host: &str, flag: &str, faults: &mut Vec<String>) -> Option<IpAddr> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    lookup(bare, 0, None)
+        .map(|address| address.ip())
+        .map_err(|fault| faults.push(format!("{flag}: {fault}")))
+        .ok()
+}
+
+/// Asks the system's resolver; the first result of the wanted family counts (no SRV or NAPTR, sipp.md §5.1).
+fn lookup(host: &str, port: u16, family: Option<IpAddr>) -> Result<SocketAddr, String> {
+    if host.is_empty() {
+        return Err("the name of the host is empty".to_owned());
+    }
+    let found: Vec<SocketAddr> = (host, port)
+        .to_socket_addrs()
+        .map_err(|error| {
+            let verb = suggest::nearest(host, crate::root::VERBS.iter().copied());
+            let hint = verb.map_or(String::new(), |verb| {
+                format!("; did you mean the command `gossipper {verb}`?")
+            });
+            format!("cannot resolve `{host}`: {error}{hint}")
+        })?
+        .collect();
+    let wanted = |address: &&SocketAddr| family.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
+    found.iter().find(wanted).copied().ok_or_else(|| {
+        format!("`{host}` has no address of the family of the local address; IPv4 and IPv6 do not mix")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::argv;
+    use std::ffi::OsString;
+
+    fn resolve(dialect: Dialect, line: &str) -> Result<HiArgs, Vec<String>> {
+        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let parsed = argv::parse(dialect, &args);
+        assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
+        HiArgs::resolve(parsed.low)
+    }
+
+    fn sipp(line: &str) -> HiArgs {
+        resolve(Dialect::Sipp, line).expect(line)
+    }
+
+    fn gossipper(line: &str) -> HiArgs {
+        resolve(Dialect::Gossipper, line).expect(line)
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_dialect() {
+        let sipp = sipp("");
+        assert_eq!((sipp.rate, sipp.limit, sipp.pause_ms, sipp.recv_timeout_ms), (10.0, None, 0, 0));
+        assert_eq!((sipp.total_calls(false), sipp.total_calls(true)), (None, None));
+        assert_eq!(sipp.local_port, LocalPort::FirstFree);
+        let ours = gossipper("");
+        assert_eq!((ours.rate, ours.limit, ours.pause_ms, ours.recv_timeout_ms), (1.0, Some(1), 1000, 5000));
+        assert_eq!((ours.total_calls(false), ours.total_calls(true)), (Some(1), Some(SERVER_CALLS)));
+        assert_eq!(ours.local_port, LocalPort::Any);
+        assert_eq!(gossipper("-m 0").total_calls(false), None);
+    }
+
+    #[test]
+    fn compat_changes_the_dialect_from_either_side() {
+        assert_eq!(gossipper("-compat sipp"), sipp(""));
+        assert_eq!(sipp("-compat gossipper"), gossipper(""));
+    }
+
+    #[test]
+    fn hosts_and_ports_are_split_as_people_write_them() {
+        assert_eq!(split_host("[::1]:5062"), Ok(("::1", 5062)));
+        assert_eq!(split_host("::1"), Ok(("::1", 5060)));
+        assert_eq!(split_host("[fe80::1]"), Ok(("fe80::1", 5060)));
+        assert_eq!(split_host("127.0.0.1:5070"), Ok(("127.0.0.1", 5070)));
+        assert_eq!(split_host("proxy.example"), Ok(("proxy.example", 5060)));
+        for bad in ["host:", "host:0", "host:65536", "host:x", "[::1", "[::1]5060"] {
+            assert!(split_host(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rsa_stands_in_for_the_remote_host_or_beside_it() {
+        let alone = sipp("-rsa 127.0.0.1:5070");
+        assert_eq!(alone.remote.map(|peer| peer.address.port()), Some(5070));
+        assert_eq!(alone.sending_address, None);
+        let beside = sipp("127.0.0.1 -rsa 127.0.0.2:5070");
+        assert_eq!(beside.remote.map(|peer| peer.host), Some("127.0.0.1".to_owned()));
+        assert_eq!(beside.sending_address, "127.0.0.2:5070".parse().ok());
+    }
+
+    #[test]
+    fn families_do_not_mix() {
+        let faults = resolve(Dialect::Sipp, "-i ::1 127.0.0.1").expect_err("mixed");
+        assert!(faults[0].contains("do not mix"), "{faults:?}");
+    }
+
+    #[test]
+    fn contradictions_are_refused_together() {
+        let faults = resolve(
+            Dialect::Sipp,
+            "-sf a.xml -sn uac -loopback 127.0.0.1 -rp 0 -recv_timeout 9999h -loopback_sf a -loopback_sn uas",
+        )
+        .expect_err("contradictory");
+        assert_eq!(faults.len(), 5, "{faults:#?}");
+    }
+
+    #[test]
+    fn an_unknown_built_in_lists_the_names() {
+        let faults = resolve(Dialect::Sipp, "-sn branch").expect_err("unknown");
+        assert!(faults[0].contains("there are: uac, uas"), "{faults:?}");
+        assert!(builtin("uac2").is_err_and(|fault| fault.contains("did you mean `uac`?")));
+    }
+
+    #[test]
+    fn the_answerer_fits_the_built_in_client() {
+        let name = |line: &str| match sipp(line).answerer {
+            Some(Source::Builtin(builtin)) => builtin.name,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(name("-loopback"), "uas");
+        assert_eq!(name("-loopback -sn options"), "options_uas");
+        assert_eq!(name("-loopback -sn branchc"), "branchs");
+        assert_eq!(name("-loopback -sf x.xml -loopback_sn ooc_default"), "ooc_default");
+    }
+
+    #[test]
+    fn a_trace_file_implies_the_trace_only_outside_sipps_dialect() {
+        let on = |file: Option<&str>, overwrite| Trace::On {
+            file: file.map(PathBuf::from),
+            overwrite,
+        };
+        assert_eq!(sipp("-message_file m.log").trace_msg, Trace::Off);
+        assert_eq!(gossipper("-message_file m.log").trace_msg, on(Some("m.log"), true));
+        assert_eq!(sipp("-trace_err").trace_err, on(None, true));
+        assert_eq!(sipp("-trace_msg -message_file m").trace_msg, on(Some("m"), true));
+        assert_eq!(sipp("-trace_msg -message_overwrite false").trace_msg, on(None, false));
+    }
+
+    #[test]
+    fn of_two_values_for_a_keyword_the_last_counts() {
+        let args = sipp("-key a 1 -key b 2 -key a 3");
+        assert_eq!(args.keys, [("a".to_owned(), "3".to_owned()), ("b".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn short_times_never_become_none() {
+        assert_eq!(sipp("-recv_timeout 0.2").recv_timeout_ms, 1);
+    }
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The flags of SIPp and of gossipper's specification that this version does not have.
+//!
+//! Someone who brings an old command line must learn which flag is missing and why, not read "unknown flag". An entry
+//! leaves this list when it enters the table ([`super::defs`]); a test holds the two apart.
+
+/// A group of flags that wait for the same part.
+struct Group {
+    /// The part, in a few words.
+    part: &'static str,
+    /// Flags without a value.
+    switches: &'static [&'static str],
+    /// Flags with one value.
+    values: &'static [&'static str],
+    /// Flags with two.
+    pairs: &'static [&'static str],
+}
+
+/// A flag that this version does not have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Missing {
+    /// The part it belongs to.
+    pub(crate) part: &'static str,
+    /// How many tokens follow the flag.
+    pub(crate) arity: usize,
+}
+
+static GROUPS: &[Group] = &[
+    Group {
+        part: "out-of-call and receiving scenarios",
+        switches: &[],
+        values: &["oocsf", "oocsn", "rxsf", "rxsn", "rxrn", "rxinf"],
+        pairs: &[],
+    },
+    Group {
+        part: "injection files",
+        switches: &[],
+        values: &["inf", "ip_field", "ipfield"],
+        pairs: &["infindex"],
+    },
+    Group {
+        part: "further transports",
+        switches: &[],
+        values: &[
+            "max_socket",
+            "max_reconnect",
+            "reconnect_sleep",
+            "bind_to_device",
+            "reconnect_close",
+            "multihome",
+            "gracefulclose",
+            "heartbeat",
+            "assocmaxret",
+            "pathmaxret",
+            "pmtu",
+            "send_timeout",
+        ],
+        pairs: &[],
+    },
+    Group {
+        part: "TLS",
+        switches: &[],
+        values: &["tls_cert", "tls_key", "tls_ca", "tls_crl", "tls_version", "tls_skip_verify"],
+        pairs: &[],
+    },
+    Group {
+        part: "authentication",
+        switches: &[],
+        values: &["au", "ap", "auth_uri"],
+        pairs: &[],
+    },
+    Group {
+        part: "twin links between instances",
+        switches: &[],
+        values: &["3pcc", "master", "slave", "slave_cfg", "cmd_name", "cmd_peers"],
+        pairs: &[],
+    },
+    Group {
+        part: "media",
+        switches: &[
+            "rtp_echo",
+            "rtpcheck_debug",
+            "srtpcheck_debug",
+            "random_base_ssrc",
+            "record_wav_duplex",
+            "media_srtp",
+            "media_reject_srtp",
+            "media_scale",
+            "media_iouring",
+            "rtp_send",
+        ],
+        values: &[
+            "mb",
+            "max_rtp_port",
+            "rtp_payload",
+            "rtp_threadtasks",
+            "rtp_buffsize",
+            "audiotolerance",
+            "videotolerance",
+            "record_wav_dir",
+            "turn_server",
+            "turn_user",
+            "turn_pass",
+            "turn_realm",
+            "pcap-link",
+            "rtp_addr",
+            "rtp_pt",
+            "rtp_codec",
+            "rtp_freq",
+            "rtp_dur",
+            "rtp_ch",
+            "rtp_streams",
+        ],
+        pairs: &[],
+    },
+    Group {
+        part: "users mode and rate ramps",
+        switches: &["no_rate_quit"],
+        values: &["users", "rate_increase", "rate_max", "rate_interval"],
+        pairs: &[],
+    },
+    Group {
+        part: "statistics files",
+        switches: &[
+            "trace_stat",
+            "rfc3339",
+            "periodic_rtd",
+            "trace_rtt",
+            "trace_counts",
+            "trace_error_codes",
+        ],
+        values: &["fd", "stf", "stat_delimiter", "rtt_freq", "stat_period"],
+        pairs: &[],
+    },
+    Group {
+        part: "the remaining trace files",
+        switches: &["trace_shortmsg", "trace_logs", "trace_calldebug", "trace_screen"],
+        values: &[
+            "shortmessage_file",
+            "shortmessage_overwrite",
+            "log_file",
+            "log_overwrite",
+            "calldebug_file",
+            "calldebug_overwrite",
+            "screen_file",
+            "screen_overwrite",
+            "ringbuffer_files",
+            "ringbuffer_size",
+            "max_log_size",
+        ],
+        pairs: &[],
+    },
+    Group {
+        part: "the control socket and the background mode",
+        switches: &["bg"],
+        values: &["ci", "cp", "sleep"],
+        pairs: &[],
+    },
+    Group {
+        part: "plug-ins, circuits and further Call-ID forms",
+        switches: &[],
+        values: &[
+            "plugin",
+            "tdmmap",
+            "cid_type",
+            "sendbuffer_warn",
+        ],
+        pairs: &[],
+    },
+    Group {
+        part: "knobs of SIPp's main loop",
+        switches: &[],
+        values: &[
+            "timer_resol",
+            "max_recv_loops",
+            "max_sched_loops",
+            "watchdog_interval",
+            "watchdog_reset",
+            "watchdog_minor_threshold",
+            "watchdog_major_threshold",
+            "watchdog_minor_maxtriggers",
+            "watchdog_major_maxtriggers",
+        ],
+        pairs: &[],
+    },
+    Group {
+        part: "trunk identities",
+        switches: &[],
+        values: &["sip_from", "sip_pai", "sip_provider", "sip_extra_header"],
+        pairs: &[],
+    },
+    Group {
+        part: "reports and health gates",
+        switches: &[],
+        values: &[
+            "recv_bye_timeout_ms",
+            "summary_json",
+            "summary_html",
+            "health_min_success_ratio",
+            "health_max_failed_calls",
+            "health_max_timeouts",
+            "health_max_rtcp_fraction_lost",
+            "health_max_rtcp_jitter_ts",
+            "health_min_rtp_packets_recv",
+            "health_min_rtp_packets_recv_per_call",
+            "call_records_jsonl",
+        ],
+        pairs: &[],
+    },
+    Group {
+        part: "HEP and OTLP export",
+        switches: &[
+            "hep_raw_rtcp",
+            "hep_homer_lake_rtcp",
+            "send_media_report",
+            "log_stdout",
+            "log_otel_insecure",
+        ],
+        values: &[
+            "hep_addr",
+            "hep_capture_id",
+            "hep_password",
+            "log_file_jsonl",
+            "log_otel_endpoint",
+            "log_otel_proto",
+            "log_otel_header",
+            "log_attr",
+            "log_buffer_size",
+            "log_level",
+            "pprof",
+            "cpuprofile",
+            "memprofile",
+        ],
+        pairs: &[],
+    },
+    Group {
+        part: "the HTTP interface, profiles and the full-screen terminal",
+        switches: &["server", "interactive", "legacy_api_v1", "list-aliases"],
+        values: &["api_addr", "api_token", "ui_data_dir", "scenario_history_keep", "config", "run-alias"],
+        pairs: &[],
+    },
+];
+
+/// The entry for this name (without dashes).
+pub(crate) fn find(name: &str) -> Option<Missing> {
+    GROUPS.iter().find_map(|group| {
+        let arity = if group.switches.contains(&name) {
+            0
+        } else if group.values.contains(&name) {
+            1
+        } else if group.pairs.contains(&name) {
+            2
+        } else {
+            return None;
+        };
+        Some(Missing {
+            part: group.part,
+            arity,
+        })
+    })
+}
+
+/// All the names, for suggestions.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    GROUPS
+        .iter()
+        .flat_map(|group| group.switches.iter().chain(group.values).chain(group.pairs).copied())
+}
+
+/// The state of a transport mode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Transport {
+    /// It works.
+    Built,
+    /// One of the two specifications has it.
+    Later(&'static str),
+    /// Nobody has it.
+    Unknown,
+}
+
+/// What this version knows of a transport mode (sipp.md §5.1, gossipper.md §2.10).
+pub(crate) fn transport(mode: &str) -> Transport {
+    match mode {
+        "u1" => Transport::Built,
+        "un" => Transport::Later("UDP, one socket per call"),
+        "ui" => Transport::Later("UDP, one socket per address"),
+        "t1" => Transport::Later("TCP, one connection"),
+        "tn" => Transport::Later("TCP, one connection per call"),
+        "l1" | "sl" | "cl" => Transport::Later("TLS, one connection"),
+        "ln" | "cln" => Transport::Later("TLS, one connection per call"),
+        "s1" | "sn" => Transport::Later("SCTP in SIPp, a second name of u1 and un in gossipper"),
+        "w1" | "wn" | "ws1" | "wsn" => Transport::Later("WebSocket"),
+        "webrtc" => Transport::Later("WebRTC"),
+        _ => Transport::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_flag_knows_how_many_values_it_takes() {
+        assert_eq!(find("infindex").map(|missing| missing.arity), Some(2));
+        assert_eq!(find("inf").map(|missing| missing.arity), Some(1));
+        assert_eq!(find("bg").map(|missing| missing.arity), Some(0));
+        assert_eq!(find("sf"), None);
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The one line that a run shows of itself.
+//!
+//! Rates asked and reached stand beside each other, since a generator that falls behind must not look like a peer
+//! that is slow.
+
+use super::{duration, rate, time};
+use gossipper_control::{Phase, Snapshot};
+use std::fmt::Write as _;
+
+/// The line, cut to `width` columns; `None` before there is anything to show.
+pub(crate) fn line(snapshot: &Snapshot, width: usize) -> Option<String> {
+    let engine = snapshot.main()?;
+    let mut line = duration(snapshot.elapsed_us);
+    if engine.calls.incoming > 0 || engine.remote.is_none() {
+        let _ = write!(line, "  {}/s in", rate(engine.rate.recent));
+    } else {
+        let _ = write!(line, "  {}/s of {}", rate(engine.rate.recent), rate(engine.rate.target));
+    }
+    let calls = &engine.calls;
+    let _ = write!(
+        line,
+        "  open {}  done {}  failed {}  retrans {}",
+        calls.current,
+        calls.succeeded,
+        calls.failed,
+        engine.messages.retransmitted
+    );
+    if let Some(response) = engine.response_times.iter().find(|response| response.actual.count > 0) {
+        let _ = write!(
+            line,
+            "  rt {} p99 {}",
+            time(response.actual.p50_us),
+            time(response.actual.p99_us)
+        );
+    }
+    line.push_str(match engine.phase {
+        Phase::Draining => "  [draining]",
+        Phase::Aborting => "  [aborting]",
+        Phase::Running if engine.rate.paused => "  [paused]",
+        Phase::Running | Phase::Ended => "",
+    });
+    // Everything in it is ASCII, so a byte is a column.
+    line.truncate(width);
+    Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_client_shows_the_rate_asked_and_reached() {
+        insta::assert_snapshot!(
+            line(&sample::client(), 200).expect("an engine"),
+            @"2.04s  501/s of 500  open 0  done 997  failed 3  retrans 12  rt 0.31ms p99 1.24ms"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_cuts_the_line() {
+        let line = line(&sample::client(), 40).expect("an engine");
+        assert_eq!(line.len(), 40);
+    }
+
+    #[test]
+    fn there_is_no_line_before_there_is_an_engine() {
+        assert_eq!(line(&Snapshot::default(), 80), None);
+    }
+
+    #[test]
+    fn the_state_is_said_when_it_is_not_the_usual_one() {
+        let mut snapshot = sample::client();
+        snapshot.engines[0].phase = Phase::Draining;
+        assert!(line(&snapshot, 200).is_some_and(|line| line.ends_with("[draining]")));
+        snapshot.engines[0].phase = Phase::Running;
+        snapshot.engines[0].rate.paused = true;
+        assert!(line(&snapshot, 200).is_some_and(|line| line.ends_with("[paused]")));
+    }
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What a run comes to, on one screen of 80 columns and 24 lines.
+//!
+//! Lateness of the generator stands beside the rates: figures from a run whose generator was late describe the
+//! generator. The last line has gossipper's fixed form for scripts (gossipper.md §1.8).
+
+use super::{duration, rate, time};
+use gossipper_control::{EngineSnapshot, Mode, Snapshot, TimeSummary};
+use std::fmt::Write as _;
+
+/// Columns of the screen that the summary fits on.
+const WIDTH: usize = 80;
+/// Rows of the response-time table, and of the failure table.
+const ROWS_MAX: usize = 3;
+
+/// The summary; `colour` says whether escape sequences are welcome.
+pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
+    let mut out = String::new();
+    let Some(engine) = snapshot.main() else {
+        return out;
+    };
+    head(&mut out, snapshot, engine);
+    calls(&mut out, engine, colour);
+    rates(&mut out, engine);
+    messages(&mut out, engine);
+    times(&mut out, engine);
+    failures(&mut out, engine, colour);
+    if let Some(answerer) = snapshot.answerer() {
+        let calls = &answerer.calls;
+        let _ = writeln!(
+            out,
+            "Answerer   {} on {}: {} calls, {} good, {} failed, {} retransmitted",
+            cut(&answerer.scenario, 16),
+            answerer.local,
+            calls.created(),
+            calls.succeeded,
+            calls.failed,
+            answerer.messages.retransmitted
+        );
+    }
+    let logs = &snapshot.logs;
+    if logs.lost > 0 || logs.error.is_some() {
+        let why = logs.error.as_deref().unwrap_or("the disk did not keep up");
+        let all = logs.lost + logs.written;
+        let _ = writeln!(out, "Logs       {} records of {all} lost: {}", logs.lost, cut(why, 100));
+    }
+    if let Some(warning) = &engine.last_warning {
+        let _ = writeln!(
+            out,
+            "Warnings   {}, the last: {}",
+            engine.messages.warnings,
+            cut(warning, 100)
+        );
+    }
+    let fitted: Vec<String> = out.lines().map(fit).collect();
+    fitted.join("\n") + "\n"
+}
+
+/// A line no wider than the screen; escape sequences take no room and their lines are short.
+fn fit(line: &str) -> String {
+    if line.contains('\x1b') {
+        line.to_owned()
+    } else {
+        cut(line, WIDTH)
+    }
+}
+
+/// The last line, `key=value` separated by blanks.
+pub(crate) fn line(snapshot: &Snapshot) -> String {
+    let Some(engine) = snapshot.main() else {
+        return String::new();
+    };
+    let mean = |times: &TimeSummary| format!("{:.3}ms", times.mean_us / 1e3);
+    let invite = engine
+        .response_times
+        .first()
+        .map_or_else(TimeSummary::default, |response| response.actual);
+    // No media yet: its figures are there, because scripts split by position, and zero.
+    format!(
+        "calls={} success={} failed={} cps={:.2} avg_call={} avg_invite={} retransmits={} timeouts={} \
+         rtp_sent=0 rtp_recv=0 rtcp_sr=0 rtcp_rr=0 rtcp_in=0\n",
+        engine.calls.created(),
+        engine.calls.succeeded,
+        engine.calls.failed,
+        engine.rate.mean,
+        mean(&engine.call_length),
+        mean(&invite),
+        engine.messages.retransmitted,
+        engine.messages.timeouts
+    )
+}
+
+fn head(out: &mut String, snapshot: &Snapshot, engine: &EngineSnapshot) {
+    let who = match engine.mode {
+        Some(Mode::Client) => "client",
+        Some(Mode::Server) => "server",
+        None => "",
+    };
+    let to = match &engine.remote {
+        Some(remote) => format!(" -> {remote}"),
+        None => String::new(),
+    };
+    let _ = writeln!(
+        out,
+        "Scenario   {} ({who})  {}{to}  {}",
+        cut(&engine.scenario, 20),
+        engine.local,
+        duration(snapshot.elapsed_us)
+    );
+}
+
+fn calls(out: &mut String, engine: &EngineSnapshot, colour: bool) {
+    let calls = &engine.calls;
+    let limit = match calls.open_limit {
+        0 => String::new(),
+        limit => format!(" of {limit}"),
+    };
+    let failed = paint(&format!("{} failed", calls.failed), "31", colour && calls.failed > 0);
+    let succeeded = paint(
+        &format!("{} succeeded", calls.succeeded),
+        "32",
+        colour && calls.succeeded > 0,
+    );
+    let _ = writeln!(
+        out,
+        "Calls      {} created  {succeeded}  {failed}  {} open  peak {}{limit}",
+        calls.created(),
+        calls.current,
+        calls.peak
+    );
+}
+
+fn rates(out: &mut String, engine: &EngineSnapshot) {
+    if engine.mode == Some(Mode::Server) {
+        let _ = writeln!(out, "Rate       {}/s in", rate(engine.rate.mean));
+        return;
+    }
+    let held = match engine.calls.held_back {
+        0 => String::new(),
+        held => format!("  {held} held back by -l"),
+    };
+    let _ = writeln!(
+        out,
+        "Rate       asked {}/s  reached {}/s{held}",
+        rate(engine.rate.target),
+        rate(engine.rate.mean)
+    );
+    let late = &engine.lateness;
+    let _ = writeln!(
+        out,
+        "Lateness   of call starts: p50 {}  p99 {}  max {}",
+        time(late.p50_us),
+        time(late.p99_us),
+        time(late.max_us)
+    );
+}
+
+fn messages(out: &mut String, engine: &EngineSnapshot) {
+    let m = &engine.messages;
+    let _ = writeln!(
+        out,
+        "Messages   {} sent  {} received  {} retransmitted  {} received again",
+        m.sent, m.received, m.retransmitted, m.received_again
+    );
+    let t = &engine.transport;
+    let rare = [
+        (m.unexpected, "unexpected"),
+        (m.timeouts, "timed out"),
+        (m.out_of_call, "out of call"),
+        (m.dead_call, "after call end"),
+        (m.auto_answered, "auto-answered"),
+        (m.discarded, "not SIP"),
+        (m.lost, "lost"),
+        (t.send_errors + t.send_dropped, "not sent"),
+        (t.icmp_errors, "ICMP"),
+        (t.recv_errors, "read errors"),
+    ];
+    let mut row = String::new();
+    for (count, what) in rare.iter().filter(|(count, _)| *count > 0) {
+        let item = format!("  {count} {what}");
+        if row.len() + item.len() > WIDTH - 9 {
+            let _ = writeln!(out, "         {row}");
+            row.clear();
+        }
+        row.push_str(&item);
+    }
+    if !row.is_empty() {
+        let _ = writeln!(out, "         {row}");
+    }
+}
+
+fn times(out: &mut String, engine: &EngineSnapshot) {
+    let mut rows: Vec<(String, &TimeSummary)> = Vec::new();
+    for response in &engine.response_times {
+        rows.push((format!("rtd {}", response.name), &response.actual));
+        if response.from_due != response.actual {
+            rows.push(("  from due time".to_owned(), &response.from_due));
+        }
+    }
+    let dropped = rows.len().saturating_sub(ROWS_MAX);
+    rows.truncate(ROWS_MAX);
+    rows.push(("call length".to_owned(), &engine.call_length));
+    rows.retain(|(_, times)| times.count > 0);
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "Times           {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "count", "mean", "p50", "p90", "p99", "max"
+    );
+    for (name, times) in rows {
+        let _ = writeln!(
+            out,
+            "  {:<13} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            cut(&name, 15),
+            times.count,
+            time(times.mean_us as u64),
+            time(times.p50_us),
+            time(times.p90_us),
+            time(times.p99_us),
+            time(times.max_us)
+        );
+    }
+    if dropped > 0 {
+        let _ = writeln!(out, "  and {dropped} more rows");
+    }
+}
+
+fn failures(out: &mut String, engine: &EngineSnapshot, colour: bool) {
+    if engine.failures.is_empty() {
+        return;
+    }
+    let mut sorted = engine.failures.clone();
+    sorted.sort_by_key(|failure| std::cmp::Reverse(failure.count));
+    let _ = writeln!(out, "{}", paint("Failures", "31", colour));
+    for failure in sorted.iter().take(ROWS_MAX) {
+        let _ = writeln!(out, "  {:>8}  {}", failure.count, failure.reason.text());
+    }
+    if let Some(rest) = sorted.get(ROWS_MAX..).filter(|rest| !rest.is_empty()) {
+        let count: u64 = rest.iter().map(|failure| failure.count).sum();
+        let _ = writeln!(out, "  {count:>8}  for {} other reasons", rest.len());
+    }
+}
+
+/// Text that came from outside, on one line and not too long.
+fn cut(text: &str, width: usize) -> String {
+    let mut shown: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(width)
+        .collect();
+    if text.chars().count() > width {
+        shown.pop();
+        shown.push('…');
+    }
+    shown
+}
+
+fn paint(text: &str, code: &str, colour: bool) -> String {
+    if colour {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+    use gossipper_control::{FailCount, FailReason, ResponseTime};
+
+    #[test]
+    fn a_loopback_run_reads_like_this() {
+        let snapshot = sample::loopback();
+        insta::assert_snapshot!(text(&snapshot, false));
+    }
+
+    #[test]
+    fn the_last_line_has_the_keys_scripts_look_for() {
+        insta::assert_snapshot!(
+            line(&sample::client()),
+            @"calls=1000 success=997 failed=3 cps=498.70 avg_call=1.375ms avg_invite=0.341ms retransmits=12 timeouts=2 rtp_sent=0 rtp_recv=0 rtcp_sr=0 rtcp_rr=0 rtcp_in=0"
+        );
+    }
+
+    /// Everything that can go wrong went wrong, with the longest figures.
+    fn worst() -> Snapshot {
+        let mut snapshot = sample::loopback();
+        let engine = &mut snapshot.engines[0];
+        let many = 12_345_678;
+        engine.failures = FailReason::ALL
+            .iter()
+            .map(|reason| FailCount {
+                reason: *reason,
+                count: many,
+            })
+            .collect();
+        let one = engine.response_times[0].clone();
+        engine.response_times = (0..20)
+            .map(|n| ResponseTime {
+                name: format!("a long name for a timer {n}"),
+                ..one.clone()
+            })
+            .collect();
+        let m = &mut engine.messages;
+        for field in [
+            &mut m.unexpected,
+            &mut m.timeouts,
+            &mut m.out_of_call,
+            &mut m.dead_call,
+            &mut m.auto_answered,
+            &mut m.discarded,
+            &mut m.lost,
+            &mut engine.transport.send_errors,
+            &mut engine.transport.icmp_errors,
+            &mut engine.transport.recv_errors,
+        ] {
+            *field = 1_234_567;
+        }
+        engine.remote = Some("[2001:db8:1234:5678:9abc:def0:1234:5678]:65535".to_owned());
+        engine.scenario = "a scenario with a very long name indeed".to_owned();
+        engine.last_warning = Some("unexpected\nmessage ".repeat(20));
+        snapshot.logs.lost = 7;
+        snapshot.logs.error = Some("disk full ".repeat(20));
+        snapshot
+    }
+
+    #[test]
+    fn even_the_worst_run_fits_eighty_by_twenty_four() {
+        let shown = text(&worst(), false);
+        // The last line for scripts is longer than a screen is wide, and takes two rows of it.
+        assert!(shown.lines().count() + 2 <= 24, "{} lines:\n{shown}", shown.lines().count());
+        for line in shown.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+    }
+
+    #[test]
+    fn colour_is_only_used_when_welcome() {
+        let snapshot = sample::client();
+        assert!(!text(&snapshot, false).contains('\x1b'));
+        assert!(text(&snapshot, true).contains("\x1b[31m3 failed\x1b[0m"));
+    }
+
+    #[test]
+    fn a_run_that_never_began_prints_nothing() {
+        assert_eq!(text(&Snapshot::default(), true), "");
+        assert_eq!(line(&Snapshot::default()), "");
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! From the settings of the command line and the programs to what the runtime is told.
+
+use crate::flags::high::{HiArgs, LocalPort, Trace};
+use crate::flags::low::{Behaviors, RetransCheck};
+use crate::version::VERSION;
+use gossipper_bytecode::{Mode, Program};
+use gossipper_runtime::config::{
+    EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits,
+};
+use gossipper_runtime::logs::default_file_name;
+use gossipper_runtime::pacing::Rate;
+use gossipper_vm::{CallIdFormat, DuplicateCheck, RunParams};
+use std::sync::Arc;
+
+/// Checks that the scenarios fit what was asked, and puts a run together.
+///
+/// # Errors
+/// Says which scenario does not fit, and what to do about it.
+pub(crate) fn run_config(args: &HiArgs, program: Program, answerer: Option<Program>) -> Result<RunConfig, String> {
+    let server = program.mode() == Mode::Server;
+    if server && answerer.is_some() {
+        return Err(format!(
+            "-loopback needs a client scenario; `{}` waits for calls itself",
+            program.name
+        ));
+    }
+    if !server && args.remote.is_none() && answerer.is_none() {
+        return Err(format!(
+            "scenario `{}` calls somebody: name the remote host, or try it with -loopback",
+            program.name
+        ));
+    }
+    if let Some(answerer) = answerer.as_ref().filter(|answerer| answerer.mode() != Mode::Server) {
+        return Err(format!(
+            "-loopback needs a server scenario to answer; `{}` calls somebody itself",
+            answerer.name
+        ));
+    }
+    let logs = LogConfig {
+        messages: log_file(&args.trace_msg, &program.name, "messages"),
+        errors: log_file(&args.trace_err, &program.name, "errors"),
+    };
+    Ok(RunConfig {
+        pacing: PacingConfig {
+            rate: Rate::new(args.rate, millis(args.rate_period)),
+            total: args.total_calls(server),
+            // Callers decide how many calls a server has open.
+            open_limit: args.limit.filter(|_| !server),
+        },
+        answerer: answerer.map(|program| EngineConfig {
+            socket: socket(args),
+            ..EngineConfig::new(Arc::new(program), answerer_params(args))
+        }),
+        main: EngineConfig {
+            local: LocalConfig {
+                ip: args.local_ip,
+                port: match args.local_port {
+                    LocalPort::FirstFree => None,
+                    LocalPort::Any => Some(0),
+                    LocalPort::Fixed(port) => Some(port),
+                },
+                bind_local: args.bind_local,
+            },
+            remote: args.remote.as_ref().map(|peer| peer.address),
+            sending_address: args.sending_address,
+            media_ip: args.media_ip,
+            socket: socket(args),
+            ..EngineConfig::new(Arc::new(program), params(args))
+        },
+        limits: TimeLimits {
+            timeout: args.timeout,
+            timeout_is_error: args.timeout_error,
+            timeout_global: args.timeout_global,
+        },
+        logs,
+    })
+}
+
+/// A rate period in whole milliseconds, at least one.
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_micros().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
+}
+
+fn socket(args: &HiArgs) -> SocketConfig {
+    SocketConfig {
+        buffer_bytes: args.buffer_bytes,
+        ..SocketConfig::default()
+    }
+}
+
+fn log_file(trace: &Trace, scenario: &str, kind: &str) -> Option<LogFileConfig> {
+    match trace {
+        Trace::Off => None,
+        Trace::On { file, overwrite } => Some(LogFileConfig {
+            path: file
+                .clone()
+                .unwrap_or_else(|| default_file_name(scenario, std::process::id(), kind).into()),
+            overwrite: *overwrite,
+        }),
+    }
+}
+
+/// What the command line says about calls; addresses, clock and process are the runtime's to fill in.
+fn params(args: &HiArgs) -> RunParams {
+    let base = RunParams::default();
+    RunParams {
+        service: args.service.clone().into_bytes(),
+        remote_host: args
+            .remote
+            .as_ref()
+            .map_or_else(Vec::new, |peer| peer.host.clone().into_bytes()),
+        media_port: args.media_port,
+        version: VERSION.as_bytes().to_vec(),
+        base_cseq: args.base_cseq,
+        call_id: args
+            .call_id_format
+            .as_deref()
+            .map_or(base.call_id, CallIdFormat::parse),
+        pause_ms: args.pause_ms,
+        recv_timeout_ms: args.recv_timeout_ms,
+        retransmit: args.retransmit,
+        t2_ms: args.t2_ms.unwrap_or(base.t2_ms),
+        max_retrans: args.max_retrans.unwrap_or(base.max_retrans),
+        max_invite_retrans: args.max_invite_retrans.unwrap_or(base.max_invite_retrans),
+        max_non_invite_retrans: args.max_non_invite_retrans.unwrap_or(base.max_non_invite_retrans),
+        duplicates: match args.retrans_check {
+            RetransCheck::Full => DuplicateCheck::Full,
+            RetransCheck::Loose => DuplicateCheck::Loose,
+        },
+        behaviors: behaviors(args.behaviors),
+        auto_answer: args.auto_answer,
+        ignore_in_pause: args.ignore_while_paused,
+        ignore_call_id_slashes: args.call_id_slash_plain,
+        dead_call_ms: args.dead_call_ms.unwrap_or(base.dead_call_ms),
+        lost_percent: args.lost_percent,
+        globals: args
+            .globals
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+            .collect(),
+        dynamic_id: args.dynamic_id,
+        seed: args.seed.unwrap_or_else(seed_from_clock),
+        ..base
+    }
+}
+
+/// The answerer of `-loopback` is a plain peer: what the flags say is said about the client under test.
+fn answerer_params(args: &HiArgs) -> RunParams {
+    RunParams {
+        media_port: args.media_port,
+        version: VERSION.as_bytes().to_vec(),
+        seed: args.seed.unwrap_or_else(seed_from_clock),
+        ..RunParams::default()
+    }
+}
+
+fn behaviors(set: Behaviors) -> gossipper_vm::Behaviors {
+    gossipper_vm::Behaviors {
+        bye: set.bye,
+        abort_unexpected: set.abortunexp,
+        ping_reply: set.pingreply,
+        cseq: set.cseq,
+    }
+}
+
+/// A seed that two runs seldom share: the time in nanoseconds and the process.
+fn seed_from_clock() -> u64 {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    (now.as_nanos() as u64) ^ u64::from(std::process::id()).rotate_left(48)
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Writing to standard output and standard error.
+//!
+//! `print!` panics when the reader of a pipe has gone (`gossipper sipp -h | head`); here a failed write is dropped,
+//! since there is nobody left to tell.
+
+use std::io::{IsTerminal, Write};
+
+/// Writes to standard output and flushes.
+pub(crate) fn out(text: &str) {
+    out_bytes(text.as_bytes());
+}
+
+/// Writes bytes to standard output and flushes.
+pub(crate) fn out_bytes(bytes: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    drop(stdout.write_all(bytes).and_then(|()| stdout.flush()));
+}
+
+/// Writes to standard error.
+pub(crate) fn err(text: &str) {
+    drop(std::io::stderr().lock().write_all(text.as_bytes()));
+}
+
+/// Writes `error: …` to standard error, on a line of its own.
+pub(crate) fn error(text: &str) {
+    err(&format!("error: {text}\n"));
+}
+
+/// Writes `note: …` to standard error, on a line of its own.
+pub(crate) fn note(text: &str) {
+    err(&format!("note: {text}\n"));
+}
+
+/// Whether escape sequences may be written to standard error (<https://no-color.org>).
+pub(crate) fn stderr_takes_colour() -> bool {
+    std::io::stderr().is_terminal() && colour_wanted()
+}
+
+/// Whether escape sequences may be written to standard output.
+pub(crate) fn stdout_takes_colour() -> bool {
+    std::io::stdout().is_terminal() && colour_wanted()
+}
+
+fn colour_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
