@@ -15,6 +15,7 @@
 pub mod ast;
 pub mod diag;
 pub mod grammar;
+pub mod parse;
 pub mod schema;
 pub mod source;
 pub mod xml;

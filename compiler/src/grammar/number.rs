@@ -183,11 +183,12 @@ mod convert {
             value += digit(letter) * weight;
         }
         // Beyond this the result is 0 or infinite anyway, and `powi` wants an `i32`.
-        let exponent: i32 = exponent.parse().unwrap_or(if exponent.starts_with('-') {
+        let beyond = if exponent.starts_with('-') {
             -10_000
         } else {
             10_000
-        });
+        };
+        let exponent: i32 = exponent.parse().unwrap_or(beyond);
         value * 2f64.powi(exponent.clamp(-10_000, 10_000))
     }
 }

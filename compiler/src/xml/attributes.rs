@@ -23,9 +23,9 @@ struct Value {
 }
 
 impl Repair<'_> {
-    /// Repairs the attributes of the tag that begins at `tag`, from after the element's name to after its `>`.
+    /// Repairs the attributes of the tag that begins at `tag` and whose name ends at `name_end`, from after the element's name to after its `>`.
     /// Returns whether the element is empty (`/>`).
-    pub(super) fn attributes(&mut self, tag: usize) -> bool {
+    pub(super) fn attributes(&mut self, tag: usize, name_end: usize) -> bool {
         let mut seen: Vec<(usize, usize)> = Vec::new();
         let mut blank_before = true;
         loop {
@@ -44,11 +44,7 @@ impl Repair<'_> {
                     self.pos += 2;
                     return true;
                 }
-                None | Some(b'<') => {
-                    self.unclosed_tag(tag, self.pos);
-                    // What was meant is unknown; an empty element disturbs the rest least.
-                    return true;
-                }
+                None | Some(b'<') => return self.tag_without_end(tag),
                 Some(b',') => {
                     self.warn(
                         code::COMMA_BETWEEN_ATTRIBUTES,
@@ -70,7 +66,7 @@ impl Repair<'_> {
                             what,
                         );
                     }
-                    self.attribute(&mut seen);
+                    self.attribute(&mut seen, name_end);
                     blank_before = false;
                 }
                 Some(_) => {
@@ -79,6 +75,24 @@ impl Repair<'_> {
                 }
             }
         }
+    }
+
+    /// The tag at `tag` ends without a `>`, at the next tag or at the end of the file. Returns whether it is taken
+    /// for an empty element.
+    fn tag_without_end(&mut self, tag: usize) -> bool {
+        let bytes = self.bytes;
+        let name = bytes[tag + 1..].iter().take_while(|b| is_name(**b)).count();
+        let name = &bytes[tag + 1..tag + 1 + name];
+        let rest = &bytes[self.pos..];
+        let own_end = rest
+            .strip_prefix(b"</")
+            .and_then(|rest| rest.strip_prefix(name))
+            .is_some_and(|rest| !rest.first().copied().is_some_and(is_name));
+        // Its own end tag leaves no doubt where the `>` belongs, and SIPp 3.7.7 takes it too.
+        self.unclosed_tag(tag, self.pos, own_end);
+        // Otherwise what was meant is unknown: what only makes sense as content is taken for that, any other tag for
+        // the next element.
+        !own_end && !rest.starts_with(b"<![CDATA[") && !rest.starts_with(b"<action")
     }
 
     fn warn(&mut self, code: Code, start: usize, end: usize, what: impl Into<String>) {
@@ -114,7 +128,7 @@ impl Repair<'_> {
         );
     }
 
-    fn attribute(&mut self, seen: &mut Vec<(usize, usize)>) {
+    fn attribute(&mut self, seen: &mut Vec<(usize, usize)>, name_end: usize) {
         let name = self.name();
         let blanks = |from: usize, bytes: &[u8]| {
             bytes[from..]
@@ -164,7 +178,8 @@ impl Repair<'_> {
             return;
         }
         seen.push(name);
-        self.write(" ", name.0, name.0);
+        // What stands before the first attribute is the element's name: its span ends here.
+        self.write(" ", name_end, name.0);
         self.copy(name.0, name.1);
         self.write("=\"", name.1, value.start);
         self.value(&value);

@@ -248,17 +248,22 @@ impl Repair<'_> {
                 (None, _) => {}
             }
         }
-        self.unclosed_tag(start, self.bytes.len());
+        self.unclosed_tag(start, self.bytes.len(), false);
         self.pos = self.bytes.len();
     }
 
-    pub(super) fn unclosed_tag(&mut self, start: usize, end: usize) {
+    /// Reports that a tag ends without a `>`; a warning where it is clear where that belongs.
+    pub(super) fn unclosed_tag(&mut self, start: usize, end: usize, clear: bool) {
         let trimmed = self.bytes[start..end].trim_ascii_end().len();
         let span = self.span(start, start + trimmed);
-        self.diags.push(
-            Diagnostic::error(code::UNCLOSED_TAG, span, "tag has no `>`")
-                .label("another tag or the end of the file follows"),
-        );
+        let make = if clear {
+            Diagnostic::warning
+        } else {
+            Diagnostic::error
+        };
+        let found = make(code::UNCLOSED_TAG, span, "tag has no `>`".to_owned());
+        self.diags
+            .push(found.label("another tag or the end of the file follows"));
     }
 
     fn start_tag(&mut self) -> Flow {
@@ -283,16 +288,17 @@ impl Repair<'_> {
         }
         self.write("<", tag, tag + 1);
         self.copy(name.0, name.1);
-        let empty = self.attributes(tag);
+        let empty = self.attributes(tag, name.1);
         if empty {
-            self.write("/>", self.pos.saturating_sub(2), self.pos);
+            // From the end of the name, so that the name's span ends there.
+            self.write("/>", name.1, self.pos);
             return if self.open.is_empty() {
                 Flow::RootClosed
             } else {
                 Flow::Continue
             };
         }
-        self.write(">", self.pos.saturating_sub(1), self.pos);
+        self.write(">", name.1, self.pos);
         self.open.push(Open { name });
         Flow::Continue
     }
@@ -327,11 +333,11 @@ impl Repair<'_> {
             Some(found) if self.bytes[self.pos + found] == b'>' => self.pos += found + 1,
             Some(found) => {
                 self.pos += found;
-                self.unclosed_tag(tag, self.pos);
+                self.unclosed_tag(tag, self.pos, false);
             }
             None => {
                 self.pos = self.bytes.len();
-                self.unclosed_tag(tag, self.pos);
+                self.unclosed_tag(tag, self.pos, false);
             }
         }
         let bytes = self.bytes;

@@ -393,7 +393,7 @@ mod tests {
 
     #[test]
     fn structural_faults_are_reported_where_they_are() {
-        let cases: [(&str, Listed); 9] = [
+        let cases: [(&str, Listed); 11] = [
             ("<scenario><nop/>", &[("G0010", "scenario")]),
             ("<scenario><nop/></scenario><!-- x", &[("G0011", "<!--")]),
             (
@@ -414,6 +414,14 @@ mod tests {
                 &[("G0013", "</recv>")],
             ),
             ("<scenario><nop <nop/></scenario>", &[("G0014", "<nop")]),
+            (
+                "<scenario><recv request='A'\n</recv><nop/></scenario>",
+                &[("G0014", "<recv request='A'")],
+            ),
+            (
+                "<scenario><nop <action></action></nop></scenario>",
+                &[("G0014", "<nop")],
+            ),
             ("<scenario><nop a=\"1/></scenario>", &[("G0015", "\"1/")]),
             (
                 "<scenario>x <nop/> y</scenario> z",

@@ -1,6 +1,125 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Codes of the flow of steps (G05xx).
+//! Codes of the flow of steps (G05xx): 501 to 519 are what the parser finds, later numbers what later phases find.
 
 use super::codes;
 
-codes! {}
+codes! {
+    AFTER_TIMEWAIT = 501 {
+        title: "a step follows `<timewait>`",
+        explanation: "The call ends there, so it must be the last step.",
+        bad: r#"<scenario><recv request="OPTIONS"/><timewait milliseconds="10"/><nop/></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/><nop/><timewait milliseconds="10"/></scenario>"#,
+    }
+    TIMEWAIT_BRANCHES = 502 {
+        title: "`<timewait>` cannot branch",
+        explanation: "The call ends there, so `next` and `ontimeout` have nowhere to go from.",
+        bad: r#"<scenario><label id="1"/><recv request="OPTIONS"/><timewait next="1"/></scenario>"#,
+        good: r#"<scenario><label id="1"/><recv request="OPTIONS" next="1"/><timewait/></scenario>"#,
+    }
+    OPTIONAL_BEFORE_STEP = 503 {
+        title: "an optional step is not followed by a mandatory one",
+        explanation: "Optional steps wait together with the mandatory `recv` behind them: the call could never go on \
+            without it. Make the last of them mandatory, or add a mandatory `recv`.",
+        bad: r#"<scenario><recv request="OPTIONS" optional="true"/><pause/></scenario>"#,
+        good: r#"<scenario><recv request="INFO" optional="true"/><recv request="OPTIONS"/><pause/></scenario>"#,
+    }
+    ADVANCE_ON_MANDATORY = 504 {
+        title: "`advance_state=\"false\"` on a mandatory `<recv>`",
+        explanation: "The call could never get past it. Only an optional `recv` may leave the state where it is.",
+        bad: r#"<scenario><recv request="OPTIONS" advance_state="false"/></scenario>"#,
+        good: r#"<scenario><recv request="INFO" optional="true" advance_state="false"/><recv request="OPTIONS"/></scenario>"#,
+    }
+    MATCHES_NOTHING = 505 {
+        title: "the `<recv>` can never match",
+        explanation: "It names neither a `request` nor a `response`, or a `response` outside 100 to 699, so no message \
+            will ever satisfy it.",
+        bad: r#"<scenario><recv/></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
+    }
+    PARTIAL_STATUS_CODE = 506 {
+        title: "only the digits of `response` are compared",
+        explanation: "SIPp reads the number in front and ignores the rest. For a pattern add `regexp_match=\"true\"`.",
+        bad: "<scenario><send><![CDATA[OPTIONS sip:a SIP/2.0]]></send><recv response=\"200 OK\"/></scenario>",
+        good: "<scenario><send><![CDATA[OPTIONS sip:a SIP/2.0]]></send><recv response=\"200\"/></scenario>",
+    }
+    NO_MODE = 520 {
+        title: "the scenario neither sends nor receives",
+        explanation: "The first `<send>` or `<recv>` decides whether calls are opened by the tool or by incoming \
+            messages.",
+        bad: r#"<scenario><pause milliseconds="5"/></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/>
+<pause milliseconds="5"/></scenario>"#,
+    }
+    UNREACHABLE = 521 {
+        title: "the step cannot be reached",
+        explanation: "No path from the first step leads here: every step before it goes elsewhere with `next`, and no \
+            label names this place.",
+        bad: r#"<scenario><recv request="OPTIONS" next="end"/>
+<pause milliseconds="5"/>
+<label id="end"/></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/>
+<pause milliseconds="5"/></scenario>"#,
+    }
+    NEVER_MATCHES = 522 {
+        title: "the response can never match",
+        explanation: "A response belongs to a request that the scenario has sent: its CSeq method must be that of a \
+            `<send>` above. Above this `<recv>` no request is sent.",
+        bad: r#"<scenario><recv request="OPTIONS"/>
+<recv response="200"/></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200"/></scenario>"#,
+    }
+    PAUSE_TOO_LONG = 523 {
+        title: "the pause is longer than 24 days",
+        explanation: "One pause in a hundred would be longer than 2^31 - 1 milliseconds. If that is meant, add \
+            `sanity_check=\"false\"`.",
+        bad: r#"<scenario><recv request="OPTIONS"/>
+<pause milliseconds="1e10"/></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/>
+<pause milliseconds="1e10" sanity_check="false"/></scenario>"#,
+    }
+    DISTRIBUTION = 524 {
+        title: "the distribution's parameters make no sense",
+        explanation: "For instance a negative deviation, a probability above 1, or a lower end above the upper one.",
+        bad: r#"<scenario><recv request="OPTIONS"/>
+<pause distribution="normal" mean="10" stdev="-1"/></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/>
+<pause distribution="normal" mean="10" stdev="1"/></scenario>"#,
+    }
+    TOO_LARGE = 525 {
+        title: "the scenario is too large",
+        explanation: "A program addresses up to 65535 entries of a kind: steps, messages, variables, expressions, \
+            numbers.",
+    }
+    WRONG_DEFAULT_MESSAGE = 526 {
+        title: "the default message is of the wrong kind",
+        explanation: "`ack`, `bye` and `cancel` replace requests, `200` replaces a response.",
+        bad: r#"<scenario><DefaultMessage id="200"><![CDATA[
+BYE sip:a SIP/2.0
+
+]]></DefaultMessage>
+<recv request="OPTIONS"/></scenario>"#,
+        good: r#"<scenario><DefaultMessage id="200"><![CDATA[
+SIP/2.0 200 OK
+
+]]></DefaultMessage>
+<recv request="OPTIONS"/></scenario>"#,
+    }
+    NEVER_SENT = 527 {
+        title: "the default message is never sent",
+        explanation: "`ack2` is known to SIPp and never used by it.",
+        bad: r#"<scenario><DefaultMessage id="ack2"><![CDATA[
+ACK sip:a SIP/2.0
+
+]]></DefaultMessage>
+<recv request="OPTIONS"/></scenario>"#,
+        good: r#"<scenario><DefaultMessage id="ack"><![CDATA[
+ACK sip:a SIP/2.0
+
+]]></DefaultMessage>
+<recv request="OPTIONS"/></scenario>"#,
+    }
+}

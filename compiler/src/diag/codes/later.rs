@@ -3,4 +3,100 @@
 
 use super::codes;
 
-codes! {}
+codes! {
+    ELEMENT = 801 {
+        title: "the element belongs to a later version",
+        explanation: "`sendCmd` and `recvCmd` need a twin (3PCC), which this version does not have yet.",
+        bad: r#"<scenario><recv request="OPTIONS"/>
+<sendCmd><![CDATA[
+Call-ID: [call_id]
+
+]]></sendCmd></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
+    }
+    ACTION = 802 {
+        title: "the action belongs to a later version",
+        explanation: "The scenario is understood, but this version cannot run the action yet.",
+        bad: r#"<scenario><recv request="OPTIONS"><action><closecon/></action></recv></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"><action><log message="x"/></action></recv></scenario>"#,
+    }
+    KEYWORD = 803 {
+        title: "the keyword belongs to a later version",
+        explanation: "The keyword is understood, but it needs media, injection files or authentication, which this \
+            version does not have yet.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: [field0]
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: [service]
+
+]]></send></scenario>"#,
+    }
+    ATTRIBUTE = 804 {
+        title: "the attribute belongs to a later version",
+        explanation: "The attribute is understood, but this version cannot do what it says yet.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="401" auth="true"/></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="401"/></scenario>"#,
+    }
+    SEND_TIMEOUT = 805 {
+        title: "`timeout` of a `<send>` concerns streams only",
+        explanation: "It says how long to wait for a congested connection. Over UDP, the transport of this version, \
+            it changes nothing.",
+        bad: r#"<scenario><send timeout="100"><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send></scenario>"#,
+    }
+    BACK_REFERENCE = 806 {
+        title: "back-references belong to a later version",
+        explanation: "`\\1` in an expression matches what the first group has matched. This version's engine cannot \
+            do that.",
+        bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)\1" assign_to="_"/></action></recv></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)a" assign_to="_"/></action></recv></scenario>"#,
+    }
+    HANDLER = 807 {
+        title: "handlers for unexpected messages belong to a later version",
+        explanation: "A label `_unexp.main` makes the call go there when a message comes that no step expects.",
+        bad: r#"<scenario><recv request="OPTIONS"/>
+<label id="_unexp.main"/>
+<recv request="INFO"/></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/>
+<label id="handler"/>
+<recv request="INFO"/></scenario>"#,
+    }
+    DEFAULT_MESSAGE = 808 {
+        title: "the default message belongs to a later version",
+        explanation: "`3pcc_abort` goes to a twin, which this version does not have yet.",
+        bad: r#"<scenario><DefaultMessage id="3pcc_abort"><![CDATA[
+Call-ID: [call_id]
+
+]]></DefaultMessage>
+<recv request="OPTIONS"/></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
+    }
+    INIT_JUMP = 809 {
+        title: "a jump to a variable in `<init>` belongs to a later version",
+        explanation: "In `<init>` a jump leads to a step that is written as a number.",
+        bad: r#"<scenario><Global variables="n"/>
+<init><nop><action><jump variable="n"/></action></nop></init>
+<recv request="OPTIONS"/></scenario>"#,
+        good: r#"<scenario><Global variables="n"/>
+<init><nop><action><assign assign_to="n" value="1"/></action></nop></init>
+<recv request="OPTIONS"/></scenario>"#,
+    }
+}

@@ -154,7 +154,7 @@ mod tests {
                 "{}: a title has no full stop",
                 entry.code
             );
-            assert!(entry.explanation.len() > 40, "{}: explain it", entry.code);
+            assert!(entry.explanation.len() > 25, "{}: explain it", entry.code);
             if let Some(example) = entry.example {
                 assert_ne!(example.bad, example.good, "{}", entry.code);
             }

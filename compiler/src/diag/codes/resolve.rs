@@ -3,4 +3,92 @@
 
 use super::codes;
 
-codes! {}
+codes! {
+    UNDEFINED_LABEL = 301 {
+        title: "the label is not defined",
+        explanation: "`next` and `ontimeout` name a `<label id=\"…\"/>` of the scenario. Inside `<init>` only the \
+            labels of `<init>` count.",
+        bad: r#"<scenario><recv request="OPTIONS" next="done"/></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS" next="done"/>
+<label id="done"/></scenario>"#,
+    }
+    DUPLICATE_LABEL = 302 {
+        title: "the label is defined twice",
+        explanation: "A label names one place.",
+        bad: r#"<scenario><label id="1"/>
+<recv request="OPTIONS" next="1"/>
+<label id="1"/></scenario>"#,
+        good: r#"<scenario><label id="1"/>
+<recv request="OPTIONS" next="1"/></scenario>"#,
+    }
+    VARIABLE_MENTIONED_ONCE = 303 {
+        title: "the variable is mentioned only once",
+        explanation: "A variable that is only written or only read is almost always misspelled, so SIPp refuses it. \
+            Use the variable `_` for a value that nobody needs, or mention the name in a `<Reference \
+            variables=\"…\"/>`.",
+        bad: r#"<scenario><recv request="OPTIONS"><action><assign assign_to="count" value="1"/></action></recv></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"><action><assign assign_to="_" value="1"/></action></recv></scenario>"#,
+    }
+    UNKNOWN_REFERENCE = 304 {
+        title: "`Reference` names a variable that is not there yet",
+        explanation: "`<Reference>` adds a mention of a variable that the scenario has declared or used above it.",
+        bad: r#"<scenario><Reference variables="x"/>
+<recv request="OPTIONS"/></scenario>"#,
+        good: r#"<scenario><Global variables="x"/>
+<Reference variables="x"/>
+<recv request="OPTIONS"/></scenario>"#,
+    }
+    DECLARED_LATE = 305 {
+        title: "the variable is declared after its first use",
+        explanation: "Every use of a variable before its `<Global>` or `<User>` makes it local to the call, and the \
+            declaration below then concerns another variable that nobody can reach.",
+        bad: r#"<scenario><recv request="OPTIONS"><action><assign assign_to="x" value="1"/></action></recv>
+<Global variables="x"/></scenario>"#,
+        good: r#"<scenario><Global variables="x"/>
+<recv request="OPTIONS"><action><assign assign_to="x" value="1"/></action></recv></scenario>"#,
+    }
+    RTD_NEVER_STOPPED = 306 {
+        title: "the response timer is started and never stopped",
+        explanation: "`start_rtd` starts a timer that some step must stop with `rtd`.",
+        bad: r#"<scenario><send start_rtd="1"><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200"/></scenario>"#,
+        good: r#"<scenario><send start_rtd="1"><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200" rtd="1"/></scenario>"#,
+    }
+    TXN_MISPLACED = 307 {
+        title: "a transaction attribute on a message that cannot have it",
+        explanation: "`start_txn` belongs to a request other than ACK, `ack_txn` to an ACK, `response_txn` to a \
+            `<recv>` with `response`.",
+        bad: r#"<scenario><recv request="OPTIONS"/>
+<send start_txn="t"><![CDATA[
+SIP/2.0 200 OK
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send start_txn="t"><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200" response_txn="t"/></scenario>"#,
+    }
+    TXN_INCOMPLETE = 308 {
+        title: "a transaction lacks one of its parts",
+        explanation: "A transaction is started by a request (`start_txn`) and has a response (`response_txn`); that \
+            of an INVITE has an ACK (`ack_txn`), any other has none.",
+        bad: r#"<scenario><send start_txn="t"><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200"/></scenario>"#,
+        good: r#"<scenario><send start_txn="t"><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200" response_txn="t"/></scenario>"#,
+    }
+}

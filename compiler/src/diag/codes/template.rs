@@ -3,4 +3,165 @@
 
 use super::codes;
 
-codes! {}
+codes! {
+    EMPTY_TEXT = 201 {
+        title: "the message is empty",
+        explanation: "Leading and trailing blanks and line ends are removed first; what is left must be more than one \
+            character.",
+        bad: r#"<scenario><send><![CDATA[
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send></scenario>"#,
+    }
+    NO_START_LINE = 202 {
+        title: "the message does not begin with a method or `SIP/2.0`",
+        explanation: "The first line of a message is `METHOD uri SIP/2.0` or `SIP/2.0 code reason`. Its first word \
+            must be plain text, not a keyword: which method or code a step sends is known before the run.",
+        bad: r#"<scenario><send><![CDATA[
+[service] sip:[remote_ip] SIP/2.0
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send></scenario>"#,
+    }
+    STATUS_CODE = 203 {
+        title: "the status code of a response is missing or out of range",
+        explanation: "A response begins with `SIP/2.0`, a blank and a code from 100 to 699, written as a number.",
+        bad: r#"<scenario><recv request="OPTIONS"/>
+<send><![CDATA[
+SIP/2.0 99 OK
+
+]]></send></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+
+]]></send></scenario>"#,
+    }
+    EMPTY_KEYWORD = 204 {
+        title: "a pair of brackets without a keyword",
+        explanation: "A `[` always begins a keyword. Write `\\x5b` for a literal bracket.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: []
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: \x5b]
+
+]]></send></scenario>"#,
+    }
+    UNCLOSED = 205 {
+        title: "a keyword without `]`",
+        explanation: "A `[` always begins a keyword, which ends with `]` on the same line. Write `\\x5b` for a \
+            literal bracket.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: [service
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: [service]
+
+]]></send></scenario>"#,
+    }
+    BAD_PARAMETER = 206 {
+        title: "a keyword's name or parameter cannot be read",
+        explanation: "`[$name]` needs the name of a variable, `[last_Name:]` that of a header, `[fill]` a \
+            `variable=`. Parameters are written `name=\"value\"`.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: [fill text="ab"]
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: [fill text="ab" variable=_]
+
+]]></send></scenario>"#,
+    }
+    SHORT_ESCAPE = 207 {
+        title: "`\\x` without two hexadecimal digits",
+        explanation: "`\\xHH` is the byte with that number. With one digit or none SIPp drops the character behind \
+            it.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: a\x2z
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: a\x20z
+
+]]></send></scenario>"#,
+    }
+    SEVERAL_LEN = 208 {
+        title: "`[len]` stands twice in a message",
+        explanation: "SIPp fills in only the last `[len]` of a message. Here each one prints the length.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: [len]
+Content-Length: [len]
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+Content-Length: [len]
+
+]]></send></scenario>"#,
+    }
+    DOUBLE_BRACKET = 209 {
+        title: "`[[` prints a bracket in front of the value",
+        explanation: "SIPp prints the value, a bracket and arbitrary bytes here. This version prints the value \
+            between brackets; `\\x5b` says so plainly.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: [[service]]
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: \x5b[service]]
+
+]]></send></scenario>"#,
+    }
+    WRONG_LENGTH = 210 {
+        title: "Content-Length differs from the length of the body",
+        explanation: "The number is sent as it is written. The peer reads as many bytes as it says, so over a stream \
+            the next message begins in the wrong place. Line ends count two bytes.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+Content-Length: 3
+
+body
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+Content-Length: [len]
+
+body
+
+]]></send></scenario>"#,
+    }
+    UNKNOWN_KEYWORD = 213 {
+        title: "the keyword is unknown",
+        explanation: "Keywords are case-sensitive, have no blank behind the bracket, and may also be defined with \
+            `-key NAME VALUE`. Write `\\x5b` for a literal bracket.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[remote_ip]:[remote_prot] SIP/2.0
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[remote_ip]:[remote_port] SIP/2.0
+
+]]></send></scenario>"#,
+    }
+}
