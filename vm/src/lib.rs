@@ -48,6 +48,8 @@ mod dead;
 mod dialog;
 pub mod engine;
 mod exec;
+#[cfg(any(test, feature = "internal-fuzz"))]
+pub mod fuzz;
 pub mod input;
 pub mod link;
 mod matching;

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Bodies of the fuzz targets, so that they compile and run with the ordinary tests.
+//!
+//! Arbitrary bytes become a sequence of inputs to an engine. Whatever they are: no panic, one deadline per open call,
+//! counters that balance, and the same orders when the sequence is replayed. Behind the feature `internal-fuzz`.
+
+use crate::{
+    CallControl, CallKey, Engine, FlowId, Image, Input, Micros, OutBuf, Output, RunParams,
+    StatEvent,
+};
+use gossipper_bytecode::Program;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Inputs taken from one fuzz case.
+const MAX_INPUTS: usize = 200;
+
+/// Target `draft_verify`: what the verifier accepts links or is refused with an error, and runs without a panic.
+pub fn draft_verify(bytes: &[u8]) {
+    let split = bytes.len().min(64);
+    let (inputs, file) = bytes.split_at(split);
+    if let Ok(program) = Program::from_gsc_bytes(&gossipper_bytecode::fuzz::seal(file)) {
+        vm_inputs(&Arc::new(program), inputs);
+    }
+}
+
+/// Target `vm_inputs`: a sequence of inputs over a program.
+pub fn vm_inputs(program: &Arc<Program>, bytes: &[u8]) {
+    let first = drive(program, bytes);
+    let second = drive(program, bytes);
+    assert_eq!(first, second, "the same inputs give the same orders");
+}
+
+/// Runs the inputs and returns everything that was ordered.
+fn drive(program: &Arc<Program>, bytes: &[u8]) -> Option<String> {
+    let address: SocketAddr = "192.0.2.9:5060".parse().expect("an address");
+    let params = RunParams {
+        destination: Some(address),
+        remote: Some(address),
+        recv_timeout_ms: 8000,
+        ..RunParams::default()
+    };
+    let image = Image::link(Arc::clone(program), params).ok()?;
+    let mut engine = Engine::new(Arc::new(image));
+    let mut world = Harness::default();
+    let mut out = OutBuf::new();
+    engine.start(Micros(0), &mut out);
+    world.take(&out);
+    let mut data = bytes.iter().copied();
+    for _ in 0..MAX_INPUTS {
+        let Some(op) = data.next() else {
+            break;
+        };
+        out.clear();
+        world.input(&mut engine, op, &mut data, address, &mut out);
+        world.take(&out);
+        assert_eq!(
+            world.created,
+            world.ended + engine.open_calls() as u64,
+            "created = ended + open"
+        );
+        assert!(
+            world.armed.len() <= engine.open_calls(),
+            "at most one deadline per open call"
+        );
+    }
+    Some(world.log)
+}
+
+/// The driver's side: deadlines, yields and the messages seen.
+#[derive(Default)]
+struct Harness {
+    now: Micros,
+    armed: HashMap<CallKey, (Micros, u32)>,
+    yielded: Vec<CallKey>,
+    sent: Vec<Vec<u8>>,
+    created: u64,
+    ended: u64,
+    log: String,
+}
+
+impl Harness {
+    fn input(
+        &mut self,
+        engine: &mut Engine,
+        op: u8,
+        data: &mut impl Iterator<Item = u8>,
+        src: SocketAddr,
+        out: &mut OutBuf,
+    ) {
+        let mut byte = || data.next().unwrap_or(0);
+        let flow = FlowId(0);
+        let now = self.now;
+        match op % 8 {
+            0 => engine.handle(now, Input::Spawn { user: 0, due: now }, out),
+            1 | 2 => {
+                let answer = self.answer(byte(), byte());
+                let bytes = &answer;
+                engine.handle(now, Input::Message { flow, src, bytes }, out);
+            }
+            3 => {
+                let request = request(byte(), byte());
+                let bytes = &request;
+                engine.handle(now, Input::Message { flow, src, bytes }, out);
+            }
+            4 | 5 => {
+                self.now = now.plus(Micros::from_ms(u64::from(byte()) * 50));
+                self.fire(engine, out);
+            }
+            6 => {
+                let length = usize::from(byte());
+                let raw: Vec<u8> = (0..length).map(|_| byte()).collect();
+                let bytes = &raw;
+                engine.handle(now, Input::Message { flow, src, bytes }, out);
+            }
+            _ => match byte() {
+                0 => engine.handle(now, Input::Control(CallControl::AbortAll), out),
+                1 => {
+                    if let Some(call) = self.armed.keys().min().copied() {
+                        engine.handle(now, Input::SendFailed { call }, out);
+                    }
+                }
+                _ => {
+                    for call in core::mem::take(&mut self.yielded) {
+                        engine.handle(now, Input::Resume { call }, out);
+                    }
+                }
+            },
+        }
+    }
+
+    /// Fires the timers that are due, in order.
+    fn fire(&mut self, engine: &mut Engine, out: &mut OutBuf) {
+        let mut due: Vec<_> = self
+            .armed
+            .iter()
+            .filter(|(_, (at, _))| *at <= self.now)
+            .map(|(call, (at, generation))| (*at, *call, *generation))
+            .collect();
+        due.sort_unstable();
+        for (_, call, generation) in due {
+            self.armed.remove(&call);
+            engine.handle(self.now, Input::Timer { call, generation }, out);
+        }
+    }
+
+    fn take(&mut self, out: &OutBuf) {
+        for output in out.records() {
+            let _ = write!(self.log, "{output:?};");
+            match *output {
+                Output::Send { bytes, .. } => {
+                    let bytes = out.bytes(bytes).to_vec();
+                    self.log.push_str(&String::from_utf8_lossy(&bytes));
+                    self.sent.push(bytes);
+                    if self.sent.len() > 64 {
+                        self.sent.remove(0);
+                    }
+                }
+                Output::Arm {
+                    call,
+                    at,
+                    generation,
+                } => {
+                    self.armed.insert(call, (at, generation));
+                }
+                Output::Disarm { call } => {
+                    self.armed.remove(&call);
+                }
+                Output::Ended { call } => {
+                    self.armed.remove(&call);
+                    self.yielded.retain(|other| *other != call);
+                }
+                Output::Yield { call } => self.yielded.push(call),
+                Output::Stat(StatEvent::Created { .. }) => self.created += 1,
+                Output::Stat(StatEvent::Ended { .. }) => self.ended += 1,
+                Output::Stat(_)
+                | Output::Log { .. }
+                | Output::Exec { .. }
+                | Output::StopGracefully
+                | Output::StopNow
+                | Output::Fatal { .. } => {}
+            }
+        }
+    }
+
+    /// A response to something that was sent, made of its own header lines.
+    fn answer(&self, which: u8, code: u8) -> Vec<u8> {
+        const CODES: [&str; 8] = [
+            "100 Trying",
+            "180 Ringing",
+            "183 Progress",
+            "200 OK",
+            "302 Moved",
+            "404 Not Found",
+            "486 Busy",
+            "603 Decline",
+        ];
+        let Some(sent) = self.sent.get(usize::from(which) % self.sent.len().max(1)) else {
+            return request(which, code);
+        };
+        let mut text =
+            format!("SIP/2.0 {}\r\n", CODES[usize::from(code) % CODES.len()]).into_bytes();
+        for line in sent.split(|byte| *byte == b'\n') {
+            let wanted = [
+                &b"Via:"[..],
+                b"From:",
+                b"To:",
+                b"Call-ID:",
+                b"CSeq:",
+                b"Contact:",
+            ];
+            if wanted.iter().any(|name| line.starts_with(name)) {
+                text.extend_from_slice(line.trim_ascii_end());
+                text.extend_from_slice(b"\r\n");
+            }
+        }
+        text.extend_from_slice(b"\r\n");
+        text
+    }
+}
+
+/// A request of one of a few calls.
+fn request(which: u8, method: u8) -> Vec<u8> {
+    const METHODS: [&str; 10] = [
+        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "PRACK", "PING", "MESSAGE",
+    ];
+    let method = METHODS[usize::from(method) % METHODS.len()];
+    let call = which % 4;
+    let cseq = 1 + which / 64;
+    format!(
+        "{method} sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK{which}\r\nFrom: <sip:c>;tag=1\r\n\
+         To: <sip:a@b>\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\nContact: <sip:c@d>\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_can_panic_the_machine(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            vm_inputs(&Arc::new(crate::doc_program()), &bytes);
+            draft_verify(&bytes);
+        }
+    }
+}
