@@ -8,7 +8,10 @@
 //! into it gives the peer a shell.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Commands that may wait to be started.
@@ -23,33 +26,49 @@ const REAP_PERIOD: Duration = Duration::from_millis(100);
 /// Starts shell commands; the thread comes with the first one.
 #[derive(Debug, Default)]
 pub struct Executor {
-    queue: Option<SyncSender<Vec<u8>>>,
+    started: Option<(SyncSender<Vec<u8>>, JoinHandle<()>)>,
+    closing: Arc<AtomicBool>,
 }
 
 impl Executor {
     /// Queues a command; false when it is refused.
     #[must_use]
     pub fn run(&mut self, command: &[u8]) -> bool {
-        if self.queue.is_none() {
+        if self.started.is_none() {
             let (sender, receiver) = sync_channel(MAX_WAITING);
-            // Programs outlive the run, as in SIPp: the thread ends by itself when the queue is dropped.
+            let closing = Arc::clone(&self.closing);
             let thread = std::thread::Builder::new()
                 .name("exec".into())
-                .spawn(move || start_and_reap(&receiver));
-            self.queue = thread.is_ok().then_some(sender);
+                .spawn(move || start_and_reap(&receiver, &closing));
+            self.started = thread.ok().map(|thread| (sender, thread));
         }
-        self.queue
+        self.started
             .as_ref()
-            .is_some_and(|queue| queue.try_send(command.to_vec()).is_ok())
+            .is_some_and(|(queue, _)| queue.try_send(command.to_vec()).is_ok())
     }
 }
 
-fn start_and_reap(queue: &Receiver<Vec<u8>>) {
+impl Drop for Executor {
+    /// Starts what is queued; programs outlive the run, as in SIPp.
+    fn drop(&mut self) {
+        if let Some((queue, thread)) = self.started.take() {
+            self.closing.store(true, Ordering::Relaxed);
+            drop(queue);
+            // A panic there is a bug, but nothing of the run depends on it any more.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn start_and_reap(queue: &Receiver<Vec<u8>>, closing: &AtomicBool) {
     let mut running: Vec<Child> = Vec::new();
     loop {
         // An error of waiting means that the child is not ours any more.
         running.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
         if running.len() >= MAX_RUNNING {
+            if closing.load(Ordering::Relaxed) {
+                return;
+            }
             std::thread::sleep(REAP_PERIOD);
             continue;
         }

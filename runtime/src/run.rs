@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Starting, watching and ending a run.
+//!
+//! [`Run::start`] binds the sockets, links the programs against the real addresses and starts the shards; a
+//! [`Controller`] hands the operator's wishes to them from any thread; [`Run::finish`] waits for the end and returns
+//! the last snapshot and the reason.
+//!
+//! A loopback run has a second shard, the answerer, on an ephemeral port of the loopback interface. It ends with the
+//! main one; calls that are in their last pause then still count as open.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use gossipper_bytecode::Mode;
+use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
+use gossipper_vm::{Engine, Image, Micros};
+use tokio::sync::mpsc::{self, Sender};
+
+use crate::clock::Clock;
+use crate::config::{EngineConfig, LocalConfig, PacingConfig, RunConfig, TimeLimits};
+use crate::error::Error;
+use crate::logs::{LogSender, LogWriter};
+use crate::pacing::Pacer;
+use crate::shard::{self, Deadlines, Ending, Setup, ShardCommand};
+use crate::stats::Stats;
+use crate::transport::MAIN_FLOW;
+use crate::transport::udp::{self, Bound};
+
+/// Commands that may wait for a shard; it looks every turn, so more means that nobody should wait for them.
+const INBOX: usize = 64;
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunReport {
+    /// The last figures.
+    pub snapshot: Snapshot,
+    /// Why it ended.
+    pub ending: Ending,
+}
+
+/// A run that has been started.
+#[derive(Debug)]
+pub struct Run {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<std::io::Result<Ending>>>,
+    logs: Option<LogWriter>,
+}
+
+/// Hands commands to a run, from any thread.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    main: Sender<ShardCommand>,
+}
+
+impl Controller {
+    /// Hands a command to the main scenario; false when the run has ended or is flooded with commands.
+    pub fn send(&self, command: ControlCommand) -> bool {
+        self.main.try_send(ShardCommand::Control(command)).is_ok()
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    slots: Vec<Arc<Mutex<EngineSnapshot>>>,
+    inboxes: Vec<Sender<ShardCommand>>,
+    log_sender: LogSender,
+    /// Set once no shard runs any more, with the time.
+    ended: Mutex<Progress>,
+    wake: Condvar,
+}
+
+#[derive(Debug)]
+struct Progress {
+    running: usize,
+    main_ended_at: Option<Micros>,
+}
+
+impl Shared {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let elapsed = self
+            .progress()
+            .main_ended_at
+            .unwrap_or_else(|| self.clock.now());
+        let copy = |slot: &Arc<Mutex<EngineSnapshot>>| {
+            slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        Snapshot {
+            elapsed_us: elapsed.0,
+            started_at_us: self.clock.wall_base_us(),
+            engines: self.slots.iter().map(copy).collect(),
+            logs: self.log_sender.counts(),
+        }
+    }
+}
+
+/// Notes the end of a shard, however its thread ends.
+struct EndGuard {
+    shared: Arc<Shared>,
+    index: usize,
+}
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        if self.index == 0 {
+            // The answerer has nobody left to answer.
+            for inbox in &self.shared.inboxes[1..] {
+                let _ = inbox.try_send(ShardCommand::End);
+            }
+        }
+        let mut progress = self.shared.progress();
+        progress.running -= 1;
+        if self.index == 0 {
+            progress.main_ended_at = Some(self.shared.clock.now());
+        }
+        drop(progress);
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Run {
+    /// Binds, links and starts.
+    ///
+    /// # Errors
+    /// When a socket cannot be bound, a program does not fit its parameters, or a file or thread cannot be had. Nothing
+    /// runs then.
+    pub fn start(config: RunConfig) -> Result<Self, Error> {
+        let clock = Clock::start();
+        let logs = LogWriter::start(&config.logs)?;
+        let (mut main, answerer) = (config.main, config.answerer);
+        let mut parts = Vec::new();
+        if let Some(answerer) = answerer {
+            let answerer = on_loopback(answerer);
+            let bound = udp::bind(&answerer.local, &answerer.socket, None)?;
+            main.remote = Some(bound.address);
+            main = on_loopback(main);
+            parts.push(Part::link(answerer, bound, &clock)?);
+        }
+        let bound = udp::bind(
+            &main.local,
+            &main.socket,
+            main.sending_address.or(main.remote),
+        )?;
+        parts.insert(0, Part::link(main, bound, &clock)?);
+
+        let (mut inboxes, mut receivers) = (Vec::new(), Vec::new());
+        for _ in &parts {
+            let (sender, receiver) = mpsc::channel(INBOX);
+            inboxes.push(sender);
+            receivers.push(receiver);
+        }
+        let shared = Arc::new(Shared {
+            clock,
+            slots: parts
+                .iter()
+                .map(|part| Arc::new(Mutex::new(part.stats.snapshot())))
+                .collect(),
+            inboxes,
+            log_sender: logs.sender(),
+            ended: Mutex::new(Progress {
+                running: parts.len(),
+                main_ended_at: None,
+            }),
+            wake: Condvar::new(),
+        });
+        let mut run = Self {
+            shared,
+            threads: Vec::new(),
+            logs: Some(logs),
+        };
+        for (index, (part, inbox)) in parts.into_iter().zip(receivers).enumerate() {
+            let is_main = index == 0;
+            let setup = part.setup(
+                &run.shared,
+                index,
+                inbox,
+                is_main.then_some((&config.pacing, &config.limits)),
+            );
+            let guard = EndGuard {
+                shared: Arc::clone(&run.shared),
+                index,
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("shard {index}"))
+                .spawn(move || {
+                    let _guard = guard;
+                    shard::run(setup)
+                })
+                .map_err(|source| Error::Thread {
+                    what: "shard",
+                    source,
+                })?;
+            run.threads.push(thread);
+        }
+        Ok(run)
+    }
+
+    /// A handle for the operator's wishes.
+    #[must_use]
+    pub fn controller(&self) -> Controller {
+        Controller {
+            main: self.shared.inboxes[0].clone(),
+        }
+    }
+
+    /// The figures as of the last publication, a fraction of a second ago.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.snapshot()
+    }
+
+    /// Waits for the end, at most this long; true when the run has ended.
+    #[must_use]
+    pub fn wait_for(&self, at_most: Duration) -> bool {
+        let until = Instant::now() + at_most;
+        let mut progress = self.shared.progress();
+        while progress.running > 0 {
+            let Some(left) = until
+                .checked_duration_since(Instant::now())
+                .filter(|left| !left.is_zero())
+            else {
+                return false;
+            };
+            progress = self
+                .shared
+                .wake
+                .wait_timeout(progress, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        true
+    }
+
+    /// Waits for the end and returns the last figures.
+    ///
+    /// # Errors
+    /// When a shard could not be brought up.
+    ///
+    /// # Panics
+    /// When a shard did, which is a bug.
+    pub fn finish(mut self) -> Result<RunReport, Error> {
+        let mut endings = Vec::new();
+        for thread in std::mem::take(&mut self.threads) {
+            match thread.join() {
+                Ok(Ok(ending)) => endings.push(ending),
+                Ok(Err(source)) => {
+                    return Err(Error::Thread {
+                        what: "reactor of a shard",
+                        source,
+                    });
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        let logs = self
+            .logs
+            .take()
+            .map_or_else(LogCounts::default, LogWriter::close);
+        let snapshot = Snapshot {
+            logs,
+            ..self.shared.snapshot()
+        };
+        Ok(RunReport {
+            snapshot,
+            ending: overall(endings),
+        })
+    }
+}
+
+impl Drop for Run {
+    /// A run that is let go ends at once, its calls untouched.
+    fn drop(&mut self) {
+        for inbox in &self.shared.inboxes {
+            let _ = inbox.try_send(ShardCommand::End);
+        }
+        for thread in self.threads.drain(..) {
+            // Whoever drops a run does not ask how it ended.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The main scenario's ending, unless the answerer's scenario ended the process.
+fn overall(endings: Vec<Ending>) -> Ending {
+    let mut endings = endings.into_iter();
+    let main = endings.next().unwrap_or(Ending::Completed);
+    endings
+        .find(|ending| matches!(ending, Ending::Fatal(_) | Ending::StopNow))
+        .unwrap_or(main)
+}
+
+/// Keeps a side of a loopback run on the loopback interface, whatever the port asked for by default.
+fn on_loopback(mut engine: EngineConfig) -> EngineConfig {
+    let ip = engine.local.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    engine.local = LocalConfig {
+        ip: Some(ip),
+        port: Some(engine.local.port.unwrap_or(0)),
+        bind_local: true,
+    };
+    engine
+}
+
+/// A linked engine with its socket, not started.
+struct Part {
+    engine: Engine,
+    stats: Stats,
+    bound: Bound,
+    config: EngineConfig,
+}
+
+impl Part {
+    /// Fills in what only the runtime knows, then links.
+    fn link(mut config: EngineConfig, bound: Bound, clock: &Clock) -> Result<Self, Error> {
+        let params = &mut config.params;
+        params.local_ip = bound.local_ip;
+        params.local_port = bound.address.port();
+        params.server_ip = bound.address.ip();
+        params.media_ip = config.media_ip.unwrap_or(bound.local_ip);
+        params.remote = config.remote;
+        params.destination = config.sending_address.or(config.remote);
+        params.send_to_destination = config.sending_address.is_some();
+        params.transport = "UDP";
+        params.unreliable = true;
+        params.flow = MAIN_FLOW;
+        params.pid = std::process::id();
+        params.epoch_us = clock.wall_base_us();
+        params.utc_offset_s = jiff::tz::TimeZone::system()
+            .to_offset(jiff::Timestamp::now())
+            .seconds();
+        let stats = Stats::new(&config.program);
+        let image = Image::link(Arc::clone(&config.program), config.params.clone())?;
+        Ok(Self {
+            engine: Engine::new(Arc::new(image)),
+            stats,
+            bound,
+            config,
+        })
+    }
+
+    fn setup(
+        self,
+        shared: &Arc<Shared>,
+        index: usize,
+        inbox: mpsc::Receiver<ShardCommand>,
+        main: Option<(&PacingConfig, &TimeLimits)>,
+    ) -> Setup<Engine> {
+        let program = &self.config.program;
+        let now = shared.clock.now();
+        let pacer = main
+            .filter(|_| program.mode() == Mode::Client)
+            .map(|(pacing, _)| {
+                let pause_ms = u64::from(self.config.params.pause_ms);
+                let duration_ms = program
+                    .duration_ms
+                    .saturating_add(pause_ms.saturating_mul(program.default_pauses.into()));
+                Pacer::new(
+                    now,
+                    pacing.rate,
+                    pacing.total,
+                    pacing.open_limit,
+                    duration_ms,
+                    pause_ms,
+                )
+            });
+        let after = |limit: Option<Duration>| {
+            limit
+                .map(|limit| now.plus(Micros(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX))))
+        };
+        let deadlines = main.map_or_else(Deadlines::default, |(_, limits)| Deadlines {
+            timeout: after(limits.timeout),
+            timeout_is_error: limits.timeout_is_error,
+            timeout_global: after(limits.timeout_global),
+        });
+        Setup {
+            machine: self.engine,
+            stats: self.stats,
+            pacer,
+            total: main.and_then(|(pacing, _)| pacing.total),
+            bound: self.bound,
+            backend: self.config.socket.backend,
+            remote: self.config.sending_address.or(self.config.remote),
+            clock: shared.clock,
+            logs: shared.log_sender.clone(),
+            deadlines,
+            slot: Arc::clone(&shared.slots[index]),
+            inbox,
+        }
+    }
+}

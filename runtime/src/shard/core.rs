@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Feeds inputs to the machine and carries its orders out.
+//!
+//! Sends are collected and leave in batches at the end of a turn, or as soon as a batch is full; everything else is
+//! done at once. Not for: waiting, deciding when the run ends.
+
+use std::collections::VecDeque;
+use std::net::UdpSocket;
+
+use gossipper_bytecode::LogLevel;
+use gossipper_control::TransportCounts;
+use gossipper_vm::{CallControl, CallKey, Input, LogKind, Micros, OutBuf, Output};
+use slotmap::Key;
+
+use super::{Ending, Machine};
+use crate::clock::Clock;
+use crate::exec::Executor;
+use crate::logs::{LogSender, Traffic};
+use crate::stats::Stats;
+use crate::sys::Datagram;
+use crate::transport::MAIN_FLOW;
+use crate::transport::udp::{Outbox, Refused};
+use crate::wheel::{Fired, Wheel};
+
+/// Datagrams that make a batch full.
+const FLUSH_AT: usize = 128;
+
+/// Least time between two log lines about the same kind of socket trouble.
+const SAY_AGAIN: Micros = Micros(1_000_000);
+
+/// Bytes of the last warning kept for screens.
+const LAST_WARNING_BYTES: usize = 200;
+
+#[derive(Debug)]
+pub(super) struct Core<M> {
+    machine: M,
+    out: OutBuf,
+    pub(super) wheel: Wheel,
+    resumes: VecDeque<CallKey>,
+    socket: UdpSocket,
+    pub(super) outbox: Outbox,
+    refused: Vec<Refused>,
+    pub(super) counts: TransportCounts,
+    pub(super) stats: Stats,
+    pub(super) clock: Clock,
+    logs: LogSender,
+    exec: Executor,
+    /// Calls after which no more are opened.
+    total: Option<u64>,
+    /// No more calls are opened.
+    pub(super) draining: bool,
+    /// A scenario ended the run.
+    pub(super) ending: Option<Ending>,
+    pub(super) last_warning: Option<String>,
+    said_at: Option<Micros>,
+    unsaid: u64,
+}
+
+impl<M: Machine> Core<M> {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a shard's setup, taken apart once"
+    )]
+    pub(super) fn new(
+        machine: M,
+        stats: Stats,
+        total: Option<u64>,
+        socket: UdpSocket,
+        outbox: Outbox,
+        counts: TransportCounts,
+        clock: Clock,
+        logs: LogSender,
+    ) -> Self {
+        Self {
+            machine,
+            out: OutBuf::new(),
+            wheel: Wheel::new(),
+            resumes: VecDeque::new(),
+            socket,
+            outbox,
+            refused: Vec::new(),
+            counts,
+            stats,
+            clock,
+            logs,
+            exec: Executor::default(),
+            total,
+            draining: false,
+            ending: None,
+            last_warning: None,
+            said_at: None,
+            unsaid: 0,
+        }
+    }
+
+    /// Runs what the scenario does before the first input.
+    pub(super) fn start(&mut self) {
+        let now = self.clock.now();
+        self.out.clear();
+        self.machine.start(now, &mut self.out);
+        self.carry_out(now);
+    }
+
+    /// Feeds one input and carries out what follows.
+    pub(super) fn input(&mut self, now: Micros, input: Input<'_>) {
+        self.out.clear();
+        self.machine.handle(now, input, &mut self.out);
+        self.carry_out(now);
+        if !self.draining
+            && self
+                .total
+                .is_some_and(|total| self.stats.created() >= total)
+        {
+            self.drain(now);
+        }
+    }
+
+    /// Opens no more calls.
+    pub(super) fn drain(&mut self, now: Micros) {
+        self.draining = true;
+        self.input(now, Input::Control(CallControl::Drain));
+    }
+
+    pub(super) fn datagram(&mut self, datagram: Datagram<'_>) {
+        let now = self.clock.now();
+        self.counts.received += 1;
+        self.counts.received_bytes += datagram.bytes.len() as u64;
+        if self.logs.wants_messages() {
+            self.logs
+                .message(self.clock.wall_us(now), Traffic::Received, datagram.bytes);
+        }
+        self.input(
+            now,
+            Input::Message {
+                flow: MAIN_FLOW,
+                src: datagram.src,
+                bytes: datagram.bytes,
+            },
+        );
+    }
+
+    pub(super) fn timer(&mut self, now: Micros, fired: Fired) {
+        let call = slotmap::KeyData::from_ffi(fired.key).into();
+        self.input(
+            now,
+            Input::Timer {
+                call,
+                generation: fired.generation,
+            },
+        );
+    }
+
+    /// Calls that used up their budget and wait for another turn.
+    pub(super) fn resumable(&self) -> usize {
+        self.resumes.len()
+    }
+
+    /// Lets the first of them go on.
+    pub(super) fn resume(&mut self, now: Micros) {
+        if let Some(call) = self.resumes.pop_front() {
+            self.input(now, Input::Resume { call });
+        }
+    }
+
+    /// Sends what has been collected if it makes a batch.
+    pub(super) fn flush_full(&mut self) {
+        if self.outbox.len() >= FLUSH_AT {
+            self.flush();
+        }
+    }
+
+    /// Sends what has been collected, and tells the machine what cannot be sent.
+    pub(super) fn flush(&mut self) {
+        if self.outbox.is_empty() {
+            return;
+        }
+        let (now, logs) = (self.clock.now(), &self.logs);
+        let wall_us = self.clock.wall_us(now);
+        self.outbox.flush(
+            &self.socket,
+            &mut self.counts,
+            &mut self.refused,
+            |bytes, sent| {
+                logs.message(
+                    wall_us,
+                    if sent {
+                        Traffic::Sent
+                    } else {
+                        Traffic::SendFailed
+                    },
+                    bytes,
+                );
+            },
+        );
+        if self.refused.is_empty() {
+            return;
+        }
+        let mut refused = std::mem::take(&mut self.refused);
+        for Refused { call, to, error } in refused.drain(..) {
+            self.trouble(now, &format!("cannot send a message to {to}: {error}"));
+            if let Some(call) = call {
+                self.input(now, Input::SendFailed { call });
+            }
+        }
+        // Its memory is used again; what SendFailed caused to be sent waits in the outbox for the next flush.
+        self.refused = refused;
+    }
+
+    /// An error of reading the socket, survived.
+    pub(super) fn recv_error(&mut self, error: &std::io::Error) {
+        self.counts.recv_errors += 1;
+        self.trouble(self.clock.now(), &format!("cannot receive: {error}"));
+    }
+
+    /// Says that the network gives trouble, at most once per second, with the number of times it was not said.
+    fn trouble(&mut self, now: Micros, text: &str) {
+        if self.said_at.is_some_and(|at| now.since(at) < SAY_AGAIN) {
+            self.unsaid += 1;
+            return;
+        }
+        self.said_at = Some(now);
+        let text = match std::mem::take(&mut self.unsaid) {
+            0 => text.to_owned(),
+            more => format!("{text} ({more} more errors since the last such line)"),
+        };
+        self.warn(now, text.as_bytes());
+    }
+
+    fn warn(&mut self, now: Micros, text: &[u8]) {
+        self.stats.counters.warning();
+        self.logs.error(self.clock.wall_us(now), text);
+        let head = &text[..text.len().min(LAST_WARNING_BYTES)];
+        self.last_warning = Some(String::from_utf8_lossy(head).into_owned());
+    }
+
+    fn carry_out(&mut self, now: Micros) {
+        // The buffer is moved out so that the orders can be read while the rest changes.
+        let out = std::mem::take(&mut self.out);
+        for &order in out.records() {
+            match order {
+                Output::Send {
+                    call,
+                    flow: _,
+                    to,
+                    bytes,
+                } => {
+                    self.outbox
+                        .push(call, to, out.bytes(bytes), &mut self.counts);
+                }
+                Output::Arm {
+                    call,
+                    at,
+                    generation,
+                } => {
+                    self.wheel.arm(call.data().as_ffi(), generation, at);
+                }
+                Output::Disarm { call } | Output::Ended { call } => {
+                    self.wheel.disarm(call.data().as_ffi());
+                }
+                Output::Stat(event) => self.stats.apply(now, event),
+                Output::Log {
+                    kind: LogKind::Warning | LogKind::Action(LogLevel::Warning),
+                    text,
+                } => {
+                    self.warn(now, out.bytes(text));
+                }
+                // Lines of `log` actions go to the file of `-trace_logs`; without that option they are dropped, as in
+                // SIPp.
+                Output::Log {
+                    kind: LogKind::Action(LogLevel::Log),
+                    text: _,
+                } => {}
+                Output::Exec { command } => {
+                    if !self.exec.run(out.bytes(command)) {
+                        self.trouble(
+                            now,
+                            "cannot start an external command: too many are waiting",
+                        );
+                    }
+                }
+                Output::Yield { call } => self.resumes.push_back(call),
+                Output::StopGracefully => self.draining = true,
+                Output::StopNow => {
+                    self.ending.get_or_insert(Ending::StopNow);
+                }
+                Output::Fatal { text } => {
+                    self.warn(now, out.bytes(text));
+                    let text = String::from_utf8_lossy(out.bytes(text)).into_owned();
+                    self.ending.get_or_insert(Ending::Fatal(text));
+                }
+            }
+        }
+        self.out = out;
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Operator commands, and the phases a run goes through because of them, of limits and of time.
+//!
+//! Rules: sipp.md §4.17. A run opens calls, drains (no new calls; ends when none is open) or aborts (all calls are hung
+//! up now), and ends. It never goes back.
+
+use gossipper_control::{ControlCommand, Phase};
+use gossipper_vm::{CallControl, Input, Micros};
+
+use super::run::Shard;
+use super::{Ending, Machine};
+use crate::pacing::Rate;
+
+/// What reaches a shard from outside.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum ShardCommand {
+    /// The operator's wish.
+    Control(ControlCommand),
+    /// The run is over: end without touching the calls.
+    End,
+}
+
+/// Turns without progress after which aborting is given up.
+const ABORT_TURNS: u32 = 8;
+
+impl<M: Machine> Shard<M> {
+    pub(super) fn obey(&mut self, now: Micros, command: ShardCommand) {
+        let command = match command {
+            ShardCommand::End => {
+                self.core.ending.get_or_insert(Ending::Completed);
+                return;
+            }
+            ShardCommand::Control(command) => command,
+        };
+        match command {
+            ControlCommand::Drain => self.drain(now, Ending::Drained),
+            ControlCommand::Stop => self.abort(now, Ending::Stopped),
+            ControlCommand::SetRate { calls, period_ms } => {
+                self.with_pacer(|pacer| {
+                    let period_ms = period_ms.unwrap_or(pacer.rate().period_ms());
+                    pacer.set_rate(now, Rate::new(calls, period_ms));
+                });
+            }
+            ControlCommand::AddRate { calls } => {
+                self.with_pacer(|pacer| {
+                    let rate = pacer.rate();
+                    pacer.set_rate(now, Rate::new(rate.calls() + calls, rate.period_ms()));
+                });
+            }
+            ControlCommand::SetOpenLimit { calls } => {
+                self.with_pacer(|pacer| pacer.set_open_limit(calls))
+            }
+            ControlCommand::SetPaused { paused } => {
+                self.with_pacer(|pacer| pacer.set_paused(now, paused))
+            }
+            ControlCommand::TogglePause => {
+                self.with_pacer(|pacer| pacer.set_paused(now, !pacer.paused()))
+            }
+        }
+    }
+
+    /// A server has no schedule, so wishes about it have nothing to change.
+    fn with_pacer(&mut self, change: impl FnOnce(&mut crate::pacing::Pacer)) {
+        if let Some(pacer) = &mut self.pacer {
+            change(pacer);
+        }
+    }
+
+    pub(super) fn drain(&mut self, now: Micros, ending: Ending) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.phase = Phase::Draining;
+        self.ending = ending;
+        self.opening_ended_at = Some(now);
+        if let Some(pacer) = &mut self.pacer {
+            pacer.stop();
+        }
+        self.core.drain(now);
+    }
+
+    fn abort(&mut self, now: Micros, ending: Ending) {
+        self.drain(now, ending.clone());
+        self.phase = Phase::Aborting;
+        self.ending = ending;
+    }
+
+    /// Hangs up a bounded number of calls; true while there are more.
+    pub(super) fn abort_some(&mut self) -> bool {
+        if self.phase != Phase::Aborting || self.core.stats.open() == 0 {
+            return false;
+        }
+        let before = self.core.stats.open();
+        self.core
+            .input(self.core.clock.now(), Input::Control(CallControl::AbortAll));
+        if self.core.stats.open() < before {
+            self.abort_turns = 0;
+            return true;
+        }
+        self.abort_turns += 1;
+        true
+    }
+
+    /// Moves on to the next phase when limits, time or the scenario say so.
+    pub(super) fn settle(&mut self, now: Micros) {
+        let deadlines = self.deadlines;
+        if self.phase != Phase::Aborting {
+            let passed = |at: Option<Micros>| at.is_some_and(|at| at <= now);
+            if passed(deadlines.timeout) {
+                let error = deadlines.timeout_is_error;
+                self.abort(
+                    now,
+                    if error {
+                        Ending::TimeoutError
+                    } else {
+                        Ending::TimedOut
+                    },
+                );
+            } else if passed(deadlines.timeout_global) {
+                self.abort(now, Ending::TimedOutGlobally);
+            }
+        }
+        let exhausted = self
+            .pacer
+            .as_ref()
+            .is_some_and(crate::pacing::Pacer::exhausted);
+        if exhausted || self.core.draining {
+            self.drain(now, Ending::Completed);
+        }
+    }
+
+    /// How the run ended, if it has.
+    pub(super) fn ended(&self) -> Option<Ending> {
+        if let Some(ending) = &self.core.ending {
+            return Some(ending.clone());
+        }
+        let over = match self.phase {
+            Phase::Running => false,
+            Phase::Draining => self.core.stats.open() == 0,
+            Phase::Aborting => self.core.stats.open() == 0 || self.abort_turns >= ABORT_TURNS,
+            Phase::Ended => true,
+        };
+        over.then(|| self.ending.clone())
+    }
+}

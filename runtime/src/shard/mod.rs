@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! A shard: one thread, one engine, one timing wheel, its socket.
+//!
+//! | Module | Idea |
+//! | --- | --- |
+//! | `run` | the loop: wait for the first of socket, deadline and command, then do a bounded turn |
+//! | `core` | feeds inputs to the machine and carries its orders out |
+//! | `inbox` | operator commands and phases of the run |
+//! | `work_limit` | bounds each part of a turn by time |
+//!
+//! A shard shares nothing that it waits for: commands come through a queue, snapshots go into a slot that is locked for
+//! a copy, log records into a bounded buffer. There is no task, timer or channel per call (docs/adr/0006).
+
+mod core;
+mod inbox;
+mod run;
+#[cfg(test)]
+mod tests;
+mod work_limit;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use gossipper_control::EngineSnapshot;
+use gossipper_vm::{Engine, Input, Micros, OutBuf};
+
+use crate::clock::Clock;
+use crate::logs::LogSender;
+use crate::pacing::Pacer;
+use crate::stats::Stats;
+use crate::sys::Backend;
+use crate::transport::udp::Bound;
+
+pub(crate) use inbox::ShardCommand;
+
+/// What a shard drives: the engine, or a script in its tests.
+pub(crate) trait Machine {
+    /// Before the first input.
+    fn start(&mut self, now: Micros, out: &mut OutBuf);
+    /// One input; everything that follows is appended to `out`.
+    fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf);
+}
+
+impl Machine for Engine {
+    fn start(&mut self, now: Micros, out: &mut OutBuf) {
+        Self::start(self, now, out);
+    }
+
+    fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
+        Self::handle(self, now, input, out);
+    }
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// All calls asked for were made (`-m`, `stop_gracefully`) and have ended.
+    Completed,
+    /// The operator asked for no more calls, and the open ones have ended.
+    Drained,
+    /// The operator had the open calls aborted.
+    Stopped,
+    /// `-timeout` had them aborted.
+    TimedOut,
+    /// `-timeout` with `-timeout_error`.
+    TimeoutError,
+    /// `-timeout_global` had them aborted.
+    TimedOutGlobally,
+    /// A scenario said `stop_now`.
+    StopNow,
+    /// A scenario did what ends the process; the text says what.
+    Fatal(String),
+}
+
+/// When a run ends by itself, in run time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Deadlines {
+    pub(crate) timeout: Option<Micros>,
+    pub(crate) timeout_is_error: bool,
+    pub(crate) timeout_global: Option<Micros>,
+}
+
+/// Everything a shard begins with.
+#[derive(Debug)]
+pub(crate) struct Setup<M> {
+    pub(crate) machine: M,
+    pub(crate) stats: Stats,
+    /// The arrival schedule of a client.
+    pub(crate) pacer: Option<Pacer>,
+    /// Calls after which the shard drains (`-m`).
+    pub(crate) total: Option<u64>,
+    pub(crate) bound: Bound,
+    pub(crate) backend: Backend,
+    pub(crate) remote: Option<SocketAddr>,
+    pub(crate) clock: Clock,
+    pub(crate) logs: LogSender,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
+    pub(crate) inbox: tokio::sync::mpsc::Receiver<ShardCommand>,
+}
+
+/// Runs a shard to its end on the calling thread.
+///
+/// # Errors
+/// When the thread's reactor cannot be built.
+pub(crate) fn run<M: Machine>(setup: Setup<M>) -> std::io::Result<Ending> {
+    let reactor = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
+    reactor.block_on(async { Ok(run::Shard::new(setup)?.run().await) })
+}

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The loop of a shard.
+//!
+//! A turn does a bounded amount of each kind of work (datagrams first, since a peer waits for them; then timers, calls
+//! that yielded, due starts), then sends what was collected. Between turns the shard waits for the first of: the
+//! socket, the next deadline (wheel, schedule, end of the run, next snapshot), a command. A turn that left work
+//! behind is followed by the next at once, after one look at the reactor.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use gossipper_control::{EngineSnapshot, Phase, RateSnapshot, TransportCounts};
+use gossipper_vm::{Input, Micros};
+use tokio::io::Interest;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::Sleep;
+
+use super::core::Core;
+use super::work_limit::WorkLimit;
+use super::{Deadlines, Ending, Machine, Setup, ShardCommand};
+use crate::pacing::Pacer;
+use crate::sys::BatchReceiver;
+use crate::transport::udp::Outbox;
+
+/// How often a snapshot is published.
+const PUBLISH_PERIOD: Micros = Micros(200_000);
+
+/// Publications that make up the "recent" rate: about a second.
+const RECENT_PERIODS: usize = 5;
+
+/// How long the end of a run waits for a full socket.
+const LAST_FLUSH: Duration = Duration::from_millis(500);
+
+pub(super) struct Shard<M> {
+    pub(super) core: Core<M>,
+    pub(super) pacer: Option<Pacer>,
+    pub(super) deadlines: Deadlines,
+    pub(super) phase: Phase,
+    /// How the run ends when the phase is over.
+    pub(super) ending: Ending,
+    pub(super) abort_turns: u32,
+    /// When the last call was opened, once no more are.
+    pub(super) opening_ended_at: Option<Micros>,
+    socket: UdpSocket,
+    reactor: tokio::net::UdpSocket,
+    receiver: BatchReceiver,
+    inbox: Receiver<ShardCommand>,
+    inbox_open: bool,
+    slot: Arc<Mutex<EngineSnapshot>>,
+    local: SocketAddr,
+    remote: Option<SocketAddr>,
+    total: Option<u64>,
+    publish_at: Micros,
+    /// Calls created at the last publications, oldest first.
+    recent: std::collections::VecDeque<(Micros, u64)>,
+}
+
+impl<M: Machine> Shard<M> {
+    /// Takes the socket into the thread's reactor; to be called within its context.
+    pub(super) fn new(setup: Setup<M>) -> io::Result<Self> {
+        let Setup {
+            machine,
+            stats,
+            pacer,
+            total,
+            bound,
+            backend,
+            remote,
+            clock,
+            logs,
+            deadlines,
+            slot,
+            inbox,
+        } = setup;
+        let counts = TransportCounts {
+            recv_buffer_bytes: bound.recv_buffer_bytes as u64,
+            send_buffer_bytes: bound.send_buffer_bytes as u64,
+            ..TransportCounts::default()
+        };
+        let socket = bound.socket;
+        let receiver = BatchReceiver::new(backend, &socket);
+        let outbox = Outbox::new(backend);
+        let core = Core::new(
+            machine,
+            stats,
+            total,
+            socket.try_clone()?,
+            outbox,
+            counts,
+            clock,
+            logs,
+        );
+        Ok(Self {
+            core,
+            pacer,
+            deadlines,
+            phase: Phase::Running,
+            ending: Ending::Completed,
+            abort_turns: 0,
+            opening_ended_at: None,
+            reactor: tokio::net::UdpSocket::from_std(socket.try_clone()?)?,
+            socket,
+            receiver,
+            inbox,
+            inbox_open: true,
+            slot,
+            local: bound.address,
+            remote,
+            total,
+            publish_at: Micros(0),
+            recent: std::collections::VecDeque::with_capacity(RECENT_PERIODS + 1),
+        })
+    }
+
+    /// Runs to the end.
+    pub(super) async fn run(mut self) -> Ending {
+        let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
+        self.core.start();
+        let ending = loop {
+            let busy = self.turn();
+            if let Some(ending) = self.ended() {
+                break ending;
+            }
+            if busy {
+                tokio::task::yield_now().await;
+            } else {
+                self.wait(sleep.as_mut()).await;
+            }
+        };
+        // A socket that stays full keeps the rest; the peer will not miss it for long.
+        let _ = tokio::time::timeout(LAST_FLUSH, self.flush_rest()).await;
+        self.opening_ended_at.get_or_insert(self.core.clock.now());
+        self.phase = Phase::Ended;
+        self.publish(self.core.clock.now());
+        ending
+    }
+
+    async fn flush_rest(&mut self) {
+        loop {
+            self.flush();
+            if self.core.outbox.is_empty() || self.reactor.writable().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Does what is there to do, within bounds; true when work is left.
+    fn turn(&mut self) -> bool {
+        while let Ok(command) = self.inbox.try_recv() {
+            self.obey(self.core.clock.now(), command);
+        }
+        let mut busy = self.receive();
+        busy |= self.timers();
+        busy |= self.resumes();
+        busy |= self.starts();
+        self.settle(self.core.clock.now());
+        busy |= self.abort_some();
+        self.flush();
+        let now = self.core.clock.now();
+        if now >= self.publish_at {
+            self.publish(now);
+        }
+        busy
+    }
+
+    fn receive(&mut self) -> bool {
+        let mut limit = WorkLimit::new(&self.core.clock);
+        loop {
+            let (socket, receiver) = (&self.socket, &mut self.receiver);
+            let mut received = Ok(None);
+            // A short batch means that the kernel has no more, so the readiness is given back without another call.
+            let more = self
+                .reactor
+                .try_io(Interest::READABLE, || match receiver.recv(socket) {
+                    Ok(outcome) => {
+                        received = Ok(Some(outcome));
+                        if outcome.drained {
+                            Err(io::ErrorKind::WouldBlock.into())
+                        } else {
+                            Ok(())
+                        }
+                    }
+                    Err(error) => {
+                        if error.kind() != io::ErrorKind::WouldBlock {
+                            received = Err(error);
+                        }
+                        // Whatever it was, the reactor will tell when there is something to read again.
+                        Err(io::ErrorKind::WouldBlock.into())
+                    }
+                });
+            match received {
+                Ok(None) => return false,
+                Ok(Some(outcome)) => self.core.counts.icmp_errors += u64::from(outcome.icmp_errors),
+                Err(error) => {
+                    self.core.recv_error(&error);
+                    return false;
+                }
+            }
+            let mut allowed = true;
+            for datagram in self.receiver.datagrams() {
+                self.core.datagram(datagram);
+                self.core.flush_full();
+                // The batch is finished in any case: it is out of the kernel.
+                allowed &= limit.allow(&self.core.clock);
+            }
+            match more {
+                Ok(()) if allowed => {}
+                Ok(()) => return true,
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn timers(&mut self) -> bool {
+        let mut limit = WorkLimit::new(&self.core.clock);
+        let mut now = self.core.clock.now();
+        while let Some(fired) = self.core.wheel.pop_due(now) {
+            self.core.timer(now, fired);
+            self.core.flush_full();
+            if !limit.allow(&self.core.clock) {
+                return true;
+            }
+            now = self.core.clock.now();
+        }
+        false
+    }
+
+    fn resumes(&mut self) -> bool {
+        let mut limit = WorkLimit::new(&self.core.clock);
+        // Only those that wait now: one that yields again waits for the next turn.
+        for _ in 0..self.core.resumable() {
+            self.core.resume(self.core.clock.now());
+            self.core.flush_full();
+            if !limit.allow(&self.core.clock) {
+                break;
+            }
+        }
+        self.core.resumable() > 0
+    }
+
+    fn starts(&mut self) -> bool {
+        let Some(pacer) = &mut self.pacer else {
+            return false;
+        };
+        let mut limit = WorkLimit::new(&self.core.clock);
+        let mut now = self.core.clock.now();
+        while let Some(start) = pacer.pop_due(now, self.core.stats.open()) {
+            self.core.input(
+                now,
+                Input::Spawn {
+                    user: 0,
+                    due: start.due,
+                },
+            );
+            self.core.flush_full();
+            if self.core.draining || self.core.ending.is_some() {
+                return false;
+            }
+            if !limit.allow(&self.core.clock) {
+                return true;
+            }
+            now = self.core.clock.now();
+        }
+        false
+    }
+
+    fn flush(&mut self) {
+        self.core.flush();
+        if !self.core.outbox.is_empty() {
+            // Tells the reactor that the socket is full, so that `writable` waits for the next event.
+            let _ = self
+                .reactor
+                .try_io(Interest::WRITABLE, || -> io::Result<()> {
+                    Err(io::ErrorKind::WouldBlock.into())
+                });
+            // Room may have come between the two; asking once more cannot miss it.
+            self.core.flush();
+        }
+    }
+
+    fn next_deadline(&self) -> Micros {
+        let schedule = self.pacer.as_ref().and_then(Pacer::next_due);
+        let limits = if self.phase == Phase::Aborting {
+            [None, None]
+        } else {
+            [self.deadlines.timeout, self.deadlines.timeout_global]
+        };
+        [
+            self.core.wheel.next_wakeup(),
+            schedule,
+            limits[0],
+            limits[1],
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.publish_at, Micros::min)
+    }
+
+    async fn wait(&mut self, mut sleep: Pin<&mut Sleep>) {
+        let deadline = self.next_deadline();
+        sleep
+            .as_mut()
+            .reset(self.core.clock.instant(deadline).into());
+        let full = !self.core.outbox.is_empty();
+        tokio::select! {
+            biased;
+            command = self.inbox.recv(), if self.inbox_open => match command {
+                Some(command) => self.obey(self.core.clock.now(), command),
+                None => self.inbox_open = false,
+            },
+            // An error of readiness shows at the next receive.
+            _ = self.reactor.readable() => {}
+            _ = self.reactor.writable(), if full => {}
+            () = sleep => {}
+        }
+    }
+
+    fn publish(&mut self, now: Micros) {
+        self.publish_at = now.plus(PUBLISH_PERIOD);
+        let mut snapshot = self.core.stats.snapshot();
+        let created = snapshot.calls.created();
+        if self.recent.len() > RECENT_PERIODS {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((now, created));
+        let (since, before) = self.recent.front().copied().unwrap_or((Micros(0), 0));
+        let until = self.opening_ended_at.unwrap_or(now);
+        snapshot.local = self.local.to_string();
+        snapshot.remote = self.remote.map(|remote| remote.to_string());
+        snapshot.phase = self.phase;
+        snapshot.rate = RateSnapshot {
+            target: self
+                .pacer
+                .as_ref()
+                .map_or(0.0, |pacer| pacer.rate().per_second()),
+            mean: per_second(created, until),
+            recent: per_second(created - before.min(created), now.since(since)),
+            paused: self.pacer.as_ref().is_some_and(Pacer::paused),
+        };
+        snapshot.calls.open_limit = self.pacer.as_ref().map_or(0, Pacer::open_limit);
+        snapshot.calls.held_back = self.pacer.as_ref().map_or(0, Pacer::held_back);
+        snapshot.calls.total_limit = self.total;
+        snapshot.transport = self.core.counts;
+        snapshot.last_warning = self.core.last_warning.clone();
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+}
+
+fn per_second(count: u64, time: Micros) -> f64 {
+    if time.0 == 0 {
+        0.0
+    } else {
+        count as f64 * 1e6 / time.0 as f64
+    }
+}
