@@ -247,13 +247,12 @@ fn write_until_closed(
             }
         }
         bytes.clear();
-        let mut failure = None;
-        if let Some(log) = &mut messages {
-            failure = log.settle(lost_messages);
-        }
-        if let Some(log) = &mut errors {
-            failure = failure.or(log.settle(lost_errors));
-        }
+        // Both are settled, whichever of them failed first.
+        let failures = [
+            messages.as_mut().and_then(|log| log.settle(lost_messages)),
+            errors.as_mut().and_then(|log| log.settle(lost_errors)),
+        ];
+        let failure = failures.into_iter().flatten().next();
         let mut queue = shared.lock();
         match failure {
             None => queue.counts.written += taken,

@@ -37,7 +37,7 @@ impl<M: Machine> Shard<M> {
             ControlCommand::Stop => self.abort(now, Ending::Stopped),
             ControlCommand::SetRate { calls, period_ms } => {
                 self.with_pacer(|pacer| {
-                    let period_ms = period_ms.unwrap_or(pacer.rate().period_ms());
+                    let period_ms = period_ms.unwrap_or_else(|| pacer.rate().period_ms());
                     pacer.set_rate(now, Rate::new(calls, period_ms));
                 });
             }

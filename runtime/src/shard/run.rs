@@ -132,7 +132,8 @@ impl<M: Machine> Shard<M> {
         };
         // A socket that stays full keeps the rest; the peer will not miss it for long.
         let _ = tokio::time::timeout(LAST_FLUSH, self.flush_rest()).await;
-        self.opening_ended_at.get_or_insert(self.core.clock.now());
+        self.opening_ended_at
+            .get_or_insert_with(|| self.core.clock.now());
         self.phase = Phase::Ended;
         self.publish(self.core.clock.now());
         ending

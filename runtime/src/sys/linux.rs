@@ -389,6 +389,7 @@ impl Receiver {
         };
         let len = (header.msg_len as usize).min(MAX_DATAGRAM);
         let off = slot * MAX_DATAGRAM;
+        #[allow(clippy::unnecessary_cast, reason = "with some C libraries it is a u32")]
         let control_len = (header.msg_hdr.msg_controllen as usize).min(CONTROL_BYTES);
         let segment = segment_size(&self.controls[slot].0[..control_len])
             .filter(|s| *s > 0)

@@ -235,6 +235,7 @@ mod tests {
 
     const ALL: [Backend; 3] = [Backend::Auto, Backend::NoOffload, Backend::Portable];
 
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     fn pair(v6: bool) -> Option<(UdpSocket, UdpSocket)> {
         let any: SocketAddr = if v6 {
             "[::1]:0".parse().ok()?

@@ -289,6 +289,7 @@ mod tests {
         assert_ne!(second.address.port(), 0);
     }
 
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     #[test]
     fn the_family_follows_the_remote_side() {
         let any = LocalConfig {
