@@ -29,7 +29,7 @@ pub struct Name {
 impl Name {
     /// For messages.
     pub fn display(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.bytes)
+        crate::source::readable(&self.bytes)
     }
 }
 

@@ -9,6 +9,7 @@
 //! as such, any other is handled byte for byte, each byte being the code point of the same number. Text that reaches
 //! the wire is bytes ([`Text`]), never `str`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -315,9 +316,21 @@ impl Text {
         Span::new(clamp(found.start), clamp(found.end))
     }
 
-    /// For messages: the bytes as characters, wrong ones replaced.
-    pub fn display(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.bytes)
+    /// For messages, see [`readable`].
+    pub fn display(&self) -> Cow<'_, str> {
+        readable(&self.bytes)
+    }
+}
+
+/// The author's bytes for messages: UTF-8 where they are that (a letter cut off at the end is dropped), else byte for
+/// byte, as [`Encoding::Bytes`] says.
+pub fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => {
+            String::from_utf8_lossy(&bytes[..error.valid_up_to()])
+        }
+        Err(_) => Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect()),
     }
 }
 

@@ -3,6 +3,10 @@
 //!
 //! The corpus is not part of the repository. It is looked for in `GOSSIPPER_CORPUS`, then beside the workspace;
 //! where it is absent the test says so and passes.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test reads its data; the crate itself does not"
+)]
 
 use gossipper_compiler::diag::{Diagnostics, Severity};
 use gossipper_compiler::parse::parse;

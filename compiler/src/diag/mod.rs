@@ -9,6 +9,7 @@
 //! never reused for another fault.
 
 pub mod codes;
+pub mod render;
 
 pub mod suggest;
 
@@ -142,10 +143,8 @@ impl Diagnostic {
 pub fn quote(text: &[u8]) -> String {
     const LONGEST: usize = 60;
     let mut quoted = String::new();
-    for (count, letter) in String::from_utf8_lossy(&text[..text.len().min(4 * LONGEST)])
-        .chars()
-        .enumerate()
-    {
+    let text = crate::source::readable(&text[..text.len().min(4 * LONGEST)]);
+    for (count, letter) in text.chars().enumerate() {
         if count == LONGEST {
             quoted.push('…');
             break;

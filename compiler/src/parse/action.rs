@@ -69,6 +69,11 @@ fn ignored(step: &Element, child: &Element, first: &Element) -> Diagnostic {
     let found = Diagnostic::warning(structure::CHILD_IGNORED, child.name_span, message);
     if schema::action(&child.name).is_some() {
         found.help("actions stand in the `<action>` block of the step")
+    } else if schema::element(&child.name).is_some() {
+        found.help(format!(
+            "is the end tag `</{}>` missing?",
+            quote(step.name.as_bytes())
+        ))
     } else {
         found
     }

@@ -195,6 +195,8 @@ impl<'a> Attrs<'a> {
         if wrong.at > 0 && wrong.at < text.bytes().len() {
             let rest = quote(&text.bytes()[wrong.at..]);
             error = error.note(format!("{inside}, and here `{rest}` does"));
+        } else if code == code::BAD_INTEGER && text.bytes().iter().all(u8::is_ascii_digit) {
+            error = error.note("a leading 0 makes it octal, where 8 and 9 are no digits");
         }
         self.error(error);
     }

@@ -154,7 +154,11 @@ mod tests {
                 "{}: a title has no full stop",
                 entry.code
             );
-            assert!(entry.explanation.len() > 25, "{}: explain it", entry.code);
+            assert!(
+                entry.explanation.ends_with(['.', '`']),
+                "{}: explain it",
+                entry.code
+            );
             if let Some(example) = entry.example {
                 assert_ne!(example.bad, example.good, "{}", entry.code);
             }

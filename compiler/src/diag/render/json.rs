@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Diagnostics for tools: one JSON object a line.
+//!
+//! The shape is stable; keys are only ever added. Lines and columns count from 1, columns in characters, offsets in
+//! bytes of the file, and an end is the place just past the last character.
+//!
+//! ```json
+//! {"file":"uac.xml","line":14,"col":40,"offset":512,"end":{"line":14,"col":53,"offset":525},
+//!  "severity":"error","code":"G0213","message":"unknown keyword `[remote_prot]`","label":null,
+//!  "labels":[{"line":3,"col":1,"offset":40,"end":{…},"text":"…"}],"notes":["…"],
+//!  "help":"did you mean `[remote_port]`?",
+//!  "replacement":{"line":14,"col":40,"offset":512,"end":{…},"text":"[remote_port]"}}
+//! ```
+//!
+//! When findings were left out, a last line says how many: `{"file":"uac.xml","remaining":31}`.
+
+use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::source::{SourceFile, Span};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Point {
+    line: u32,
+    col: u32,
+    offset: u32,
+}
+
+#[derive(Serialize)]
+struct Place {
+    line: u32,
+    col: u32,
+    offset: u32,
+    end: Point,
+}
+
+#[derive(Serialize)]
+struct Noted<'a> {
+    #[serde(flatten)]
+    place: Place,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    file: &'a str,
+    #[serde(flatten)]
+    place: Place,
+    severity: &'static str,
+    code: String,
+    message: &'a str,
+    label: Option<&'a str>,
+    labels: Vec<Noted<'a>>,
+    notes: &'a [String],
+    help: Option<&'a str>,
+    replacement: Option<Noted<'a>>,
+}
+
+#[derive(Serialize)]
+struct Remaining<'a> {
+    file: &'a str,
+    remaining: usize,
+}
+
+/// All findings that are shown, one object a line.
+pub fn json(source: &SourceFile, diags: &Diagnostics) -> String {
+    let (shown, rest) = diags.shown();
+    let mut out = String::new();
+    for diagnostic in shown {
+        line(&mut out, &finding(source, diagnostic));
+    }
+    if rest > 0 {
+        line(
+            &mut out,
+            &Remaining {
+                file: source.name(),
+                remaining: rest,
+            },
+        );
+    }
+    out
+}
+
+fn line(out: &mut String, object: &impl Serialize) {
+    // Structs of strings and integers always have a JSON form.
+    out.push_str(&serde_json::to_string(object).expect("plain data serialises"));
+    out.push('\n');
+}
+
+fn finding<'a>(source: &'a SourceFile, diagnostic: &'a Diagnostic) -> Finding<'a> {
+    let noted = |span: Span, text: &'a str| Noted {
+        place: place(source, span),
+        text,
+    };
+    let suggestion = diagnostic.suggestion.as_ref();
+    let replacement = suggestion.and_then(|suggestion| suggestion.replacement.as_ref());
+    Finding {
+        file: source.name(),
+        place: place(source, diagnostic.primary),
+        severity: match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        code: diagnostic.code.to_string(),
+        message: &diagnostic.message,
+        label: diagnostic.primary_label.as_deref(),
+        labels: diagnostic
+            .labels
+            .iter()
+            .map(|label| noted(label.span, &label.text))
+            .collect(),
+        notes: &diagnostic.notes,
+        help: suggestion.map(|suggestion| suggestion.text.as_str()),
+        replacement: replacement.map(|(span, text)| noted(*span, text)),
+    }
+}
+
+fn place(source: &SourceFile, span: Span) -> Place {
+    let start = source.line_col(span.start);
+    let end = source.line_col(span.end);
+    Place {
+        line: start.line,
+        col: start.col,
+        offset: span.start,
+        end: Point {
+            line: end.line,
+            col: end.col,
+            offset: span.end,
+        },
+    }
+}
