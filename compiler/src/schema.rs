@@ -3,7 +3,7 @@
 //!
 //! Spellings here are API, letter for letter. The parser checks what an author wrote against this table, suggestions
 //! take their names from it, and the scenario reference is generated from it. What the table says is in the language
-//! is accepted by the parser; [`Attribute::later`] and [`Element::later`] name what this version refuses to compile.
+//! is accepted by the parser; the field `later` of [`Attribute`] and [`Element`] names what this version refuses to compile.
 //!
 //! Not here: what the values mean (see [`crate::parse`]).
 

@@ -324,6 +324,7 @@ fn ereg(attrs: &mut Attrs<'_>) -> Option<ActionKind> {
     let check = check(attrs);
     let place = match attrs.choice("search_in") {
         Some(found) => found.value,
+        None if attrs.has("search_in") => return None,
         None => "msg",
     };
     if place != "hdr" {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! From the element tree to the AST: every value typed, every rule that needs no other element's names checked.
 //!
-//! Each element family has a file. [`attrs::Attrs`] reads attribute values by the types of [`crate::schema`] and
+//! Each element family has a file. `attrs::Attrs` reads attribute values by the types of [`crate::schema`] and
 //! reports what does not fit; the families decide what a combination of values means.
 //!
 //! Not here: labels, variables, timers, transactions and keywords, which need the whole scenario.

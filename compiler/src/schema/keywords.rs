@@ -45,7 +45,7 @@ impl Keyword {
 
 const MEDIA: &str = "media";
 
-/// Every keyword. Those with [`Keyword::prefix`] are tried after the exact ones, in this order.
+/// Every keyword. Those that are a `prefix` are tried after the exact ones, in this order.
 pub const KEYWORDS: &[Keyword] = &[
     k("service", "The service name of `-s`."),
     k("remote_ip", "Address of the remote host, IPv6 in brackets."),

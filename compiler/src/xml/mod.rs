@@ -4,10 +4,10 @@
 //! About one scenario in ten found in the wild is not well formed, and each of SIPp's two parsers takes faults that
 //! the other refuses. The reader takes the union, in two stages:
 //!
-//! 1. [`repair`] walks the bytes of the file once, reports each fault with its place, and writes well-formed XML with
+//! 1. `repair` walks the bytes of the file once, reports each fault with its place, and writes well-formed XML with
 //!    a map back to the original offsets. Declarations, DOCTYPE, comments and text outside CDATA are left out: none
 //!    of them means anything in a scenario.
-//! 2. [`tree`] reads the result with quick-xml and builds elements whose names and values carry spans of the
+//! 2. `tree` reads the result with quick-xml and builds elements whose names and values carry spans of the
 //!    original file.
 //!
 //! Not done here: what the elements mean (see [`crate::parse`]). Invariants: linear in the size of the file; depth,
