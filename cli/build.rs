@@ -10,10 +10,10 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     // A debug build may name an older commit; rebuilding it after each commit would not be worth that.
-    if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
-        if let Some(log) = run("git", &["rev-parse", "--git-path", "logs/HEAD"]) {
-            println!("cargo::rerun-if-changed={log}");
-        }
+    if std::env::var("PROFILE").is_ok_and(|profile| profile == "release")
+        && let Some(log) = run("git", &["rev-parse", "--git-path", "logs/HEAD"])
+    {
+        println!("cargo::rerun-if-changed={log}");
     }
     let unknown = || "unknown".to_owned();
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());

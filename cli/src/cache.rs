@@ -113,7 +113,9 @@ impl Cache {
     pub(crate) fn load(&self, key: &Key) -> Option<Entry> {
         let file = fs::File::open(self.path(key)).ok()?;
         let mut bytes = Vec::new();
-        file.take(ENTRY_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
+        file.take(ENTRY_MAX as u64 + 1)
+            .read_to_end(&mut bytes)
+            .ok()?;
         decode(&bytes)
     }
 
@@ -133,7 +135,9 @@ impl Cache {
     /// Writes beside and renames, so that a reader sees a whole entry or none.
     fn write(&self, key: &Key, bytes: &[u8]) -> std::io::Result<()> {
         make_private(&self.folder)?;
-        let beside = self.folder.join(format!("{}.{}.tmp", key.0, std::process::id()));
+        let beside = self
+            .folder
+            .join(format!("{}.{}.tmp", key.0, std::process::id()));
         // Left over by a program that had the same id and died.
         drop(fs::remove_file(&beside));
         let written = OpenOptions::new()
@@ -159,12 +163,21 @@ impl Cache {
             let Ok(changed) = file.metadata().and_then(|meta| meta.modified()) else {
                 continue;
             };
-            let ours = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
-                name.len() > 2 * SUM && name.as_bytes()[..2 * SUM].iter().all(u8::is_ascii_hexdigit)
-            });
+            let ours = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| {
+                    name.len() > 2 * SUM
+                        && name.as_bytes()[..2 * SUM].iter().all(u8::is_ascii_hexdigit)
+                });
             match path.extension().and_then(|kind| kind.to_str()) {
                 Some("gscache") if ours => entries.push((changed, path)),
-                Some("tmp") if ours && now.duration_since(changed).is_ok_and(|age| age > ABANDONED_AFTER) => {
+                Some("tmp")
+                    if ours
+                        && now
+                            .duration_since(changed)
+                            .is_ok_and(|age| age > ABANDONED_AFTER) =>
+                {
                     drop(fs::remove_file(path));
                 }
                 _ => {}
@@ -183,8 +196,18 @@ impl Cache {
 fn program_stamp() -> Vec<u8> {
     let stamp = || {
         let meta = fs::metadata(std::env::current_exe().ok()?).ok()?;
-        let age = meta.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        Some([meta.len().to_le_bytes(), (age.as_nanos() as u64).to_le_bytes()].concat())
+        let age = meta
+            .modified()
+            .ok()?
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .ok()?;
+        Some(
+            [
+                meta.len().to_le_bytes(),
+                (age.as_nanos() as u64).to_le_bytes(),
+            ]
+            .concat(),
+        )
     };
     stamp().unwrap_or_default()
 }
@@ -235,9 +258,13 @@ mod tests {
 
     fn program() -> Program {
         let uac = gossipper_stdlib_scenarios::find("uac").expect("built in");
-        gossipper_compiler::compile("uac.xml", uac.xml.as_bytes(), &gossipper_compiler::Options::default())
-            .program
-            .expect("uac compiles")
+        gossipper_compiler::compile(
+            "uac.xml",
+            uac.xml.as_bytes(),
+            &gossipper_compiler::Options::default(),
+        )
+        .program
+        .expect("uac compiles")
     }
 
     fn question<'a>(bytes: &'a [u8], keys: &'a [(String, String)]) -> Question<'a> {
@@ -275,7 +302,10 @@ mod tests {
                 name: "b.xml",
                 ..plain
             }),
-            Cache::key(&Question { strict: true, ..plain }),
+            Cache::key(&Question {
+                strict: true,
+                ..plain
+            }),
         ];
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[..i].contains(key), "{i}");
@@ -304,7 +334,10 @@ mod tests {
             })
             .map(|cache| cache.folder)
         };
-        assert_eq!(folder(&[("HOME", "/h")]), Some("/h/.cache/gossipper".into()));
+        assert_eq!(
+            folder(&[("HOME", "/h")]),
+            Some("/h/.cache/gossipper".into())
+        );
         assert_eq!(
             folder(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]),
             Some("/c/gossipper".into())

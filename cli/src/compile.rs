@@ -7,12 +7,13 @@
 
 use crate::cache::{Cache, Question};
 use crate::exit::ExitCode;
-use crate::flags;
+use crate::flags::{self, help};
 use crate::load::{How, Input};
 use crate::stdio;
 use clap::{Args, ValueEnum};
 use gossipper_bytecode::Program;
-use gossipper_compiler::diag::{codes, render};
+use gossipper_compiler::diag::codes;
+use gossipper_compiler::diag::render::{self, Style};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -57,12 +58,20 @@ pub(crate) struct CompileArgs {
 /// The arguments of `gossipper explain`.
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArgs {
-    /// The code of an error or warning, such as G0213; without it, all codes are listed.
-    code: Option<String>,
+    /// The code of an error or warning, such as G0213, or a flag, such as -rsa; without it, all codes are listed.
+    #[arg(value_name = "CODE|-FLAG", allow_hyphen_values = true)]
+    what: Option<String>,
 }
 
 /// Flags that may be written with one dash too, as they are in a run.
-const ONE_DASH: [&str; 6] = ["-key", "-strict", "-no_cache", "-check", "-listing", "-format"];
+const ONE_DASH: [&str; 6] = [
+    "-key",
+    "-strict",
+    "-no_cache",
+    "-check",
+    "-listing",
+    "-format",
+];
 
 /// Gives clap's two dashes to the flags that people know with one.
 pub(crate) fn normalise(args: &[OsString]) -> Vec<OsString> {
@@ -76,7 +85,11 @@ pub(crate) fn normalise(args: &[OsString]) -> Vec<OsString> {
         if name == "--" {
             break;
         }
-        if ONE_DASH.contains(&name) || ONE_DASH.iter().any(|flag| name.starts_with(&format!("{flag}="))) {
+        if ONE_DASH.contains(&name)
+            || ONE_DASH
+                .iter()
+                .any(|flag| name.starts_with(&format!("{flag}=")))
+        {
             args[at] = OsString::from(format!("-{name}"));
         }
         // The two values of a key are never flags.
@@ -111,9 +124,13 @@ pub(crate) fn run(args: &CompileArgs) -> ExitCode {
     let how = How {
         keys: &keys,
         strict: args.strict,
-        colour: stdio::stderr_takes_colour(),
+        style: stdio::stderr_style(),
     };
-    let cache = if args.check || args.no_cache { None } else { Cache::of_user() };
+    let cache = if args.check || args.no_cache {
+        None
+    } else {
+        Cache::of_user()
+    };
     let mut code = ExitCode::Good;
     for file in &args.files {
         if let Err(error) = one(args, how, cache.as_ref(), file) {
@@ -137,9 +154,10 @@ fn one(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, file: &Path) -> 
         stdio::out(&program.listing());
     }
     if let Some(output) = &args.output {
-        let written = program.to_gsc_bytes().map_err(|error| error.to_string()).and_then(|bytes| {
-            std::fs::write(output, bytes).map_err(|error| error.to_string())
-        });
+        let written = program
+            .to_gsc_bytes()
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| std::fs::write(output, bytes).map_err(|error| error.to_string()));
         written.map_err(|error| plain(format!("cannot write `{}`: {error}", output.display())))?;
     }
     if !args.check && !args.listing && args.format == Format::Text {
@@ -158,10 +176,19 @@ fn one(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, file: &Path) -> 
     Ok(())
 }
 
-fn xml(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, input: &Input) -> Result<Program, String> {
+fn xml(
+    args: &CompileArgs,
+    how: How<'_>,
+    cache: Option<&Cache>,
+    input: &Input,
+) -> Result<Program, String> {
     let compiled = input.compile(how);
     match args.format {
-        Format::Text => stdio::err(&render::text(&compiled.source, &compiled.diagnostics, how.colour)),
+        Format::Text => stdio::err(&render::text(
+            &compiled.source,
+            &compiled.diagnostics,
+            how.style,
+        )),
         Format::Json => stdio::out(&render::json(&compiled.source, &compiled.diagnostics)),
     }
     let Some(program) = compiled.program else {
@@ -174,7 +201,7 @@ fn xml(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, input: &Input) -
             keys: how.keys,
             strict: how.strict,
         };
-        let warnings = render::text(&compiled.source, &compiled.diagnostics, false);
+        let warnings = render::text(&compiled.source, &compiled.diagnostics, Style::Plain);
         cache.store(&Cache::key(&question), &program, &warnings);
     }
     Ok(program)
@@ -182,21 +209,32 @@ fn xml(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, input: &Input) -
 
 /// Runs `gossipper explain`.
 pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
-    let Some(wanted) = &args.code else {
+    let Some(wanted) = &args.what else {
         for entry in codes::all() {
             stdio::out(&format!("{}  {}\n", entry.code, entry.title));
         }
         return ExitCode::Good;
     };
+    if wanted.starts_with('-') {
+        return explain_flag(wanted);
+    }
     let Some(entry) = codes::find(&wanted.to_ascii_uppercase()) else {
         stdio::error(&format!(
             "there is no code `{wanted}`; `gossipper explain` lists those there are"
         ));
         return ExitCode::Failed;
     };
-    let mut page = format!("{}: {}\n\n{}\n", entry.code, entry.title, entry.explanation.trim_end());
+    let mut page = format!(
+        "{}: {}\n\n{}\n",
+        entry.code,
+        entry.title,
+        entry.explanation.trim_end()
+    );
     if let Some(example) = entry.example {
-        for (title, text) in [("This has the fault:", example.bad), ("This has not:", example.good)] {
+        for (title, text) in [
+            ("This has the fault:", example.bad),
+            ("This has not:", example.good),
+        ] {
             page.push_str(&format!("\n{title}\n\n"));
             for line in text.trim_matches('\n').lines() {
                 page.push_str(if line.is_empty() { "" } else { "    " });
@@ -207,6 +245,22 @@ pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
     }
     stdio::out(&page);
     ExitCode::Good
+}
+
+fn explain_flag(typed: &str) -> ExitCode {
+    let name = typed.trim_start_matches('-');
+    if let Some(flag) = flags::find(name) {
+        stdio::out(&help::page(flag));
+        return ExitCode::Good;
+    }
+    stdio::error(&match flags::later::find(name) {
+        Some(missing) => format!(
+            "flag `-{name}` is not supported by this version yet ({})",
+            missing.part
+        ),
+        None => format!("there is no flag `-{name}`; `gossipper sipp -h` lists those there are"),
+    });
+    ExitCode::Failed
 }
 
 #[cfg(test)]

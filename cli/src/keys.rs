@@ -5,7 +5,9 @@
 //! background that touches its terminal is stopped by the system. Ctrl-C stays a signal.
 
 use gossipper_control::ControlCommand;
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
+};
 use std::io::{IsTerminal, Read};
 use tokio::sync::mpsc;
 
@@ -58,7 +60,8 @@ impl Keyboard {
         }
         let before = tcgetattr(&stdin).ok()?;
         let mut raw = before.clone();
-        raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+        raw.local_modes
+            .remove(LocalModes::ICANON | LocalModes::ECHO);
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(&stdin, OptionalActions::Now, &raw).ok()?;
@@ -86,7 +89,7 @@ impl Keyboard {
 impl Drop for Keyboard {
     fn drop(&mut self) {
         // There is nobody to tell when it fails.
-        drop(tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before));
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
     }
 }
 
@@ -100,10 +103,21 @@ mod tests {
             Some(Key::Command(ControlCommand::AddRate { calls })) => calls,
             other => panic!("{other:?}"),
         };
-        assert_eq!([b'+', b'-', b'*', b'/'].map(added), [2.5, -2.5, 25.0, -25.0]);
+        assert_eq!(
+            [b'+', b'-', b'*', b'/'].map(added),
+            [2.5, -2.5, 25.0, -25.0]
+        );
         assert_eq!(meaning(b'q', 1.0), Some(Key::Quit));
         assert_eq!(meaning(b'Q', 1.0), Some(Key::Stop));
-        assert_eq!(meaning(b'p', 1.0), Some(Key::Command(ControlCommand::TogglePause)));
-        assert!((0..=255).filter(|byte| meaning(*byte, 1.0).is_some()).count() == 7);
+        assert_eq!(
+            meaning(b'p', 1.0),
+            Some(Key::Command(ControlCommand::TogglePause))
+        );
+        assert!(
+            (0..=255)
+                .filter(|byte| meaning(*byte, 1.0).is_some())
+                .count()
+                == 7
+        );
     }
 }

@@ -7,7 +7,7 @@
 use crate::cache::{Cache, Question};
 use crate::flags::high::Source;
 use gossipper_bytecode::Program;
-use gossipper_compiler::diag::render;
+use gossipper_compiler::diag::render::{self, Style};
 use gossipper_compiler::source::MAX_SOURCE_BYTES;
 use gossipper_compiler::{Compiled, Options};
 use std::borrow::Cow;
@@ -40,8 +40,8 @@ pub(crate) struct How<'a> {
     pub(crate) keys: &'a [(String, String)],
     /// Warnings are errors.
     pub(crate) strict: bool,
-    /// Whether rendered findings may hold escape sequences.
-    pub(crate) colour: bool,
+    /// How findings are rendered.
+    pub(crate) style: Style,
 }
 
 /// A program and what is to be said about it.
@@ -83,7 +83,10 @@ impl Input {
             return Err(format!("scenario `{file}` is larger than {FILE_MAX} bytes"));
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let name = name.strip_suffix(".xml").or_else(|| name.strip_suffix(".gsc")).unwrap_or(&name);
+        let name = name
+            .strip_suffix(".xml")
+            .or_else(|| name.strip_suffix(".gsc"))
+            .unwrap_or(&name);
         Ok(Self {
             name: name.to_owned(),
             file,
@@ -122,7 +125,8 @@ impl Input {
                 self.file
             ));
         }
-        Program::from_gsc_bytes(&self.bytes).map_err(|error| format!("cannot use `{}`: {error}", self.file))
+        Program::from_gsc_bytes(&self.bytes)
+            .map_err(|error| format!("cannot use `{}`: {error}", self.file))
     }
 
     /// The program, from the cache when it is there.
@@ -157,15 +161,15 @@ impl Input {
             });
         }
         let compiled = self.compile(how);
-        let rendered = |colour| render::text(&compiled.source, &compiled.diagnostics, colour);
+        let rendered = |style| render::text(&compiled.source, &compiled.diagnostics, style);
         let Some(program) = compiled.program else {
-            return Err(rendered(how.colour));
+            return Err(rendered(how.style));
         };
         if let Some((cache, key)) = &cached {
             // Kept without colour: the next run may write to a file.
-            cache.store(key, &program, &rendered(false));
+            cache.store(key, &program, &rendered(Style::Plain));
         }
-        let warnings = rendered(how.colour);
+        let warnings = rendered(how.style);
         Ok(Loaded { program, warnings })
     }
 }

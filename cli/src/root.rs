@@ -37,13 +37,13 @@ const LATER_VERBS: [&str; 12] = [
     name = "gossipper",
     version = version::VERSION,
     about = "A SIP load tool that runs SIPp scenarios as compiled programs.",
-    after_help = "Scenario flags may also follow `gossipper` directly; then the defaults are those of single calls.\n\
+    after_help = "Scenario flags may also follow `gossipper` directly, with defaults for single calls.\n\
                   \x20 gossipper sipp -h         every scenario flag\n\
                   \x20 gossipper compile -h      checking and compiling scenarios\n\
                   \x20 gossipper -version        version and build",
     disable_help_subcommand = false,
     disable_version_flag = true,
-    max_term_width = 100
+    max_term_width = 80
 )]
 pub(crate) struct Root {
     #[command(subcommand)]
@@ -61,7 +61,7 @@ enum Verb {
     },
     /// Check scenarios, and compile them for later runs.
     Compile(compile::CompileArgs),
-    /// Say what the code of an error or a warning means.
+    /// Say what the code of an error or a warning means, or what a flag does.
     Explain(compile::ExplainArgs),
 }
 
@@ -71,7 +71,10 @@ pub(crate) fn run(argv: &[OsString]) -> ExitCode {
         Some((program, args)) => (program.as_os_str(), args),
         None => (OsStr::new("gossipper"), argv),
     };
-    if args.iter().any(|arg| arg == "-version" || arg == "--version") {
+    if args
+        .iter()
+        .any(|arg| arg == "-version" || arg == "--version")
+    {
         stdio::out(&version::block());
         return ExitCode::Good;
     }
@@ -90,7 +93,9 @@ pub(crate) fn run(argv: &[OsString]) -> ExitCode {
         }
         Some(word) if VERBS.contains(&word) => verb(args),
         Some(word) if LATER_VERBS.contains(&word) => {
-            stdio::error(&format!("`gossipper {word}` is not part of this version yet"));
+            stdio::error(&format!(
+                "`gossipper {word}` is not part of this version yet"
+            ));
             ExitCode::Failed
         }
         _ => sipp::run(Dialect::Gossipper, args),
@@ -99,16 +104,24 @@ pub(crate) fn run(argv: &[OsString]) -> ExitCode {
 
 /// Whether the program was started under the name of SIPp, through a link for instance.
 fn is_sipp(program: &OsStr) -> bool {
-    Path::new(program).file_stem().is_some_and(|name| name == "sipp")
+    Path::new(program)
+        .file_stem()
+        .is_some_and(|name| name == "sipp")
 }
 
 /// `gossipper sipp …`: leading repetitions are dropped, verbs of the root command are refused.
 fn verb_sipp(args: &[OsString]) -> ExitCode {
-    let is_sipp = |arg: &&OsString| arg.to_str().is_some_and(|word| word.eq_ignore_ascii_case("sipp"));
+    let is_sipp = |arg: &&OsString| {
+        arg.to_str()
+            .is_some_and(|word| word.eq_ignore_ascii_case("sipp"))
+    };
     let leading = args.iter().take_while(is_sipp).count();
     let rest = &args[leading..];
     const ONLY: &str = "gossipper sipp is only for SIPp-style scenario flags";
-    if rest.iter().any(|arg| arg == "-interactive" || arg == "--interactive") {
+    if rest
+        .iter()
+        .any(|arg| arg == "-interactive" || arg == "--interactive")
+    {
         stdio::error(&format!(
             "{ONLY}; use `gossipper -interactive` or `gossipper tui` (drop `sipp`)"
         ));
@@ -147,7 +160,9 @@ fn verb(args: &[OsString]) -> ExitCode {
                 stdio::err(&text.to_string());
                 // clap sees `-sn` as `-s` and more; the words of the user are still there.
                 if let Some(hint) = args.iter().filter_map(|arg| arg.to_str()).find_map(|arg| {
-                    arg.starts_with('-').then(|| compile::run_flag_hint(arg)).flatten()
+                    arg.starts_with('-')
+                        .then(|| compile::run_flag_hint(arg))
+                        .flatten()
                 }) {
                     stdio::note(&hint);
                 }
@@ -180,7 +195,11 @@ mod tests {
     #[test]
     fn every_verb_of_clap_is_dispatched() {
         for command in Root::command().get_subcommands() {
-            assert!(VERBS.contains(&command.get_name()), "{}", command.get_name());
+            assert!(
+                VERBS.contains(&command.get_name()),
+                "{}",
+                command.get_name()
+            );
         }
     }
 }

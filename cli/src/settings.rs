@@ -6,7 +6,8 @@ use crate::flags::low::{Behaviors, RetransCheck};
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
-    EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits,
+    EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig, SocketConfig,
+    TimeLimits,
 };
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
@@ -17,7 +18,11 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Says which scenario does not fit, and what to do about it.
-pub(crate) fn run_config(args: &HiArgs, program: Program, answerer: Option<Program>) -> Result<RunConfig, String> {
+pub(crate) fn run_config(
+    args: &HiArgs,
+    program: Program,
+    answerer: Option<Program>,
+) -> Result<RunConfig, String> {
     let server = program.mode() == Mode::Server;
     if server && answerer.is_some() {
         return Err(format!(
@@ -31,7 +36,10 @@ pub(crate) fn run_config(args: &HiArgs, program: Program, answerer: Option<Progr
             program.name
         ));
     }
-    if let Some(answerer) = answerer.as_ref().filter(|answerer| answerer.mode() != Mode::Server) {
+    if let Some(answerer) = answerer
+        .as_ref()
+        .filter(|answerer| answerer.mode() != Mode::Server)
+    {
         return Err(format!(
             "-loopback needs a server scenario to answer; `{}` calls somebody itself",
             answerer.name
@@ -49,6 +57,11 @@ pub(crate) fn run_config(args: &HiArgs, program: Program, answerer: Option<Progr
             open_limit: args.limit.filter(|_| !server),
         },
         answerer: answerer.map(|program| EngineConfig {
+            // Beside the client, so that both are of one family; always a port of its own.
+            local: LocalConfig {
+                ip: args.local_ip,
+                ..LocalConfig::default()
+            },
             socket: socket(args),
             ..EngineConfig::new(Arc::new(program), answerer_params(args))
         }),
@@ -79,7 +92,9 @@ pub(crate) fn run_config(args: &HiArgs, program: Program, answerer: Option<Progr
 
 /// A rate period in whole milliseconds, at least one.
 fn millis(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_micros().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
+    u64::try_from(time.as_micros().div_ceil(1000))
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 fn socket(args: &HiArgs) -> SocketConfig {
@@ -123,7 +138,9 @@ fn params(args: &HiArgs) -> RunParams {
         t2_ms: args.t2_ms.unwrap_or(base.t2_ms),
         max_retrans: args.max_retrans.unwrap_or(base.max_retrans),
         max_invite_retrans: args.max_invite_retrans.unwrap_or(base.max_invite_retrans),
-        max_non_invite_retrans: args.max_non_invite_retrans.unwrap_or(base.max_non_invite_retrans),
+        max_non_invite_retrans: args
+            .max_non_invite_retrans
+            .unwrap_or(base.max_non_invite_retrans),
         duplicates: match args.retrans_check {
             RetransCheck::Full => DuplicateCheck::Full,
             RetransCheck::Loose => DuplicateCheck::Loose,

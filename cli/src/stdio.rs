@@ -4,6 +4,7 @@
 //! `print!` panics when the reader of a pipe has gone (`gossipper sipp -h | head`); here a failed write is dropped,
 //! since there is nobody left to tell.
 
+use gossipper_compiler::diag::render::Style;
 use std::io::{IsTerminal, Write};
 
 /// Writes to standard output and flushes.
@@ -32,9 +33,13 @@ pub(crate) fn note(text: &str) {
     err(&format!("note: {text}\n"));
 }
 
-/// Whether escape sequences may be written to standard error (<https://no-color.org>).
-pub(crate) fn stderr_takes_colour() -> bool {
-    std::io::stderr().is_terminal() && colour_wanted()
+/// How findings are rendered for standard error: in colour where that is welcome (<https://no-color.org>).
+pub(crate) fn stderr_style() -> Style {
+    if std::io::stderr().is_terminal() && colour_wanted() {
+        Style::Colour
+    } else {
+        Style::Plain
+    }
 }
 
 /// Whether escape sequences may be written to standard output.

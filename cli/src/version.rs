@@ -37,8 +37,19 @@ mod tests {
     #[test]
     fn the_block_begins_with_the_short_form() {
         let block = block();
-        assert_eq!(block.lines().next(), Some(format!("Gossipper {VERSION}").as_str()));
-        for field in ["version", "build_date", "build_time", "git_commit", "rust_version", "build_os", "build_arch"] {
+        assert_eq!(
+            block.lines().next(),
+            Some(format!("Gossipper {VERSION}").as_str())
+        );
+        for field in [
+            "version",
+            "build_date",
+            "build_time",
+            "git_commit",
+            "rust_version",
+            "build_os",
+            "build_arch",
+        ] {
             assert!(block.contains(&format!("\n{field}=")), "{field}");
         }
     }

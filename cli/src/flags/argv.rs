@@ -84,9 +84,14 @@ impl fmt::Display for Fault {
                 write!(f, "flag `{typed}` belongs to `{command}`")
             }
             Self::Missing { typed, part } => {
-                write!(f, "flag `{typed}` is not supported by this version yet ({part})")
+                write!(
+                    f,
+                    "flag `{typed}` is not supported by this version yet ({part})"
+                )
             }
-            Self::NoValue { flag, metavar } => write!(f, "flag `{flag}` needs a value: {flag} {metavar}"),
+            Self::NoValue { flag, metavar } => {
+                write!(f, "flag `{flag}` needs a value: {flag} {metavar}")
+            }
             Self::BadValue { flag, why } => write!(f, "flag `{flag}`: {why}"),
             Self::SecondRemote { first, second } => {
                 write!(f, "a second remote host `{second}`; the first is `{first}`")
@@ -156,16 +161,25 @@ impl Parsed {
         }
     }
 
-    fn flag<'a>(&mut self, typed: &str, name: &str, tokens: &mut (impl Iterator<Item = &'a OsStr> + Clone)) {
+    fn flag<'a>(
+        &mut self,
+        typed: &str,
+        name: &str,
+        tokens: &mut (impl Iterator<Item = &'a OsStr> + Clone),
+    ) {
         if let Some(flag) = find(name) {
             let values: Vec<&OsStr> = tokens.take(flag.arg.arity()).collect();
             return self.apply(flag, None, &values);
         }
-        if let Some((flag, given)) = name.split_once('=').and_then(|(name, given)| Some((find(name)?, given))) {
+        if let Some((flag, given)) = name
+            .split_once('=')
+            .and_then(|(name, given)| Some((find(name)?, given)))
+        {
             return match flag.arg.arity() {
                 2 => {
                     let second: Vec<&OsStr> = tokens.take(1).collect();
-                    let values: Vec<&OsStr> = std::iter::once(OsStr::new(given)).chain(second).collect();
+                    let values: Vec<&OsStr> =
+                        std::iter::once(OsStr::new(given)).chain(second).collect();
                     self.apply(flag, None, &values);
                 }
                 _ => self.apply(flag, Some(given), &[OsStr::new(given)]),
@@ -183,7 +197,11 @@ impl Parsed {
         }
         // Whatever an unknown flag takes: a token that does not look like a flag is not a second host.
         let mut ahead = tokens.clone();
-        if plain == name && ahead.next().is_some_and(|next| !next.as_encoded_bytes().starts_with(b"-")) {
+        if plain == name
+            && ahead
+                .next()
+                .is_some_and(|next| !next.as_encoded_bytes().starts_with(b"-"))
+        {
             *tokens = ahead;
         }
         let typed = typed.to_owned();
@@ -193,10 +211,12 @@ impl Parsed {
                 command: "gossipper compile",
             }
         } else {
+            // A flag that exists is worth more than one that would only be refused next.
             let names = defs::flags().flat_map(|flag| flag.names.iter().copied());
             Fault::Unknown {
                 typed,
-                near: suggest::nearest(plain, names.chain(later::names())),
+                near: suggest::nearest(plain, names)
+                    .or_else(|| suggest::nearest(plain, later::names())),
             }
         });
     }
@@ -259,10 +279,14 @@ fn store(low: &mut LowArgs, arg: Arg, inline: Option<&str>, texts: &[&str]) -> R
             Ok(())
         }
         (Arg::Text { set, .. }, [text]) => set(low, (*text).to_owned()),
-        (Arg::Pair { set, .. }, [first, second]) => set(low, (*first).to_owned(), (*second).to_owned()),
+        (Arg::Pair { set, .. }, [first, second]) => {
+            set(low, (*first).to_owned(), (*second).to_owned())
+        }
         (Arg::Path { .. } | Arg::Int { .. } | Arg::Double { .. } | Arg::Time { .. }, _)
         | (Arg::Text { .. } | Arg::Pair { .. }, _) => {
-            unreachable!("the caller hands over as many texts as the arity says, and paths not at all")
+            unreachable!(
+                "the caller hands over as many texts as the arity says, and paths not at all"
+            )
         }
     }
 }
@@ -315,7 +339,10 @@ mod tests {
             read("-recv_timeout_ms 2500").low.recv_timeout,
             Some(Duration::from_millis(2500))
         );
-        assert_eq!(read("-timeout_global 3").low.timeout_global, Some(Duration::from_secs(3)));
+        assert_eq!(
+            read("-timeout_global 3").low.timeout_global,
+            Some(Duration::from_secs(3))
+        );
         assert_eq!(read("-min_rtp_port 7000").low.media_port, Some(7000));
     }
 
@@ -337,7 +364,10 @@ mod tests {
 
     #[test]
     fn a_flag_of_compile_says_where_it_belongs() {
-        assert_eq!(faults("--listing"), ["flag `--listing` belongs to `gossipper compile`"]);
+        assert_eq!(
+            faults("--listing"),
+            ["flag `--listing` belongs to `gossipper compile`"]
+        );
     }
 
     #[test]
@@ -371,7 +401,10 @@ mod tests {
     fn an_octal_port_is_taken_and_noted() {
         let parsed = read("-p 05060");
         assert_eq!(parsed.low.local_port, Some(2608));
-        assert_eq!(parsed.notes, ["-p 05060 is read as octal, as SIPp does: 2608"]);
+        assert_eq!(
+            parsed.notes,
+            ["-p 05060 is read as octal, as SIPp does: 2608"]
+        );
     }
 
     #[test]
@@ -406,7 +439,10 @@ mod tests {
     #[test]
     fn switches_can_be_switched_off() {
         assert!(!read("-aa -aa=false").low.auto_answer);
-        assert_eq!(faults("-aa=maybe"), ["flag `-aa`: `maybe` is neither true nor false"]);
+        assert_eq!(
+            faults("-aa=maybe"),
+            ["flag `-aa`: `maybe` is neither true nor false"]
+        );
     }
 
     #[test]

@@ -56,7 +56,48 @@ pub(crate) fn short(dialect: Dialect) -> String {
     )
 }
 
+/// Everything there is to say about one flag, for `gossipper explain -FLAG`.
+pub(crate) fn page(flag: &Flag) -> String {
+    let names: Vec<String> = flag
+        .names
+        .iter()
+        .map(|name| {
+            format!("-{name} {}", flag.arg.metavar())
+                .trim_end()
+                .to_owned()
+        })
+        .collect();
+    let mut out = names.join(", ");
+    out.push_str("\n\n");
+    for line in wrap(&body(flag), WIDTH) {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
+/// Both parts of the documentation, and the defaults.
+fn body(flag: &Flag) -> String {
+    let mut body = flag.short.to_owned();
+    if !flag.long.is_empty() {
+        body.push(' ');
+        body.push_str(flag.long);
+    }
+    let _ = match flag.default {
+        Default::None => Ok(()),
+        Default::Same(both) => write!(body, " Default: {both}."),
+        Default::Differs(sipp, gossipper) => {
+            write!(
+                body,
+                " Default: {sipp} under `gossipper sipp`, otherwise {gossipper}."
+            )
+        }
+    };
+    body
+}
+
 /// `docs/flags.md`.
+#[cfg(test)]
 pub(crate) fn markdown() -> String {
     let mut out = String::from(
         "# Flags\n\n\
@@ -83,26 +124,7 @@ pub(crate) fn markdown() -> String {
                 })
                 .collect();
             let _ = write!(out, "\n### {}\n\n", names.join(", "));
-            let mut body = prose(flag.short);
-            if !flag.long.is_empty() {
-                body.push(' ');
-                body.push_str(&prose(flag.long));
-            }
-            match flag.default {
-                Default::None => {}
-                Default::Same(both) => {
-                    let _ = write!(body, " Default: {}.", prose(both));
-                }
-                Default::Differs(sipp, gossipper) => {
-                    let _ = write!(
-                        body,
-                        " Default: {} under `gossipper sipp`, otherwise {}.",
-                        prose(sipp),
-                        prose(gossipper)
-                    );
-                }
-            }
-            for line in wrap(&body, 110) {
+            for line in wrap(&prose(&body(flag)), 110) {
                 out.push_str(&line);
                 out.push('\n');
             }
@@ -112,6 +134,7 @@ pub(crate) fn markdown() -> String {
 }
 
 /// Text that Markdown shows as it is: opening angle brackets and asterisks outside code spans are escaped.
+#[cfg(test)]
 fn prose(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut code = false;
@@ -133,9 +156,9 @@ fn entry(out: &mut String, flag: &Flag, dialect: Dialect) {
     let head = head.trim_end();
     let default = match (flag.default, dialect) {
         (Default::None, _) => None,
-        (Default::Same(text), _) | (Default::Differs(text, _), Dialect::Sipp) | (Default::Differs(_, text), _) => {
-            Some(text)
-        }
+        (Default::Same(text), _)
+        | (Default::Differs(text, _), Dialect::Sipp)
+        | (Default::Differs(_, text), _) => Some(text),
     };
     let mut body = flag.short.to_owned();
     if let Some(default) = default {

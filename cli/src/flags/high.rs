@@ -174,13 +174,20 @@ impl HiArgs {
         let sipp = dialect == Dialect::Sipp;
         let mut notes = Vec::new();
         if low.skip_rlimit {
-            notes.push("-skip_rlimit has no effect: the limit of open files never stops a run".to_owned());
+            notes.push(
+                "-skip_rlimit has no effect: the limit of open files never stops a run".to_owned(),
+            );
         }
 
         if sipp && low.scenario_file.is_some() && low.scenario_name.is_some() {
             faults.push("-sf and -sn exclude each other".to_owned());
         }
-        let scenario = source(low.scenario_file, low.scenario_name.as_deref(), stdlib::DEFAULT, &mut faults);
+        let scenario = source(
+            low.scenario_file,
+            low.scenario_name.as_deref(),
+            stdlib::DEFAULT,
+            &mut faults,
+        );
         let answerer = answerer(
             low.loopback,
             low.answerer_file,
@@ -204,11 +211,19 @@ impl HiArgs {
             faults.push("-lost is a share in percent, 0 to 100".to_owned());
         }
         if low.loopback && (low.remote.is_some() || low.sending_address.is_some()) {
-            faults.push("-loopback has its own peer; it takes neither a remote host nor -rsa".to_owned());
+            faults.push(
+                "-loopback has its own peer; it takes neither a remote host nor -rsa".to_owned(),
+            );
         }
 
-        let local_ip = low.local_ip.as_deref().and_then(|host| ip(host, "-i", &mut faults));
-        let media_ip = low.media_ip.as_deref().and_then(|host| ip(host, "-mi", &mut faults));
+        let local_ip = low
+            .local_ip
+            .as_deref()
+            .and_then(|host| ip(host, "-i", &mut faults));
+        let media_ip = low
+            .media_ip
+            .as_deref()
+            .and_then(|host| ip(host, "-mi", &mut faults));
         // Without a remote host, -rsa is the remote host (gossipper.md §2.1).
         let (remote, sending) = match (low.remote, low.sending_address) {
             (None, sending) => (sending, None),
@@ -224,7 +239,10 @@ impl HiArgs {
             let millis = time?.as_micros().div_ceil(1000);
             let checked = u32::try_from(millis).ok();
             if checked.is_none() {
-                faults.push(format!("{flag} is longer than {} ms, about 49 days", u32::MAX));
+                faults.push(format!(
+                    "{flag} is longer than {} ms, about 49 days",
+                    u32::MAX
+                ));
             }
             checked
         };
@@ -301,7 +319,8 @@ impl HiArgs {
             seed: low.seed,
             trace_msg: trace(low.trace_msg, low.message_file, low.message_overwrite),
             trace_err: trace(low.trace_err, low.error_file, low.error_overwrite),
-            refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1))).filter(|time| !time.is_zero()),
+            refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1)))
+                .filter(|time| !time.is_zero()),
             read_keys: !low.no_stdin,
             notes,
         })
@@ -336,7 +355,12 @@ pub(crate) fn builtin(name: &str) -> Result<&'static stdlib::Builtin, String> {
     })
 }
 
-fn source(file: Option<PathBuf>, name: Option<&str>, default: &str, faults: &mut Vec<String>) -> Option<Source> {
+fn source(
+    file: Option<PathBuf>,
+    name: Option<&str>,
+    default: &str,
+    faults: &mut Vec<String>,
+) -> Option<Source> {
     if let Some(file) = file {
         return Some(Source::File(file));
     }
@@ -400,7 +424,9 @@ fn split_host(text: &str) -> Result<(&str, u16), String> {
         return match after.strip_prefix(':') {
             Some(number) => Ok((host, port(number)?)),
             None if after.is_empty() => Ok((host, SIP_PORT)),
-            None => Err(format!("`{text}`: expected `:` and a port after the bracket")),
+            None => Err(format!(
+                "`{text}`: expected `:` and a port after the bracket"
+            )),
         };
     }
     match text.split_once(':') {
@@ -446,7 +472,9 @@ fn lookup(host: &str, port: u16, family: Option<IpAddr>) -> Result<SocketAddr, S
         .collect();
     let wanted = |address: &&SocketAddr| family.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
     found.iter().find(wanted).copied().ok_or_else(|| {
-        format!("`{host}` has no address of the family of the local address; IPv4 and IPv6 do not mix")
+        format!(
+            "`{host}` has no address of the family of the local address; IPv4 and IPv6 do not mix"
+        )
     })
 }
 
@@ -474,12 +502,24 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_dialect() {
         let sipp = sipp("");
-        assert_eq!((sipp.rate, sipp.limit, sipp.pause_ms, sipp.recv_timeout_ms), (10.0, None, 0, 0));
-        assert_eq!((sipp.total_calls(false), sipp.total_calls(true)), (None, None));
+        assert_eq!(
+            (sipp.rate, sipp.limit, sipp.pause_ms, sipp.recv_timeout_ms),
+            (10.0, None, 0, 0)
+        );
+        assert_eq!(
+            (sipp.total_calls(false), sipp.total_calls(true)),
+            (None, None)
+        );
         assert_eq!(sipp.local_port, LocalPort::FirstFree);
         let ours = gossipper("");
-        assert_eq!((ours.rate, ours.limit, ours.pause_ms, ours.recv_timeout_ms), (1.0, Some(1), 1000, 5000));
-        assert_eq!((ours.total_calls(false), ours.total_calls(true)), (Some(1), Some(SERVER_CALLS)));
+        assert_eq!(
+            (ours.rate, ours.limit, ours.pause_ms, ours.recv_timeout_ms),
+            (1.0, Some(1), 1000, 5000)
+        );
+        assert_eq!(
+            (ours.total_calls(false), ours.total_calls(true)),
+            (Some(1), Some(SERVER_CALLS))
+        );
         assert_eq!(ours.local_port, LocalPort::Any);
         assert_eq!(gossipper("-m 0").total_calls(false), None);
     }
@@ -497,7 +537,14 @@ mod tests {
         assert_eq!(split_host("[fe80::1]"), Ok(("fe80::1", 5060)));
         assert_eq!(split_host("127.0.0.1:5070"), Ok(("127.0.0.1", 5070)));
         assert_eq!(split_host("proxy.example"), Ok(("proxy.example", 5060)));
-        for bad in ["host:", "host:0", "host:65536", "host:x", "[::1", "[::1]5060"] {
+        for bad in [
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:x",
+            "[::1",
+            "[::1]5060",
+        ] {
             assert!(split_host(bad).is_err(), "{bad}");
         }
     }
@@ -508,7 +555,10 @@ mod tests {
         assert_eq!(alone.remote.map(|peer| peer.address.port()), Some(5070));
         assert_eq!(alone.sending_address, None);
         let beside = sipp("127.0.0.1 -rsa 127.0.0.2:5070");
-        assert_eq!(beside.remote.map(|peer| peer.host), Some("127.0.0.1".to_owned()));
+        assert_eq!(
+            beside.remote.map(|peer| peer.host),
+            Some("127.0.0.1".to_owned())
+        );
         assert_eq!(beside.sending_address, "127.0.0.2:5070".parse().ok());
     }
 
@@ -544,7 +594,10 @@ mod tests {
         assert_eq!(name("-loopback"), "uas");
         assert_eq!(name("-loopback -sn options"), "options_uas");
         assert_eq!(name("-loopback -sn branchc"), "branchs");
-        assert_eq!(name("-loopback -sf x.xml -loopback_sn ooc_default"), "ooc_default");
+        assert_eq!(
+            name("-loopback -sf x.xml -loopback_sn ooc_default"),
+            "ooc_default"
+        );
     }
 
     #[test]
@@ -554,16 +607,31 @@ mod tests {
             overwrite,
         };
         assert_eq!(sipp("-message_file m.log").trace_msg, Trace::Off);
-        assert_eq!(gossipper("-message_file m.log").trace_msg, on(Some("m.log"), true));
+        assert_eq!(
+            gossipper("-message_file m.log").trace_msg,
+            on(Some("m.log"), true)
+        );
         assert_eq!(sipp("-trace_err").trace_err, on(None, true));
-        assert_eq!(sipp("-trace_msg -message_file m").trace_msg, on(Some("m"), true));
-        assert_eq!(sipp("-trace_msg -message_overwrite false").trace_msg, on(None, false));
+        assert_eq!(
+            sipp("-trace_msg -message_file m").trace_msg,
+            on(Some("m"), true)
+        );
+        assert_eq!(
+            sipp("-trace_msg -message_overwrite false").trace_msg,
+            on(None, false)
+        );
     }
 
     #[test]
     fn of_two_values_for_a_keyword_the_last_counts() {
         let args = sipp("-key a 1 -key b 2 -key a 3");
-        assert_eq!(args.keys, [("a".to_owned(), "3".to_owned()), ("b".to_owned(), "2".to_owned())]);
+        assert_eq!(
+            args.keys,
+            [
+                ("a".to_owned(), "3".to_owned()),
+                ("b".to_owned(), "2".to_owned())
+            ]
+        );
     }
 
     #[test]

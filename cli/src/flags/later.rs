@@ -60,7 +60,14 @@ static GROUPS: &[Group] = &[
     Group {
         part: "TLS",
         switches: &[],
-        values: &["tls_cert", "tls_key", "tls_ca", "tls_crl", "tls_version", "tls_skip_verify"],
+        values: &[
+            "tls_cert",
+            "tls_key",
+            "tls_ca",
+            "tls_crl",
+            "tls_version",
+            "tls_skip_verify",
+        ],
         pairs: &[],
     },
     Group {
@@ -72,7 +79,14 @@ static GROUPS: &[Group] = &[
     Group {
         part: "twin links between instances",
         switches: &[],
-        values: &["3pcc", "master", "slave", "slave_cfg", "cmd_name", "cmd_peers"],
+        values: &[
+            "3pcc",
+            "master",
+            "slave",
+            "slave_cfg",
+            "cmd_name",
+            "cmd_peers",
+        ],
         pairs: &[],
     },
     Group {
@@ -134,7 +148,12 @@ static GROUPS: &[Group] = &[
     },
     Group {
         part: "the remaining trace files",
-        switches: &["trace_shortmsg", "trace_logs", "trace_calldebug", "trace_screen"],
+        switches: &[
+            "trace_shortmsg",
+            "trace_logs",
+            "trace_calldebug",
+            "trace_screen",
+        ],
         values: &[
             "shortmessage_file",
             "shortmessage_overwrite",
@@ -159,12 +178,7 @@ static GROUPS: &[Group] = &[
     Group {
         part: "plug-ins, circuits and further Call-ID forms",
         switches: &[],
-        values: &[
-            "plugin",
-            "tdmmap",
-            "cid_type",
-            "sendbuffer_warn",
-        ],
+        values: &["plugin", "tdmmap", "cid_type", "sendbuffer_warn"],
         pairs: &[],
     },
     Group {
@@ -236,7 +250,14 @@ static GROUPS: &[Group] = &[
     Group {
         part: "the HTTP interface, profiles and the full-screen terminal",
         switches: &["server", "interactive", "legacy_api_v1", "list-aliases"],
-        values: &["api_addr", "api_token", "ui_data_dir", "scenario_history_keep", "config", "run-alias"],
+        values: &[
+            "api_addr",
+            "api_token",
+            "ui_data_dir",
+            "scenario_history_keep",
+            "config",
+            "run-alias",
+        ],
         pairs: &[],
     },
 ];
@@ -262,9 +283,14 @@ pub(crate) fn find(name: &str) -> Option<Missing> {
 
 /// All the names, for suggestions.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    GROUPS
-        .iter()
-        .flat_map(|group| group.switches.iter().chain(group.values).chain(group.pairs).copied())
+    GROUPS.iter().flat_map(|group| {
+        group
+            .switches
+            .iter()
+            .chain(group.values)
+            .chain(group.pairs)
+            .copied()
+    })
 }
 
 /// The state of a transport mode.

@@ -16,7 +16,9 @@ pub(crate) fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> 
         }
         // One letter is as far from every other letter; two letters are nearly so.
         let shorter = candidate.chars().count().min(wanted.chars().count());
+        let begins_alike = candidate.starts_with(&wanted) || wanted.starts_with(&candidate);
         let limit = match shorter {
+            2 if begins_alike => 1,
             0..=2 => continue,
             3..=5 => 1,
             6..=9 => 2,
@@ -43,6 +45,7 @@ mod tests {
     #[test]
     fn slips_find_the_name() {
         assert_eq!(near("R"), Some("r"));
+        assert_eq!(near("sff"), Some("sf"));
         assert_eq!(near("trace-msg"), Some("trace_msg"));
         assert_eq!(near("tracemsg"), Some("trace_msg"));
         assert_eq!(near("timeuot"), Some("timeout"));

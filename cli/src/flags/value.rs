@@ -21,7 +21,10 @@ pub(crate) fn int(text: &str) -> Result<i128, String> {
         Some(rest) => (true, rest),
         None => (false, trimmed.strip_prefix('+').unwrap_or(trimmed)),
     };
-    let (radix, digits) = if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+    let (radix, digits) = if let Some(hex) = digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
         (16, hex)
     } else if digits.len() > 1 && digits.starts_with('0') {
         (8, &digits[1..])
@@ -68,7 +71,11 @@ pub(crate) fn double(text: &str) -> Result<f64, String> {
 /// # Errors
 /// Says what is not a time.
 pub(crate) fn time(text: &str, unit: Unit) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a time; write a number with ms, s, m or h, such as `500ms` or `2.5s`");
+    let wrong = || {
+        format!(
+            "`{text}` is not a time; write a number with ms, s, m or h, such as `500ms` or `2.5s`"
+        )
+    };
     if !text.starts_with(|first: char| first.is_ascii_digit()) {
         return Err(wrong());
     }
@@ -124,7 +131,9 @@ mod tests {
         assert_eq!(int("0"), Ok(0));
         assert_eq!(int("-1"), Ok(-1));
         assert_eq!(int("+7"), Ok(7));
-        for bad in ["", "-", "0x", "09", "12x", "--1", "+-1", "0x-1", "1_000", "é", "1.5"] {
+        for bad in [
+            "", "-", "0x", "09", "12x", "--1", "+-1", "0x-1", "1_000", "é", "1.5",
+        ] {
             assert!(int(bad).is_err(), "{bad}");
         }
     }
@@ -146,7 +155,17 @@ mod tests {
         assert_eq!(time("2m", Unit::Millis), Ok(Duration::from_secs(120)));
         assert_eq!(time("1h", Unit::Millis), Ok(Duration::from_secs(3600)));
         assert_eq!(time("0.1", Unit::Millis), Ok(Duration::from_micros(100)));
-        for bad in ["", "s", "-1", "+1", ".5", "1.2.3", "5 s", "5sec", "99999999999999h"] {
+        for bad in [
+            "",
+            "s",
+            "-1",
+            "+1",
+            ".5",
+            "1.2.3",
+            "5 s",
+            "5sec",
+            "99999999999999h",
+        ] {
             assert!(time(bad, Unit::Seconds).is_err(), "{bad}");
         }
     }

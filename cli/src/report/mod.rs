@@ -23,7 +23,12 @@ fn duration(us: u64) -> String {
     match seconds {
         0..60 => format!("{:.2}s", us as f64 / 1e6),
         60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{:02}m{:02}s", seconds / 3_600, seconds / 60 % 60, seconds % 60),
+        _ => format!(
+            "{}h{:02}m{:02}s",
+            seconds / 3_600,
+            seconds / 60 % 60,
+            seconds % 60
+        ),
     }
 }
 
@@ -41,8 +46,8 @@ pub(crate) mod sample {
     //! A run to print, with every section of the summary in use.
 
     use gossipper_control::{
-        CallCounts, EngineSnapshot, FailCount, FailReason, MessageCounts, Mode, Phase, RateSnapshot, ResponseTime,
-        Snapshot, TimeSummary, TransportCounts,
+        CallCounts, EngineSnapshot, FailCount, FailReason, MessageCounts, Mode, Phase,
+        RateSnapshot, ResponseTime, Snapshot, TimeSummary, TransportCounts,
     };
 
     fn times(count: u64, p50_us: u64) -> TimeSummary {
@@ -153,8 +158,13 @@ mod tests {
 
     #[test]
     fn times_keep_three_figures_or_so() {
-        let shown: Vec<String> = [0, 250, 9_999, 12_345, 999_400, 12_345_678].map(time).into();
-        assert_eq!(shown, ["0.00ms", "0.25ms", "10.00ms", "12ms", "999ms", "12.3s"]);
+        let shown: Vec<String> = [0, 250, 9_999, 12_345, 999_400, 12_345_678]
+            .map(time)
+            .into();
+        assert_eq!(
+            shown,
+            ["0.00ms", "0.25ms", "10.00ms", "12ms", "999ms", "12.3s"]
+        );
     }
 
     #[test]

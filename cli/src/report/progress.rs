@@ -15,18 +15,24 @@ pub(crate) fn line(snapshot: &Snapshot, width: usize) -> Option<String> {
     if engine.calls.incoming > 0 || engine.remote.is_none() {
         let _ = write!(line, "  {}/s in", rate(engine.rate.recent));
     } else {
-        let _ = write!(line, "  {}/s of {}", rate(engine.rate.recent), rate(engine.rate.target));
+        let _ = write!(
+            line,
+            "  {}/s of {}",
+            rate(engine.rate.recent),
+            rate(engine.rate.target)
+        );
     }
     let calls = &engine.calls;
     let _ = write!(
         line,
         "  open {}  done {}  failed {}  retrans {}",
-        calls.current,
-        calls.succeeded,
-        calls.failed,
-        engine.messages.retransmitted
+        calls.current, calls.succeeded, calls.failed, engine.messages.retransmitted
     );
-    if let Some(response) = engine.response_times.iter().find(|response| response.actual.count > 0) {
+    if let Some(response) = engine
+        .response_times
+        .iter()
+        .find(|response| response.actual.count > 0)
+    {
         let _ = write!(
             line,
             "  rt {} p99 {}",

@@ -42,7 +42,12 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
     if logs.lost > 0 || logs.error.is_some() {
         let why = logs.error.as_deref().unwrap_or("the disk did not keep up");
         let all = logs.lost + logs.written;
-        let _ = writeln!(out, "Logs       {} records of {all} lost: {}", logs.lost, cut(why, 100));
+        let _ = writeln!(
+            out,
+            "Logs       {} records of {all} lost: {}",
+            logs.lost,
+            cut(why, 100)
+        );
     }
     if let Some(warning) = &engine.last_warning {
         let _ = writeln!(
@@ -115,7 +120,11 @@ fn calls(out: &mut String, engine: &EngineSnapshot, colour: bool) {
         0 => String::new(),
         limit => format!(" of {limit}"),
     };
-    let failed = paint(&format!("{} failed", calls.failed), "31", colour && calls.failed > 0);
+    let failed = paint(
+        &format!("{} failed", calls.failed),
+        "31",
+        colour && calls.failed > 0,
+    );
     let succeeded = paint(
         &format!("{} succeeded", calls.succeeded),
         "32",
@@ -167,10 +176,10 @@ fn messages(out: &mut String, engine: &EngineSnapshot) {
         (m.unexpected, "unexpected"),
         (m.timeouts, "timed out"),
         (m.out_of_call, "out of call"),
-        (m.dead_call, "after call end"),
-        (m.auto_answered, "auto-answered"),
+        (m.dead_call, "for ended calls"),
+        (m.auto_answered, "answered automatically"),
         (m.discarded, "not SIP"),
-        (m.lost, "lost"),
+        (m.lost, "lost on purpose"),
         (t.send_errors + t.send_dropped, "not sent"),
         (t.icmp_errors, "ICMP"),
         (t.recv_errors, "read errors"),
@@ -204,9 +213,13 @@ fn times(out: &mut String, engine: &EngineSnapshot) {
     if rows.is_empty() {
         return;
     }
+    let more = match dropped {
+        0 => String::new(),
+        dropped => format!(" (+{dropped})"),
+    };
     let _ = writeln!(
         out,
-        "Times           {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "Times{more:<11}{:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "count", "mean", "p50", "p90", "p99", "max"
     );
     for (name, times) in rows {
@@ -221,9 +234,6 @@ fn times(out: &mut String, engine: &EngineSnapshot) {
             time(times.p99_us),
             time(times.max_us)
         );
-    }
-    if dropped > 0 {
-        let _ = writeln!(out, "  and {dropped} more rows");
     }
 }
 
@@ -331,7 +341,11 @@ mod tests {
     fn even_the_worst_run_fits_eighty_by_twenty_four() {
         let shown = text(&worst(), false);
         // The last line for scripts is longer than a screen is wide, and takes two rows of it.
-        assert!(shown.lines().count() + 2 <= 24, "{} lines:\n{shown}", shown.lines().count());
+        assert!(
+            shown.lines().count() + 2 <= 24,
+            "{} lines:\n{shown}",
+            shown.lines().count()
+        );
         for line in shown.lines() {
             assert!(line.chars().count() <= WIDTH, "{line}");
         }

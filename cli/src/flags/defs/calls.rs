@@ -8,35 +8,59 @@ use crate::flags::{Arg, Default, Flag, Unit};
 pub(super) static FLAGS: &[Flag] = &[
     Flag {
         names: &["s"],
-        arg: Arg::Text { metavar: "NAME", set: |low, text| { low.service = Some(text); Ok(()) } },
+        arg: Arg::Text {
+            metavar: "NAME",
+            set: |low, text| {
+                low.service = Some(text);
+                Ok(())
+            },
+        },
         default: Default::Same("service"),
         short: "Value of [service], the user part of the request URI.",
         long: "",
     },
     Flag {
         names: &["d", "pause_ms"],
-        arg: Arg::Time { metavar: "TIME", unit: Unit::Millis, set: |low, time| low.pause = Some(time) },
+        arg: Arg::Time {
+            metavar: "TIME",
+            unit: Unit::Millis,
+            set: |low, time| low.pause = Some(time),
+        },
         default: Default::Differs("0", "1000 ms"),
         short: "Length of a <pause> that names none.",
         long: "",
     },
     Flag {
         names: &["recv_timeout", "recv_timeout_ms"],
-        arg: Arg::Time { metavar: "TIME", unit: Unit::Millis, set: |low, time| low.recv_timeout = Some(time) },
+        arg: Arg::Time {
+            metavar: "TIME",
+            unit: Unit::Millis,
+            set: |low, time| low.recv_timeout = Some(time),
+        },
         default: Default::Differs("none", "5000 ms"),
         short: "Longest wait of a <recv> that names no timeout; 0 is none.",
         long: "A call that waits longer fails, or jumps to the label of `ontimeout`.",
     },
     Flag {
         names: &["base_cseq"],
-        arg: Arg::Int { metavar: "N", range: (0, 4_294_967_295), set: |low, n| low.base_cseq = u32::try_from(n).ok() },
+        arg: Arg::Int {
+            metavar: "N",
+            range: (0, 4_294_967_295),
+            set: |low, n| low.base_cseq = u32::try_from(n).ok(),
+        },
         default: Default::Same("1"),
         short: "First value of [cseq].",
         long: "",
     },
     Flag {
         names: &["cid_str"],
-        arg: Arg::Text { metavar: "FORMAT", set: |low, text| { low.call_id_format = Some(text); Ok(()) } },
+        arg: Arg::Text {
+            metavar: "FORMAT",
+            set: |low, text| {
+                low.call_id_format = Some(text);
+                Ok(())
+            },
+        },
         default: Default::Same("%u-%p@%s"),
         short: "Form of the Call-IDs.",
         long: "%u is the call number, %p the process id, %s the local address, %r a random number.",
@@ -50,35 +74,54 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["max_retrans"],
-        arg: Arg::Int { metavar: "N", range: (0, 4_294_967_295), set: |low, n| low.max_retrans = u32::try_from(n).ok() },
+        arg: Arg::Int {
+            metavar: "N",
+            range: (0, 4_294_967_295),
+            set: |low, n| low.max_retrans = u32::try_from(n).ok(),
+        },
         default: Default::Same("9"),
         short: "Most retransmissions of any message.",
         long: "The smaller of this and the limit for its kind applies.",
     },
     Flag {
         names: &["max_invite_retrans"],
-        arg: Arg::Int { metavar: "N", range: (0, 4_294_967_295), set: |low, n| low.max_invite_retrans = u32::try_from(n).ok() },
+        arg: Arg::Int {
+            metavar: "N",
+            range: (0, 4_294_967_295),
+            set: |low, n| low.max_invite_retrans = u32::try_from(n).ok(),
+        },
         default: Default::Same("5"),
         short: "Most retransmissions of an INVITE.",
         long: "",
     },
     Flag {
         names: &["max_non_invite_retrans"],
-        arg: Arg::Int { metavar: "N", range: (0, 4_294_967_295), set: |low, n| low.max_non_invite_retrans = u32::try_from(n).ok() },
+        arg: Arg::Int {
+            metavar: "N",
+            range: (0, 4_294_967_295),
+            set: |low, n| low.max_non_invite_retrans = u32::try_from(n).ok(),
+        },
         default: Default::Same("9"),
         short: "Most retransmissions of anything else.",
         long: "Responses that wait for an ACK count as this.",
     },
     Flag {
         names: &["T2"],
-        arg: Arg::Time { metavar: "TIME", unit: Unit::Millis, set: |low, time| low.t2 = Some(time) },
+        arg: Arg::Time {
+            metavar: "TIME",
+            unit: Unit::Millis,
+            set: |low, time| low.t2 = Some(time),
+        },
         default: Default::Same("4000 ms"),
         short: "Longest gap between retransmissions of anything but INVITE.",
         long: "Timer T2 of RFC 3261 §17.1.2.1.",
     },
     Flag {
         names: &["rtcheck"],
-        arg: Arg::Text { metavar: "full|loose", set: retrans_check },
+        arg: Arg::Text {
+            metavar: "full|loose",
+            set: retrans_check,
+        },
         default: Default::Same("full"),
         short: "How the peer's retransmissions are recognised.",
         long: "`full` compares whole messages, `loose` only what identifies the transaction, for peers \
@@ -86,7 +129,11 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["deadcall_wait"],
-        arg: Arg::Time { metavar: "TIME", unit: Unit::Millis, set: |low, time| low.dead_call_wait = Some(time) },
+        arg: Arg::Time {
+            metavar: "TIME",
+            unit: Unit::Millis,
+            set: |low, time| low.dead_call_wait = Some(time),
+        },
         default: Default::Same("33000 ms"),
         short: "How long an ended call is remembered.",
         long: "Late messages for it are counted and start no new call. 0 forgets at once.",
@@ -100,7 +147,13 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["default_behaviors"],
-        arg: Arg::Text { metavar: "LIST", set: |low, list| { low.behaviors = Some(Behaviors::parse(&list)?); Ok(()) } },
+        arg: Arg::Text {
+            metavar: "LIST",
+            set: |low, list| {
+                low.behaviors = Some(Behaviors::parse(&list)?);
+                Ok(())
+            },
+        },
         default: Default::Same("all"),
         short: "What happens without a word in the scenario.",
         long: "A comma-separated list that starts from nothing: all, none, bye (aborted calls send BYE, \
@@ -110,7 +163,9 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["nd"],
-        arg: Arg::Switch(|low, on| low.behaviors = Some(if on { Behaviors::NONE } else { Behaviors::ALL })),
+        arg: Arg::Switch(|low, on| {
+            low.behaviors = Some(if on { Behaviors::NONE } else { Behaviors::ALL })
+        }),
         default: Default::None,
         short: "No default behaviours.",
         long: "The same as `-default_behaviors none`.",
@@ -174,7 +229,11 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["seed"],
-        arg: Arg::Int { metavar: "N", range: (0, u64::MAX as i128), set: |low, n| low.seed = u64::try_from(n).ok() },
+        arg: Arg::Int {
+            metavar: "N",
+            range: (0, u64::MAX as i128),
+            set: |low, n| low.seed = u64::try_from(n).ok(),
+        },
         default: Default::Same("from the clock"),
         short: "Seed of everything random in the run.",
         long: "Two runs with one seed draw the same tags, branches, chances and pause lengths for the \

@@ -7,7 +7,10 @@ use crate::flags::{Arg, Default, Flag, Unit};
 pub(super) static FLAGS: &[Flag] = &[
     Flag {
         names: &["r"],
-        arg: Arg::Double { metavar: "CALLS", set: |low, x| low.rate = Some(x) },
+        arg: Arg::Double {
+            metavar: "CALLS",
+            set: |low, x| low.rate = Some(x),
+        },
         default: Default::Differs("10", "1"),
         short: "Calls started in each rate period.",
         long: "Fractions are allowed. Starts are spread evenly, computed from the integral of the rate, \
@@ -16,28 +19,43 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["rp"],
-        arg: Arg::Time { metavar: "TIME", unit: Unit::Millis, set: |low, time| low.rate_period = Some(time) },
+        arg: Arg::Time {
+            metavar: "TIME",
+            unit: Unit::Millis,
+            set: |low, time| low.rate_period = Some(time),
+        },
         default: Default::Same("1000 ms"),
         short: "Rate period.",
         long: "`-r 1 -rp 30s` starts a call every thirty seconds.",
     },
     Flag {
         names: &["rate_scale"],
-        arg: Arg::Double { metavar: "STEP", set: |low, x| low.rate_scale = Some(x) },
+        arg: Arg::Double {
+            metavar: "STEP",
+            set: |low, x| low.rate_scale = Some(x),
+        },
         default: Default::Same("1"),
         short: "Step of the keys + - * / that change the rate.",
         long: "+ and - change the rate by STEP, * and / by ten times STEP.",
     },
     Flag {
         names: &["l"],
-        arg: Arg::Int { metavar: "CALLS", range: (1, 1 << 31), set: |low, n| low.limit = u64::try_from(n).ok() },
+        arg: Arg::Int {
+            metavar: "CALLS",
+            range: (1, 1 << 31),
+            set: |low, n| low.limit = u64::try_from(n).ok(),
+        },
         default: Default::Differs("3 x rate x max(scenario duration, -d, 1 s) / period", "1"),
         short: "Most calls open at a time.",
         long: "Calls that were not started because of this limit are not made up later.",
     },
     Flag {
         names: &["m"],
-        arg: Arg::Int { metavar: "CALLS", range: (0, 1 << 62), set: |low, n| low.calls = u64::try_from(n).ok() },
+        arg: Arg::Int {
+            metavar: "CALLS",
+            range: (0, 1 << 62),
+            set: |low, n| low.calls = u64::try_from(n).ok(),
+        },
         default: Default::Differs("unlimited", "1; 10000000 for a server scenario"),
         short: "Stop after this many calls were started; 0 is unlimited.",
         long: "The run ends when the open calls have ended. In a server scenario incoming calls are \
@@ -45,7 +63,11 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["timeout"],
-        arg: Arg::Time { metavar: "TIME", unit: Unit::Seconds, set: |low, time| low.timeout = Some(time) },
+        arg: Arg::Time {
+            metavar: "TIME",
+            unit: Unit::Seconds,
+            set: |low, time| low.timeout = Some(time),
+        },
         default: Default::Same("none"),
         short: "Stop the run after this time.",
         long: "Open calls are aborted. If no call was completed at all, the exit code is 97.",

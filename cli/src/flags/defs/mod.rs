@@ -42,8 +42,14 @@ mod tests {
             assert!(!flag.names.is_empty());
             for name in flag.names {
                 assert!(seen.insert(*name), "-{name} is there twice");
-                assert!(!name.is_empty() && !name.starts_with('-') && !name.contains(['=', ' ']), "{name}");
-                assert!(later::find(name).is_none(), "-{name} is built and listed as missing");
+                assert!(
+                    !name.is_empty() && !name.starts_with('-') && !name.contains(['=', ' ']),
+                    "{name}"
+                );
+                assert!(
+                    later::find(name).is_none(),
+                    "-{name} is built and listed as missing"
+                );
             }
         }
         for name in later::names() {
@@ -56,15 +62,27 @@ mod tests {
         for flag in flags() {
             let name = flag.name();
             assert!(flag.short.ends_with('.'), "-{name}: {}", flag.short);
-            assert!(flag.short.len() <= 80, "-{name}: the first line is too long");
-            assert!(flag.long.is_empty() || flag.long.ends_with(['.', ')']), "-{name}: {}", flag.long);
+            assert!(
+                flag.short.len() <= 80,
+                "-{name}: the first line is too long"
+            );
+            assert!(
+                flag.long.is_empty() || flag.long.ends_with(['.', ')']),
+                "-{name}: {}",
+                flag.long
+            );
         }
     }
 
     #[test]
     fn switches_show_no_value_and_everything_else_does() {
         for flag in flags() {
-            assert_eq!(flag.arg.arity() == 0, flag.arg.metavar().is_empty(), "-{}", flag.name());
+            assert_eq!(
+                flag.arg.arity() == 0,
+                flag.arg.metavar().is_empty(),
+                "-{}",
+                flag.name()
+            );
             assert_eq!(
                 flag.arg.arity(),
                 flag.arg.metavar().split_whitespace().count(),

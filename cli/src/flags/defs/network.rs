@@ -8,7 +8,13 @@ use crate::flags::{Arg, Default, Flag, later};
 pub(super) static FLAGS: &[Flag] = &[
     Flag {
         names: &["rsa"],
-        arg: Arg::Text { metavar: "HOST[:PORT]", set: |low, text| { low.sending_address = Some(text); Ok(()) } },
+        arg: Arg::Text {
+            metavar: "HOST[:PORT]",
+            set: |low, text| {
+                low.sending_address = Some(text);
+                Ok(())
+            },
+        },
         default: Default::None,
         short: "Send to this address instead of the remote host.",
         long: "With a remote host, messages go to this address while [remote_ip] and [remote_port] keep \
@@ -17,7 +23,13 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["i"],
-        arg: Arg::Text { metavar: "IP", set: |low, text| { low.local_ip = Some(text); Ok(()) } },
+        arg: Arg::Text {
+            metavar: "IP",
+            set: |low, text| {
+                low.local_ip = Some(text);
+                Ok(())
+            },
+        },
         default: Default::Same("the address the system uses towards the remote"),
         short: "Local address, for headers and to bind to.",
         long: "An IPv4 or IPv6 address or a name of this machine.",
@@ -31,35 +43,56 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["p"],
-        arg: Arg::Int { metavar: "PORT", range: (0, 65_535), set: |low, n| low.local_port = u16::try_from(n).ok() },
+        arg: Arg::Int {
+            metavar: "PORT",
+            range: (0, 65_535),
+            set: |low, n| low.local_port = u16::try_from(n).ok(),
+        },
         default: Default::Differs("first free of 5060 to 5119, then any", "0: any free port"),
         short: "Local port.",
         long: "As every integer in SIPp a leading zero means octal. 0 lets the system choose.",
     },
     Flag {
         names: &["t"],
-        arg: Arg::Text { metavar: "MODE", set: transport },
+        arg: Arg::Text {
+            metavar: "MODE",
+            set: transport,
+        },
         default: Default::Same("u1"),
         short: "Transport mode: u1, UDP over one socket.",
         long: "This version has u1. The other modes of SIPp are refused by name.",
     },
     Flag {
         names: &["mi"],
-        arg: Arg::Text { metavar: "IP", set: |low, text| { low.media_ip = Some(text); Ok(()) } },
+        arg: Arg::Text {
+            metavar: "IP",
+            set: |low, text| {
+                low.media_ip = Some(text);
+                Ok(())
+            },
+        },
         default: Default::Same("the local address"),
         short: "Address that [media_ip] renders.",
         long: "This version describes media in SDP and sends none.",
     },
     Flag {
         names: &["mp", "min_rtp_port"],
-        arg: Arg::Int { metavar: "PORT", range: (0, 65_535), set: |low, n| low.media_port = u16::try_from(n).ok() },
+        arg: Arg::Int {
+            metavar: "PORT",
+            range: (0, 65_535),
+            set: |low, n| low.media_port = u16::try_from(n).ok(),
+        },
         default: Default::Same("6000"),
         short: "Port that [media_port] renders.",
         long: "This version describes media in SDP and sends none.",
     },
     Flag {
         names: &["buff_size"],
-        arg: Arg::Int { metavar: "BYTES", range: (1, 1 << 30), set: |low, n| low.buffer_bytes = usize::try_from(n).ok() },
+        arg: Arg::Int {
+            metavar: "BYTES",
+            range: (1, 1 << 30),
+            set: |low, n| low.buffer_bytes = usize::try_from(n).ok(),
+        },
         default: Default::Same("as much as a load needs, at least SIPp's 65536"),
         short: "Send and receive buffers of the SIP socket.",
         long: "The system may grant less.",
@@ -83,14 +116,23 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["loopback_sf"],
-        arg: Arg::Path { metavar: "FILE", set: |low, path| low.answerer_file = Some(path) },
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.answerer_file = Some(path),
+        },
         default: Default::None,
         short: "With -loopback: the answerer's scenario from a file.",
         long: "A server scenario, in the same forms as -sf takes.",
     },
     Flag {
         names: &["loopback_sn"],
-        arg: Arg::Text { metavar: "NAME", set: |low, text| { low.answerer_name = Some(text); Ok(()) } },
+        arg: Arg::Text {
+            metavar: "NAME",
+            set: |low, text| {
+                low.answerer_name = Some(text);
+                Ok(())
+            },
+        },
         default: Default::Same("uas; options_uas for -sn options; branchs for -sn branchc"),
         short: "With -loopback: the answerer's built-in scenario.",
         long: "One of the built-in server scenarios.",
@@ -109,6 +151,8 @@ fn transport(_low: &mut LowArgs, mode: String) -> Result<(), String> {
         later::Transport::Later(what) => Err(format!(
             "transport `{mode}` ({what}) is not supported by this version yet; u1 (UDP over one socket) is"
         )),
-        later::Transport::Unknown => Err(format!("unsupported transport \"{mode}\"; this version has u1")),
+        later::Transport::Unknown => Err(format!(
+            "unsupported transport \"{mode}\"; this version has u1"
+        )),
     }
 }

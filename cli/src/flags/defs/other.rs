@@ -8,7 +8,10 @@ use crate::flags::{Arg, Default, Flag};
 pub(super) static FLAGS: &[Flag] = &[
     Flag {
         names: &["compat"],
-        arg: Arg::Text { metavar: "sipp|gossipper", set: compat },
+        arg: Arg::Text {
+            metavar: "sipp|gossipper",
+            set: compat,
+        },
         default: Default::Differs("sipp", "gossipper"),
         short: "Whose defaults and exit codes apply.",
         long: "`gossipper sipp`, and the program under the name sipp, behave as SIPp; flags straight \

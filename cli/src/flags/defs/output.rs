@@ -15,7 +15,10 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["message_file"],
-        arg: Arg::Path { metavar: "FILE", set: |low, path| low.message_file = Some(path) },
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.message_file = Some(path),
+        },
         default: Default::None,
         short: "File of -trace_msg.",
         long: "With SIPp's defaults it does not switch the trace on; otherwise it does.",
@@ -43,7 +46,10 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["error_file"],
-        arg: Arg::Path { metavar: "FILE", set: |low, path| low.error_file = Some(path) },
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.error_file = Some(path),
+        },
         default: Default::None,
         short: "File of -trace_err.",
         long: "With SIPp's defaults it does not switch the trace on; otherwise it does.",
@@ -63,7 +69,11 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["f"],
-        arg: Arg::Time { metavar: "TIME", unit: Unit::Seconds, set: |low, time| low.refresh = Some(time) },
+        arg: Arg::Time {
+            metavar: "TIME",
+            unit: Unit::Seconds,
+            set: |low, time| low.refresh = Some(time),
+        },
         default: Default::Same("1 s"),
         short: "How often the progress line is drawn; 0 is never.",
         long: "On a terminal one line is drawn again and again. Elsewhere a whole line is written, at \

@@ -8,7 +8,10 @@ use crate::flags::{Arg, Default, Flag};
 pub(super) static FLAGS: &[Flag] = &[
     Flag {
         names: &["sf"],
-        arg: Arg::Path { metavar: "FILE", set: |low, path| low.scenario_file = Some(path) },
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.scenario_file = Some(path),
+        },
         default: Default::None,
         short: "Scenario from a file: SIPp XML, or a .gsc program made by `gossipper compile`.",
         long: "The file is compiled before anything is sent; errors are shown all at once, with their \
@@ -18,21 +21,42 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["sn"],
-        arg: Arg::Text { metavar: "NAME", set: |low, text| { low.scenario_name = Some(text); Ok(()) } },
+        arg: Arg::Text {
+            metavar: "NAME",
+            set: |low, text| {
+                low.scenario_name = Some(text);
+                Ok(())
+            },
+        },
         default: Default::Same("uac"),
         short: "Built-in scenario.",
         long: "`-sd NAME` prints its XML. An unknown name is an error that lists the names there are.",
     },
     Flag {
         names: &["sd"],
-        arg: Arg::Text { metavar: "NAME", set: |low, name| { low.special = Some(Special::Dump(name)); Ok(()) } },
+        arg: Arg::Text {
+            metavar: "NAME",
+            set: |low, name| {
+                low.special = Some(Special::Dump(name));
+                Ok(())
+            },
+        },
         default: Default::None,
         short: "Print a built-in scenario and stop.",
         long: "The XML goes to standard output, to be saved, changed and given to -sf.",
     },
     Flag {
         names: &["key"],
-        arg: Arg::Pair { metavars: ("NAME", "VALUE"), set: |low, name, value| { if name.is_empty() { return Err("the name must not be empty".to_owned()); } low.keys.push((name, value)); Ok(()) } },
+        arg: Arg::Pair {
+            metavars: ("NAME", "VALUE"),
+            set: |low, name, value| {
+                if name.is_empty() {
+                    return Err("the name must not be empty".to_owned());
+                }
+                low.keys.push((name, value));
+                Ok(())
+            },
+        },
         default: Default::None,
         short: "Define the keyword [NAME]; may be repeated.",
         long: "The value is put into the messages as it is, without looking for keywords in it. Built-in \
@@ -40,7 +64,16 @@ pub(super) static FLAGS: &[Flag] = &[
     },
     Flag {
         names: &["set"],
-        arg: Arg::Pair { metavars: ("NAME", "VALUE"), set: |low, name, value| { if name.is_empty() { return Err("the name must not be empty".to_owned()); } low.globals.push((name, value)); Ok(()) } },
+        arg: Arg::Pair {
+            metavars: ("NAME", "VALUE"),
+            set: |low, name, value| {
+                if name.is_empty() {
+                    return Err("the name must not be empty".to_owned());
+                }
+                low.globals.push((name, value));
+                Ok(())
+            },
+        },
         default: Default::None,
         short: "Set a Global variable of the scenario before it starts; may be repeated.",
         long: "The variable must be declared with <Global> in the scenario; the value is text.",

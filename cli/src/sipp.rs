@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! A run, from its flags to its exit code.
+
+use crate::cache::Cache;
+use crate::drive;
+use crate::exit::ExitCode;
+use crate::flags::high::{self, HiArgs, Source};
+use crate::flags::low::{Dialect, Special};
+use crate::flags::{argv, help};
+use crate::load::{How, Input, Loaded};
+use crate::settings;
+use crate::{stdio, version};
+use gossipper_bytecode::Program;
+use std::ffi::OsString;
+
+/// Runs what the scenario flags ask for.
+pub(crate) fn run(dialect: Dialect, args: &[OsString]) -> ExitCode {
+    if args.is_empty() {
+        stdio::out(&help::short(dialect));
+        return ExitCode::of_print(dialect);
+    }
+    let parsed = argv::parse(dialect, args);
+    let dialect = parsed.low.dialect;
+    if let Some(special) = parsed.special() {
+        return print(dialect, special);
+    }
+    for note in &parsed.notes {
+        stdio::note(note);
+    }
+    if !parsed.faults.is_empty() {
+        for fault in &parsed.faults {
+            stdio::error(&fault.to_string());
+        }
+        stdio::note(&format!("`{} -h` lists the flags", dialect.program()));
+        return ExitCode::Failed;
+    }
+    match HiArgs::resolve(parsed.low) {
+        Ok(args) => start(&args),
+        Err(faults) => {
+            for fault in &faults {
+                stdio::error(fault);
+            }
+            ExitCode::Failed
+        }
+    }
+}
+
+/// Help, version, a built-in scenario.
+fn print(dialect: Dialect, special: &Special) -> ExitCode {
+    match special {
+        Special::Help => stdio::out(&help::text(dialect)),
+        Special::Version => stdio::out(&version::line()),
+        Special::Build => {
+            stdio::out(&version::block());
+            return ExitCode::Good;
+        }
+        Special::Dump(name) => match high::builtin(name) {
+            Ok(builtin) => stdio::out(builtin.xml),
+            Err(fault) => {
+                stdio::error(&fault);
+                return ExitCode::Failed;
+            }
+        },
+    }
+    ExitCode::of_print(dialect)
+}
+
+fn start(args: &HiArgs) -> ExitCode {
+    for note in &args.notes {
+        stdio::note(note);
+    }
+    let cache = if args.cache { Cache::of_user() } else { None };
+    let program = program(args, &args.scenario, Role::Main, cache.as_ref());
+    // Both are compiled before either is judged, so that all that is wrong shows at once.
+    let answerer = args
+        .answerer
+        .as_ref()
+        .map(|source| self::program(args, source, Role::Answerer, cache.as_ref()))
+        .transpose();
+    let (Ok(program), Ok(answerer)) = (program, answerer) else {
+        return ExitCode::Failed;
+    };
+    match settings::run_config(args, program, answerer) {
+        Ok(config) => drive::run(args, config),
+        Err(fault) => {
+            stdio::error(&fault);
+            ExitCode::Failed
+        }
+    }
+}
+
+/// Whose scenario is loaded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Main,
+    /// Knows the keywords of `-key` too, unless it is compiled already; they are mostly meant for the other.
+    Answerer,
+}
+
+/// Loads a program; what is wrong with it was printed.
+fn program(
+    args: &HiArgs,
+    source: &Source,
+    role: Role,
+    cache: Option<&Cache>,
+) -> Result<Program, ()> {
+    let input = Input::read(source).map_err(|fault| stdio::error(&fault))?;
+    let how = How {
+        keys: if role == Role::Answerer && input.is_gsc() {
+            &[]
+        } else {
+            &args.keys
+        },
+        strict: args.strict,
+        style: stdio::stderr_style(),
+    };
+    let Loaded { program, warnings } =
+        input.load(how, cache).map_err(|fault| stdio::err(&fault))?;
+    stdio::err(&warnings);
+    Ok(program)
+}
