@@ -28,16 +28,17 @@ fuzz TARGET SECONDS="60":
     RUSTC_BOOTSTRAP=1 cargo fuzz run {{ TARGET }} fuzz/target/found/{{ TARGET }} fuzz/corpus/{{ TARGET }} -- \
         -max_total_time={{ SECONDS }} -rss_limit_mb=2048 -timeout=10 -dict=fuzz/sip.dict
 
-# Benches.
+# Instruction counts and bytes per idle call; `just bench --vs-sipp` compares whole programs.
 bench *ARGS:
-    cargo bench --workspace {{ ARGS }}
+    cargo xtask bench {{ ARGS }}
 
 # The same scenarios by SIPp and by us, in all pairings.
 diff-sipp:
     cargo test -p gossipper-cli --test differential -- --nocapture
 
-# API documentation.
+# The documents made from tables, and the API documentation.
 docs:
+    cargo xtask docs
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # Licences, duplicate and banned crates, sources (needs cargo-deny).

@@ -1,3 +1,47 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Automation tasks, run as `cargo xtask NAME`.
-fn main() {}
+//!
+//! | Task | Does |
+//! | --- | --- |
+//! | `docs [--check]` | writes the documents that are made from tables, or says which are out of date |
+//! | `bench [FILTER]` | instruction counts and bytes per idle call |
+//! | `bench --vs-sipp` | CPU time per call and memory per held call, beside SIPp |
+//!
+//! Not for anything that a plain cargo command does; those are recipes of the justfile.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line tool talks to its terminal"
+)]
+
+mod bench;
+mod docs;
+
+use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+const USAGE: &str = "usage: cargo xtask docs [--check]\n       \
+                     cargo xtask bench [FILTER]\n       \
+                     cargo xtask bench --vs-sipp";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["docs"] => docs::write(),
+        ["docs", "--check"] => docs::check(),
+        ["bench"] => bench::count(None),
+        ["bench", "--vs-sipp"] => bench::versus::run(),
+        ["bench", filter] if !filter.starts_with('-') => bench::count(Some(filter)),
+        ["-h" | "--help" | "help"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("{USAGE}"),
+    }
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}

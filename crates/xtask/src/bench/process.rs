@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What Linux says about a process: CPU time, memory, whether it has ended.
+//!
+//! Reads `/proc` and nothing else. A process that has ended and was not waited for keeps its CPU time there, so the
+//! figure of a whole run can be read without a wait call of our own.
+
+use anyhow::{Context as _, Result, bail};
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How often a process is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Ticks per second of the times in `/proc/PID/stat`, fixed by Linux for programs.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// A process by its id.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Process(pub(super) u32);
+
+/// The fields of `/proc/PID/stat` that matter here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stat {
+    ended: bool,
+    ticks: u64,
+}
+
+impl Stat {
+    fn parse(text: &str) -> Option<Self> {
+        // The name stands in parentheses and may hold anything, even a parenthesis: what follows the last one counts.
+        let (_, rest) = text.rsplit_once(')')?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = fields.next()?;
+        // State is field 3; user and system time are fields 14 and 15.
+        let user: u64 = fields.nth(10)?.parse().ok()?;
+        let system: u64 = fields.next()?.parse().ok()?;
+        Some(Self {
+            ended: state == "Z" || state == "X",
+            ticks: user + system,
+        })
+    }
+}
+
+impl Process {
+    /// Ties the process and its threads to one CPU.
+    pub(super) fn pin(self, cpu: usize) -> Result<()> {
+        let output = Command::new("taskset")
+            .args(["-a", "-c", "-p", &cpu.to_string(), &self.0.to_string()])
+            .output()
+            .context("`taskset` cannot be started: install util-linux")?;
+        if !output.status.success() {
+            bail!("taskset: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
+    fn stat(self) -> Result<Stat> {
+        let text = self.read("stat")?;
+        Stat::parse(&text).with_context(|| format!("/proc/{}/stat: {text}", self.0))
+    }
+
+    /// CPU time of all its threads so far, in the kernel too; in steps of 10 ms.
+    pub(super) fn cpu_time(self) -> Result<Duration> {
+        let ticks = self.stat()?.ticks;
+        Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+    }
+
+    /// Resident memory, in bytes.
+    pub(super) fn resident(self) -> Result<u64> {
+        let text = self.read("status")?;
+        resident(&text).with_context(|| format!("/proc/{}/status has no VmRSS", self.0))
+    }
+
+    /// Waits until it has ended; its parent has still to wait for it.
+    pub(super) fn wait(self, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        while !self.stat()?.ended {
+            if Instant::now() >= end {
+                bail!("process {} did not end within {limit:?}", self.0);
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    fn read(self, file: &str) -> Result<String> {
+        let path = format!("/proc/{}/{file}", self.0);
+        fs::read_to_string(&path).context(path)
+    }
+}
+
+fn resident(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_does_not_shift_the_fields() {
+        let text = "7 (a) b (c)) Z 1 7 7 0 -1 4 0 0 0 0 12 30 0 0 20 0 1 0 5 0 0\n";
+        assert_eq!(
+            Stat::parse(text),
+            Some(Stat {
+                ended: true,
+                ticks: 42
+            })
+        );
+        assert_eq!(Stat::parse("7 (a) S 1 2"), None);
+    }
+
+    #[test]
+    fn resident_memory_is_given_in_bytes() {
+        let status = "Name:\tx\nVmHWM:\t  200 kB\nVmRSS:\t    12 kB\n";
+        assert_eq!(resident(status), Some(12 * 1024));
+        assert_eq!(resident("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn this_process_runs_and_has_memory() {
+        let own = Process(std::process::id());
+        assert!(!own.stat().expect("own stat").ended);
+        assert!(own.resident().expect("own status") > 100_000);
+    }
+}
