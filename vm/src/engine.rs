@@ -218,8 +218,7 @@ impl Engine {
         let flow = params.flow;
         let mut call = self.new_call(now, due, flow, destination);
         call.user = user;
-        let image = Arc::clone(&self.image);
-        write_call_id(&image, &mut call);
+        write_call_id(&self.image, &mut call);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
             incoming: false,
@@ -319,9 +318,14 @@ impl Engine {
     }
 
     fn deliver(&mut self, now: Micros, key: CallKey, msg: &Message<'_>, out: &mut OutBuf) {
-        let image = Arc::clone(&self.image);
-        let Some((call, mut cx)) = split(&image, &mut self.calls, &mut self.shared, key, now, out)
-        else {
+        let Some((call, mut cx)) = split(
+            &self.image,
+            &mut self.calls,
+            &mut self.shared,
+            key,
+            now,
+            out,
+        ) else {
             return;
         };
         let delivered = receive::receive(&mut cx, call, msg);
@@ -368,9 +372,14 @@ impl Engine {
     // ---- time
 
     fn timer(&mut self, now: Micros, key: CallKey, generation: u32, out: &mut OutBuf) {
-        let image = Arc::clone(&self.image);
-        let Some((call, mut cx)) = split(&image, &mut self.calls, &mut self.shared, key, now, out)
-        else {
+        let Some((call, mut cx)) = split(
+            &self.image,
+            &mut self.calls,
+            &mut self.shared,
+            key,
+            now,
+            out,
+        ) else {
             return;
         };
         if call.generation != generation || call.armed.is_none() {
@@ -431,9 +440,14 @@ impl Engine {
 
     /// Does what was decided about a call, until it waits or is gone.
     fn settle(&mut self, now: Micros, key: CallKey, verdict: Verdict, out: &mut OutBuf) {
-        let image = Arc::clone(&self.image);
-        let Some((call, mut cx)) = split(&image, &mut self.calls, &mut self.shared, key, now, out)
-        else {
+        let Some((call, mut cx)) = split(
+            &self.image,
+            &mut self.calls,
+            &mut self.shared,
+            key,
+            now,
+            out,
+        ) else {
             return;
         };
         let verdict = match verdict {
