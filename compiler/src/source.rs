@@ -128,6 +128,16 @@ impl SourceFile {
         })
     }
 
+    /// A file of that name without content: what stands for one that is too large to be read.
+    pub fn empty(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            bytes: Vec::new(),
+            encoding: Encoding::Utf8,
+            line_starts: vec![0],
+        }
+    }
+
     /// The name given to [`SourceFile::new`].
     pub fn name(&self) -> &str {
         &self.name

@@ -122,4 +122,8 @@ ACK sip:a SIP/2.0
 ]]></DefaultMessage>
 <recv request="OPTIONS"/></scenario>"#,
     }
+    REFUSED_PROGRAM = 528 {
+        title: "the verifier refuses the compiled program",
+        explanation: "This is a fault of the compiler, not of the scenario. Please report it with the scenario file.",
+    }
 }

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Rules that need the whole scenario, and hints about what runs but surprises.
+//!
+//! | Module | Idea |
+//! | --- | --- |
+//! | [`later`] | what belongs to a later version |
+//! | [`actions`] | regular expressions, jumps |
+//! | [`flow`] | who opens calls, pauses, default messages, steps that nothing leads to |
+//!
+//! Lowering runs only when nothing here or before was an error.
+
+mod actions;
+mod flow;
+mod later;
+
+pub(crate) use actions::Regexes;
+pub(crate) use flow::mode;
+
+use crate::ast::{Scenario, Step};
+use crate::diag::Diagnostics;
+use crate::graph::Graph;
+use crate::recv_set::Receives;
+use crate::source::SourceFile;
+use crate::template::Texts;
+
+/// What the checks look at.
+pub(crate) struct Subject<'a> {
+    /// The file.
+    pub(crate) source: &'a SourceFile,
+    /// The scenario.
+    pub(crate) scenario: &'a Scenario,
+    /// Its steps.
+    pub(crate) steps: &'a [&'a Step],
+    /// Its texts.
+    pub(crate) texts: &'a Texts,
+    /// Its receives.
+    pub(crate) receives: &'a Receives,
+    /// Its flow.
+    pub(crate) graph: &'a Graph,
+}
+
+/// Checks everything; gives the translated regular expressions.
+pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Regexes {
+    later::check(subject, diagnostics);
+    let regexes = actions::check(subject, diagnostics);
+    flow::check(subject, diagnostics);
+    regexes
+}

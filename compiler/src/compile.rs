@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The pipeline, phase by phase.
+
+use crate::ast::Step;
+use crate::check::{self, Subject};
+use crate::diag::codes::{flow, reader};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::graph::Graph;
+use crate::recv_set::Receives;
+use crate::source::{SourceFile, Span};
+use crate::template::{self, Keys};
+use crate::{lower, parse, resolve};
+use gossipper_bytecode::Program;
+
+/// What a compilation depends on besides the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Every warning is an error.
+    pub strict: bool,
+    /// `-key NAME VALUE`: keywords whose values are inserted as text.
+    pub keys: Vec<(String, Vec<u8>)>,
+    /// Name of the program: the file name without folder and `.xml`, or the built-in's name.
+    pub name: String,
+}
+
+/// What a compilation gives.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The program; `None` when there was an error.
+    pub program: Option<Program>,
+    /// What to show: by position, and bounded.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many more there are.
+    pub not_shown: usize,
+    /// Number of errors, those not shown included.
+    pub errors: usize,
+    /// Number of warnings, those not shown included.
+    pub warnings: usize,
+    /// The file, for rendering the diagnostics.
+    pub source: SourceFile,
+}
+
+/// Compiles a scenario file. `file_name` is only printed.
+#[must_use]
+pub fn compile(file_name: &str, bytes: &[u8], options: &Options) -> Compiled {
+    let mut diagnostics = Diagnostics::new(options.strict);
+    let (source, program) = match SourceFile::new(file_name, bytes) {
+        Ok(source) => {
+            let program = phases(&source, options, &mut diagnostics);
+            (source, program)
+        }
+        Err(error) => {
+            let start = Span::new(0, 0);
+            diagnostics.push(Diagnostic::error(
+                reader::LIMIT_EXCEEDED,
+                start,
+                error.to_string(),
+            ));
+            (SourceFile::empty(file_name), None)
+        }
+    };
+    let (shown, not_shown) = diagnostics.shown();
+    Compiled {
+        program,
+        diagnostics: shown.into_iter().cloned().collect(),
+        not_shown,
+        errors: diagnostics.error_count(),
+        warnings: diagnostics.warning_count(),
+        source,
+    }
+}
+
+fn phases(
+    source: &SourceFile,
+    options: &Options,
+    diagnostics: &mut Diagnostics,
+) -> Option<Program> {
+    // XML and attribute values.
+    let scenario = parse::parse(source, diagnostics)?;
+    let steps: Vec<&Step> = scenario.steps().collect();
+    // Texts into literals and keywords.
+    let texts = template::read_all(&scenario, &Keys::new(&options.keys), diagnostics);
+    // Names into ids.
+    let names = resolve::resolve(&scenario, &texts, diagnostics);
+    // Rules that need the whole scenario, and hints.
+    let receives = Receives::find(&steps);
+    let graph = Graph::build(&steps, &names.labels);
+    let subject = Subject {
+        source,
+        scenario: &scenario,
+        steps: &steps,
+        texts: &texts,
+        receives: &receives,
+        graph: &graph,
+    };
+    let regexes = check::check(&subject, diagnostics);
+    if diagnostics.has_errors() {
+        return None;
+    }
+    // Ops and side tables.
+    let input = lower::Input {
+        source,
+        name: &options.name,
+        scenario: &scenario,
+        steps: &steps,
+        texts: &texts,
+        names: &names,
+        regexes: &regexes,
+        receives: &receives,
+        graph: &graph,
+    };
+    let draft = lower::lower(&input, diagnostics)?;
+    // What the machine relies on.
+    match draft.verify() {
+        Ok(program) => Some(program),
+        Err(error) => {
+            let message = format!("the compiler made a program that cannot run: {error}");
+            diagnostics.push(
+                Diagnostic::error(flow::REFUSED_PROGRAM, scenario.span, message)
+                    .help("please report this with the scenario file"),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The frame of each step: condition, entry, bookkeeping, branching (sipp.md §4.3 and §4.4), and the init section.
+
+use super::Lowerer;
+use crate::ast::{ActionKind, Common, Item, Operand, Step, StepKind};
+use crate::emit::Label;
+use crate::graph::jump_target;
+use crate::resolve::Labels;
+use gossipper_bytecode::program::OnTimeout;
+use gossipper_bytecode::{Op, Pc, RecvSet, StepKind as Kind, TextRef};
+
+impl Lowerer<'_> {
+    /// Lowers the steps of the scenario, then its end.
+    pub(super) fn steps(&mut self) {
+        let mut hides = false;
+        for (index, step) in self.input.steps.iter().enumerate() {
+            if let Some(hiderest) = step.common.hiderest {
+                hides = hiderest;
+            }
+            let entry = self.entries[index];
+            self.code.place(entry);
+            self.jumps = !matches!(step.kind, StepKind::Recv(_));
+            self.step(index, step, hides);
+            self.note_method(step);
+            let reads = core::mem::take(&mut self.reading);
+            self.reads.push(reads);
+        }
+        let end = self.entries[self.input.steps.len()];
+        self.code.place(end);
+        self.code.op(Op::End {});
+    }
+
+    fn step(&mut self, index: usize, step: &Step, hides: bool) {
+        let common = &step.common;
+        let id = self.step_id(index);
+        let skip = self.condition(common);
+        self.code.op(Op::Enter { step: id });
+        let (kind, name, send) = match &step.kind {
+            StepKind::Send(send) => {
+                let (name, send) = self.send(id, step, send);
+                (Kind::Send, name, Some(send))
+            }
+            StepKind::Recv(recv) => (Kind::Recv, self.recv(index, id, step, recv), None),
+            StepKind::Pause(pause) => (Kind::Pause, self.pause(id, step, pause), None),
+            StepKind::Timewait(pause) => (Kind::Timewait, self.pause(id, step, pause), None),
+            StepKind::Nop => {
+                self.bookkeeping(common);
+                self.actions(step, true);
+                let shown = common
+                    .display
+                    .as_ref()
+                    .map(|text| self.pools.text(text.bytes()));
+                (Kind::Nop, shown.unwrap_or_default(), None)
+            }
+            StepKind::SendCmd(_) | StepKind::RecvCmd(_) => {
+                unreachable!("refused before: belongs to a later version")
+            }
+        };
+        if self.jumps && jumps(step) {
+            self.code.op(Op::TakeJump {});
+        }
+        if let Some(skip) = skip {
+            self.code.place(skip);
+        }
+        let target = common
+            .next
+            .as_ref()
+            .and_then(|name| self.input.names.labels.target(name));
+        if let Some(target) = target {
+            let to = self.entries[target];
+            self.branch(common, to);
+        }
+        let line = self.input.source.line_col(step.span.start).line;
+        let set = self.input.receives.set(index).unwrap_or_else(|| {
+            self.pools.full("receives");
+            RecvSet::default()
+        });
+        self.draft.steps.push(gossipper_bytecode::Step {
+            kind,
+            name,
+            line,
+            entry: Pc(0),
+            on_timeout: OnTimeout::Fail,
+            set,
+            send,
+            hidden: common.hide.unwrap_or(hides),
+            blank_after: common.crlf,
+            starts_rtd: common.start_rtd.is_some(),
+            stops_rtd: common.rtd.is_some(),
+        });
+    }
+
+    /// `condexec`: a label that must be placed before the branching.
+    fn condition(&mut self, common: &Common) -> Option<Label> {
+        let name = common.condexec.as_ref()?;
+        let var = self.var(name);
+        let skip = self.code.label();
+        let to = skip.pc();
+        self.code.op(if common.condexec_inverse {
+            Op::JumpIfSet { var, to }
+        } else {
+            Op::JumpIfUnset { var, to }
+        });
+        Some(skip)
+    }
+
+    /// Counter, then timers, in SIPp's order.
+    pub(super) fn bookkeeping(&mut self, common: &Common) {
+        let names = self.input.names;
+        if let Some(name) = &common.counter {
+            match names.counters.id(name) {
+                Some(counter) => self.code.op(Op::Count { counter }),
+                None => self.pools.full("counters"),
+            }
+        }
+        if let Some(name) = &common.start_rtd {
+            match names.rtds.id(name) {
+                Some(rtd) => self.code.op(Op::RtdStart { rtd }),
+                None => self.pools.full("response timers"),
+            }
+        }
+        if let Some(name) = &common.rtd {
+            match names.rtds.id(name) {
+                Some(rtd) if common.repeat_rtd => self.code.op(Op::RtdStopRepeat { rtd }),
+                Some(rtd) => self.code.op(Op::RtdStop { rtd }),
+                None => self.pools.full("response timers"),
+            }
+        }
+    }
+
+    /// `next`, with its `test` and its `chance`.
+    fn branch(&mut self, common: &Common, target: Label) {
+        let to = target.pc();
+        let chance = common
+            .chance
+            .map(|chance| chance.value)
+            .filter(|value| *value < 1.0);
+        let var = common.test.as_ref().map(|name| self.var(name));
+        match (var, chance) {
+            (None, None) => self.code.op(Op::Jump { to }),
+            (Some(var), None) => self.code.op(Op::JumpIfSet { var, to }),
+            (None, Some(chance)) => {
+                let chance = self.pools.number(chance);
+                self.code.op(Op::JumpByChance { chance, to });
+            }
+            (Some(var), Some(chance)) => {
+                let chance = self.pools.number(chance);
+                let past = self.code.label();
+                self.code.op(Op::JumpIfUnset { var, to: past.pc() });
+                self.code.op(Op::JumpByChance { chance, to });
+                self.code.place(past);
+            }
+        }
+    }
+
+    /// Lowers `<init>`: `nop`s without steps of their own, ending in `end`.
+    pub(super) fn init(&mut self) {
+        let mut steps = Vec::new();
+        for item in &self.input.scenario.items {
+            if let Item::Init(init) = item {
+                steps.extend(init.items.iter().filter_map(|item| match item {
+                    Item::Step(step) => Some(&**step),
+                    _ => None,
+                }));
+            }
+        }
+        if steps.is_empty() {
+            return;
+        }
+        // Where a jump leads is known here, since none of them takes a variable.
+        self.jumps = false;
+        let labels: &Labels = &self.input.names.init_labels;
+        let entries: Vec<Label> = (0..=steps.len()).map(|_| self.code.label()).collect();
+        for (index, step) in steps.iter().enumerate() {
+            self.code.place(entries[index]);
+            let skip = self.condition(&step.common);
+            self.bookkeeping(&step.common);
+            self.actions(step, true);
+            let jump = actions(step).filter_map(|action| match action {
+                ActionKind::Jump(Operand::Literal(to)) => jump_target(to.value, steps.len()),
+                _ => None,
+            });
+            if let Some(target) = jump.last() {
+                self.code.op(Op::Jump {
+                    to: entries[target].pc(),
+                });
+            }
+            if let Some(skip) = skip {
+                self.code.place(skip);
+            }
+            let next = step
+                .common
+                .next
+                .as_ref()
+                .and_then(|name| labels.target(name));
+            if let Some(target) = next {
+                self.branch(&step.common, entries[target]);
+            }
+        }
+        self.code.place(entries[steps.len()]);
+        self.code.op(Op::End {});
+        self.init = Some(entries[0]);
+        // There is no message before the first call.
+        self.reading.clear();
+    }
+
+    /// A text of the author's for screens.
+    pub(super) fn name(&mut self, text: &[u8]) -> TextRef {
+        self.pools.text(text)
+    }
+}
+
+fn actions(step: &Step) -> impl Iterator<Item = &ActionKind> {
+    step.actions
+        .iter()
+        .flat_map(|actions| &actions.list)
+        .map(|action| &action.kind)
+}
+
+/// Whether a step has a `jump`.
+fn jumps(step: &Step) -> bool {
+    actions(step).any(|action| matches!(action, ActionKind::Jump(_)))
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Templates: keywords get their ids, and it is noted which parts of the last message they read.
+
+use super::Lowerer;
+use crate::source::{Spanned, Text};
+use crate::template::{Head, Kind, Parsed, Piece};
+use gossipper_bytecode::{Segment, Slot, TemplateId, TemplateKind};
+
+impl Lowerer<'_> {
+    /// The template of a text of an action.
+    pub(super) fn text(&mut self, text: &Text) -> TemplateId {
+        let texts = self.input.texts;
+        let parsed = texts
+            .get(text)
+            .expect("a scenario without errors has its texts split");
+        self.template(parsed)
+    }
+
+    /// The template of a text.
+    pub(super) fn template(&mut self, parsed: &Parsed) -> TemplateId {
+        let mut segments: Vec<Segment> = Vec::with_capacity(parsed.pieces.len());
+        for piece in &parsed.pieces {
+            let segment = match piece {
+                Piece::Literal(bytes) => Segment::Literal(self.pools.text(bytes)),
+                Piece::Keyword(keyword) => Segment::Slot(self.slot(&keyword.kind)),
+            };
+            segments.push(segment);
+        }
+        let kind = match &parsed.head {
+            Head::Request(method) => TemplateKind::Request {
+                method: self.pools.text(method),
+            },
+            Head::Response(code) => TemplateKind::Response { code: *code },
+            Head::Text | Head::Poisoned => TemplateKind::Text,
+        };
+        self.pools.template(kind, &segments)
+    }
+
+    fn slot(&mut self, kind: &Kind) -> Slot {
+        match kind {
+            Kind::Plain(slot) => {
+                match slot {
+                    Slot::NextUrl => {
+                        self.draft.reads_routes = true;
+                        // Without a stored target it prints the URI in To.
+                        let capture = self.pools.uri_of_to();
+                        self.reading.push(capture);
+                    }
+                    Slot::Routes => self.draft.reads_routes = true,
+                    Slot::PeerTagParam => self.draft.reads_peer_tag = true,
+                    _ => {}
+                }
+                *slot
+            }
+            Kind::LastRequestUri => {
+                let capture = self.pools.uri_of_to();
+                self.reading.push(capture);
+                Slot::LastRequestUri(capture)
+            }
+            Kind::LastMessage => {
+                let capture = self.pools.message();
+                self.reading.push(capture);
+                Slot::LastMessage(capture)
+            }
+            Kind::LastHeader(typed) => {
+                let name = typed.strip_suffix(b":").unwrap_or(typed);
+                let capture = self.pools.header(name);
+                self.reading.push(capture);
+                Slot::LastHeader(capture, self.pools.text(typed))
+            }
+            Kind::Var(name) => Slot::Var(self.var(name)),
+            Kind::Fill { text, variable } => Slot::Fill(self.pools.text(text), self.var(variable)),
+            Kind::Poisoned => unreachable!("a scenario without errors has no poisoned keywords"),
+        }
+    }
+}
+
+/// A time as 32 bits; none when absent.
+pub(super) fn milliseconds(value: Option<Spanned<i64>>) -> Option<u32> {
+    let ms = value?.value.clamp(0, i64::from(u32::MAX));
+    u32::try_from(ms).ok()
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What the text between `[` and `]` means (sipp.md §2.2 to §2.9).
+//!
+//! COMPAT(sipp): an offset is read only directly behind the name of a keyword that takes one. SIPp cuts the text at
+//! any sign before a digit, so that `[last_X-3GPP-Foo]` becomes `[last_X]` there.
+
+use super::params::{self, Value};
+use crate::ast::Name;
+use crate::diag::codes::{later, template as codes};
+use crate::diag::{Diagnostic, Diagnostics, quote, suggest};
+use crate::schema;
+use crate::source::{Span, Text};
+use core::ops::Range;
+use gossipper_bytecode::Slot;
+
+/// A keyword and its place, brackets included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Keyword {
+    /// What it means.
+    pub(crate) kind: Kind,
+    /// Its place.
+    pub(crate) span: Span,
+}
+
+/// What a keyword means; names are not yet resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One without names in it.
+    Plain(Slot),
+    /// `[last_Request_URI]`
+    LastRequestUri,
+    /// `[last_message]`
+    LastMessage,
+    /// `[last_NAME]`: the name as typed, with its colon.
+    LastHeader(Vec<u8>),
+    /// `[$name]`
+    Var(Name),
+    /// `[fill text="…" variable=name]`
+    Fill {
+        /// The text, `X` by default.
+        text: Vec<u8>,
+        /// The variable that says how long.
+        variable: Name,
+    },
+    /// It was wrong, or belongs to a later version; already reported.
+    Poisoned,
+}
+
+/// What reading a keyword gave.
+pub(super) enum Read<'a> {
+    /// A keyword.
+    Keyword(Kind),
+    /// The value of a `-key`.
+    Literal(&'a [u8]),
+    /// Nothing; reported.
+    Poisoned,
+}
+
+/// The keywords that `-key` defines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keys<'a> {
+    keys: &'a [(String, Vec<u8>)],
+}
+
+impl<'a> Keys<'a> {
+    /// Takes them as the command line gave them; of two with the same name the last one counts.
+    pub(crate) fn new(keys: &'a [(String, Vec<u8>)]) -> Self {
+        Self { keys }
+    }
+
+    fn value(&self, name: &[u8]) -> Option<&'a [u8]> {
+        let found = self.keys.iter().rev();
+        found
+            .filter(|(key, _)| key.as_bytes() == name)
+            .map(|(_, value)| &value[..])
+            .next()
+    }
+}
+
+/// Text of `[fill]` without `text=`.
+const FILL_DEFAULT: &[u8] = b"X";
+
+/// Reads the keyword whose text, without brackets, is `range` of `text`.
+pub(super) fn read<'a>(
+    text: &Text,
+    range: Range<usize>,
+    keys: &Keys<'a>,
+    diagnostics: &mut Diagnostics,
+) -> Read<'a> {
+    let word = &text.bytes()[range.clone()];
+    let span = text.slice_span(range.start - 1..range.end + 1);
+    if word.is_empty() {
+        diagnostics.push(
+            Diagnostic::error(codes::EMPTY_KEYWORD, span, "keyword without a name")
+                .help("write `\\x5b` for a bracket"),
+        );
+        return Read::Poisoned;
+    }
+    let (name, offset) = split_offset(word);
+    if let Some(found) = simple(word, name) {
+        if let Some(feature) = found.later {
+            return refuse(text, range, span, feature, diagnostics);
+        }
+        let offset = if found.name.as_bytes() == word {
+            0
+        } else {
+            offset
+        };
+        return Read::Keyword(plain(found.name, offset));
+    }
+    let Some(prefix) = schema::KEYWORDS
+        .iter()
+        .find(|keyword| keyword.prefix && word.starts_with(keyword.name.as_bytes()))
+        // `ue…` is one only in front of a suite, or every name with these letters would be.
+        .filter(|keyword| keyword.name != "ue" || word.starts_with(b"ueaescm"))
+    else {
+        if let Some(value) = keys.value(word) {
+            return Read::Literal(value);
+        }
+        diagnostics.push(unknown(word, span, keys));
+        return Read::Poisoned;
+    };
+    if let Some(feature) = prefix.later {
+        return refuse(text, range, span, feature, diagnostics);
+    }
+    let rest = range.start + prefix.name.len()..range.end;
+    match prefix.name {
+        "$" => variable(text, rest, span, diagnostics),
+        "fill" => fill(text, rest, span, diagnostics),
+        "last_" => header(&text.bytes()[rest], span, diagnostics),
+        other => unreachable!("prefix keyword `{other}` without a meaning"),
+    }
+}
+
+/// The exact keyword of that name, or of the name before its offset.
+fn simple(word: &[u8], name: &[u8]) -> Option<&'static schema::Keyword> {
+    let find = |wanted: &[u8]| {
+        schema::KEYWORDS
+            .iter()
+            .find(|keyword| !keyword.prefix && keyword.name.as_bytes() == wanted)
+    };
+    find(word).or_else(|| find(name).filter(|keyword| keyword.offset))
+}
+
+/// Splits `cseq+1`. What follows the digits is dropped, as SIPp does.
+fn split_offset(word: &[u8]) -> (&[u8], i32) {
+    let sign = word.iter().enumerate().position(|(at, byte)| {
+        matches!(byte, b'+' | b'-') && word.get(at + 1).is_some_and(u8::is_ascii_digit)
+    });
+    let Some(sign) = sign else {
+        return (word, 0);
+    };
+    let digits = word[sign + 1..].iter().take_while(|b| b.is_ascii_digit());
+    let value = digits.fold(0i32, |value, digit| {
+        value
+            .saturating_mul(10)
+            .saturating_add(i32::from(digit - b'0'))
+    });
+    let value = if word[sign] == b'-' { -value } else { value };
+    (&word[..sign], value)
+}
+
+fn plain(name: &str, offset: i32) -> Kind {
+    Kind::Plain(match name {
+        "service" => Slot::Service,
+        "remote_ip" => Slot::RemoteIp,
+        "remote_host" => Slot::RemoteHost,
+        "remote_port" => Slot::RemotePort(offset),
+        "local_ip" => Slot::LocalIp,
+        "local_ip_type" => Slot::LocalIpType,
+        "local_port" => Slot::LocalPort(offset),
+        "server_ip" => Slot::ServerIp,
+        "transport" => Slot::Transport,
+        "media_ip" => Slot::MediaIp,
+        "media_ip_type" => Slot::MediaIpType,
+        "media_port" => Slot::MediaPort(offset),
+        "auto_media_port" => Slot::AutoMediaPort(offset),
+        "call_number" => Slot::CallNumber,
+        "call_id" => Slot::CallId,
+        "cseq" => Slot::Cseq(offset),
+        "branch" => Slot::Branch(offset),
+        "msg_index" => Slot::MsgIndex,
+        "pid" => Slot::Pid,
+        "len" => Slot::Len(offset),
+        "peer_tag_param" => Slot::PeerTagParam,
+        "next_url" => Slot::NextUrl,
+        "routes" => Slot::Routes,
+        "last_Request_URI" => return Kind::LastRequestUri,
+        "last_cseq_number" => Slot::LastCseqNumber(offset),
+        "last_message" => return Kind::LastMessage,
+        "users" => Slot::Users,
+        "userid" => Slot::UserId,
+        "timestamp" => Slot::Timestamp,
+        "date" => Slot::Date,
+        "clock_tick" => Slot::ClockTick,
+        "dynamic_id" => Slot::DynamicId,
+        "sipp_version" => Slot::SippVersion,
+        other => unreachable!("keyword `{other}` without a slot"),
+    })
+}
+
+fn refuse<'a>(
+    text: &Text,
+    range: Range<usize>,
+    span: Span,
+    feature: &str,
+    diagnostics: &mut Diagnostics,
+) -> Read<'a> {
+    let word = &text.bytes()[range];
+    let name = word
+        .split(|b| b.is_ascii_whitespace())
+        .next()
+        .unwrap_or(word);
+    let name = quote(name);
+    let message = format!("`[{name}]` needs {feature}, which this version does not have yet");
+    diagnostics.push(Diagnostic::error(later::KEYWORD, span, message));
+    Read::Poisoned
+}
+
+fn unknown(word: &[u8], span: Span, keys: &Keys<'_>) -> Diagnostic {
+    let typed = String::from_utf8_lossy(word);
+    let (name, _) = split_offset(word);
+    let name = String::from_utf8_lossy(name);
+    let candidates = schema::KEYWORDS
+        .iter()
+        .filter(|keyword| !keyword.prefix)
+        .map(|keyword| keyword.name)
+        .chain(keys.keys.iter().map(|(key, _)| key.as_str()));
+    let near = suggest::nearest(&name, candidates);
+    let found = Diagnostic::error(
+        codes::UNKNOWN_KEYWORD,
+        span,
+        format!("unknown keyword `[{}]`", quote(word)),
+    )
+    .label("neither a keyword nor a `-key`");
+    match near {
+        Some(near) => {
+            let suffix = typed.strip_prefix(&*name).unwrap_or_default();
+            found.did_you_mean(Some(&format!("[{near}{suffix}]")))
+        }
+        None => found,
+    }
+}
+
+/// Whether a variable can have that name (sipp.md §1.2).
+fn is_name(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && !bytes.iter().any(|b| matches!(b, b'$' | b','))
+}
+
+fn variable<'a>(
+    text: &Text,
+    name: Range<usize>,
+    span: Span,
+    diagnostics: &mut Diagnostics,
+) -> Read<'a> {
+    let bytes = text.bytes()[name.clone()].to_vec();
+    if !is_name(&bytes) {
+        let shown = quote(&bytes);
+        let message = format!("`{shown}` is no name of a variable");
+        diagnostics.push(Diagnostic::error(codes::BAD_PARAMETER, span, message));
+        return Read::Poisoned;
+    }
+    let span = text.slice_span(name);
+    Read::Keyword(Kind::Var(Name { bytes, span }))
+}
+
+fn fill<'a>(
+    text: &Text,
+    rest: Range<usize>,
+    span: Span,
+    diagnostics: &mut Diagnostics,
+) -> Read<'a> {
+    let params = match params::parse(&text.bytes()[rest.clone()]) {
+        Ok(params) => params,
+        Err(at) => {
+            let at = rest.start + at;
+            let place = text.slice_span(at..at + 1);
+            diagnostics.push(Diagnostic::error(
+                codes::BAD_PARAMETER,
+                place,
+                "parameter without a value",
+            ));
+            return Read::Poisoned;
+        }
+    };
+    let find = |name: &str| -> Option<Value<'_>> {
+        let mut named = params.iter().filter(|param| param.name == name.as_bytes());
+        named.next().map(|param| param.value)
+    };
+    let Some(variable) = find("variable") else {
+        diagnostics.push(
+            Diagnostic::error(codes::BAD_PARAMETER, span, "`[fill]` without `variable=`")
+                .help("write `[fill text=\"X\" variable=name]`"),
+        );
+        return Read::Poisoned;
+    };
+    let place = variable.range().map_or(span, |range| {
+        text.slice_span(rest.start + range.start..rest.start + range.end)
+    });
+    let bytes = variable.bytes();
+    if !is_name(&bytes) {
+        let shown = quote(&bytes);
+        let message = format!("`{shown}` is no name of a variable");
+        diagnostics.push(Diagnostic::error(codes::BAD_PARAMETER, place, message));
+        return Read::Poisoned;
+    }
+    Read::Keyword(Kind::Fill {
+        text: find("text").map_or_else(|| FILL_DEFAULT.to_vec(), Value::bytes),
+        variable: Name { bytes, span: place },
+    })
+}
+
+fn header<'a>(name: &[u8], span: Span, diagnostics: &mut Diagnostics) -> Read<'a> {
+    let bare = name.strip_suffix(b":").unwrap_or(name);
+    if bare.is_empty() || bare.iter().any(|b| b.is_ascii_whitespace() || *b == b':') {
+        let shown = quote(name);
+        let message = format!("`{shown}` is no name of a header");
+        diagnostics.push(Diagnostic::error(codes::BAD_PARAMETER, span, message));
+        return Read::Poisoned;
+    }
+    let mut typed = bare.to_vec();
+    typed.push(b':');
+    Read::Keyword(Kind::LastHeader(typed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(keyword: &str) -> (Option<Kind>, Vec<String>) {
+        let mut diagnostics = Diagnostics::new(false);
+        let keys = [("proxy".to_owned(), b"10.0.0.1".to_vec())];
+        let text = Text::verbatim(format!("[{keyword}]").as_bytes(), 0);
+        let kind = match read(
+            &text,
+            1..keyword.len() + 1,
+            &Keys::new(&keys),
+            &mut diagnostics,
+        ) {
+            Read::Keyword(kind) => Some(kind),
+            Read::Literal(_) | Read::Poisoned => None,
+        };
+        let shown = diagnostics.iter().map(|d| {
+            let help = d.suggestion.as_ref().map(|s| s.text.clone());
+            format!("{} {}", d.code, help.unwrap_or_default())
+        });
+        (kind, shown.collect())
+    }
+
+    #[test]
+    fn every_keyword_of_the_table_has_a_meaning() {
+        for keyword in schema::KEYWORDS {
+            let text = match keyword.name {
+                "$" => "$x".to_owned(),
+                "fill" => "fill variable=x".to_owned(),
+                "last_" => "last_Via:".to_owned(),
+                "ue" => "ueaescm128sha1801audio".to_owned(),
+                name => name.to_owned(),
+            };
+            let (kind, found) = one(&text);
+            assert_eq!(kind.is_none(), keyword.later.is_some(), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn offsets_stand_directly_behind_the_names_that_take_one() {
+        assert_eq!(one("cseq+2").0, Some(Kind::Plain(Slot::Cseq(2))));
+        assert_eq!(one("branch-2").0, Some(Kind::Plain(Slot::Branch(-2))));
+        assert_eq!(
+            one("remote_port+99999999999").0,
+            Some(Kind::Plain(Slot::RemotePort(i32::MAX)))
+        );
+        assert_eq!(
+            one("last_X-3GPP-Foo").0,
+            Some(Kind::LastHeader(b"X-3GPP-Foo:".to_vec()))
+        );
+        assert!(matches!(one("$a-1").0, Some(Kind::Var(name)) if name.bytes == b"a-1"));
+        assert!(one("service+1").0.is_none());
+        assert!(one("len+").0.is_none());
+    }
+
+    #[test]
+    fn suggestions_are_near_or_none() {
+        let (_, found) = one("remote_prot");
+        assert_eq!(found, ["G0213 did you mean `[remote_port]`?"]);
+        assert_eq!(one("proxi").1, ["G0213 did you mean `[proxy]`?"]);
+        assert_eq!(one("whatever").1, ["G0213 "]);
+    }
+
+    #[test]
+    fn header_keywords_keep_the_name_as_typed() {
+        assert_eq!(one("last_via").0, Some(Kind::LastHeader(b"via:".to_vec())));
+        assert_eq!(one("last_Via:").0, Some(Kind::LastHeader(b"Via:".to_vec())));
+        assert!(one("last_").0.is_none());
+    }
+}
