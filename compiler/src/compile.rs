@@ -28,14 +28,8 @@ pub struct Options {
 pub struct Compiled {
     /// The program; `None` when there was an error.
     pub program: Option<Program>,
-    /// What to show: by position, and bounded.
-    pub diagnostics: Vec<Diagnostic>,
-    /// How many more there are.
-    pub not_shown: usize,
-    /// Number of errors, those not shown included.
-    pub errors: usize,
-    /// Number of warnings, those not shown included.
-    pub warnings: usize,
+    /// Everything that was found.
+    pub diagnostics: Diagnostics,
     /// The file, for rendering the diagnostics.
     pub source: SourceFile,
 }
@@ -59,13 +53,9 @@ pub fn compile(file_name: &str, bytes: &[u8], options: &Options) -> Compiled {
             (SourceFile::empty(file_name), None)
         }
     };
-    let (shown, not_shown) = diagnostics.shown();
     Compiled {
         program,
-        diagnostics: shown.into_iter().cloned().collect(),
-        not_shown,
-        errors: diagnostics.error_count(),
-        warnings: diagnostics.warning_count(),
+        diagnostics,
         source,
     }
 }

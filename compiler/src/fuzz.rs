@@ -16,7 +16,7 @@ pub fn fuzz_compile(data: &[u8]) {
     };
     let compiled = compile("fuzz.xml", data, &options);
     let end = u32::try_from(compiled.source.bytes().len()).unwrap_or(u32::MAX);
-    for found in &compiled.diagnostics {
+    for found in compiled.diagnostics.iter() {
         let spans = found
             .labels
             .iter()
@@ -30,7 +30,7 @@ pub fn fuzz_compile(data: &[u8]) {
             "{found:?}"
         );
     }
-    assert_eq!(compiled.program.is_some(), compiled.errors == 0);
+    assert_eq!(compiled.program.is_some(), !compiled.diagnostics.has_errors());
     if let Some(program) = compiled.program {
         let again = program.clone().into_draft().verify();
         assert_eq!(again.as_ref(), Ok(&program));
