@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What the text between `[` and `]` means (sipp.md §2.2 to §2.9).
 //!
-//! COMPAT(sipp): an offset is read only directly behind the name of a keyword that takes one. SIPp cuts the text at
+//! COMPAT(sipp): an offset is read only directly behind the name of a keyword without parameters. SIPp cuts the text at
 //! any sign before a digit, so that `[last_X-3GPP-Foo]` becomes `[last_X]` there.
 
 use super::params::{self, Value};
@@ -103,8 +103,15 @@ pub(super) fn read<'a>(
         }
         let offset = if found.name.as_bytes() == word {
             0
-        } else {
+        } else if found.offset {
             offset
+        } else {
+            let message = format!("`[{}]` takes no offset", found.name);
+            diagnostics.push(
+                Diagnostic::warning(codes::NO_OFFSET, span, message)
+                    .note("it is ignored, as SIPp does"),
+            );
+            0
         };
         return Read::Keyword(plain(found.name, offset));
     }
@@ -139,7 +146,7 @@ fn simple(word: &[u8], name: &[u8]) -> Option<&'static schema::Keyword> {
             .iter()
             .find(|keyword| !keyword.prefix && keyword.name.as_bytes() == wanted)
     };
-    find(word).or_else(|| find(name).filter(|keyword| keyword.offset))
+    find(word).or_else(|| find(name))
 }
 
 /// Splits `cseq+1`. What follows the digits is dropped, as SIPp does.
@@ -375,7 +382,9 @@ mod tests {
             Some(Kind::LastHeader(b"X-3GPP-Foo:".to_vec()))
         );
         assert!(matches!(one("$a-1").0, Some(Kind::Var(name)) if name.bytes == b"a-1"));
-        assert!(one("service+1").0.is_none());
+        let (kind, found) = one("call_id-1");
+        assert_eq!(kind, Some(Kind::Plain(Slot::CallId)));
+        assert_eq!(found, ["G0211 "]);
         assert!(one("len+").0.is_none());
     }
 

@@ -50,35 +50,42 @@ enum Bracket {
     Closed,
     /// Directly with another `[`, which begins the keyword.
     Doubled,
-    /// To the end of the line, or another `[`, without `]`.
+    /// Without its `]` on the line; it goes up to another `[` or the end of the line.
     Open,
 }
 
-/// Finds the end of a keyword whose `[` has just been read.
+/// Finds the end of a keyword whose `[` has just been read. Keywords in its parameters are part of it.
 fn keyword(lex: &mut Lexer<'_, Token>) -> Bracket {
     let rest = lex.remainder();
     let mut quoted = false;
+    let mut depth = 1usize;
+    let mut inner = None;
+    let mut end = rest.len();
     for (at, byte) in rest.iter().enumerate() {
         match byte {
             b'\n' => {
-                lex.bump(at);
-                return Bracket::Open;
+                end = at;
+                break;
             }
             b'"' => quoted = !quoted && rest[at + 1..].contains_quote_on_line(),
             _ if quoted => {}
             b']' => {
-                lex.bump(at + 1);
-                return Bracket::Closed;
+                depth -= 1;
+                if depth == 0 {
+                    lex.bump(at + 1);
+                    return Bracket::Closed;
+                }
             }
             b'[' if at == 0 => return Bracket::Doubled,
             b'[' => {
-                lex.bump(at);
-                return Bracket::Open;
+                depth += 1;
+                inner.get_or_insert(at);
             }
             _ => {}
         }
     }
-    lex.bump(rest.len());
+    // The next one, if any, is read for itself.
+    lex.bump(inner.unwrap_or(end));
     Bracket::Open
 }
 
@@ -211,6 +218,8 @@ mod tests {
         let (pieces, codes) = parts("[fill text=\"]x[\" variable=n]");
         assert!(matches!(&pieces[..], [Piece::Keyword(_)]), "{pieces:?}");
         assert!(codes.is_empty());
+        let (pieces, _) = parts("[fill text=[x] variable=n]");
+        assert!(matches!(&pieces[..], [Piece::Keyword(_)]), "{pieces:?}");
         let (pieces, _) = parts("[fill text=\" variable=n]\n\"");
         assert!(matches!(&pieces[0], Piece::Keyword(_)), "{pieces:?}");
     }
@@ -220,6 +229,8 @@ mod tests {
         let (pieces, codes) = parts("[service\nVia: [pid]");
         assert_eq!(codes, ["G0205"]);
         assert_eq!(pieces.len(), 2);
+        let (pieces, codes) = parts("[service and [pid]\n");
+        assert_eq!((pieces.len(), codes), (2, vec!["G0205".to_owned()]));
         let (_, codes) = parts("x[");
         assert_eq!(codes, ["G0205"]);
     }

@@ -151,6 +151,21 @@ body
 
 ]]></send></scenario>"#,
     }
+    NO_OFFSET = 211 {
+        title: "the keyword takes no offset",
+        explanation: "A number behind a sign changes the value of keywords that are numbers, such as `[cseq+1]`. \
+            Elsewhere it is ignored, here as in SIPp.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: [service+1]
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+X: [cseq+1]
+
+]]></send></scenario>"#,
+    }
     UNKNOWN_KEYWORD = 213 {
         title: "the keyword is unknown",
         explanation: "Keywords are case-sensitive, have no blank behind the bracket, and may also be defined with \

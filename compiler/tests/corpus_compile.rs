@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Scenarios that others wrote: what a released or current SIPp loads compiles, or needs a later version and says so.
+//!
+//! The corpus is not part of the repository. It is looked for in `GOSSIPPER_CORPUS`, then beside the workspace;
+//! where it is absent the test says so and passes.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test reads its data; the crate itself does not"
+)]
+
+use gossipper_compiler::diag::Severity;
+use gossipper_compiler::{Options, compile};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn corpus() -> Option<PathBuf> {
+    let folder = match std::env::var_os("GOSSIPPER_CORPUS") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"),
+    };
+    let found = folder.join("manifest.jsonl").is_file();
+    if !found {
+        #[expect(clippy::print_stderr, reason = "a skipped test is said aloud")]
+        {
+            eprintln!(
+                "SKIPPED: no corpus in {}; set GOSSIPPER_CORPUS",
+                folder.display()
+            );
+        }
+    }
+    found.then_some(folder)
+}
+
+/// Names that `-key` must define for SIPp to load the file.
+fn keys(needs: &serde_json::Value) -> Vec<(String, Vec<u8>)> {
+    let needs = needs.as_array().map(Vec::as_slice).unwrap_or_default();
+    needs
+        .iter()
+        .filter_map(|need| need.as_str()?.strip_prefix("-key "))
+        .map(|name| (name.to_owned(), b"value".to_vec()))
+        .collect()
+}
+
+#[test]
+fn what_sipp_loads_compiles_or_needs_a_later_version() {
+    let Some(folder) = corpus() else { return };
+    let manifest = std::fs::read_to_string(folder.join("manifest.jsonl")).expect("manifest");
+    let (mut compiled_count, mut later_count) = (0, 0);
+    let mut other: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in manifest.lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).expect("one JSON object a line");
+        if entry["kind"] != "scenario" {
+            continue;
+        }
+        let file = entry["file"].as_str().expect("file");
+        let accepted = entry["accepted_by_sipp"] == true || entry["accepted_by_sipp_3_7_7"] == true;
+        let bytes = std::fs::read(folder.join(file)).expect("listed file");
+        let options = Options {
+            keys: keys(&entry["needs"]),
+            name: file.to_owned(),
+            ..Options::default()
+        };
+        let compiled = compile(file, &bytes, &options);
+        if let Some(program) = compiled.program {
+            compiled_count += 1;
+            assert!(accepted, "{file}: SIPp refuses it");
+            let mode = match program.mode() {
+                gossipper_bytecode::Mode::Client => "client",
+                gossipper_bytecode::Mode::Server => "server",
+            };
+            assert_eq!(entry["mode"], mode, "{file}");
+            continue;
+        }
+        let errors: Vec<String> = compiled
+            .diagnostics
+            .iter()
+            .filter(|d| d.severity == Severity::Error)
+            .filter(|d| !(800..900).contains(&d.code.number()))
+            .map(|d| {
+                let at = compiled.source.line_col(d.primary.start);
+                format!("{}:{}: {} {}", at.line, at.col, d.code, d.message)
+            })
+            .collect();
+        if errors.is_empty() {
+            later_count += 1;
+        } else if accepted {
+            other.insert(file.to_owned(), errors);
+        }
+    }
+    #[expect(clippy::print_stderr, reason = "the figures are worth reading")]
+    {
+        eprintln!("{compiled_count} scenarios compile, {later_count} need a later version");
+    }
+    assert!(
+        other.is_empty(),
+        "{} refused for another reason: {other:#?}",
+        other.len()
+    );
+    assert!(compiled_count >= 380, "only {compiled_count} compile");
+}
