@@ -52,6 +52,19 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "testkit",
         ],
     ),
+    (
+        "benches",
+        &[
+            "sip",
+            "bytecode",
+            "control",
+            "compiler",
+            "vm",
+            "runtime",
+            "stdlib-scenarios",
+            "testkit",
+        ],
+    ),
 ];
 
 /// Members that must stay a pure function of their inputs.

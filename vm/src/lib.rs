@@ -69,6 +69,13 @@ pub use link::{Image, LinkError};
 pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, StatEvent};
 pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams};
 
+/// Size of the record that an open call occupies, without what it points to; for the benches.
+#[doc(hidden)]
+#[must_use]
+pub const fn call_record_bytes() -> usize {
+    size_of::<call::Call>()
+}
+
 /// The smallest program, for the example above: one step that does nothing.
 #[doc(hidden)]
 #[must_use]
