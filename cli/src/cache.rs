@@ -96,7 +96,7 @@ impl Cache {
             hash.update(bytes);
         };
         part(VERSION.as_bytes());
-        part(gossipper_compiler::COMPILER_VERSION.to_string().as_bytes());
+        part(gossipper_compiler::COMPILER_VERSION.as_bytes());
         part(&wire::VERSION.to_le_bytes());
         part(&program_stamp());
         part(question.name.as_bytes());

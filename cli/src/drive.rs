@@ -155,10 +155,11 @@ async fn next_key(keyboard: &mut Option<Keyboard>) -> Option<u8> {
 /// Says what went wrong with the machine, and which exit code that is.
 fn failed(error: &Error) -> ExitCode {
     stdio::error(&error.to_string());
-    if error.is_address_in_use() {
-        ExitCode::Bind
-    } else {
-        ExitCode::Fatal
+    match error {
+        error if error.is_address_in_use() => ExitCode::Bind,
+        // What the scenario and the flags do not agree on is a wrong command line, nothing of the machine's.
+        Error::Link(_) => ExitCode::Failed,
+        _ => ExitCode::Fatal,
     }
 }
 

@@ -109,7 +109,6 @@ impl Input {
                 .iter()
                 .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
                 .collect(),
-            ..Options::default()
         };
         gossipper_compiler::compile(&self.file, &self.bytes, &options)
     }

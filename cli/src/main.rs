@@ -1,3 +1,36 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The gossipper binary.
-fn main() {}
+//! The gossipper binary: which face of it is meant, its flags, and the exit code.
+//!
+//! | Module | Idea |
+//! | --- | --- |
+//! | [`root`] | which verb is meant |
+//! | [`flags`] | the scenario flags: one table, parser, help, settings |
+//! | [`load`], [`cache`] | from a scenario file to a program |
+//! | [`compile`] | `gossipper compile`, `gossipper explain` |
+//! | [`sipp`] | a run: from settings to an exit code |
+//! | [`settings`], [`drive`], [`keys`] | what the runtime is told; keys, signals, progress |
+//! | [`report`] | the progress line and the summary |
+//! | [`exit`] | every exit code |
+#![forbid(unsafe_code)]
+
+mod cache;
+mod compile;
+mod drive;
+mod exit;
+mod flags;
+mod keys;
+mod load;
+mod report;
+mod root;
+mod settings;
+mod sipp;
+mod stdio;
+mod version;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    let argv: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    root::run(&argv).into()
+}

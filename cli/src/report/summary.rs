@@ -29,12 +29,13 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
         let calls = &answerer.calls;
         let _ = writeln!(
             out,
-            "Answerer   {} on {}: {} calls, {} good, {} failed, {} retransmitted",
+            "Answerer   {} on {}: {} calls, {} good, {} failed, {} open, {} resent",
             cut(&answerer.scenario, 16),
             answerer.local,
             calls.created(),
             calls.succeeded,
             calls.failed,
+            calls.current,
             answerer.messages.retransmitted
         );
     }
