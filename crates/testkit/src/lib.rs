@@ -4,11 +4,13 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`world`], [`net`] | engines in virtual time, joined by a network that a seed makes lose and reorder |
+//! | [`pair`] | a caller and an answerer, compiled and joined |
 //! | [`tally`], [`trace`] | what a simulated run counted, and what it did |
 //! | [`sipp`], [`sipp_cases`], [`sipp_stat`], [`sipp_trace`] | runs of a real SIPp and of our binary, made comparable |
 #![forbid(unsafe_code)]
 
 pub mod net;
+pub mod pair;
 pub mod sipp;
 pub mod sipp_cases;
 pub mod sipp_stat;
