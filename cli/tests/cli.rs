@@ -259,10 +259,17 @@ fn findings_can_be_read_by_programs() {
     place.write("bad.xml", BAD);
     let ran = place.run("compile --check --format json bad.xml");
     assert_eq!((ran.code, ran.err.as_str()), (1, ""));
-    let found: serde_json::Value = serde_json::from_str(&ran.out)
-        .or_else(|_| ran.out.lines().map(serde_json::from_str).collect())
-        .expect("JSON");
-    assert!(found.to_string().contains("remote_prot"), "{found}");
+    let found: Vec<serde_json::Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("one JSON object a line"))
+        .collect();
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].to_string().contains("remote_prot"),
+        "{:#}",
+        found[0]
+    );
 }
 
 #[test]
