@@ -250,7 +250,7 @@ fn check_reports_everything_and_writes_nothing() {
         ran.err
     );
     assert!(ran.err.contains("nowhere"), "{}", ran.err);
-    assert_eq!(place.cached(), [PathBuf::new(); 0]);
+    assert!(place.cached().is_empty());
 }
 
 #[test]
@@ -515,7 +515,7 @@ fn nothing_is_written_beside_what_was_asked_for() {
         .expect("listed")
         .map(|file| file.expect("listed").file_name())
         .collect();
-    assert_eq!(left, [OsStr::new(""); 0]);
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -12,6 +12,13 @@ use std::fmt::Write as _;
 pub(crate) fn line(snapshot: &Snapshot, width: usize) -> Option<String> {
     let engine = snapshot.main()?;
     let mut line = duration(snapshot.elapsed_us);
+    // First, so that a narrow terminal does not cut it off.
+    line.push_str(match engine.phase {
+        Phase::Draining => " draining",
+        Phase::Aborting => " aborting",
+        Phase::Running if engine.rate.paused => " paused",
+        Phase::Running | Phase::Ended => "",
+    });
     if engine.calls.incoming > 0 || engine.remote.is_none() {
         let _ = write!(line, "  {}/s in", rate(engine.rate.recent));
     } else {
@@ -40,12 +47,6 @@ pub(crate) fn line(snapshot: &Snapshot, width: usize) -> Option<String> {
             time(response.actual.p99_us)
         );
     }
-    line.push_str(match engine.phase {
-        Phase::Draining => "  [draining]",
-        Phase::Aborting => "  [aborting]",
-        Phase::Running if engine.rate.paused => "  [paused]",
-        Phase::Running | Phase::Ended => "",
-    });
     // Everything in it is ASCII, so a byte is a column.
     line.truncate(width);
     Some(line)
@@ -79,9 +80,9 @@ mod tests {
     fn the_state_is_said_when_it_is_not_the_usual_one() {
         let mut snapshot = sample::client();
         snapshot.engines[0].phase = Phase::Draining;
-        assert!(line(&snapshot, 200).is_some_and(|line| line.ends_with("[draining]")));
+        assert!(line(&snapshot, 200).is_some_and(|line| line.starts_with("2.04s draining  ")));
         snapshot.engines[0].phase = Phase::Running;
         snapshot.engines[0].rate.paused = true;
-        assert!(line(&snapshot, 200).is_some_and(|line| line.ends_with("[paused]")));
+        assert!(line(&snapshot, 200).is_some_and(|line| line.starts_with("2.04s paused  ")));
     }
 }
