@@ -5,9 +5,11 @@
 //! interface, and no port is fixed.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_gossipper");
@@ -473,31 +475,50 @@ fn a_keyword_reaches_the_wire_and_a_global_must_exist() {
     assert!(ran.err.contains("`nobody`"), "{}", ran.err);
 }
 
+/// Waits until somebody listens on the port, or the child has ended: a closed port refuses a keep-alive at once, an
+/// open one says nothing.
+fn wait_until_open(port: u16, child: &mut Child) {
+    let probe = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    probe.connect(("127.0.0.1", port)).expect("connected");
+    probe
+        .set_read_timeout(Some(Duration::from_millis(20)))
+        .expect("set");
+    while child.try_wait().expect("a child").is_none() {
+        let sent = probe.send(b"\r\n\r\n");
+        let answer = sent.and_then(|_| probe.recv(&mut [0; 16]));
+        if answer.is_err_and(|error| error.kind() != ErrorKind::ConnectionRefused) {
+            return;
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_a_server_with_a_summary() {
     let place = Place::new();
-    // A port that is free now; if somebody takes it meanwhile, the binary says so and the test fails loudly.
-    let probe = UdpSocket::bind("127.0.0.1:0").expect("bound");
-    let port = probe.local_addr().expect("bound").port();
-    drop(probe);
-    let child = place
-        .command(
-            BINARY,
-            &format!("sipp -sn uas -i 127.0.0.1 -p {port} -timeout 60"),
-        )
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("started");
-    // Handlers are in place before the port is taken, and the timeout bounds the wait.
-    while UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-        std::thread::yield_now();
-    }
-    let pid =
-        rustix::process::Pid::from_raw(i32::try_from(child.id()).expect("a pid")).expect("a pid");
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("signalled");
-    let ran = Ran::from(child.wait_with_output().expect("ended"));
+    // A port that is free now; should somebody take it meanwhile, another one is tried.
+    let ran = (0..5)
+        .map(|_| {
+            let free = UdpSocket::bind("127.0.0.1:0").expect("bound");
+            let port = free.local_addr().expect("bound").port();
+            drop(free);
+            let line = format!("sipp -sn uas -i 127.0.0.1 -p {port} -timeout 60");
+            let mut child = place
+                .command(BINARY, &line)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("started");
+            // Handlers are in place before the port is taken.
+            wait_until_open(port, &mut child);
+            let pid = i32::try_from(child.id()).expect("a pid");
+            let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+            // It may have ended by itself, if the port was taken.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+            Ran::from(child.wait_with_output().expect("ended"))
+        })
+        .find(|ran| ran.code != 254)
+        .expect("one of five ports stays free");
     assert_eq!(ran.code, 0, "{}", ran.shown());
     assert!(ran.out.contains("0 created"), "{}", ran.out);
 }

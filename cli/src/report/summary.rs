@@ -29,11 +29,10 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
         let calls = &answerer.calls;
         let _ = writeln!(
             out,
-            "Answerer   {} on {}: {} calls, {} good, {} failed, {} open, {} resent",
+            "Answerer   {} {}  {} calls  {} failed  {} open  {} retransmitted",
             cut(&answerer.scenario, 16),
             answerer.local,
             calls.created(),
-            calls.succeeded,
             calls.failed,
             calls.current,
             answerer.messages.retransmitted
