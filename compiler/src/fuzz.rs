@@ -30,9 +30,108 @@ pub fn fuzz_compile(data: &[u8]) {
             "{found:?}"
         );
     }
-    assert_eq!(compiled.program.is_some(), !compiled.diagnostics.has_errors());
+    assert_eq!(
+        compiled.program.is_some(),
+        !compiled.diagnostics.has_errors()
+    );
     if let Some(program) = compiled.program {
         let again = program.clone().into_draft().verify();
         assert_eq!(again.as_ref(), Ok(&program));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fuzz_compile;
+    use proptest::prelude::*;
+
+    /// Uses as much of the language as fits on a page.
+    const SEED: &str = r#"<scenario name="all">
+  <Global variables="g"/>
+  <User variables="u"/>
+  <Reference variables="g,u"/>
+  <init><label id="a"/><nop next="b" test="g"/><nop><action><jump value="0"/></action></nop><label id="b"/></init>
+  <send retrans="500" start_rtd="1" start_txn="t"><![CDATA[
+    INVITE sip:[service]@[remote_ip]:[remote_port+1] SIP/2.0
+    X: [$g][fill text="ab" variable=u] \x41 [key] [last_Via:] [branch-2]
+    Content-Length: [len]
+
+    [last_message]
+  ]]></send>
+  <recv response="1.." regexp_match="true" optional="true" advance_state="false" response_txn="t"/>
+  <recv request="INFO" optional="global" next="c" test="g" lost="1"/>
+  <recv response="200" rtd="1" response_txn="t" timeout="9" ontimeout="c" rrs="true"><action>
+    <ereg regexp="([a-z]{1,3}|x*)+" search_in="hdr" header="To:" check_it="true" assign_to="g,u"/>
+    <test assign_to="u" variable="g" compare="equal" value="0x10"/>
+    <strcmp assign_to="u" variable="g" value="x" check_it_inverse="true"/>
+    <assignstr assign_to="g" value="[next_url][routes]"/>
+    <exec command="true [$u]"/>
+  </action></recv>
+  <send ack_txn="t" next="d" chance="0.5"><![CDATA[
+    ACK [next_url] SIP/2.0
+    [last_From]
+  ]]></send>
+  <label id="c"/>
+  <nop condexec="g" condexec_inverse="true" counter="n"><action><jump variable="u"/></action></nop>
+  <pause distribution="gamma" k="2" theta="3"/>
+  <label id="d"/>
+  <DefaultMessage id="bye"><![CDATA[
+    BYE sip:x SIP/2.0
+  ]]></DefaultMessage>
+  <ResponseTimeRepartition value="10, 20, 30"/>
+</scenario>
+"#;
+
+    const PIECES: [&str; 24] = [
+        "[",
+        "]",
+        "\"",
+        "$",
+        "[$x]",
+        "[last_",
+        "\\x",
+        "|",
+        "(",
+        ")*",
+        "{2,}",
+        "\n",
+        " ",
+        "true",
+        "0",
+        "-1",
+        "999999999999",
+        "nan",
+        "global",
+        "<nop/>",
+        "<label id=\"e\"/>",
+        "<recv/>",
+        "next=\"d\" ",
+        "SIP/2.0 ",
+    ];
+
+    #[test]
+    fn the_seed_compiles() {
+        let options = crate::Options {
+            keys: vec![("key".to_owned(), b"value".to_vec())],
+            ..crate::Options::default()
+        };
+        let compiled = crate::compile("seed.xml", SEED.as_bytes(), &options);
+        let found: Vec<_> = compiled.diagnostics.iter().collect();
+        assert!(compiled.program.is_some(), "{found:#?}");
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_scenarios_are_refused_or_run(
+            cuts in prop::collection::vec((0..SEED.len(), 0..40usize, 0..PIECES.len()), 0..5)
+        ) {
+            let mut text = SEED.as_bytes().to_vec();
+            for (at, length, piece) in cuts {
+                let at = at.min(text.len());
+                let end = (at + length).min(text.len());
+                text.splice(at..end, PIECES[piece].bytes());
+            }
+            fuzz_compile(&text);
+        }
     }
 }

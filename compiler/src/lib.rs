@@ -32,7 +32,7 @@ mod compile;
 pub mod diag;
 mod emit;
 pub mod ere;
-#[cfg(feature = "internal-fuzz")]
+#[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod grammar;
 mod graph;

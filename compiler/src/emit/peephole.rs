@@ -69,20 +69,29 @@ pub(super) fn thread_jumps(ops: &mut [Op], places: &mut [usize]) {
     }
 }
 
+/// Whether an op does nothing but lead there. A jump by chance draws a number, so it is not looked at.
+fn leads_to(op: Op, next: usize) -> bool {
+    match op {
+        Op::Jump { to } | Op::JumpIfSet { to, .. } | Op::JumpIfUnset { to, .. } => {
+            to.index() == next
+        }
+        _ => false,
+    }
+}
+
 /// Removes jumps to the op behind them.
 pub(super) fn drop_jumps_to_next(ops: &mut Vec<Op>, places: &mut [usize]) {
     let mut moved = Vec::with_capacity(ops.len() + 1);
     let mut kept = 0;
     for (index, op) in ops.iter().enumerate() {
         moved.push(kept);
-        let falls = matches!(op, Op::Jump { to } if to.index() == index + 1);
-        kept += usize::from(!falls);
+        kept += usize::from(!leads_to(*op, index + 1));
     }
     moved.push(kept);
     let mut index = 0;
     ops.retain(|op| {
         index += 1;
-        !matches!(op, Op::Jump { to } if to.index() == index)
+        !leads_to(*op, index)
     });
     for op in ops.iter_mut() {
         if let Some(to) = target_mut(op) {

@@ -53,7 +53,8 @@ pub(super) fn head(text: &Text, pieces: &[Piece], diagnostics: &mut Diagnostics)
         }
         None => return Head::Poisoned,
     };
-    let Some(space) = first.iter().position(|b| *b == b' ') else {
+    let line = memchr::memchr(b'\r', first).unwrap_or(first.len());
+    let Some(space) = memchr::memchr(b' ', &first[..line]) else {
         let place = text.slice_span(0..first.len().min(line_length(text)));
         diagnostics.push(
             Diagnostic::error(

@@ -74,8 +74,8 @@ codes! {
         explanation: "POSIX takes the longest match, this engine the first alternative that leads to a match. Here \
             one alternative begins like a later, longer one, so the later one is never tried first. Write \
             the longer one first.",
-        bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(ab|abc)" assign_to="_"/></action></recv></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(abc|ab)" assign_to="_"/></action></recv></scenario>"#,
+        bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="ab|abc" assign_to="x"/><log message="[$x]"/></action></recv></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="abc|ab" assign_to="x"/><log message="[$x]"/></action></recv></scenario>"#,
     }
     ESCAPED_LETTER = 422 {
         title: "the backslash has no meaning before this letter",
