@@ -30,8 +30,25 @@ pub struct Pair {
 /// When it does not compile, with the diagnostics.
 #[must_use]
 pub fn program(name: &str, xml: &str) -> Arc<gossipper_bytecode::Program> {
+    program_with_keys(name, xml, &[])
+}
+
+/// Compiles a scenario with values of `-key`.
+///
+/// # Panics
+/// When it does not compile, with the diagnostics.
+#[must_use]
+pub fn program_with_keys(
+    name: &str,
+    xml: &str,
+    keys: &[(&str, &str)],
+) -> Arc<gossipper_bytecode::Program> {
     let options = Options {
         name: name.to_owned(),
+        keys: keys
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+            .collect(),
         ..Options::default()
     };
     let compiled = compile(&format!("{name}.xml"), xml.as_bytes(), &options);

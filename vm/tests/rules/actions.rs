@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Actions and variables (sipp.md §3).
+
+use crate::stage::{Stage, from_peer_with, nop, reply, request, response, send, send_then};
+use gossipper_bytecode::FailReason;
+use gossipper_vm::CallEnd;
+
+/// The message that actions look at: some headers twice, some in odd spelling, and a body.
+const HEADERS: &str = "Subject: first\r\nX-To: nobody\r\nsubject: second\r\nEmpty:\r\n\
+                       Content-Type: text/plain\r\n";
+
+/// What one action block made of a received message.
+struct Outcome {
+    lines: Vec<String>,
+    end: Option<CallEnd>,
+    warnings: Vec<String>,
+}
+
+/// Runs `actions` when an INFO with [`HEADERS`] arrives, then prints the variables `a`, `b` and `c`.
+fn on_info(actions: &str) -> Outcome {
+    on_message(actions, &from_peer_with("INFO", "x", 5, HEADERS))
+}
+
+fn on_message(actions: &str, message: &str) -> Outcome {
+    let mut stage = Stage::server(&[
+        format!("<recv request='INFO'><action>{actions}</action></recv>"),
+        nop("", "<log message='a=[$a] b=[$b] c=[$c]'/>"),
+        "<Reference variables='a,b,c'/>".to_owned(),
+        reply(200, ""),
+    ]);
+    stage.deliver(message);
+    Outcome {
+        lines: stage.lines.clone(),
+        end: stage.end(),
+        warnings: stage.warnings,
+    }
+}
+
+#[track_caller]
+fn prints(actions: &str, expected: &str) {
+    let outcome = on_info(actions);
+    assert_eq!(
+        outcome.end,
+        Some(CallEnd::Success),
+        "{:?}",
+        outcome.warnings
+    );
+    assert_eq!(outcome.lines, [expected]);
+}
+
+/// Asserts that a check fails for this reason, that the block stops there, and that the call still goes on.
+#[track_caller]
+fn fails(action: &str, reason: FailReason) {
+    let outcome = on_info(&format!("{action}<log message='the block went on'/>"));
+    assert_eq!(outcome.end, Some(CallEnd::Failure(reason)));
+    assert_eq!(outcome.lines.len(), 1, "{:?}", outcome.lines);
+    assert!(outcome.lines[0].starts_with("a="), "{:?}", outcome.lines);
+}
+
+// ---- ereg
+
+#[test]
+fn ereg_searches_the_whole_message_and_captures_groups() {
+    prints(
+        "<ereg regexp='CSeq: ([0-9]+) ([A-Z]+)' assign_to='a,b,c'/>",
+        "a=CSeq: 5 INFO b=5 c=INFO",
+    );
+}
+
+#[test]
+fn ereg_takes_the_first_alternative_that_leads_to_a_match() {
+    // ADR 0005: POSIX would take the longer one; the compiler warns about it.
+    prints("<ereg regexp='IN(F|FO)' assign_to='a,b'/>", "a=INF b=F c=");
+    prints(
+        "<ereg regexp='IN(FO|F)' assign_to='a,b'/>",
+        "a=INFO b=FO c=",
+    );
+    prints("<ereg regexp='IN[A-Z]*' assign_to='a'/>", "a=INFO b= c=");
+}
+
+#[test]
+fn ereg_lets_the_dot_match_line_ends() {
+    prints(
+        "<ereg regexp='Subject:.*Empty' search_in='msg' assign_to='a'/><ereg regexp='X-To: [a-z]*' assign_to='b'/>",
+        "a=Subject: first\r\nX-To: nobody\r\nsubject: second\r\nEmpty b=X-To: nobody c=",
+    );
+}
+
+#[test]
+fn ereg_anchors_hold_at_the_ends_of_the_text_only() {
+    prints(
+        "<ereg regexp='^INFO' assign_to='a'/><ereg regexp='^CSeq' assign_to='b'/><ereg regexp='^.*$' \
+         search_in='hdr' header='Call-ID:' assign_to='c'/>",
+        "a=INFO b= c= x",
+    );
+}
+
+#[test]
+fn ereg_takes_a_header_with_its_leading_blank_as_plain_text() {
+    prints(
+        "<ereg regexp='.*' search_in='hdr' header='Subject:' assign_to='a'/>\
+         <ereg regexp='.*' search_in='hdr' header='To:' assign_to='b'/>\
+         <ereg regexp='.*' search_in='hdr' header='X-To:' assign_to='c'/>",
+        "a= first b= <sip:alice@192.0.2.1> c= nobody",
+    );
+}
+
+#[test]
+fn ereg_finds_a_later_occurrence_in_any_case_at_line_starts() {
+    prints(
+        "<ereg regexp='[a-z]+' search_in='hdr' header='SUBJECT:' case_indep='true' occurrence='2' assign_to='a'/>\
+         <ereg regexp='[a-z]+' search_in='hdr' header='To:' occurrence='2' assign_to='b'/>\
+         <ereg regexp='[a-z]+' search_in='hdr' header='To:' occurrence='2' start_line='true' assign_to='c'/>",
+        "a=second b=nobody c=",
+    );
+}
+
+#[test]
+fn ereg_searches_the_body() {
+    let message = from_peer_with("INFO", "x", 5, "").replace("Length: 0", "Length: 5") + "Ab\r\nC";
+    let outcome = on_message(
+        "<ereg regexp='.*' search_in='body' assign_to='a'/>",
+        &message,
+    );
+    assert_eq!(outcome.lines, ["a=Ab\r\nC b= c="]);
+}
+
+#[test]
+fn ereg_searches_a_variable() {
+    prints(
+        "<assignstr assign_to='a' value='one two'/><ereg regexp='t..' search_in='var' variable='a' assign_to='b'/>",
+        "a=one two b=two c=",
+    );
+}
+
+#[test]
+fn ereg_leaves_variables_alone_that_did_not_take_part() {
+    prints(
+        "<assignstr assign_to='a' value='old'/><assignstr assign_to='b' value='old'/>\
+         <ereg regexp='NOTHING' assign_to='a'/><ereg regexp='INFO|(NOTHING)' assign_to='c,b'/>",
+        "a=old b=old c=INFO",
+    );
+}
+
+#[test]
+fn ereg_on_a_missing_header_runs_on_empty_text_unless_it_is_checked() {
+    prints(
+        "<ereg regexp='.*' search_in='hdr' header='Missing:' assign_to='a'/>\
+         <test assign_to='b' variable='a' compare='equal' value='0'/>",
+        "a= b=true c=",
+    );
+    let missing =
+        "<ereg regexp='.*' search_in='hdr' header='Missing:' check_it='true' assign_to='a'/>";
+    fails(missing, FailReason::RegexpHdrNotFound);
+    let empty = "<ereg regexp='.*' search_in='hdr' header='Empty:' check_it='true' assign_to='a'/>";
+    fails(empty, FailReason::RegexpHdrNotFound);
+}
+
+#[test]
+fn a_failed_check_of_ereg_counts_and_stops_the_block() {
+    fails(
+        "<ereg regexp='NOTHING' check_it='true' assign_to='a'/>",
+        FailReason::RegexpDoesntMatch,
+    );
+    fails(
+        "<ereg regexp='INFO' check_it_inverse='true' assign_to='a'/>",
+        FailReason::RegexpShouldntMatch,
+    );
+}
+
+#[test]
+fn an_inverse_check_assigns_before_it_fails() {
+    let outcome = on_info("<ereg regexp='INFO' check_it_inverse='true' assign_to='a'/>");
+    assert_eq!(outcome.lines, ["a=INFO b= c="]);
+}
+
+#[test]
+fn a_check_that_holds_lets_the_block_go_on() {
+    prints(
+        "<ereg regexp='INFO' check_it='true' assign_to='a'/>\
+         <ereg regexp='NOTHING' check_it_inverse='true' assign_to='b'/><assignstr assign_to='c' value='on'/>",
+        "a=INFO b= c=on",
+    );
+}
+
+#[test]
+fn the_last_failed_check_decides_under_what_a_call_counts() {
+    let mut stage = Stage::client(&[
+        nop(
+            "",
+            "<test variable='x' compare='equal' value='1' check_it='true'/>",
+        ),
+        nop(
+            "",
+            "<strcmp assign_to='y' variable='x' value='text' check_it='true'/>",
+        ),
+        "<Reference variables='y'/>".to_owned(),
+        send("OPTIONS", ""),
+    ]);
+    stage.spawn();
+    assert_eq!(stage.take(), ["OPTIONS 1"]);
+    stage.assert_failure(FailReason::StrcmpDoesntMatch);
+}
+
+#[test]
+fn a_failed_check_in_a_send_stops_the_block_and_is_forgotten() {
+    let mut stage = Stage::client(&[send_then(
+        "OPTIONS",
+        "",
+        "<ereg regexp='^INVITE' check_it='true' assign_to='x'/><log message='[$x]'/>",
+    )]);
+    stage.spawn();
+    assert!(stage.lines.is_empty(), "{:?}", stage.lines);
+    stage.assert_success();
+}
+
+#[test]
+fn the_actions_of_a_send_see_the_sent_message() {
+    let mut stage = Stage::client(&[send_then(
+        "OPTIONS",
+        "",
+        "<ereg regexp='branch=[^ ]*-0' search_in='hdr' header='Via:' assign_to='x'/><log message='[$x]'/>",
+    )]);
+    stage.spawn();
+    assert_eq!(stage.lines, ["branch=z9hG4bK-1-1-0"]);
+}
+
+#[test]
+fn actions_of_a_recv_still_see_the_message_before_as_the_last() {
+    let mut stage = Stage::client(&[
+        send("INVITE", ""),
+        response(180, ""),
+        "<recv response='200'><action><log message='[last_CSeq:] [last_X:]'/></action></recv>"
+            .to_owned(),
+        nop("", "<log message='[last_CSeq:] [last_X:]'/>"),
+    ]);
+    stage.spawn();
+    stage.respond_with(180, "INVITE", "X: 180\r\n");
+    stage.respond_with(200, "INVITE", "X: 200\r\n");
+    assert_eq!(
+        stage.lines,
+        ["CSeq: 1 INVITE X: 180", "CSeq: 1 INVITE X: 200"]
+    );
+}
+
+#[test]
+fn the_actions_of_a_pause_run_when_it_starts_and_their_failures_are_ignored() {
+    let mut stage = Stage::client(&[
+        send("OPTIONS", ""),
+        "<pause milliseconds='100'><action><log message='started'/>\
+         <test variable='x' compare='equal' value='1' check_it='true'/><assign assign_to='x' value='1'/>\
+         </action></pause>"
+            .to_owned(),
+    ]);
+    stage.spawn();
+    assert_eq!(stage.lines, ["started"]);
+    stage.assert_open();
+    stage.advance(100);
+    stage.assert_success();
+}
+
+// ---- numbers and texts
+
+#[test]
+fn arithmetic_works_on_doubles() {
+    prints(
+        "<assign assign_to='a' value='7'/><add assign_to='a' value='0.5'/><subtract assign_to='a' value='1.5'/>\
+         <multiply assign_to='a' value='3'/><divide assign_to='a' value='4'/>\
+         <assign assign_to='b' variable='a'/><divide assign_to='b' variable='a'/>",
+        "a=4.500000 b=1.000000 c=",
+    );
+}
+
+#[test]
+fn a_target_that_is_no_double_counts_as_nought() {
+    prints(
+        "<assignstr assign_to='a' value='5'/><add assign_to='a' value='2'/><subtract assign_to='b' value='3'/>",
+        "a=2.000000 b=-3.000000 c=",
+    );
+}
+
+#[test]
+fn a_division_by_nought_warns_and_changes_nothing() {
+    let outcome = on_info("<assign assign_to='a' value='7'/><divide assign_to='a' variable='b'/>");
+    assert_eq!(outcome.lines, ["a=7.000000 b= c="]);
+    assert_eq!(outcome.warnings.len(), 1);
+    assert!(
+        outcome.warnings[0].contains("division by zero"),
+        "{:?}",
+        outcome.warnings
+    );
+    assert_eq!(outcome.end, Some(CallEnd::Success));
+}
+
+#[test]
+fn todouble_reads_texts_as_strtod_does() {
+    prints(
+        "<assignstr assign_to='a' value=' 1.5e2'/><todouble assign_to='b' variable='a'/>\
+         <assignstr assign_to='a' value=''/><assign assign_to='c' value='9'/><todouble assign_to='c' variable='a'/>",
+        "a= b=150.000000 c=",
+    );
+}
+
+#[test]
+fn todouble_that_fails_warns_and_changes_nothing() {
+    let outcome = on_info(
+        "<assignstr assign_to='a' value='12 apples'/><assign assign_to='b' value='9'/>\
+         <todouble assign_to='b' variable='a'/>",
+    );
+    assert_eq!(outcome.lines, ["a=12 apples b=9.000000 c="]);
+    assert_eq!(outcome.warnings.len(), 1, "{:?}", outcome.warnings);
+}
+
+#[test]
+fn test_compares_numbers_in_six_ways() {
+    let results = |left: &str, right: &str| {
+        let ways = [
+            "equal",
+            "not_equal",
+            "greater_than",
+            "less_than",
+            "greater_than_equal",
+            "less_than_equal",
+        ];
+        ways.map(|way| {
+            let outcome = on_info(&format!(
+                "<assign assign_to='a' value='{left}'/><assign assign_to='b' value='{right}'/>\
+                 <test assign_to='c' variable='a' compare='{way}' variable2='b'/>"
+            ));
+            outcome.lines[0].ends_with("c=true")
+        })
+    };
+    assert_eq!(results("1", "2"), [false, true, false, true, false, true]);
+    assert_eq!(results("2", "2"), [true, false, false, false, true, true]);
+    assert_eq!(results("3", "2"), [false, true, true, false, true, false]);
+}
+
+#[test]
+fn a_failed_check_of_test_counts_under_its_own_reason() {
+    fails(
+        "<test variable='a' compare='equal' value='1' check_it='true'/>",
+        FailReason::TestDoesntMatch,
+    );
+    fails(
+        "<test variable='a' compare='equal' value='0' check_it_inverse='true'/>",
+        FailReason::TestShouldntMatch,
+    );
+}
+
+#[test]
+fn strcmp_gives_the_sign_of_the_difference() {
+    prints(
+        "<assignstr assign_to='x' value='abc'/><strcmp assign_to='a' variable='x' value='abd'/>\
+         <strcmp assign_to='b' variable='x' value='abb'/><strcmp assign_to='c' variable='x' value='abc'/>\
+         <add assign_to='c' value='5'/>",
+        "a=-1.000000 b=1.000000 c=5.000000",
+    );
+}
+
+#[test]
+fn strcmp_takes_anything_but_a_text_as_empty() {
+    prints(
+        "<assign assign_to='x' value='5'/><strcmp assign_to='a' variable='x' variable2='y'/>\
+         <add assign_to='a' value='1'/><strcmp assign_to='b' variable='y' value='z'/>",
+        "a=1.000000 b=-1.000000 c=",
+    );
+}
+
+#[test]
+fn a_failed_check_of_strcmp_counts_under_its_own_reason() {
+    fails(
+        "<strcmp assign_to='a' variable='b' value='text' check_it='true'/>",
+        FailReason::StrcmpDoesntMatch,
+    );
+    fails(
+        "<strcmp assign_to='a' variable='b' value='' check_it_inverse='true'/>",
+        FailReason::StrcmpShouldntMatch,
+    );
+}
+
+#[test]
+fn what_counts_as_set_depends_on_the_type() {
+    let is_set = |assign: &str| {
+        let mut stage = Stage::client(&[
+            nop("", assign),
+            "<nop condexec='x'><action><log message='set'/></action></nop>".to_owned(),
+            "<Reference variables='x'/>".to_owned(),
+            send("OPTIONS", ""),
+        ]);
+        stage.spawn();
+        stage.lines.contains(&"set".to_owned())
+    };
+    assert!(!is_set("<log message='never assigned'/>"));
+    assert!(is_set("<assignstr assign_to='x' value='text'/>"));
+    assert!(is_set("<assignstr assign_to='x' value=''/>"));
+    assert!(is_set("<assign assign_to='x' value='0.1'/>"));
+    assert!(!is_set("<assign assign_to='x' value='0'/>"));
+    assert!(is_set(
+        "<test assign_to='x' variable='y' compare='equal' value='0'/><assign assign_to='y' value='0'/>"
+    ));
+    assert!(!is_set(
+        "<test assign_to='x' variable='y' compare='equal' value='1'/><assign assign_to='y' value='0'/>"
+    ));
+    assert!(is_set(
+        "<assignstr assign_to='y' value='text'/><ereg regexp='q*' search_in='var' variable='y' assign_to='x'/>"
+    ));
+}
+
+#[test]
+fn an_assignment_changes_the_type() {
+    prints(
+        "<assign assign_to='a' value='1'/><assignstr assign_to='a' value='text'/>\
+         <assignstr assign_to='b' value='text'/><assign assign_to='b' value='2'/>\
+         <assign assign_to='c' value='3'/><test assign_to='c' variable='c' compare='equal' value='3'/>",
+        "a=text b=2.000000 c=true",
+    );
+}
+
+#[test]
+fn a_variable_keeps_its_text_when_others_change_theirs() {
+    // Longer and shorter texts in turn, beyond what the text block keeps without tidying up.
+    let long = "x".repeat(400);
+    let mut actions = String::from("<assignstr assign_to='a' value='kept'/>");
+    for _ in 0..12 {
+        actions.push_str(&format!(
+            "<assignstr assign_to='b' value='{long}'/><assignstr assign_to='c' value='{long}{long}'/>\
+             <assignstr assign_to='b' value='s'/><assignstr assign_to='b' value='[$a][$b]'/>\
+             <assign assign_to='c' value='1'/>"
+        ));
+    }
+    prints(&actions, "a=kept b=kepts c=1.000000");
+}
+
+#[test]
+fn gettimeofday_gives_seconds_and_microseconds() {
+    let parts = [
+        nop(
+            "",
+            "<gettimeofday assign_to='s,us'/><log message='[$s] [$us]'/>",
+        ),
+        send("OPTIONS", ""),
+    ];
+    let mut stage = Stage::client_with(&parts, |params| params.epoch_us = 1_700_000_000_250_000);
+    stage.advance(500);
+    stage.spawn();
+    assert_eq!(stage.lines, ["1700000000.000000 750000.000000"]);
+}
+
+#[test]
+fn log_and_warning_expand_their_text() {
+    let mut stage = Stage::server(&[
+        request("INFO", ""),
+        nop(
+            "",
+            "<log message='\\x5b[call_id]\\x5d [msg_index]'/><warning message='careful [call_number]'/>",
+        ),
+        reply(200, ""),
+    ]);
+    stage.deliver(&crate::stage::from_peer("INFO", "x", 1));
+    assert_eq!(stage.lines, ["[x] -1", "careful 1"]);
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The machine's rules in virtual time: one engine, and a test that plays its peer.
+//!
+//! One file per topic, named after the behaviour; each test is a sentence about it and sits at the lowest level that
+//! shows it. Scenarios are inline and ours; the section numbers in the files are those of the behaviour reference.
+
+mod actions;
+mod calls;
+mod duplicates;
+mod matching;
+mod rendering;
+
+mod rtd;
+mod stage;
+mod timers;
+mod unexpected;
