@@ -9,7 +9,6 @@
 //!
 //! Invariants: no run outlives its [`Pair::limit`]; no fixed port is used; the folder goes with the [`Outcome`].
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read};
@@ -24,7 +23,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::sipp_stat::Counters;
-use crate::sipp_trace::{Identities, Traced, parse_trace};
+use crate::sipp_trace::{Identities, MAX_PORT_OFFSET, Traced, parse_trace};
 
 /// The SIPp release that the recorded expectations were taken from.
 pub const PINNED_VERSION: &str = "v3.6.1";
@@ -34,9 +33,6 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long an answer to a probe may take before silence counts as "somebody has the port".
 const PROBE_WAIT: Duration = Duration::from_millis(20);
-
-/// How long open calls may take to end after a first interrupt.
-const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
 /// A program that understands SIPp's command line.
 #[derive(Debug, Clone)]
@@ -422,11 +418,12 @@ impl Running {
 }
 
 impl Running {
-    /// Interrupts the process as Ctrl-C does, and once more if it waits for open calls; kills it after ten seconds.
+    /// Interrupts the process as Ctrl-C does, and once more if it still waits for open calls when `patience` has
+    /// passed; kills it after ten seconds.
     ///
     /// # Errors
     /// When there is no `kill` command, or the system cannot say how the process ended.
-    pub fn stop(mut self, port: u16) -> io::Result<Outcome> {
+    pub fn stop(mut self, port: u16, patience: Duration) -> io::Result<Outcome> {
         for _ in 0..2 {
             if self.has_ended()? {
                 break;
@@ -435,7 +432,7 @@ impl Running {
             Command::new("kill")
                 .args(["-INT", &self.pid().to_string()])
                 .status()?;
-            match self.ended.recv_timeout(DRAIN_LIMIT) {
+            match self.ended.recv_timeout(patience) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -456,21 +453,23 @@ fn exit_of(status: ExitStatus) -> Exit {
     status.code().map_or(Exit::Signal, Exit::Code)
 }
 
-/// A UDP port of this address that nobody has, never the same twice in one process.
+/// A UDP port of this address that nobody has, and in one process never near another: ports with an offset
+/// (`[local_port+1]`) stay recognisable.
 ///
 /// # Errors
 /// When the address cannot be bound at all.
 pub fn free_udp_port(ip: IpAddr) -> io::Result<u16> {
-    static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+    static GIVEN: LazyLock<Mutex<Vec<u16>>> = LazyLock::new(Mutex::default);
     loop {
         let port = UdpSocket::bind(SocketAddr::new(ip, 0))?
             .local_addr()?
             .port();
-        if GIVEN
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(port)
+        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if given
+            .iter()
+            .all(|other| u32::from(port.abs_diff(*other)) >= MAX_PORT_OFFSET)
         {
+            given.push(port);
             return Ok(port);
         }
     }

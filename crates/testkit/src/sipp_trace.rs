@@ -78,6 +78,9 @@ fn parse_title(line: &[u8]) -> Option<(Direction, usize)> {
     Some((direction, digits.parse().ok()?))
 }
 
+/// Numbers less than this above a port are taken for that port with an offset.
+pub(crate) const MAX_PORT_OFFSET: u32 = 10;
+
 /// What a run's texts contain only because of when and where it ran.
 #[derive(Debug, Clone, Copy)]
 pub struct Identities {
@@ -152,12 +155,16 @@ impl Identities {
         if id_place && number == self.server_pid {
             return Some("<server pid>".to_owned());
         }
-        for (port, name) in [(self.client_port, "client"), (self.server_port, "server")] {
-            match number.checked_sub(u32::from(port)) {
-                Some(0) => return Some(format!("<{name} port>")),
-                // `[local_port+1]` and the like.
-                Some(offset @ 1..=9) => return Some(format!("<{name} port+{offset}>")),
-                _ => {}
+        let ports = [(self.client_port, "client"), (self.server_port, "server")];
+        for (port, name) in ports {
+            if number == u32::from(port) {
+                return Some(format!("<{name} port>"));
+            }
+        }
+        // `[local_port+1]` and the like.
+        for (port, name) in ports {
+            if let Some(offset @ 1..MAX_PORT_OFFSET) = number.checked_sub(u32::from(port)) {
+                return Some(format!("<{name} port+{offset}>"));
             }
         }
         None
