@@ -349,6 +349,58 @@ fn built_in_scenarios_without_a_namesake_run_between_two_sipps_and_with_ours() {
     });
 }
 
+#[test]
+fn exit_codes_of_short_runs_are_sipps() {
+    let _among_others = among_others();
+    let Some(sipp) = Tool::sipp() else { return };
+    let ours = ours();
+    let port = free_udp_port(V4).expect("a port").to_string();
+    let holder = UdpSocket::bind(SocketAddr::new(V4, 0)).expect("a socket");
+    let held = holder.local_addr().expect("an address").port().to_string();
+    let server = [
+        "-sn",
+        "uas",
+        "-nostdin",
+        "-timeout",
+        "1",
+        "-i",
+        "127.0.0.1",
+        "-p",
+    ];
+    let port_held = [server.as_slice(), &[&held]].concat();
+    let port_free = [server.as_slice(), &[&port]].concat();
+    let fatal_timeout = [port_free.as_slice(), &["-timeout_error"]].concat();
+    let commands: [(Vec<&str>, i32); 12] = [
+        (vec![], 99),
+        (vec!["-v"], 99),
+        (vec!["-h"], 99),
+        (vec!["-sd", "uac"], 99),
+        (vec!["-sd", "nonsense"], 1),
+        (vec!["-sn", "nonsense", "127.0.0.1"], 1),
+        (vec!["-sf", "missing.xml", "127.0.0.1"], 1),
+        (vec!["-nonsense", "127.0.0.1"], 1),
+        (vec!["-p"], 1),
+        (port_free, 97),
+        (fatal_timeout, 255),
+        (port_held, 254),
+    ];
+    for (arguments, expected) in commands {
+        for tool in [&sipp, &ours] {
+            let outcome = Running::start(tool, arguments.iter().map(|s| s.to_string()).collect())
+                .and_then(|run| run.finish(Instant::now() + Duration::from_secs(10), 0))
+                .expect("a run");
+            assert_eq!(
+                outcome.exit,
+                Exit::Code(expected),
+                "{} {arguments:?}\n{}{}",
+                tool.name,
+                outcome.stdout,
+                outcome.stderr
+            );
+        }
+    }
+}
+
 /// 1,000 calls at 500 calls a second without a failure, a retransmission or an unexpected message on either side.
 fn load(client: Side<'_>, server: Side<'_>, ip: IpAddr) {
     let outcome = Pair {
