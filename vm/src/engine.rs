@@ -76,6 +76,7 @@ impl Engine {
                 globals,
                 dynamic: DynamicId::new(params.dynamic_id),
                 scratch: Vec::new(),
+                buffers: txn::Buffers::default(),
                 locations: image
                     .regexes
                     .iter()
@@ -158,7 +159,6 @@ impl Engine {
         call.rtds.clear();
         call.rtds
             .resize(self.image.program.rtds.len(), RtdState::default());
-        call.sent.clear();
         call.peer_tag.clear();
         call.call_id.clear();
         Call {
@@ -490,9 +490,10 @@ impl Engine {
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == key) {
             entry.remove();
         }
-        let Some(call) = self.calls.remove(key) else {
+        let Some(mut call) = self.calls.remove(key) else {
             return;
         };
+        txn::stop(&mut call, &mut self.shared.buffers);
         if let Some(death) = death {
             self.dead.bury(&call.call_id, death, now);
         }
@@ -617,7 +618,7 @@ fn expire(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
         match txn::expired(repeat, is_invite, cx.image.params()) {
             Expired::Again => exec::send::repeat(cx, call, id),
             Expired::Exhausted => {
-                call.stop_repeating();
+                txn::stop(call, &mut cx.shared.buffers);
                 let what = b"Aborting call on UDP retransmission timeout for Call-ID";
                 return timed_out(cx, call, send.step, FailReason::MaxUdpRetrans, what);
             }

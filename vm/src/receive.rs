@@ -193,7 +193,7 @@ fn stay(call: &Call) -> Verdict {
 }
 
 /// Stops or slows the repetition of what was sent last (sipp.md §4.9 step 7).
-fn quiet(cx: &Cx<'_>, call: &mut Call, recv: &Recv, msg: &Message<'_>) {
+fn quiet(cx: &mut Cx<'_>, call: &mut Call, recv: &Recv, msg: &Message<'_>) {
     let Some(repeat) = &mut call.repeat else {
         return;
     };
@@ -212,6 +212,6 @@ fn quiet(cx: &Cx<'_>, call: &mut Call, recv: &Recv, msg: &Message<'_>) {
     if provisional && !is_invite(cx.image, repeat.send) {
         txn::provisional(repeat, cx.image.params(), cx.now);
     } else {
-        call.stop_repeating();
+        txn::stop(call, &mut cx.shared.buffers);
     }
 }

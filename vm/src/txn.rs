@@ -21,10 +21,49 @@ pub(crate) enum Expired {
     Exhausted,
 }
 
+/// Buffers between two uses.
+///
+/// Only calls that wait for an answer hold one: a call that is merely open, which most calls are, owns no bytes of what
+/// it has sent.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers(Vec<Vec<u8>>);
+
+impl Buffers {
+    /// Most buffers kept.
+    const MAX: usize = 1024;
+    /// Largest buffer kept: what most datagrams fit into.
+    const MAX_BYTES: usize = 4096;
+
+    fn take(&mut self) -> Vec<u8> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    fn give(&mut self, mut buffer: Vec<u8>) {
+        if self.0.len() < Self::MAX && (1..=Self::MAX_BYTES).contains(&buffer.capacity()) {
+            buffer.clear();
+            self.0.push(buffer);
+        }
+    }
+}
+
+/// Stops repeating and gives the bytes back.
+pub(crate) fn stop(call: &mut Call, buffers: &mut Buffers) {
+    call.repeat = None;
+    buffers.give(core::mem::take(&mut call.sent));
+}
+
 /// Starts repeating what was just sent, or stops repeating what was sent before.
-pub(crate) fn sent(call: &mut Call, send: SendId, t1_ms: u32, bytes: &[u8], now: Micros) {
-    call.stop_repeating();
+pub(crate) fn sent(
+    call: &mut Call,
+    send: SendId,
+    t1_ms: u32,
+    bytes: &[u8],
+    now: Micros,
+    buffers: &mut Buffers,
+) {
+    stop(call, buffers);
     if t1_ms > 0 {
+        call.sent = buffers.take();
         call.sent.extend_from_slice(bytes);
         call.repeat = Some(Repeat {
             send,
@@ -84,6 +123,32 @@ mod tests {
                 Expired::Exhausted => return (times, at.as_ms()),
             }
         }
+    }
+
+    #[test]
+    fn a_call_owns_bytes_only_while_it_repeats_them() {
+        let mut call = crate::testing::call();
+        let mut buffers = Buffers::default();
+        let t1 = 500;
+        sent(&mut call, SendId(0), t1, b"INVITE", Micros(0), &mut buffers);
+        assert_eq!(call.sent, b"INVITE");
+        let buffer = call.sent.as_ptr();
+        stop(&mut call, &mut buffers);
+        assert_eq!((call.repeat, call.sent.capacity()), (None, 0));
+        // The next one uses the same buffer.
+        sent(&mut call, SendId(1), t1, b"BYE", Micros(0), &mut buffers);
+        assert_eq!((&call.sent[..], call.sent.as_ptr()), (&b"BYE"[..], buffer));
+    }
+
+    #[test]
+    fn the_spare_buffers_are_bounded_in_number_and_size() {
+        let mut buffers = Buffers::default();
+        buffers.give(Vec::with_capacity(Buffers::MAX_BYTES + 1));
+        assert!(buffers.0.is_empty());
+        for _ in 0..Buffers::MAX + 5 {
+            buffers.give(Vec::with_capacity(8));
+        }
+        assert_eq!(buffers.0.len(), Buffers::MAX);
     }
 
     #[test]

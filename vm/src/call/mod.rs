@@ -101,7 +101,7 @@ pub(crate) struct Call {
     pub(crate) pause_until: Option<Micros>,
     /// What is being repeated; the bytes are in `sent`.
     pub(crate) repeat: Option<Repeat>,
-    /// Bytes of what is being repeated.
+    /// Bytes of what is being repeated, in a borrowed buffer (see [`crate::txn::Buffers`]).
     pub(crate) sent: Vec<u8>,
     /// The last message sent by a step.
     pub(crate) last_sent: Option<SendId>,
@@ -151,12 +151,6 @@ impl Call {
         let recv = self.recv_deadline.map(|(at, _)| at);
         let repeat = self.repeat.map(|repeat| repeat.at);
         [recv, self.pause_until, repeat].into_iter().flatten().min()
-    }
-
-    /// Stops repeating and forgets the bytes.
-    pub(crate) fn stop_repeating(&mut self) {
-        self.repeat = None;
-        self.sent.clear();
     }
 }
 

@@ -14,6 +14,7 @@ use crate::link::{Image, Place};
 use crate::output::{ByteRange, LogKind, OutBuf, Output, StatEvent};
 use crate::render::{DynamicId, LastView, Scene, TooLarge, render};
 use crate::rng;
+use crate::txn::Buffers;
 use gossipper_bytecode::program::PauseLength;
 use gossipper_bytecode::{
     CounterId, FailReason, Op, PauseId, Pc, RecvId, RtdId, StepId, StopKind, TemplateId, VarId,
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) dynamic: DynamicId,
     /// Texts in the making.
     pub(crate) scratch: Vec<u8>,
+    /// Buffers for messages that are being repeated.
+    pub(crate) buffers: Buffers,
     /// Scratch of each regular expression.
     pub(crate) locations: Vec<CaptureLocations>,
 }

@@ -53,7 +53,8 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
     } else {
         0
     };
-    txn::sent(call, id, t1, cx.out.bytes(bytes), cx.now);
+    let message = cx.out.bytes(bytes);
+    txn::sent(call, id, t1, message, cx.now, &mut cx.shared.buffers);
     Ok(bytes)
 }
 
