@@ -46,6 +46,15 @@ pub(crate) fn find(image: &Image, call: &Call, msg: &Message<'_>, fingerprint: u
     Match::Unexpected
 }
 
+/// Whether the call waits for this kind of message.
+pub(crate) fn expects(image: &Image, call: &Call, msg: &Message<'_>) -> bool {
+    let program = &image.program;
+    program.steps[call.step.index()]
+        .set
+        .forward()
+        .any(|id| accepts(image, call, &program.recvs[id.index()], msg))
+}
+
 /// A match that is neither adjacent nor global: a late answer to an old transaction?
 fn late(
     image: &Image,

@@ -12,12 +12,15 @@ use smallvec::SmallVec;
 /// No such header in the message, or not kept.
 const ABSENT: u32 = u32::MAX;
 
+/// Captures of a program without a wish of its own: those that the automatic messages print.
+const CAPTURES_INLINE: usize = 6;
+
 /// The kept parts of the last accepted message.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Last {
     text: Vec<u8>,
     /// Start and end per capture of the program.
-    ranges: SmallVec<[(u32, u32); 4]>,
+    ranges: SmallVec<[(u32, u32); CAPTURES_INLINE]>,
     /// CSeq number; 0 without.
     pub(crate) cseq: u32,
     /// Status code; 0 for a request.
@@ -37,7 +40,16 @@ impl Last {
     }
 
     /// Keeps the listed captures of a message in place of the message before.
-    pub(crate) fn keep(&mut self, program: &Program, captures: &[CaptureId], msg: &Message<'_>) {
+    ///
+    /// They are put together in `scratch` and copied at once: a call holds them as long as it lives, so its block has
+    /// no room to spare.
+    pub(crate) fn keep(
+        &mut self,
+        program: &Program,
+        captures: &[CaptureId],
+        msg: &Message<'_>,
+        scratch: &mut Vec<u8>,
+    ) {
         self.reset();
         self.present = true;
         self.cseq = msg.cseq().map_or(0, |cseq| cseq.number);
@@ -45,17 +57,20 @@ impl Last {
         if captures.is_empty() {
             return;
         }
+        scratch.clear();
         self.ranges.resize(program.captures.len(), (ABSENT, ABSENT));
         for id in captures {
-            let start = self.text.len();
-            let found = append(program, *id, msg, &mut self.text);
+            let start = scratch.len();
+            let found = append(program, *id, msg, scratch);
             if found {
                 // A message is at most 64 KiB on the wire, so offsets fit.
-                self.ranges[id.index()] = (start as u32, self.text.len() as u32);
+                self.ranges[id.index()] = (start as u32, scratch.len() as u32);
             } else {
-                self.text.truncate(start);
+                scratch.truncate(start);
             }
         }
+        self.text.reserve_exact(scratch.len());
+        self.text.extend_from_slice(scratch);
     }
 
     /// The value of a capture, `None` when the message has no such header.

@@ -114,6 +114,8 @@ pub(crate) struct Call {
     pub(crate) answered_invite: Option<Answered>,
     /// CSeq number of the last INVITE received.
     pub(crate) invite_cseq: Option<u32>,
+    /// CSeq number of the last ACK accepted, and the receive that accepted it.
+    pub(crate) acknowledged: Option<(u32, RecvId)>,
     /// An ACK was sent or received.
     pub(crate) established: bool,
     /// A 200 was received and no ACK sent since.

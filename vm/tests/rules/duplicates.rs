@@ -252,3 +252,55 @@ fn a_repetition_may_be_lost_as_its_receive_says() {
     // Seven standard deviations of 7.1 on either side of 100.
     assert!((50..150).contains(&answered), "{answered} of 200");
 }
+
+#[test]
+fn an_ack_repeated_in_the_closing_wait_is_counted_and_absorbed() {
+    let mut stage = answerer(|_| {});
+    stage.deliver(&from_peer("INVITE", "x", 1));
+    let ack = from_peer("ACK", "x", 1);
+    stage.deliver(&ack);
+    stage.deliver(&from_peer("BYE", "x", 2));
+    stage.take();
+    stage.deliver(&ack);
+    assert_eq!(stage.tally.received_again, 1);
+    assert_eq!(stage.tally.unexpected, 0);
+    assert_eq!(stage.take(), [""; 0]);
+    stage.assert_open();
+}
+
+#[test]
+fn nothing_answers_a_repeated_ack() {
+    let mut stage = Stage::server(&[
+        request("INVITE", ""),
+        reply(200, ""),
+        request("ACK", ""),
+        reply(200, ""),
+        request("BYE", ""),
+    ]);
+    stage.deliver(&from_peer("INVITE", "x", 1));
+    let ack = from_peer("ACK", "x", 1);
+    stage.deliver(&ack);
+    stage.take();
+    stage.deliver(&ack);
+    assert_eq!(stage.take(), [""; 0]);
+    assert_eq!(stage.tally.received_again, 1);
+    stage.assert_open();
+}
+
+#[test]
+fn a_second_ack_that_the_scenario_waits_for_is_no_repetition() {
+    let mut stage = Stage::server(&[
+        request("INVITE", ""),
+        reply(200, ""),
+        request("ACK", ""),
+        reply(200, ""),
+        request("ACK", ""),
+        "<pause milliseconds='200'/>".to_owned(),
+    ]);
+    stage.deliver(&from_peer("INVITE", "x", 1));
+    let ack = from_peer("ACK", "x", 1);
+    stage.deliver(&ack);
+    stage.deliver(&ack);
+    assert_eq!(stage.tally.received_again, 0);
+    assert_eq!(stage.tally.received.get(&4), Some(&1));
+}
