@@ -2,7 +2,7 @@
 //! Which parts of the last message later steps can read, hence what a receive must keep.
 //!
 //! A backward data flow over the step graph. A receive that advances replaces the last message as a whole, so what
-//! lives behind it is what it keeps. Its own actions read the message *before* it (sipp.md §2.7), and so does a
+//! lives behind it is what it keeps. Its own actions read the message *before* it, and so does a
 //! receive that does not advance. Repetitions of messages are rendered from the message in hand and make nothing
 //! live. In client mode an abort may send ACK, BYE or CANCEL wherever the call waits behind its first step.
 
@@ -56,8 +56,13 @@ pub(crate) struct Reads<'a> {
     pub(crate) aborts: &'a Live,
 }
 
-/// Largest table that is worked out exactly, in bits; beyond it every receive keeps everything.
+/// Largest table that is worked out, in bits: far beyond any scenario that people write.
 const MAX_BITS: usize = 1 << 26;
+
+/// Whether the table for as many steps and captures may be worked out.
+pub(crate) fn fits(steps: usize, captures: usize) -> bool {
+    steps.saturating_mul(captures) <= MAX_BITS
+}
 
 /// What each receive keeps, in document order.
 pub(crate) fn keeps(
@@ -66,15 +71,9 @@ pub(crate) fn keeps(
     receives: &Receives,
     reads: &Reads<'_>,
 ) -> Vec<Live> {
-    let count = steps.len();
     let none = Live::none(reads.captures);
     if reads.captures == 0 {
         return vec![none; receives.steps().len()];
-    }
-    if count.saturating_mul(reads.captures) > MAX_BITS {
-        let mut all = none;
-        (0..reads.captures).for_each(|capture| all.insert(capture));
-        return vec![all; receives.steps().len()];
     }
     let flow = Flow {
         steps,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Which receives may match at each step (sipp.md §4.8 steps 8 and 9), computed ahead of time.
+//! Which receives may match at each step, computed ahead of time.
 //!
 //! SIPp walks forward from the current step over optional receives to the first mandatory one, then backward over
 //! adjacent optional ones. Both walks stay inside a *run*: optional receives directly behind each other and the

@@ -3,6 +3,7 @@
 
 use super::Subject;
 use crate::ast::{Action, ActionKind, Expect, Item, Operand, SearchIn, Step, StepKind};
+use crate::diag::codes::flow::TOO_LARGE;
 use crate::diag::codes::{action as codes, later};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::ere::{self, Finding, Translated};
@@ -68,6 +69,9 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Reg
     }
     checker.regexes
 }
+
+/// Most different expressions: each may cost the engine some megabytes and milliseconds.
+const MAX_EXPRESSIONS: usize = 4096;
 
 struct Checker<'a> {
     diagnostics: &'a mut Diagnostics,
@@ -174,6 +178,13 @@ impl Checker<'_> {
 
     /// Translates an expression; gives the number of its groups.
     fn regex(&mut self, text: &Text, match_is_used: bool) -> Option<usize> {
+        if self.built.len() >= MAX_EXPRESSIONS && !self.built.contains_key(text.bytes()) {
+            let message = format!("more than {MAX_EXPRESSIONS} different expressions");
+            let place = text.span();
+            self.diagnostics
+                .push(Diagnostic::error(TOO_LARGE, place, message));
+            return None;
+        }
         let result = self
             .built
             .entry(text.bytes().to_vec())

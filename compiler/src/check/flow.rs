@@ -17,7 +17,7 @@ const LONGEST_PAUSE_MS: f64 = 2_147_483_647.0;
 /// Most steps: an index of a step has 16 bits.
 const MAX_STEPS: usize = 0xFFFF;
 
-/// Who opens calls (sipp.md §1.16); `None` for a scenario without messages.
+/// Who opens calls; `None` for a scenario without messages.
 pub(crate) fn mode(steps: &[&Step]) -> Option<Mode> {
     steps.iter().find_map(|step| match step.kind {
         StepKind::Send(_) | StepKind::SendCmd(_) => Some(Mode::Client),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Actions (sipp.md §3.3). Each failing check leads behind the block.
+//! Actions. Each failing check leads behind the block.
 
 use super::Lowerer;
 use crate::ast::{self, ActionKind, Exec, Step, TextOperand};
@@ -8,7 +8,7 @@ use gossipper_bytecode::program::{Check, Compare, Ereg, SearchIn, StrCmp, StrOpe
 use gossipper_bytecode::{ArithOp, EregId, LogLevel, Op, Operand, StopKind, StrCmpId, TestId};
 
 impl Lowerer<'_> {
-    /// The action block of a step. With `keeps` a failed check fails the call at its end (sipp.md §3.1).
+    /// The action block of a step. With `keeps` a failed check fails the call at its end.
     pub(super) fn actions(&mut self, step: &Step, keeps: bool) {
         let Some(actions) = &step.actions else {
             return;

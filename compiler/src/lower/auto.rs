@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The messages that are sent without the scenario saying so (sipp.md §4.12).
+//! The messages that are sent without the scenario saying so.
 //!
 //! The texts are ours; their headers and the order of these are SIPp's, so that a peer cannot tell the tools apart.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The frame of each step: condition, entry, bookkeeping, branching (sipp.md §4.3 and §4.4), and the init section.
+//! The frame of each step: condition, entry, bookkeeping, branching, and the init section.
 
 use super::Lowerer;
 use crate::ast::{ActionKind, Common, Item, Operand, Step, StepKind};
@@ -70,7 +70,8 @@ impl Lowerer<'_> {
             let to = self.entries[target];
             self.branch(common, to);
         }
-        let line = self.input.source.line_col(step.span.start).line;
+        let line = self.input.source.line_index(step.span.start);
+        let line = u32::try_from(line).map_or(u32::MAX, |index| index.saturating_add(1));
         let set = self.input.receives.set(index).unwrap_or_else(|| {
             self.pools.full("receives");
             RecvSet::default()

@@ -147,6 +147,10 @@ impl<'a> Lowerer<'a> {
     /// Works out what each receive keeps.
     fn captures(&mut self, aborts: &[CaptureId]) {
         let captures = self.pools.capture_count();
+        if !liveness::fits(self.reads.len(), captures) {
+            self.keep_everything(captures);
+            return;
+        }
         let set = |ids: &[CaptureId]| {
             let mut live = Live::none(captures);
             ids.iter().for_each(|id| live.insert(id.index()));
@@ -155,7 +159,7 @@ impl<'a> Lowerer<'a> {
         let steps: Vec<_> = self.reads.iter().map(|ids| set(ids)).collect();
         let aborts = match self.mode {
             Some(Mode::Client) => set(aborts),
-            // Nothing is sent when a call of a server is aborted (sipp.md §4.11).
+            // Nothing is sent when a call of a server is aborted.
             Some(Mode::Server) | None => set(&[]),
         };
         let reads = Reads {
@@ -178,6 +182,15 @@ impl<'a> Lowerer<'a> {
             });
             recv.captures_first = if count == 0 { 0 } else { first };
             recv.captures_count = count;
+        }
+    }
+
+    /// For a scenario too large to be looked at: each receive keeps whatever any step reads.
+    fn keep_everything(&mut self, captures: usize) {
+        let all = (0..captures).filter_map(CaptureId::new);
+        self.draft.capture_lists.extend(all);
+        for recv in &mut self.draft.recvs {
+            recv.captures_count = u32::try_from(captures).unwrap_or(u32::MAX);
         }
     }
 
@@ -239,7 +252,7 @@ impl<'a> Lowerer<'a> {
             step.entry = code.place(entries[index]);
             let end = entries.len() - 1;
             step.on_timeout = match input.graph.timeout(index) {
-                // A label behind the last element fails the call (sipp.md §4.5).
+                // A label behind the last element fails the call.
                 Some(target) if target < end => {
                     gossipper_bytecode::program::OnTimeout::Goto(code.place(entries[target]))
                 }

@@ -46,7 +46,7 @@ impl Lowerer<'_> {
     }
 }
 
-/// How SIPp's screen shows a distribution (sipp.md §1.18).
+/// How SIPp's screen shows a distribution.
 fn label(dist: &Distribution) -> String {
     match *dist {
         Distribution::Fixed { value } => time(value),

@@ -130,7 +130,7 @@ impl Lowerer<'_> {
     }
 }
 
-/// The method that a step adds to the list by which plain receives know their responses (sipp.md §1.15, §4.8).
+/// The method that a step adds to the list by which plain receives know their responses.
 fn listed_method<'a>(step: &Step, texts: &'a crate::template::Texts) -> Option<&'a [u8]> {
     let StepKind::Send(send) = &step.kind else {
         return None;

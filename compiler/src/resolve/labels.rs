@@ -3,7 +3,7 @@
 
 use crate::ast::{Item, Name, Step};
 use crate::diag::codes::{later, resolve as codes};
-use crate::diag::{Diagnostic, Diagnostics, quote, suggest};
+use crate::diag::{Diagnostic, Diagnostics, MAX_SHOWN, quote, suggest};
 use crate::source::Span;
 use std::collections::HashMap;
 
@@ -70,27 +70,28 @@ impl Labels {
         steps: impl Iterator<Item = &'a Step>,
         diagnostics: &mut Diagnostics,
     ) {
-        for step in steps {
-            for name in [&step.common.next, &step.common.ontimeout]
-                .into_iter()
-                .flatten()
-            {
-                if self.target(name).is_some() {
-                    continue;
-                }
-                let mut known: Vec<String> = self
-                    .places
-                    .keys()
+        let mut known: Option<Vec<String>> = None;
+        let names = steps.flat_map(|step| [&step.common.next, &step.common.ontimeout]);
+        let undefined = names.flatten().filter(|name| self.target(name).is_none());
+        for (count, name) in undefined.enumerate() {
+            let known = known.get_or_insert_with(|| {
+                let names = self.places.keys();
+                let mut known: Vec<_> = names
                     .map(|name| String::from_utf8_lossy(name).into_owned())
                     .collect();
                 known.sort_unstable();
-                let near = suggest::nearest(&name.display(), known.iter().map(String::as_str));
-                let message = format!("label `{}` is not defined", quote(&name.bytes));
-                diagnostics.push(
-                    Diagnostic::error(codes::UNDEFINED_LABEL, name.span, message)
-                        .did_you_mean(near),
-                );
-            }
+                known
+            });
+            // Enough for what is shown; comparing every name with every other is not.
+            let near = if count < MAX_SHOWN {
+                suggest::nearest(&name.display(), known.iter().map(String::as_str))
+            } else {
+                None
+            };
+            let message = format!("label `{}` is not defined", quote(&name.bytes));
+            diagnostics.push(
+                Diagnostic::error(codes::UNDEFINED_LABEL, name.span, message).did_you_mean(near),
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Which variables the attributes of an action name (sipp.md §1.13); those inside texts are found there.
+//! Which variables the attributes of an action name; those inside texts are found there.
 
 use crate::ast::{ActionKind, Name, Operand, SearchIn, TextOperand};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Transactions that a scenario names (sipp.md §1.15).
+//! Transactions that a scenario names.
 
 use crate::ast::{Expect, Name, Recv, Send};
 use crate::diag::codes::resolve as codes;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Variables and their scopes (sipp.md §1.13).
+//! Variables and their scopes.
 //!
 //! The first mention decides: in a `<Global>` or `<User>` it declares one of that scope, anywhere else one of the
 //! call. A variable mentioned exactly once is refused; `_` is exempt.

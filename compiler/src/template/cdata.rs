@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! From the text of a CDATA section to the text that is compiled (sipp.md §1.14).
+//! From the text of a CDATA section to the text that is compiled.
 //!
 //! Indentation and trailing blanks go from every line, body included, and a message without an empty line gets one at
 //! its end. Line ends stay LF here; [`super::segments`] makes them CRLF, since `\x0A` must stay what it is.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! What the text between `[` and `]` means (sipp.md §2.2 to §2.9).
+//! What the text between `[` and `]` means.
 //!
 //! COMPAT(sipp): an offset is read only directly behind the name of a keyword without parameters. SIPp cuts the text at
 //! any sign before a digit, so that `[last_X-3GPP-Foo]` becomes `[last_X]` there.
@@ -249,7 +249,7 @@ fn unknown(word: &[u8], span: Span, keys: &Keys<'_>) -> Diagnostic {
     }
 }
 
-/// Whether a variable can have that name (sipp.md §1.2).
+/// Whether a variable can have that name.
 fn is_name(bytes: &[u8]) -> bool {
     !bytes.is_empty() && !bytes.iter().any(|b| matches!(b, b'$' | b','))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! What kind of message a text is (sipp.md §1.6), and whether a length written into it is right.
+//! What kind of message a text is, and whether a length written into it is right.
 
 use super::keywords::Kind;
 use super::segments::Piece;

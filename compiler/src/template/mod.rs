@@ -3,7 +3,7 @@
 //!
 //! | Module | Idea |
 //! | --- | --- |
-//! | [`cdata`] | indentation, blank lines, the empty line behind the headers (sipp.md §1.14) |
+//! | [`cdata`] | indentation, blank lines, the empty line behind the headers |
 //! | [`segments`] | literal bytes and `[keywords]` (§2.1) |
 //! | [`keywords`] | what a keyword means (§2.2 to §2.9) |
 //! | [`params`] | `name="value"` inside keywords |
@@ -203,7 +203,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// The texts of an action in which keywords are expanded (sipp.md §2.10).
+/// The texts of an action in which keywords are expanded.
 pub(crate) fn action_texts(action: &ActionKind) -> Vec<&Text> {
     match action {
         ActionKind::Log(text)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Parameters of keywords: `name="…"` with a backslash escaping the next character, `name=0x41…` giving raw bytes, or
-//! a bare word (sipp.md §2.9).
+//! a bare word.
 //!
 //! Not here: which keyword takes which parameter (see [`super::keywords`]).
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Splits a text into literal bytes and keywords (sipp.md §2.1).
+//! Splits a text into literal bytes and keywords.
 //!
 //! A keyword is `[` … `]`; inside it anything between quotes is passed over, so that parameters may hold brackets.
 //! `\xHH` is a byte, LF becomes CRLF, everything else is itself. Not here: what a keyword means
@@ -54,9 +54,15 @@ enum Bracket {
     Open,
 }
 
+/// Longest keyword (SIPp's limit is 256 bytes), and most keywords inside each other: no search for a `]` goes on for
+/// long, however many brackets a text has.
+const MAX_KEYWORD: usize = 1024;
+const MAX_NESTED: usize = 4;
+
 /// Finds the end of a keyword whose `[` has just been read. Keywords in its parameters are part of it.
 fn keyword(lex: &mut Lexer<'_, Token>) -> Bracket {
     let rest = lex.remainder();
+    let rest = &rest[..rest.len().min(MAX_KEYWORD)];
     let mut quoted = false;
     let mut depth = 1usize;
     let mut inner = None;
@@ -80,6 +86,9 @@ fn keyword(lex: &mut Lexer<'_, Token>) -> Bracket {
             b'[' => {
                 depth += 1;
                 inner.get_or_insert(at);
+                if depth > MAX_NESTED {
+                    break;
+                }
             }
             _ => {}
         }
