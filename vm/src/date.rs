@@ -47,7 +47,7 @@ fn civil(seconds: i64) -> Civil {
     }
 }
 
-/// `YYYY-MM-DD` TAB `HH:MM:SS.uuuuuu` TAB `epoch.uuuuuu` (sipp.md §8.1), local time.
+/// `YYYY-MM-DD` TAB `HH:MM:SS.uuuuuu` TAB `epoch.uuuuuu`, local time.
 pub(crate) fn log_time(epoch_us: u64, utc_offset_s: i32, out: &mut Vec<u8>) {
     let (seconds, micros) = ((epoch_us / 1_000_000) as i64, epoch_us % 1_000_000);
     let c = civil(seconds + i64::from(utc_offset_s));

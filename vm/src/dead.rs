@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Calls that have ended, remembered so that late messages do not open new ones (sipp.md §4.15).
+//! Calls that have ended, remembered so that late messages do not open new ones.
 //!
 //! All live equally long, so a queue ordered by end time needs no timers: each look-up first drops what has expired.
 
@@ -70,7 +70,7 @@ impl<S: BuildHasher> DeadCalls<S> {
         self.queue.push_back((hash, expires));
     }
 
-    /// Whether this call has ended lately, and how. Its time starts again (sipp.md §4.15).
+    /// Whether this call has ended lately, and how. Its time starts again.
     pub(crate) fn disturb(&mut self, call_id: &[u8], now: Micros) -> Option<Death> {
         self.expire(now);
         let hash = self.hasher.hash_one(call_id);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Route set and remote target of `rrs="true"` (RFC 3261 §12.1, sipp.md §4.9 step 9).
+//! Route set and remote target of `rrs="true"` (RFC 3261 §12.1).
 
 use crate::call::Call;
 use gossipper_sip::{HeaderName, Message, angle_or_whole, split_header_list};

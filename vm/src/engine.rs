@@ -286,7 +286,7 @@ impl Engine {
             .copied()
     }
 
-    /// A message with an unknown Call-ID opens a call (sipp.md §4.2).
+    /// A message with an unknown Call-ID opens a call.
     fn answer(
         &mut self,
         now: Micros,

@@ -53,9 +53,9 @@ pub struct FlowId(pub u32);
 /// What an operator or the end of a run asks of the calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallControl {
-    /// Abort every open call with ACK, CANCEL or BYE as its state asks (sipp.md §4.11). The driver may repeat it.
+    /// Abort every open call with ACK, CANCEL or BYE as its state asks. The driver may repeat it.
     AbortAll,
-    /// Open no more calls for messages with an unknown Call-ID (sipp.md §4.17).
+    /// Open no more calls for messages with an unknown Call-ID.
     Drain,
 }
 

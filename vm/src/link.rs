@@ -93,7 +93,7 @@ impl Image {
             .iter()
             .map(|variable| match variable.scope {
                 VarScope::Call => Place::Call(variable.slot),
-                // Without users each call has its own copy (sipp.md §1.3): behind the call's own variables.
+                // Without users each call has its own copy: behind the call's own variables.
                 // Verified: scopes are dense and at most 65 536 variables together.
                 VarScope::User => Place::Call(
                     u16::try_from(call_count + usize::from(variable.slot)).unwrap_or(u16::MAX),

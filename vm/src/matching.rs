@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Which receive step accepts a message (sipp.md §4.8 steps 8 and 9).
+//! Which receive step accepts a message.
 //!
 //! Pure questions about a call and a message; what follows from the answer is done by [`crate::engine`].
 

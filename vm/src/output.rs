@@ -117,7 +117,7 @@ pub enum StatEvent {
     },
     /// A message that belongs to no call and opens none.
     OutOfCall,
-    /// A message for a call that has ended (sipp.md §4.15).
+    /// A message for a call that has ended.
     DeadCall,
     /// A request was answered without the scenario's help.
     AutoAnswered,

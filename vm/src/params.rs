@@ -4,7 +4,7 @@
 use crate::input::{FlowId, Micros};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Default behaviours (sipp.md §4.13).
+/// Default behaviours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Behaviors {
     /// Aborted calls send ACK, CANCEL or BYE; unexpected BYE and CANCEL are answered.
@@ -70,7 +70,7 @@ impl CallIdFormat {
     /// SIPp's default of `-cid_str`.
     pub const DEFAULT: &'static str = "%u-%p@%s";
 
-    /// Splits a format: `%u %p %s %r`; any other `%c` gives `%`, a trailing `%` is kept (sipp.md §4.2).
+    /// Splits a format: `%u %p %s %r`; any other `%c` gives `%`, a trailing `%` is kept.
     #[must_use]
     pub fn parse(format: &str) -> Self {
         let mut parts = Vec::new();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! A message for an open call: repetition, match, dialog bookkeeping (sipp.md §4.8 and §4.9).
+//! A message for an open call: repetition, match, dialog bookkeeping.
 
 use crate::call::{Answered, Call, Wait};
 use crate::engine::{Verdict, is_invite};
@@ -162,7 +162,7 @@ fn accepted(
     accept(cx, call, id, &recv, msg, fingerprint, after)
 }
 
-/// The bookkeeping of `accept`: sipp.md §4.9 steps 6 to 13.
+/// The bookkeeping of `accept`, in SIPp's order.
 fn accept(
     cx: &mut Cx<'_>,
     call: &mut Call,
@@ -225,7 +225,7 @@ fn stay(call: &Call) -> Verdict {
     }
 }
 
-/// Stops or slows the repetition of what was sent last (sipp.md §4.9 step 7).
+/// Stops or slows the repetition of what was sent last.
 fn quiet(cx: &mut Cx<'_>, call: &mut Call, recv: &Recv, msg: &Message<'_>) {
     let Some(repeat) = &mut call.repeat else {
         return;

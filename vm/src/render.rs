@@ -3,7 +3,7 @@
 //!
 //! Appends to the caller's buffer, copies what is known and formats the rest without allocating. `[len]` is printed
 //! as five blanks and filled in when the message is complete; nothing is shifted. An empty `[last_*]`, `[$var]` or
-//! `[routes]` at the start of a line takes the rest of that line with it (sipp.md §2.8).
+//! `[routes]` at the start of a line takes the rest of that line with it.
 
 use crate::call::Call;
 use crate::call::last::append;
@@ -75,7 +75,7 @@ impl DynamicId {
     }
 }
 
-/// Width of `[len]` (sipp.md §2.6).
+/// Width of `[len]`.
 const LEN_WIDTH: usize = 5;
 
 /// Renders a template to the end of `out`.
@@ -283,7 +283,7 @@ impl Scene<'_> {
         if !found {
             out.truncate(start);
         } else if out.len() == valued {
-            // sipp.md §2.7: a header that is there but empty prints `Name:`.
+            // As in SIPp, a header that is there but empty prints `Name:`.
             out.truncate(named);
         }
     }
@@ -295,7 +295,7 @@ impl Scene<'_> {
     }
 }
 
-/// Prints a variable (sipp.md §2.9).
+/// Prints a variable.
 fn variable(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Unset => {}

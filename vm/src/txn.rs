@@ -5,7 +5,7 @@
 //! [`crate::matching`]) and never builds bytes: what is repeated are the stored bytes.
 //!
 //! Invariants: at most one repetition per call; none on a reliable transport or with `-nr`.
-//! Rules: RFC 3261 §17.1.1.2 and §17.1.2.2, with SIPp's limits (sipp.md §4.6).
+//! Rules: RFC 3261 §17.1.1.2 and §17.1.2.2, with SIPp's limits.
 
 use crate::call::{Call, Repeat};
 use crate::input::Micros;

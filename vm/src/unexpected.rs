@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! What happens when no step takes a message, and how calls are given up (sipp.md §4.10 to §4.13).
+//! What happens when no step takes a message, and how calls are given up.
 
 use crate::call::{Call, Wait};
 use crate::dead::Death;
@@ -108,7 +108,7 @@ pub(crate) fn give_up(
     Verdict::Aborted(reason, death)
 }
 
-/// Sends ACK, CANCEL or BYE as the state of the call asks (sipp.md §4.11), and says what remains of it.
+/// Sends ACK, CANCEL or BYE as the state of the call asks, and says what remains of it.
 pub(crate) fn abort(cx: &mut Cx<'_>, call: &mut Call, last: Option<&Message<'_>>) -> Option<Death> {
     let death = Some(Death::Aborted(call.step.0));
     if cx.image.mode == Mode::Server || call.step == StepId(0) {

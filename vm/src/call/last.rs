@@ -101,7 +101,7 @@ pub(crate) fn append(
             true
         }
         Capture::ToUri => match msg.header(HeaderName::To) {
-            // sipp.md §2.4: empty if there are no angle brackets.
+            // As in SIPp, empty if there are no angle brackets.
             Some(to) if to.contains(&b'<') => {
                 out.extend_from_slice(uri::angle_or_whole(to));
                 true

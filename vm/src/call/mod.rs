@@ -159,7 +159,7 @@ impl Call {
 /// A response-time timer of a call: when it started, and whether it was recorded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct RtdState {
-    /// Start; `None` measures from the creation of the call (sipp.md §1.5).
+    /// Start; `None` measures from the creation of the call.
     pub(crate) started: Option<Micros>,
     /// Recorded once already.
     pub(crate) recorded: bool,

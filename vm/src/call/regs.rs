@@ -3,7 +3,7 @@
 //!
 //! Structure of arrays: an 8-byte payload and a tag byte per variable. Text is a range into the file's own byte
 //! block, so a file without variables owns no memory and a variable that is overwritten by a shorter text reuses
-//! its place. Conversions follow sipp.md §3.2.
+//! its place. Conversions are those of SIPp.
 
 /// Longest text that a variable keeps. Longer ones are cut: no scenario can grow a call without bound.
 pub(crate) const MAX_TEXT: usize = 65_536;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Actions and bookkeeping: the ops that never suspend (sipp.md §3).
+//! Actions and bookkeeping: the ops that never suspend.
 
 use super::{Current, Cx, Next};
 use crate::call::Call;
@@ -9,7 +9,7 @@ use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
 use gossipper_bytecode::{ArithOp, EregId, FailReason, Op, Operand, StrCmpId, TestId, VarId};
 use smallvec::SmallVec;
 
-/// Longest header value that `search_in="hdr"` looks at (sipp.md §3.4).
+/// Longest header value that `search_in="hdr"` looks at.
 const HEADER_MAX: usize = 2048;
 
 /// Carries out one op. `failed` holds the failed check that the next guard looks at.
@@ -219,7 +219,7 @@ fn strcmp(cx: &mut Cx<'_>, call: &mut Call, id: StrCmpId) -> Option<FailReason> 
     )
 }
 
-/// A variable as text: anything but a text is empty (sipp.md §3.2).
+/// A variable as text: anything but a text is empty.
 fn text_of<'v>(cx: &'v Cx<'_>, call: &'v Call, var: VarId) -> &'v [u8] {
     match cx.value(call, var) {
         crate::call::regs::Value::Text(text) => text,
@@ -268,7 +268,7 @@ fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> O
     let failure = if !found && ereg.check == Check::Match {
         Some(FailReason::RegexpHdrNotFound)
     } else {
-        // sipp.md §3.4: the text ends at a NUL.
+        // As in SIPp, the text ends at a NUL.
         let end = memchr::memchr(0, &subject).unwrap_or(subject.len());
         let matched = search(cx, ereg.regex.index(), &subject[..end]);
         if let Some(groups) = &matched {

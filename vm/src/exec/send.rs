@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! `send`: render, hand to the transport, and remember what may have to be repeated (sipp.md §4.4).
+//! `send`: render, hand to the transport, and remember what may have to be repeated.
 
 use super::Cx;
 use crate::call::{Answered, Call};

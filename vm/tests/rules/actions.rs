@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Actions and variables (sipp.md §3).
+//! Actions and variables.
 
 use crate::stage::{Stage, from_peer_with, nop, reply, request, response, send, send_then};
 use gossipper_bytecode::FailReason;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Birth, end and afterlife of calls; jumps, loops, shared variables (sipp.md §3.5, §3.7, §4.2, §4.14 to §4.17).
+//! Birth, end and afterlife of calls; jumps, loops, shared variables.
 
 use crate::stage::{Stage, from_peer, header, log, nop, reply, request, response, scenario, send};
 use gossipper_bytecode::FailReason;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Messages that the peer repeats (sipp.md §4.8 step 5, §4.9; docs/compat.md#duplicates).
+//! Messages that the peer repeats (docs/compat.md#duplicates).
 
 use crate::stage::{Stage, from_peer, from_peer_with, reply, request, response, send};
 use gossipper_bytecode::FailReason;

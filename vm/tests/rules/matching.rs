@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Which step takes a message, and where the call goes on (sipp.md §1.11, §1.15, §4.3, §4.8, §4.9).
+//! Which step takes a message, and where the call goes on.
 
 use crate::stage::{Stage, from_peer, log, nop, reply, request, response, send};
 use gossipper_bytecode::FailReason;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! What keywords print, and what becomes of the lines around them (sipp.md §1.14, §2).
+//! What keywords print, and what becomes of the lines around them.
 
 use crate::stage::{Stage, from_peer_with, header, log, nop, request, response, send, send_then};
 use gossipper_testkit::pair;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Response-time timers and user counters (sipp.md §1.5).
+//! Response-time timers and user counters.
 
 use crate::stage::{Stage, log, nop, response, send};
 use gossipper_vm::{Micros, StatEvent};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Repetition by timer, receive timeouts, pauses and the gate between two sends (sipp.md §4.4 to §4.6, §1.8).
+//! Repetition by timer, receive timeouts, pauses and the gate between two sends.
 
 use crate::stage::{Stage, from_peer, log, nop, reply, request, response, send};
 use gossipper_bytecode::FailReason;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Messages that no step takes, and how a call is given up (sipp.md §4.10 to §4.13).
+//! Messages that no step takes, and how a call is given up.
 
 use crate::stage::{Stage, from_peer, header, log, reply, request, response, send};
 use gossipper_bytecode::FailReason;
