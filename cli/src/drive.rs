@@ -163,7 +163,7 @@ fn failed(error: &Error) -> ExitCode {
     }
 }
 
-/// The exit code of a run that ended (sipp.md §4.17). The main scenario counts, as it does in SIPp.
+/// The exit code of a run that ended. The main scenario counts, as it does in SIPp.
 fn verdict(ending: &Ending, snapshot: &Snapshot) -> ExitCode {
     let (succeeded, failed) = snapshot.main().map_or((0, 0), |engine| {
         (engine.calls.succeeded, engine.calls.failed)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Every exit code of the program, in one place (sipp.md §4.17).
+//! Every exit code of the program, in one place.
 //!
 //! The codes are SIPp's in both dialects. Only what is *not* a run differs: SIPp ends with 99 after help, version and
 //! `-sd`, while everybody else expects 0 (docs/adr/0009-dialects.md).

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Keys pressed while a run lasts (sipp.md §6.9), read one by one from the terminal.
+//! Keys pressed while a run lasts, read one by one from the terminal.
 //!
 //! Keys are only read when standard input is a terminal and this program is in its foreground: a program in the
 //! background that touches its terminal is stopped by the system. Ctrl-C stays a signal.

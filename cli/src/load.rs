@@ -27,7 +27,7 @@ const FILE_MAX: u64 = {
 pub(crate) struct Input {
     /// The name that errors show.
     pub(crate) file: String,
-    /// The name of the program: log files are called after it (sipp.md §8.0).
+    /// The name of the program: log files are called after it.
     pub(crate) name: String,
     /// The content.
     pub(crate) bytes: Cow<'static, [u8]>,

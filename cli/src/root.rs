@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The root command: which of the program's faces is meant (gossipper.md §1.1 to §1.3).
+//! The root command: which of the program's faces is meant.
 //!
 //! `-version` anywhere wins. Then the name of the program (`sipp`), the verb `sipp`, the verbs that clap reads, the
 //! verbs that this version does not have, and last the scenario flags. clap never sees scenario flags: it has no
@@ -15,7 +15,7 @@ use std::path::Path;
 /// The verbs of this version.
 pub(crate) const VERBS: [&str; 4] = ["sipp", "compile", "explain", "help"];
 
-/// The verbs of the specification that this version does not have (gossipper.md §1.2).
+/// The verbs of the specification that this version does not have.
 const LATER_VERBS: [&str; 12] = [
     "server",
     "ui",

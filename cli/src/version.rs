@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! What `-v` and `-version` print (gossipper.md §1.5, sipp.md §6.4).
+//! What `-v` and `-version` print.
 
 /// The version of the program and of everything it writes.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

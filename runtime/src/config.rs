@@ -66,7 +66,7 @@ impl EngineConfig {
     }
 }
 
-/// Where a socket is bound (sipp.md §5.1).
+/// Where a socket is bound.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LocalConfig {
     /// `-i`; otherwise the any-address of the family, and the address towards the remote in messages.

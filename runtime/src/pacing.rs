@@ -8,7 +8,7 @@
 //!
 //! Not for: waiting, counting ends of calls; both are told to it.
 //!
-//! Rules: sipp.md §4.18. Rate changes and pauses restart the schedule from now; `-m` bounds the total; calls that
+//! Rules: those of SIPp. Rate changes and pauses restart the schedule from now; `-m` bounds the total; calls that
 //! `-l` holds back are not made up later.
 // COMPAT(sipp): SIPp also forgets calls that did not fit into its budget of one millisecond per pass, which lowers the
 // rate reached without a word; here they are started late, and said to be.

@@ -2,7 +2,7 @@
 //! The command line against the table.
 //!
 //! Flags take one or two dashes, `-flag value` or `-flag=value`; names are exact. The token after a flag with a value
-//! always belongs to it, even when it begins with a dash (sipp.md §6.1). Flags and the remote host come in any order;
+//! always belongs to it, even when it begins with a dash. Flags and the remote host come in any order;
 //! the last of several equal flags counts. All faults are reported, not the first alone.
 
 use super::later::Missing;

@@ -2,7 +2,7 @@
 //! From what was said to what a run needs: defaults of the dialect, checks across flags, names resolved.
 //!
 //! [`HiArgs::resolve`] is the only place that knows a default, and the only one in `flags` that asks the world (the
-//! resolver of the system, once per name as SIPp does, sipp.md §5.1). Whether the scenario calls or answers is not
+//! resolver of the system, once per name as SIPp does). Whether the scenario calls or answers is not
 //! known yet; what depends on it is asked for later ([`HiArgs::total_calls`]).
 
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck};
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// The port of SIP over UDP and TCP (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5060;
-/// Calls of a server scenario without `-m` (gossipper.md §2.3).
+/// Calls of a server scenario without `-m`.
 const SERVER_CALLS: u64 = 10_000_000;
 
 /// Where a scenario comes from.
@@ -224,7 +224,7 @@ impl HiArgs {
             .media_ip
             .as_deref()
             .and_then(|host| ip(host, "-mi", &mut faults));
-        // Without a remote host, -rsa is the remote host (gossipper.md §2.1).
+        // Without a remote host, -rsa is the remote host.
         let (remote, sending) = match (low.remote, low.sending_address) {
             (None, sending) => (sending, None),
             given => given,
@@ -251,7 +251,7 @@ impl HiArgs {
         let t2_ms = ms("-T2", low.t2);
         let dead_call_ms = ms("-deadcall_wait", low.dead_call_wait);
 
-        // COMPAT(sipp): the name of a file alone switches nothing on (sipp.md §6.7).
+        // COMPAT(sipp): the name of a file alone switches nothing on.
         let trace = |on: bool, file: Option<PathBuf>, overwrite: Option<bool>| {
             if on || (!sipp && file.is_some()) {
                 Trace::On {
@@ -455,7 +455,7 @@ fn ip(host: &str, flag: &str, faults: &mut Vec<String>) -> Option<IpAddr> {
         .ok()
 }
 
-/// Asks the system's resolver; the first result of the wanted family counts (no SRV or NAPTR, sipp.md §5.1).
+/// Asks the system's resolver; the first result of the wanted family counts (no SRV or NAPTR).
 fn lookup(host: &str, port: u16, family: Option<IpAddr>) -> Result<SocketAddr, String> {
     if host.is_empty() {
         return Err("the name of the host is empty".to_owned());

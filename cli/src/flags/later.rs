@@ -304,7 +304,7 @@ pub(crate) enum Transport {
     Unknown,
 }
 
-/// What this version knows of a transport mode (sipp.md §5.1, gossipper.md §2.10).
+/// What this version knows of a transport mode.
 pub(crate) fn transport(mode: &str) -> Transport {
     match mode {
         "u1" => Transport::Built,

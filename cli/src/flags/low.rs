@@ -41,7 +41,7 @@ pub(crate) enum Special {
     Dump(String),
 }
 
-/// `-default_behaviors`: what happens without a word in the scenario (sipp.md §4.13).
+/// `-default_behaviors`: what happens without a word in the scenario.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -105,7 +105,7 @@ impl Behaviors {
     }
 }
 
-/// `-rtcheck`: how a retransmission is told from a new message (sipp.md §4.8).
+/// `-rtcheck`: how a retransmission is told from a new message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum RetransCheck {
     /// The whole message is compared.

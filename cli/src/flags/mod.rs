@@ -53,7 +53,7 @@ impl Category {
     }
 }
 
-/// The unit of a time argument that has no suffix (sipp.md §6.1).
+/// The unit of a time argument that has no suffix.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unit {
     /// Milliseconds.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The notation of flag values (sipp.md §1.2, §6.1).
+//! The notation of flag values.
 //!
 //! Integers are C's `strtol` with base 0, so a leading zero means octal; times are a number with an optional unit.
 //! Nothing here knows which flag it reads.

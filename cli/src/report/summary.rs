@@ -2,7 +2,7 @@
 //! What a run comes to, on one screen of 80 columns and 24 lines.
 //!
 //! Lateness of the generator stands beside the rates: figures from a run whose generator was late describe the
-//! generator. The last line has gossipper's fixed form for scripts (gossipper.md §1.8).
+//! generator. The last line has gossipper's fixed form for scripts.
 
 use super::{duration, rate, time};
 use gossipper_control::{EngineSnapshot, Mode, Snapshot, TimeSummary};

@@ -4,8 +4,8 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`cdata`] | indentation, blank lines, the empty line behind the headers |
-//! | [`segments`] | literal bytes and `[keywords]` (§2.1) |
-//! | [`keywords`] | what a keyword means (§2.2 to §2.9) |
+//! | [`segments`] | literal bytes and `[keywords]` |
+//! | [`keywords`] | what a keyword means |
 //! | [`params`] | `name="value"` inside keywords |
 //! | [`message`] | what kind of message a text is, and whether its length is right |
 //!

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Random distributions of pauses (sipp.md §1.18): sampling and the 99th percentile.
+//! Random distributions of pauses: sampling and the 99th percentile.
 //!
 //! Pure: randomness comes in as a source of uniform numbers, so that the same seed gives the same pauses.
 

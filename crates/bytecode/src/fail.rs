@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Why a call failed.
 //!
-//! The one enum from which CSV columns, JSON keys and screens take their names (sipp.md §4.16). Its order is the
+//! The one enum from which CSV columns, JSON keys and screens take their names. Its order is the
 //! column order of SIPp's statistics file.
 
 use serde::{Deserialize, Serialize};

@@ -42,7 +42,7 @@ pub enum LogLevel {
     Warning,
 }
 
-/// What `int_cmd` asks for (sipp.md §3.7).
+/// What `int_cmd` asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum StopKind {
     /// `stop_call`: this call ends, counted as rejected.

@@ -15,7 +15,7 @@ use crate::template::{AutoMessage, Segment, Template};
 use crate::verify::VerifyError;
 use serde::{Deserialize, Serialize};
 
-/// Who opens calls (sipp.md §1.16).
+/// Who opens calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Mode {
     /// The scenario's first message step sends: calls are generated.
@@ -159,7 +159,7 @@ pub struct Regex {
 pub enum SearchIn {
     /// The whole message.
     Message,
-    /// Behind the text of a header (sipp.md §3.4).
+    /// Behind the text of a header.
     Header {
         /// The text looked for.
         header: TextRef,

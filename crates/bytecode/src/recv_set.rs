@@ -2,7 +2,7 @@
 //! Which `recv` steps may match a message, and in which order.
 //!
 //! SIPp walks the scenario at run time: forward from the current step over optional receives to the first mandatory
-//! one, then backward (sipp.md §4.8 steps 8 and 9). Both walks depend on the scenario alone, so a [`RecvSet`] holds
+//! one, then backward. Both walks depend on the scenario alone, so a [`RecvSet`] holds
 //! their results for each step as ranges of the table of [`Recv`]s, which is in document order.
 
 use crate::ids::{NumId, Pc, RecvId, RegexId, SendId, StepId, TextRef, TxnId, VarId};
@@ -57,7 +57,7 @@ pub struct Recv {
     pub timeout_ms: Option<u32>,
     /// Loss in percent; `None` takes `-lost`.
     pub lost: Option<NumId>,
-    /// `test` of its `next`: an optional receive with an unset one does not advance (sipp.md §4.9 step 13).
+    /// `test` of its `next`: an optional receive with an unset one does not advance.
     pub stay_unless: Option<VarId>,
     /// The ACK that is the next element: repeated when this final response is.
     pub ack: Option<SendId>,

@@ -65,7 +65,7 @@ pub enum Binding {
 
 macro_rules! slots {
     ($($(#[$doc:meta])* $name:ident $(($($arg:ty),*))? $keyword:literal $binding:ident;)*) => {
-        /// A keyword with its parameters (sipp.md §2.4 to §2.9). Offsets are those of `[keyword+n]`.
+        /// A keyword with its parameters. Offsets are those of `[keyword+n]`.
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
         pub enum Slot {
             $($(#[$doc])* $name $(($($arg),*))?,)*
@@ -165,14 +165,14 @@ slots! {
 }
 
 impl Slot {
-    /// Whether the rest of the line goes too when this prints nothing at the start of a line (sipp.md §2.8).
+    /// Whether the rest of the line goes too when this prints nothing at the start of a line.
     #[must_use]
     pub const fn suppresses_line(self) -> bool {
         matches!(self, Self::LastHeader(..) | Self::Var(..) | Self::Routes)
     }
 }
 
-/// The messages that are sent without the scenario saying so (sipp.md §4.12).
+/// The messages that are sent without the scenario saying so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum AutoMessage {

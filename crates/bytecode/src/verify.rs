@@ -55,7 +55,7 @@ pub enum VerifyError {
     Inconsistent(String),
 }
 
-/// Most targets of one `ereg`: the whole match and nine groups (sipp.md §3.4).
+/// Most targets of one `ereg`: the whole match and nine groups.
 pub const MAX_EREG_TARGETS: usize = 10;
 
 /// Checks every rule.

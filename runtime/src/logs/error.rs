@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! `-trace_err`: warnings and errors with their time (sipp.md §8.8). The file is created at the first event.
+//! `-trace_err`: warnings and errors with their time. The file is created at the first event.
 
 use jiff::tz::TimeZone;
 

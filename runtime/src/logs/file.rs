@@ -71,7 +71,7 @@ fn local(zone: &TimeZone, wall_us: u64) -> Zoned {
         .to_zoned(zone.clone())
 }
 
-/// `YYYY-MM-DDTHH:MM:SS.uuuuuu±HH:MM`, or `Z` for UTC (sipp.md §8.1).
+/// `YYYY-MM-DDTHH:MM:SS.uuuuuu±HH:MM`, or `Z` for UTC.
 pub(super) fn rfc3339(zone: &TimeZone, wall_us: u64) -> String {
     let time = local(zone, wall_us);
     let form = if time.offset().is_zero() {
@@ -82,7 +82,7 @@ pub(super) fn rfc3339(zone: &TimeZone, wall_us: u64) -> String {
     time.strftime(form).to_string()
 }
 
-/// `YYYY-MM-DD` TAB `HH:MM:SS.uuuuuu` TAB `epoch.uuuuuu` (sipp.md §8.1).
+/// `YYYY-MM-DD` TAB `HH:MM:SS.uuuuuu` TAB `epoch.uuuuuu`.
 pub(super) fn tabbed(zone: &TimeZone, wall_us: u64) -> String {
     let time = local(zone, wall_us)
         .strftime("%Y-%m-%d\t%H:%M:%S.%6f")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! `-trace_msg`: every message that went out or came in, whole (sipp.md §8.6).
+//! `-trace_msg`: every message that went out or came in, whole.
 
 use jiff::tz::TimeZone;
 

@@ -5,7 +5,7 @@
 //! and counted, and the file says where records are missing. One thread formats and writes; it holds the queue's lock
 //! only to swap buffers. What is queued when the run ends is written before [`LogWriter::close`] returns.
 //!
-//! Rules: sipp.md §8.0 (names), §8.6 (`message`), §8.8 (`error`).
+//! Names and forms are those of SIPp.
 
 mod error;
 mod file;

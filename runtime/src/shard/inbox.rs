@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Operator commands, and the phases a run goes through because of them, of limits and of time.
 //!
-//! Rules: sipp.md §4.17. A run opens calls, drains (no new calls; ends when none is open) or aborts (all calls are hung
+//! Rules: those of SIPp. A run opens calls, drains (no new calls; ends when none is open) or aborts (all calls are hung
 //! up now), and ends. It never goes back.
 
 use gossipper_control::{ControlCommand, Phase};

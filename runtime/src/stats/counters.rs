@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Everything that is only counted: calls, failures by reason, messages, steps.
 //!
-//! Rules: sipp.md §4.16; retransmissions are ours only, as in SIPp's statistics.
+//! What counts as what is as in SIPp; retransmissions are ours only, as in SIPp's statistics.
 
 use gossipper_bytecode::{FailReason, StepId};
 use gossipper_vm::{CallEnd, Micros, StatEvent};

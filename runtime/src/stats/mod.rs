@@ -6,7 +6,7 @@
 //! scenario's tables: a sample goes into a histogram, never into a list.
 //!
 //! Invariants: created = succeeded + failed + current; failures by reason add up to failed.
-//! Rules: sipp.md §4.16 for what counts as what. Response times are kept twice, from when the timer started and from
+//! What counts as what is as in SIPp. Response times are kept twice, from when the timer started and from
 //! when it was due, so that a generator that falls behind cannot flatter the peer (docs/adr/0007).
 
 mod counters;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Samples sorted into cells whose borders the scenario gives (`<ResponseTimeRepartition>`).
 //!
-//! A sample of *n* ms falls into the first cell whose border is above *n*, else into the last (sipp.md §8.2). Times
+//! A sample of *n* ms falls into the first cell whose border is above *n*, else into the last. Times
 //! are cut to whole milliseconds first, as SIPp does.
 
 use gossipper_control::{Cell, Repartition};

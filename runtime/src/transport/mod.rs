@@ -4,7 +4,7 @@
 //! `u1` (one UDP socket for everything, [`udp`]) is what there is; its flow is number 0. [`resolve`] turns names into
 //! addresses before a run and finds the local address towards a remote one.
 //!
-//! Rules: sipp.md §5.1.
+//! Modes and defaults are those of SIPp.
 
 pub mod resolve;
 pub mod udp;

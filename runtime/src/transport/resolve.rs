@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Names to addresses, once, before the run; the local address towards a remote one.
 //!
-//! Rules: sipp.md §5.1: the system resolver, its first result, no SRV or NAPTR; IPv6 with a port needs brackets.
+//! Rules: as SIPp, the system resolver, its first result, no SRV or NAPTR; IPv6 with a port needs brackets.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};

@@ -4,7 +4,7 @@
 //! [`bind`] gives the socket its address and buffers; [`Outbox`] collects a wakeup's datagrams and gets them out in
 //! batches, keeping what would block up to a bound.
 //!
-//! Rules: sipp.md §5.1. A full socket never slows the generator; what does not fit any more is dropped and counted,
+//! Rules: those of SIPp. A full socket never slows the generator; what does not fit any more is dropped and counted,
 //! as the network would.
 
 use std::io;

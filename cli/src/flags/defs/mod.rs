@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! The flag table, one file per section of the help.
 //!
-//! Names, notations and defaults are those of SIPp (sipp.md §6) and of gossipper's own flags (gossipper.md §2); where
+//! Names, notations and defaults are those of SIPp and of gossipper's own flags; where
 //! the two differ, an entry has both defaults. Adding a flag is adding an entry here and a field in
 //! [`super::low::LowArgs`]; the tests below, the help and `docs/flags.md` find it by themselves.
 
