@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What Linux says about a process: CPU time, memory, whether it has ended.
 //!
-//! Reads `/proc` and nothing else. A process that has ended and was not waited for keeps its CPU time there, so the
-//! figure of a whole run can be read without a wait call of our own.
+//! Reads `/proc` and nothing else. CPU time is that of the scheduler, in nanoseconds, added up over the threads; a process
+//! that has ended and was not waited for still tells its total, though only in steps of 10 ms.
 
 use anyhow::{Context as _, Result, bail};
 use std::fs;
@@ -60,10 +60,16 @@ impl Process {
         Stat::parse(&text).with_context(|| format!("/proc/{}/stat: {text}", self.0))
     }
 
-    /// CPU time of all its threads so far, in the kernel too; in steps of 10 ms.
+    /// CPU time of all threads that it has now, in the kernel too.
     pub(super) fn cpu_time(self) -> Result<Duration> {
-        let ticks = self.stat()?.ticks;
-        Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+        let tasks = format!("/proc/{}/task", self.0);
+        let mut nanoseconds = 0;
+        for task in fs::read_dir(&tasks).context(tasks)? {
+            // A thread may end meanwhile.
+            let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            nanoseconds += scheduled(&text).unwrap_or(0);
+        }
+        Ok(Duration::from_nanos(nanoseconds))
     }
 
     /// Resident memory, in bytes.
@@ -72,22 +78,33 @@ impl Process {
         resident(&text).with_context(|| format!("/proc/{}/status has no VmRSS", self.0))
     }
 
-    /// Waits until it has ended; its parent has still to wait for it.
-    pub(super) fn wait(self, limit: Duration) -> Result<()> {
+    /// Waits until it has ended, and gives the CPU time it took; its parent has still to wait for it.
+    pub(super) fn wait(self, limit: Duration) -> Result<Duration> {
         let end = Instant::now() + limit;
-        while !self.stat()?.ended {
+        let mut seen = Duration::ZERO;
+        loop {
+            let stat = self.stat()?;
+            if stat.ended {
+                let total = Duration::from_millis(stat.ticks * 1000 / TICKS_PER_SECOND);
+                return Ok(total.max(seen));
+            }
+            seen = seen.max(self.cpu_time()?);
             if Instant::now() >= end {
                 bail!("process {} did not end within {limit:?}", self.0);
             }
             std::thread::sleep(LOOK);
         }
-        Ok(())
     }
 
     fn read(self, file: &str) -> Result<String> {
         let path = format!("/proc/{}/{file}", self.0);
         fs::read_to_string(&path).context(path)
     }
+}
+
+/// The first field of a `schedstat` file: time on a CPU, in nanoseconds.
+fn scheduled(schedstat: &str) -> Option<u64> {
+    schedstat.split_ascii_whitespace().next()?.parse().ok()
 }
 
 fn resident(status: &str) -> Option<u64> {
@@ -123,9 +140,16 @@ mod tests {
     }
 
     #[test]
+    fn scheduled_time_is_the_first_field() {
+        assert_eq!(scheduled("16213449 8716677 7\n"), Some(16_213_449));
+        assert_eq!(scheduled(""), None);
+    }
+
+    #[test]
     fn this_process_runs_and_has_memory() {
         let own = Process(std::process::id());
         assert!(!own.stat().expect("own stat").ended);
+        assert!(own.cpu_time().expect("own threads") > Duration::ZERO);
         assert!(own.resident().expect("own status") > 100_000);
     }
 }

@@ -22,20 +22,29 @@ const CLIENT_CPU: usize = 0;
 const SERVER_CPU: usize = 1;
 
 /// A load: calls per second, and how many calls.
-const SLOW: (u32, u32) = (1000, 4000);
-const FAST: (u32, u32) = (3000, 18_000);
+const SLOW: (u32, u32) = (1000, 3000);
+const FAST: (u32, u32) = (3000, 9000);
+
+/// Runs of each pair; the cheapest counts, since nothing makes a run cheaper than it is.
+const RUNS: u32 = 2;
 
 /// Calls held open for the memory figure, and for the figure it is compared with.
 const HELD: u32 = 20_000;
 const FEW: u32 = 100;
-const HELD_RATE: u32 = 2500;
+const HELD_RATE: u32 = 4000;
 const HELD_PAUSE_MS: &str = "60000";
 
 /// What a run may take beyond its calls.
-const SLACK: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_secs(40);
 
 /// How long the last datagrams may take to be worked through.
 const SETTLE: Duration = Duration::from_millis(500);
+
+/// How long a client may take to end its open calls when it is interrupted.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long after the last call was opened memory is read: SIPp writes its counters once a second.
+const SETTLE_HELD: Duration = Duration::from_millis(1500);
 
 /// Compares and prints tables in Markdown.
 pub(crate) fn run() -> Result<()> {
@@ -59,7 +68,10 @@ pub(crate) fn run() -> Result<()> {
         ),
     ] {
         for (client, server) in pairs {
-            let cost = cpu(client, server, load)?;
+            let mut cost = cpu(client, server, load)?;
+            for _ in 1..RUNS {
+                cost = cost.cheaper(&cpu(client, server, load)?);
+            }
             println!(
                 "| {} | {} | {} | {:.1} | {:.1} | {} | {} |",
                 load.0,
@@ -156,11 +168,22 @@ struct Cost {
     retransmitted: u64,
 }
 
+impl Cost {
+    /// The lower times of two runs, and all that went wrong in them.
+    fn cheaper(&self, other: &Self) -> Self {
+        Self {
+            client_us: self.client_us.min(other.client_us),
+            server_us: self.server_us.min(other.server_us),
+            failed: self.failed + other.failed,
+            retransmitted: self.retransmitted + other.retransmitted,
+        }
+    }
+}
+
 fn cpu(client: &Tool, server: &Tool, (rate, calls): (u32, u32)) -> Result<Cost> {
     let mut pair = Pair::start(client, server, rate, calls, &[])?;
     let limit = Duration::from_secs(u64::from(calls / rate)) + SLACK;
-    pair.client_process().wait(limit)?;
-    let client_time = pair.client_process().cpu_time()?;
+    let client_time = pair.client_process().wait(limit)?;
     std::thread::sleep(SETTLE);
     let server_time = pair.server_process().cpu_time()?;
     let outcome = pair.stop()?;
@@ -202,13 +225,14 @@ fn memory(tool: &Tool, calls: u32) -> Result<(u64, u64)> {
         &["-d", HELD_PAUSE_MS, "-l", &limit],
     )?;
     let opening = Duration::from_secs_f64(f64::from(calls) / f64::from(HELD_RATE));
-    std::thread::sleep(opening + SETTLE);
+    std::thread::sleep(opening + SETTLE_HELD);
     let resident = (
         pair.client_process().resident()?,
         pair.server_process().resident()?,
     );
     let outcome = pair.stop()?;
-    let created = count(&outcome, "TotalCallCreated")?;
+    // SIPp's column, and the name of ours.
+    let created = count(&outcome, "OutgoingCall")?.max(count(&outcome, "TotalCallCreated")?);
     if created != u64::from(calls) {
         bail!("{} had opened {created} of {calls} calls", tool.name);
     }
@@ -269,7 +293,7 @@ impl Pair {
     /// Ends both and gives what the client has to say. A client with open calls is interrupted.
     fn stop(&mut self) -> Result<Outcome> {
         let client = self.client.take().context("the pair was stopped before")?;
-        let outcome = client.stop(self.ports.0)?;
+        let outcome = client.stop(self.ports.0, PATIENCE)?;
         if outcome.exit == Exit::TimedOut {
             bail!("the client had to be killed");
         }
@@ -286,7 +310,7 @@ fn arguments(tool: &Tool, scenario: &str, port: u16) -> Vec<String> {
     let mut words = vec!["-sn", scenario, "-i", &ip, "-p", &port, "-nostdin"];
     if tool.name == "sipp" {
         // Ours prints its counters at the end; SIPp writes them to a file.
-        words.extend(["-trace_stat", "-stf", "statistics.csv"]);
+        words.extend(["-trace_stat", "-stf", "statistics.csv", "-fd", "1"]);
     }
     words.into_iter().map(str::to_owned).collect()
 }
