@@ -6,7 +6,8 @@
 use crate::ids::{CaptureId, Pc, TextRef, VarId};
 use crate::op::{Op, Operand};
 use crate::program::{
-    Capture, Check, Compare, Draft, OnTimeout, PauseLength, Program, SearchIn, StepKind, StrOperand,
+    Capture, Check, Compare, Draft, OnTimeout, PauseLength, Program, SearchIn, Step, StepKind,
+    StrOperand,
 };
 use crate::recv_set::{Optional, Recv, RecvMatch};
 use crate::template::{AutoMessage, Segment, Slot, Template, TemplateKind};
@@ -53,23 +54,7 @@ fn write_listing(out: &mut String, p: &Program) -> fmt::Result {
         writeln!(out, "m{index:<4} {}", receive(p, recv))?;
     }
     for (index, step) in d.steps.iter().enumerate() {
-        let set = step.set;
-        if set.forward_end > set.forward || set.backward_end > 0 {
-            let forward: Vec<_> = set.forward().map(|id| id.to_string()).collect();
-            let back: Vec<_> = set
-                .backward()
-                .take_while(|(_, near)| *near)
-                .map(|(id, _)| id.to_string())
-                .collect();
-            write!(out, "at {index:<3} forward [{}]", forward.join(" "))?;
-            if !back.is_empty() {
-                write!(out, "  back [{}]", back.join(" "))?;
-            }
-            if let OnTimeout::Goto(pc) = step.on_timeout {
-                write!(out, "  timeout -> {:04}", pc.0)?;
-            }
-            writeln!(out)?;
-        }
+        step_line(out, index, step)?;
     }
     for (index, template) in d.templates.iter().enumerate() {
         writeln!(out, "t{index:<4} {}", template_line(d, template))?;
@@ -87,6 +72,31 @@ fn write_listing(out: &mut String, p: &Program) -> fmt::Result {
     }
     for (index, regex) in d.regexes.iter().enumerate() {
         writeln!(out, "x{index:<4} {:?}", d.display(regex.source))?;
+    }
+    Ok(())
+}
+
+/// The receives that matter at a step, and where its timeout leads; nothing when there is neither.
+fn step_line(out: &mut String, index: usize, step: &Step) -> fmt::Result {
+    let set = step.set;
+    let mut line = String::new();
+    if set.forward_end > set.forward || set.backward_end > 0 {
+        let forward: Vec<_> = set.forward().map(|id| id.to_string()).collect();
+        let back: Vec<_> = set
+            .backward()
+            .take_while(|(_, near)| *near)
+            .map(|(id, _)| id.to_string())
+            .collect();
+        write!(line, " forward [{}]", forward.join(" "))?;
+        if !back.is_empty() {
+            write!(line, "  back [{}]", back.join(" "))?;
+        }
+    }
+    if let OnTimeout::Goto(pc) = step.on_timeout {
+        write!(line, "  timeout {}", at(pc))?;
+    }
+    if !line.is_empty() {
+        writeln!(out, "at {index:<3}{line}")?;
     }
     Ok(())
 }
