@@ -216,6 +216,26 @@ fn a_loose_check_tells_responses_apart_by_their_code() {
 }
 
 #[test]
+fn a_loose_check_tells_responses_apart_by_their_body() {
+    let parts = [
+        send("INVITE", ""),
+        response(183, "optional='true'"),
+        response(200, ""),
+    ];
+    let mut stage = Stage::client_with(&parts, |params| {
+        params.duplicates = DuplicateCheck::Loose;
+    });
+    stage.spawn();
+    let answer = crate::stage::answer_to(stage.last_request("INVITE"), 183, "");
+    stage.deliver(&answer);
+    stage.deliver(&answer.replace("Contact: ", "Contact:  "));
+    assert_eq!(stage.tally.received_again, 1, "same dialog, code and body");
+    stage.deliver(&(answer + "v=0"));
+    assert_eq!(stage.tally.received_again, 1, "another body");
+    assert_eq!(stage.tally.received[&1], 2);
+}
+
+#[test]
 fn nothing_is_a_repetition_with_nr_or_on_a_reliable_transport() {
     let invite = from_peer("INVITE", "x", 1);
     let mut nr = answerer(|params| params.retransmit = false);

@@ -321,18 +321,20 @@ fn an_optional_receive_whose_test_is_unset_does_not_move_the_call() {
     let mut stage = after_invite(&[
         send("INVITE", ""),
         response(180, "optional='true' next='ringing' test='x'"),
-        response(200, "next='answered'"),
+        response(200, "next='answered' timeout='100'"),
         "<label id='ringing'/>".to_owned(),
         log("ringing"),
         "<label id='answered'/>".to_owned(),
         nop("", "<assign assign_to='x' value='1'/>"),
     ]);
+    stage.advance(60);
     stage.respond(180, "INVITE");
-    stage.assert_open();
     assert_eq!(stage.tally.received[&1], 1);
-    stage.respond(200, "INVITE");
+    stage.assert_open();
+    // A move would start the timeout again.
+    stage.advance(40);
     assert!(stage.lines.is_empty(), "{:?}", stage.lines);
-    stage.assert_success();
+    stage.assert_failure(FailReason::TimeoutOnRecv);
 }
 
 #[test]
@@ -425,11 +427,14 @@ fn a_match_cancels_the_pause_that_the_call_is_in() {
         log("paused to the end"),
         "<label id='informed'/>".to_owned(),
         log("informed"),
+        request("BYE", ""),
     ]);
     stage.respond(200, "INVITE");
     assert!(stage.is_armed());
     stage.deliver(&from_peer("INFO", "1-1@192.0.2.1", 1));
     assert_eq!(stage.lines, ["informed"]);
+    assert!(!stage.is_armed(), "the pause still has a deadline");
+    stage.deliver(&from_peer("BYE", "1-1@192.0.2.1", 2));
     stage.assert_success();
 }
 

@@ -405,6 +405,22 @@ fn repetitions_that_run_out_follow_the_ontimeout_of_the_sent_element() {
 }
 
 #[test]
+fn an_ontimeout_taken_in_a_pause_ends_the_pause() {
+    let mut stage = Stage::client(&[
+        send("INVITE", "retrans='100' ontimeout='silent'"),
+        "<pause milliseconds='100000'/>".to_owned(),
+        log("paused to the end"),
+        "<label id='silent'/>".to_owned(),
+        log("silent"),
+        request("BYE", ""),
+    ]);
+    stage.spawn();
+    stage.advance(6300);
+    assert_eq!(stage.lines, ["silent"]);
+    assert!(!stage.is_armed(), "the pause still has a deadline");
+}
+
+#[test]
 fn a_call_that_times_out_hangs_up_as_its_state_asks() {
     let mut stage = Stage::client(&[
         send("INVITE", ""),
