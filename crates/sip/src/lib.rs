@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Zero-copy SIP reading, header names and stream framing.
+//! Zero-copy SIP reading, header names, stream framing and digest authentication.
 //!
 //! This crate answers one question: what does a block of bytes from a peer say? It never builds messages, never
 //! decides what a message means for a call, and owns no socket, clock or file. Everything it returns borrows from the
@@ -14,6 +14,7 @@
 //! | [`headers`] | header names, their compact forms, status codes |
 //! | [`uri`] | views of SIP URIs, name-addr values, parameters and header lists |
 //! | [`frame`] | cuts a byte stream into messages |
+//! | [`challenge`], [`digest`], [`aka`] | digest authentication: reading challenges, answering and verifying |
 //!
 //! ```
 //! use gossipper_sip::{HeaderName, Message};
@@ -30,6 +31,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+pub mod aka;
+pub mod challenge;
+pub mod digest;
 pub mod frame;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
