@@ -17,6 +17,10 @@ pub(crate) struct Graph {
     timeout: Vec<Option<usize>>,
     /// Some step jumps to where a variable says.
     jumps_anywhere: bool,
+    /// Where unexpected messages lead.
+    handler: Option<usize>,
+    /// Some step restores an interrupted pause.
+    restores_pauses: bool,
 }
 
 impl Graph {
@@ -26,6 +30,8 @@ impl Graph {
             after: Vec::with_capacity(steps.len()),
             timeout: Vec::with_capacity(steps.len()),
             jumps_anywhere: false,
+            handler: labels.handler(),
+            restores_pauses: false,
         };
         let target = |name: &Option<Name>| name.as_ref().and_then(|name| labels.target(name));
         for (index, step) in steps.iter().enumerate() {
@@ -50,6 +56,7 @@ impl Graph {
                         after.extend(jump_target(to.value, steps.len()));
                     }
                     ActionKind::Jump(Operand::Variable(_)) if jumps => graph.jumps_anywhere = true,
+                    ActionKind::PauseRestore(_) if jumps => graph.restores_pauses = true,
                     _ => {}
                 }
             }
@@ -74,6 +81,17 @@ impl Graph {
         self.jumps_anywhere
     }
 
+    /// Where a message leads that no step expects; the number of steps is the end.
+    pub(crate) fn handler(&self) -> Option<usize> {
+        self.handler
+    }
+
+    /// Whether some step restores an interrupted pause: the step at which a call then is gets passed over when the
+    /// pause is over.
+    pub(crate) fn restores_pauses(&self) -> bool {
+        self.restores_pauses
+    }
+
     /// Which steps a call may come to; a receive counts when it may match, too.
     pub(crate) fn reachable(&self, steps: &[&Step], receives: &Receives) -> Vec<bool> {
         let count = steps.len();
@@ -89,6 +107,7 @@ impl Graph {
             .filter(|step| is_global(steps[*step]));
         let mut global = globals.next();
         let mut todo = vec![0];
+        todo.extend(self.handler);
         let mut furthest = 0;
         while let Some(step) = todo.pop() {
             if step >= count || core::mem::replace(&mut here[step], true) {
@@ -96,7 +115,8 @@ impl Graph {
             }
             furthest = furthest.max(step);
             let receive = receives.index(step);
-            if receive.is_none() || steps[step].common.condexec.is_some() {
+            let passed_over = steps[step].common.condexec.is_some() || self.restores_pauses;
+            if receive.is_none() || passed_over {
                 todo.extend(self.after(step));
             }
             todo.extend(self.timeout(step));

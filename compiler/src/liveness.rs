@@ -109,7 +109,9 @@ impl Flow<'_> {
             };
             flow(step, anywhere);
             let is_receive = self.receives.index(step).is_some();
-            if !is_receive || self.steps[step].common.condexec.is_some() {
+            let passed_over =
+                self.steps[step].common.condexec.is_some() || self.graph.restores_pauses();
+            if !is_receive || passed_over {
                 for target in self
                     .graph
                     .after(step)
@@ -131,6 +133,9 @@ impl Flow<'_> {
             }
             if self.waits(step) {
                 flow(given_up, step);
+                if let Some(handler) = self.graph.handler().filter(|target| *target < count) {
+                    flow(handler, step);
+                }
             }
         }
         let mut queued = vec![true; count + 2];

@@ -329,7 +329,7 @@ impl Engine {
         ) else {
             return;
         };
-        let delivered = receive::receive(&mut cx, call, msg);
+        let delivered = receive::receive(&mut cx, call, msg, false);
         self.settle(now, key, delivered, out);
     }
 
@@ -460,7 +460,19 @@ impl Engine {
             other => other,
         };
         match verdict {
-            Verdict::Run | Verdict::Wait => rearm(call, key, cx.out),
+            Verdict::Run | Verdict::Wait => {
+                // The first `recv` of a handler gets the message that led there.
+                if call.wait == Wait::Message
+                    && let Some(cold) = &mut call.cold
+                    && let Some(bytes) = cold.unexpected.take()
+                    && let Ok(msg) = Message::parse(&bytes)
+                {
+                    // It leads to no handler again, so this ends.
+                    let delivered = receive::receive(&mut cx, call, &msg, true);
+                    return self.settle(now, key, delivered, out);
+                }
+                rearm(call, key, cx.out);
+            }
             Verdict::Complete => {
                 let end = call.failure.map_or(CallEnd::Success, CallEnd::Failure);
                 self.end(now, key, end, Some(Death::Completed), out);

@@ -8,12 +8,20 @@ use crate::matching::{self, Match};
 use crate::output::StatEvent;
 use crate::params::DuplicateCheck;
 use crate::render::LastView;
+use crate::unexpected::ToHandler;
 use crate::{dialog, rng, txn, unexpected};
 use gossipper_bytecode::{FailReason, Optional, Pc, Recv, RecvId};
 use gossipper_sip::{HeaderName, Message};
 
 /// Gives a message to a call that waits.
-pub(crate) fn receive(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> Verdict {
+///
+/// `handled` says that the message has led to the scenario's handler already, which does not take it either.
+pub(crate) fn receive(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    msg: &Message<'_>,
+    handled: bool,
+) -> Verdict {
     let params = cx.image.params();
     if params.ignore_in_pause && call.wait == Wait::Pause {
         return Verdict::Wait;
@@ -52,7 +60,12 @@ pub(crate) fn receive(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> Ve
                 received_again(cx, recv);
                 Verdict::Wait
             }
-            None => unexpected::unexpected(cx, call, msg),
+            None if handled => unexpected::refuse(cx, call, msg),
+            None => match unexpected::to_handler(cx, call, msg) {
+                ToHandler::NoHandler => unexpected::unexpected(cx, call, msg),
+                ToHandler::Inside => unexpected::refuse(cx, call, msg),
+                ToHandler::Entered => Verdict::Run,
+            },
         },
     }
 }

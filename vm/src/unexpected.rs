@@ -53,16 +53,58 @@ pub(crate) fn unexpected(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) ->
             cx.stat(StatEvent::AutoAnswered);
             Verdict::Wait
         }
-        _ => {
-            cx.stat(StatEvent::Unexpected { step: call.step });
-            warn_unexpected(cx, call, msg, behaviors.abort_unexpected);
-            if behaviors.abort_unexpected {
-                give_up(cx, call, FailReason::UnexpectedMessage, Some(msg))
-            } else {
-                Verdict::Wait
-            }
-        }
+        _ => refuse(cx, call, msg),
     }
+}
+
+/// A message that is unexpected whatever its method: the call is given up, or the message ignored.
+pub(crate) fn refuse(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> Verdict {
+    let aborts = cx.image.params().behaviors.abort_unexpected;
+    cx.stat(StatEvent::Unexpected { step: call.step });
+    warn_unexpected(cx, call, msg, aborts);
+    if aborts {
+        give_up(cx, call, FailReason::UnexpectedMessage, Some(msg))
+    } else {
+        Verdict::Wait
+    }
+}
+
+/// What the scenario's own handler (label `_unexp.main`) makes of an unexpected message.
+pub(crate) enum ToHandler {
+    /// There is none.
+    NoHandler,
+    /// The call is in it already.
+    Inside,
+    /// The call goes on there, and its first `recv` gets the message.
+    Entered,
+}
+
+/// Leads an unexpected message of any method to the scenario's handler.
+///
+/// `_unexp.retaddr` gets the index of the interrupted step, `_unexp.pausedaddr` the end of the interrupted pause in ms.
+/// COMPAT(sipp): whoever is interrupted at index 0 looks as if no handler ran, and can be interrupted again.
+pub(crate) fn to_handler(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> ToHandler {
+    let Some(handler) = cx.image.program.handler else {
+        return ToHandler::NoHandler;
+    };
+    if let Some(var) = handler.return_to {
+        if cx.value(call, var).as_number() != 0.0 {
+            return ToHandler::Inside;
+        }
+        let index = f64::from(call.step.0);
+        let (regs, slot) = cx.slot(call, var);
+        regs.set_number(slot, index);
+    }
+    if let Some(var) = handler.paused_until {
+        let until = call.pause_until.map_or(0.0, |at| at.0 as f64 / 1000.0);
+        let (regs, slot) = cx.slot(call, var);
+        regs.set_number(slot, until);
+    }
+    call.pause_until = None;
+    call.recv_deadline = None;
+    call.pc = handler.entry;
+    call.cold_mut().unexpected = Some(msg.bytes().into());
+    ToHandler::Entered
 }
 
 fn warn_unexpected(cx: &mut Cx<'_>, call: &Call, msg: &Message<'_>, aborts: bool) {

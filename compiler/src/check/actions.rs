@@ -3,7 +3,7 @@
 
 use super::Subject;
 use crate::ast::{Action, ActionKind, Expect, Item, Operand, SearchIn, Step, StepKind};
-use crate::diag::codes::flow::TOO_LARGE;
+use crate::diag::codes::flow::{DISTRIBUTION, TOO_LARGE};
 use crate::diag::codes::{action as codes, later};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::ere::{self, Finding, Translated};
@@ -139,20 +139,32 @@ impl Checker<'_> {
                 }
             }
             ActionKind::Jump(operand) => self.jump(place, action, operand),
+            ActionKind::PauseRestore(_) if matches!(place.step.kind, StepKind::Recv(_)) => {
+                self.no_effect_in_recv(action, "pauserestore");
+            }
+            ActionKind::Sample { distribution, .. } => {
+                if let Err(reason) = crate::lower::distribution(distribution.value).check() {
+                    self.diagnostics.push(
+                        Diagnostic::error(DISTRIBUTION, distribution.span, reason)
+                            .with(action.span, "in this action"),
+                    );
+                }
+            }
             _ => {}
         }
     }
 
+    fn no_effect_in_recv(&mut self, action: &Action, name: &str) {
+        let message = format!("`{name}` has no effect in a `<recv>`");
+        self.diagnostics.push(
+            Diagnostic::warning(codes::JUMP_IN_RECV, action.span, message)
+                .help("put it into a `<nop>` behind the `<recv>`"),
+        );
+    }
+
     fn jump(&mut self, place: Place<'_>, action: &Action, operand: &Operand) {
         if matches!(place.step.kind, StepKind::Recv(_)) {
-            self.diagnostics.push(
-                Diagnostic::warning(
-                    codes::JUMP_IN_RECV,
-                    action.span,
-                    "`jump` has no effect in a `<recv>`",
-                )
-                .help("put it into a `<nop>` behind the `<recv>`"),
-            );
+            self.no_effect_in_recv(action, "jump");
             return;
         }
         let Operand::Literal(to) = operand else {

@@ -121,15 +121,15 @@ fn is_supported(action: &ActionKind) -> bool {
         | ActionKind::ToDouble { .. }
         | ActionKind::Test { .. }
         | ActionKind::StrCmp { .. }
-        | ActionKind::Exec(Exec::Command(_) | Exec::IntCmd(_)) => true,
-        ActionKind::Error(_)
+        | ActionKind::Error(_)
         | ActionKind::Index { .. }
         | ActionKind::PauseRestore(_)
         | ActionKind::Sample { .. }
         | ActionKind::Trim { .. }
         | ActionKind::UrlEncode { .. }
         | ActionKind::UrlDecode { .. }
-        | ActionKind::VerifyAuth { .. }
+        | ActionKind::Exec(Exec::Command(_) | Exec::IntCmd(_)) => true,
+        ActionKind::VerifyAuth { .. }
         | ActionKind::Lookup { .. }
         | ActionKind::Insert { .. }
         | ActionKind::Replace { .. }

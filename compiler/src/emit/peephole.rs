@@ -11,7 +11,8 @@ pub(super) fn target_mut(op: &mut Op) -> Option<&mut Pc> {
         | Op::JumpIfUnset { to, .. }
         | Op::JumpByChance { to, .. }
         | Op::GuardKeep { to }
-        | Op::GuardDrop { to } => Some(to),
+        | Op::GuardDrop { to }
+        | Op::Resume { to } => Some(to),
         Op::End {}
         | Op::Enter { .. }
         | Op::SetJump { .. }
@@ -37,6 +38,11 @@ pub(super) fn target_mut(op: &mut Op) -> Option<&mut Pc> {
         | Op::GetTime { .. }
         | Op::Log { .. }
         | Op::Exec { .. }
+        | Op::PauseRestore { .. }
+        | Op::Index { .. }
+        | Op::Sample { .. }
+        | Op::TextOp { .. }
+        | Op::Fatal { .. }
         | Op::Stop { .. } => None,
     }
 }

@@ -5,7 +5,9 @@ use super::Lowerer;
 use crate::ast::{self, ActionKind, Exec, Step, TextOperand};
 use crate::emit::Label;
 use gossipper_bytecode::program::{Check, Compare, Ereg, SearchIn, StrCmp, StrOperand, Test};
-use gossipper_bytecode::{ArithOp, EregId, LogLevel, Op, Operand, StopKind, StrCmpId, TestId};
+use gossipper_bytecode::{
+    ArithOp, DistId, EregId, LogLevel, Op, Operand, StopKind, StrCmpId, TestId, TextOp,
+};
 
 impl Lowerer<'_> {
     /// The action block of a step. With `keeps` a failed check fails the call at its end.
@@ -132,6 +134,40 @@ impl Lowerer<'_> {
                     self.code.op(Op::SetJump { target });
                 }
             }
+            ActionKind::PauseRestore(until) => {
+                if self.jumps {
+                    let until = self.operand(until);
+                    self.code.op(Op::PauseRestore { until });
+                }
+            }
+            ActionKind::Error(text) => {
+                let template = self.text(text);
+                self.code.op(Op::Fatal { template });
+            }
+            ActionKind::Index { to } => {
+                let var = self.var(to);
+                self.code.op(match self.init_index {
+                    Some(index) => Op::Assign {
+                        var,
+                        value: Operand::Num(self.pools.number(index as f64)),
+                    },
+                    None => Op::Index { var },
+                });
+            }
+            ActionKind::Sample { to, distribution } => {
+                let var = self.var(to);
+                let dist = DistId::new(self.draft.samples.len());
+                self.draft
+                    .samples
+                    .push(super::distribution(distribution.value));
+                match dist {
+                    Some(dist) => self.code.op(Op::Sample { var, dist }),
+                    None => self.pools.full("`sample` actions"),
+                }
+            }
+            ActionKind::Trim { variable } => self.text_op(TextOp::Trim, variable),
+            ActionKind::UrlEncode { variable } => self.text_op(TextOp::UrlEncode, variable),
+            ActionKind::UrlDecode { variable } => self.text_op(TextOp::UrlDecode, variable),
             ActionKind::Exec(Exec::Command(text)) => {
                 let template = self.text(text);
                 self.code.op(Op::Exec { template });
@@ -152,13 +188,6 @@ impl Lowerer<'_> {
                 | Exec::RtpStream(_)
                 | Exec::RtpEcho(_),
             )
-            | ActionKind::Error(_)
-            | ActionKind::Index { .. }
-            | ActionKind::PauseRestore(_)
-            | ActionKind::Sample { .. }
-            | ActionKind::Trim { .. }
-            | ActionKind::UrlEncode { .. }
-            | ActionKind::UrlDecode { .. }
             | ActionKind::VerifyAuth { .. }
             | ActionKind::Lookup { .. }
             | ActionKind::Insert { .. }
@@ -184,6 +213,11 @@ impl Lowerer<'_> {
     fn log(&mut self, level: LogLevel, text: &crate::source::Text) {
         let template = self.text(text);
         self.code.op(Op::Log { level, template });
+    }
+
+    fn text_op(&mut self, op: TextOp, variable: &ast::Name) {
+        let var = self.var(variable);
+        self.code.op(Op::TextOp { op, var });
     }
 
     fn operand(&mut self, operand: &ast::Operand) -> Operand {

@@ -35,6 +35,11 @@ impl Lowerer<'_> {
         let id = self.step_id(index);
         let skip = self.condition(common);
         self.code.op(Op::Enter { step: id });
+        let resumed = self.restores.then(|| {
+            let done = self.code.label();
+            self.code.op(Op::Resume { to: done.pc() });
+            done
+        });
         let (kind, name, send) = match &step.kind {
             StepKind::Send(send) => {
                 let (name, send) = self.send(id, step, send);
@@ -59,8 +64,8 @@ impl Lowerer<'_> {
         if self.jumps && jumps(step) {
             self.code.op(Op::TakeJump {});
         }
-        if let Some(skip) = skip {
-            self.code.place(skip);
+        for behind in [skip, resumed].into_iter().flatten() {
+            self.code.place(behind);
         }
         let target = common
             .next
@@ -174,6 +179,7 @@ impl Lowerer<'_> {
         let entries: Vec<Label> = (0..=steps.len()).map(|_| self.code.label()).collect();
         for (index, step) in steps.iter().enumerate() {
             self.code.place(entries[index]);
+            self.init_index = Some(index);
             let skip = self.condition(&step.common);
             self.bookkeeping(&step.common);
             self.actions(step, true);
@@ -200,6 +206,7 @@ impl Lowerer<'_> {
         }
         self.code.place(entries[steps.len()]);
         self.code.op(Op::End {});
+        self.init_index = None;
         self.init = Some(entries[0]);
         // There is no message before the first call.
         self.reading.clear();

@@ -31,10 +31,10 @@ use crate::emit::{Builder, Label, Pools};
 use crate::graph::Graph;
 use crate::liveness::{self, Live, Reads};
 use crate::recv_set::Receives;
-use crate::resolve::Names;
+use crate::resolve::{Names, PAUSED_UNTIL, RETURN_TO};
 use crate::source::SourceFile;
 use crate::template::Texts;
-use gossipper_bytecode::program::{Rtd, Txn, Variable};
+use gossipper_bytecode::program::{Handler, Rtd, Txn, Variable};
 use gossipper_bytecode::{CaptureId, Draft, Mode, StepId, TextRef, VarId, VarScope};
 
 /// What lowering reads.
@@ -94,8 +94,12 @@ struct Lowerer<'a> {
     reads: Vec<Vec<CaptureId>>,
     /// Captures that the texts lowered since the last step read.
     reading: Vec<CaptureId>,
-    /// Whether a `jump` has an effect where actions are being lowered.
+    /// Whether a `jump` or `pauserestore` has an effect where actions are being lowered.
     jumps: bool,
+    /// Whether the scenario restores pauses, so that each step must look whether one goes on.
+    restores: bool,
+    /// The index of the step of `<init>` that is being lowered.
+    init_index: Option<usize>,
     /// Methods of all request sends, concatenated, once a receive needs them.
     methods: Option<TextRef>,
     /// Length of those of the steps lowered so far.
@@ -123,6 +127,8 @@ impl<'a> Lowerer<'a> {
             reads: Vec::with_capacity(count),
             reading: Vec::new(),
             jumps: false,
+            restores: input.graph.restores_pauses(),
+            init_index: None,
             methods: None,
             methods_len: 0,
         }
@@ -262,6 +268,11 @@ impl<'a> Lowerer<'a> {
         for (recv, block) in draft.recvs.iter_mut().zip(blocks) {
             recv.entry = code.place(block);
         }
+        draft.handler = input.graph.handler().map(|target| Handler {
+            entry: code.place(entries[target]),
+            return_to: input.names.variables.named(RETURN_TO),
+            paused_until: input.names.variables.named(PAUSED_UNTIL),
+        });
         draft.init = init.map(|label| code.place(label));
         draft.ops = code.ops;
         draft.mode = mode;

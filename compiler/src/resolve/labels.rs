@@ -2,7 +2,7 @@
 //! Labels: names of the places before steps.
 
 use crate::ast::{Item, Name, Step};
-use crate::diag::codes::{later, resolve as codes};
+use crate::diag::codes::resolve as codes;
 use crate::diag::{Diagnostic, Diagnostics, MAX_SHOWN, quote, suggest};
 use crate::source::Span;
 use std::collections::HashMap;
@@ -40,13 +40,6 @@ impl Labels {
     }
 
     fn define(&mut self, name: &Name, diagnostics: &mut Diagnostics) {
-        if name.bytes == HANDLER {
-            diagnostics.push(Diagnostic::error(
-                later::HANDLER,
-                name.span,
-                "a handler for unexpected messages needs a later version",
-            ));
-        }
         if let Some((_, first)) = self.places.get(&name.bytes) {
             let message = format!("label `{}` is defined twice", quote(&name.bytes));
             diagnostics.push(
@@ -62,6 +55,11 @@ impl Labels {
     /// The index of the step behind a label; the number of steps for a label behind the last one.
     pub(crate) fn target(&self, name: &Name) -> Option<usize> {
         self.places.get(&name.bytes).map(|(step, _)| *step)
+    }
+
+    /// The step behind the label `_unexp.main`.
+    pub(crate) fn handler(&self) -> Option<usize> {
+        self.places.get(HANDLER).map(|(step, _)| *step)
     }
 
     /// Reports labels that steps name and nobody defines.

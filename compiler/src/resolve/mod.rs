@@ -14,7 +14,7 @@ mod variables;
 pub(crate) use labels::Labels;
 pub(crate) use rtds::{Counters, Rtds};
 pub(crate) use txns::Txns;
-pub(crate) use variables::Variables;
+pub(crate) use variables::{PAUSED_UNTIL, RETURN_TO, Variables};
 
 use crate::ast::{DeclarationKind, Init, Item, Name, RepartitionKind, Scenario, Step, StepKind};
 use crate::diag::Diagnostics;

@@ -14,6 +14,15 @@ use std::collections::HashMap;
 /// The throw-away variable.
 const ANONYMOUS: &[u8] = b"_";
 
+/// The variable that gets the index of the step at which an unexpected message came.
+pub(crate) const RETURN_TO: &[u8] = b"_unexp.retaddr";
+
+/// The variable that gets the end of the pause in which an unexpected message came.
+pub(crate) const PAUSED_UNTIL: &[u8] = b"_unexp.pausedaddr";
+
+/// Variables that may be mentioned once: the throw-away one, and those that the machine sets.
+const EXEMPT: [&[u8]; 3] = [ANONYMOUS, RETURN_TO, PAUSED_UNTIL];
+
 /// A variable.
 #[derive(Debug)]
 pub(crate) struct Variable {
@@ -41,6 +50,12 @@ impl Variables {
     /// The id of a variable; `None` when there are more than ids.
     pub(crate) fn id(&self, name: &Name) -> Option<VarId> {
         let index = *self.by_name.get(&name.bytes)?;
+        u16::try_from(index).ok().map(VarId)
+    }
+
+    /// The id of the variable with this name, if the scenario mentions it.
+    pub(crate) fn named(&self, name: &[u8]) -> Option<VarId> {
+        let index = *self.by_name.get(name)?;
         u16::try_from(index).ok().map(VarId)
     }
 
@@ -129,7 +144,7 @@ impl Variables {
         let once = self
             .list
             .iter()
-            .filter(|variable| variable.mentions == 1 && variable.name != ANONYMOUS);
+            .filter(|variable| variable.mentions == 1 && !EXEMPT.contains(&&variable.name[..]));
         // Suggestions compare each name with each other: enough for what is shown, bounded for what is hostile.
         for (count, variable) in once.enumerate() {
             let name = Name {

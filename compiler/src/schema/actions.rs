@@ -19,7 +19,7 @@ const FILE: Attribute = a("file", Template, "Injection file.").again();
 
 const MEDIA: &str = "media";
 const INJECTION: &str = "injection files";
-const MORE: &str = "the full action list";
+const MORE: &str = "transports with connections";
 
 /// Every action.
 pub const ACTIONS: &[Element] = &[
@@ -62,7 +62,7 @@ pub const ACTIONS: &[Element] = &[
     ),
     Element::new("log", MESSAGE, "Writes a line to the log file."),
     Element::new("warning", MESSAGE, "Reports a warning."),
-    Element::new("error", MESSAGE, "Ends the run with an error.").later(MORE),
+    Element::new("error", MESSAGE, "Ends the run with an error."),
     Element::new("assign", ARITHMETIC, "Assigns a number."),
     Element::new(
         "assignstr",
@@ -78,7 +78,7 @@ pub const ACTIONS: &[Element] = &[
         )],
         "Reads the wall clock.",
     ),
-    Element::new("index", &[TO], "Assigns the index of the current step.").later(MORE),
+    Element::new("index", &[TO], "Assigns the index of the current step."),
     Element::new(
         "jump",
         &[NUMBER, VARIABLE],
@@ -88,8 +88,7 @@ pub const ACTIONS: &[Element] = &[
         "pauserestore",
         &[NUMBER, VARIABLE],
         "Restores the end of an interrupted pause.",
-    )
-    .later(MORE),
+    ),
     Element::new("add", ARITHMETIC, "Adds to a variable."),
     Element::new("subtract", ARITHMETIC, "Subtracts from a variable."),
     Element::new("multiply", ARITHMETIC, "Multiplies a variable."),
@@ -119,8 +118,7 @@ pub const ACTIONS: &[Element] = &[
             a("p", Double, "Probability of `negbin`."),
         ],
         "Assigns a random number.",
-    )
-    .later(MORE),
+    ),
     Element::new(
         "todouble",
         &[TO, a("variable", Name, "Variable to convert.")],
@@ -163,20 +161,17 @@ pub const ACTIONS: &[Element] = &[
         "trim",
         &[TO],
         "Strips white space at both ends of a variable.",
-    )
-    .later(MORE),
+    ),
     Element::new(
         "urlencode",
         &[a("variable", Name, "Variable changed in place.")],
         "Percent-encodes.",
-    )
-    .later(MORE),
+    ),
     Element::new(
         "urldecode",
         &[a("variable", Name, "Variable changed in place.")],
         "Percent-decodes.",
-    )
-    .later(MORE),
+    ),
     Element::new(
         "verifyauth",
         &[

@@ -138,7 +138,11 @@ fn operands(p: &Program, op: Op) -> String {
             String::new()
         }
         Op::Enter { step } => step.to_string(),
-        Op::Jump { to } | Op::GuardKeep { to } | Op::GuardDrop { to } => at(to),
+        Op::Jump { to } | Op::GuardKeep { to } | Op::GuardDrop { to } | Op::Resume { to } => at(to),
+        Op::PauseRestore { until } => operand(d, until),
+        Op::Index { var: id } => var(d, id),
+        Op::Sample { var: id, dist } => format!("{} = {:?}", var(d, id), d.samples[dist.index()]),
+        Op::TextOp { op, var: id } => format!("{op:?} {}", var(d, id)),
         Op::JumpIfSet { var: id, to } | Op::JumpIfUnset { var: id, to } => {
             format!("{} {}", var(d, id), at(to))
         }
@@ -227,7 +231,7 @@ fn operands(p: &Program, op: Op) -> String {
         Op::Arith { op, var: id, by } => format!("{} {op:?} {}", var(d, id), operand(d, by)),
         Op::GetTime { seconds, micros } => format!("{} {}", var(d, seconds), var(d, micros)),
         Op::Log { level, template } => format!("{level:?} {template}"),
-        Op::Exec { template } => template.to_string(),
+        Op::Exec { template } | Op::Fatal { template } => template.to_string(),
         Op::Stop { what } => format!("{what:?}"),
     }
 }

@@ -66,6 +66,8 @@ id! {
     TestId(u16) "q";
     /// A `strcmp` action's parameters.
     StrCmpId(u16) "c";
+    /// A distribution that `sample` draws from.
+    DistId(u16) "d";
     /// A number in the pool of numeric constants.
     NumId(u16) "n";
     /// Something of the last received message that later steps can read.

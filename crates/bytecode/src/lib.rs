@@ -35,10 +35,10 @@ pub mod wire;
 pub use dist::Distribution;
 pub use fail::FailReason;
 pub use ids::{
-    CaptureId, CounterId, EregId, NumId, PauseId, Pc, RecvId, RegexId, RtdId, SendId, StepId,
-    StrCmpId, TemplateId, TestId, TextRef, TxnId, VarId, VarScope,
+    CaptureId, CounterId, DistId, EregId, NumId, PauseId, Pc, RecvId, RegexId, RtdId, SendId,
+    StepId, StrCmpId, TemplateId, TestId, TextRef, TxnId, VarId, VarScope,
 };
-pub use op::{ArithOp, LogLevel, Op, Operand, StopKind};
+pub use op::{ArithOp, LogLevel, Op, Operand, StopKind, TextOp};
 pub use program::{Draft, Mode, Program, Step, StepKind};
 pub use recv_set::{Optional, Recv, RecvMatch, RecvSet};
 pub use template::{AutoMessage, Segment, Slot, Template, TemplateKind};

@@ -6,8 +6,8 @@
 //! does between two suspensions happens at one instant.
 
 use crate::ids::{
-    CounterId, EregId, NumId, PauseId, Pc, RecvId, RtdId, SendId, StepId, StrCmpId, TemplateId,
-    TestId, VarId,
+    CounterId, DistId, EregId, NumId, PauseId, Pc, RecvId, RtdId, SendId, StepId, StrCmpId,
+    TemplateId, TestId, VarId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,17 @@ pub enum StopKind {
     Gracefully,
     /// `stop_now`: the run ends at once.
     Now,
+}
+
+/// A change of a text variable in place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum TextOp {
+    /// `trim`: white space at both ends goes.
+    Trim,
+    /// `urlencode`: all but letters, digits and `-_.~` becomes `%XX`.
+    UrlEncode,
+    /// `urldecode`: `%XX` becomes a byte and `+` a blank.
+    UrlDecode,
 }
 
 macro_rules! define_ops {
@@ -137,6 +148,10 @@ define_ops! {
     RtdStop "rtd-" { rtd: RtdId } false;
     /// Stop a response-time timer and record it at every pass.
     RtdStopRepeat "rtd-*" { rtd: RtdId } false;
+    /// If an interrupted pause was restored: wait for its end here, then go on at `to` without doing this step.
+    Resume "resume" { to: Pc } true;
+    /// Set the end of the current pause, in ms since the run began; 0 for none.
+    PauseRestore "pause-restore" { until: Operand } false;
     /// Add one to a user counter.
     Count "count" { counter: CounterId } false;
     /// Search a regular expression and assign what it captured.
@@ -157,12 +172,20 @@ define_ops! {
     ToDouble "to-double" { var: VarId, from: VarId } false;
     /// Combine a variable with an operand.
     Arith "arith" { op: ArithOp, var: VarId, by: Operand } false;
+    /// Set a variable to the index of the step the call is at.
+    Index "index" { var: VarId } false;
+    /// Set a variable to a number drawn from a distribution.
+    Sample "sample" { var: VarId, dist: DistId } false;
+    /// Change the text of a variable.
+    TextOp "text-op" { op: TextOp, var: VarId } false;
     /// Set two variables to the seconds and microseconds of the wall clock.
     GetTime "get-time" { seconds: VarId, micros: VarId } false;
     /// Render a text and hand it to a log.
     Log "log" { level: LogLevel, template: TemplateId } false;
     /// Render a shell command and hand it to the driver; nothing waits for it.
     Exec "exec" { template: TemplateId } false;
+    /// Render a text and end the run with it as the error.
+    Fatal "fatal" { template: TemplateId } true;
     /// Stop the call or the run.
     Stop "stop" { what: StopKind } true;
 }

@@ -263,6 +263,17 @@ pub struct Pause {
     pub length: PauseLength,
 }
 
+/// Where unexpected messages lead (label `_unexp.main`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Handler {
+    /// First op of the handler.
+    pub entry: Pc,
+    /// `_unexp.retaddr`: gets the index of the interrupted step; unless it is 0, the handler is not entered.
+    pub return_to: Option<VarId>,
+    /// `_unexp.pausedaddr`: gets the end of the interrupted pause.
+    pub paused_until: Option<VarId>,
+}
+
 /// A scenario as ops and side tables, not yet verified.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Draft {
@@ -304,6 +315,10 @@ pub struct Draft {
     pub tests: Vec<Test>,
     /// `strcmp` actions.
     pub strcmps: Vec<StrCmp>,
+    /// Distributions that `sample` draws from.
+    pub samples: Vec<Distribution>,
+    /// Where unexpected messages lead.
+    pub handler: Option<Handler>,
     /// Numeric constants.
     pub numbers: Vec<f64>,
     /// Variables.

@@ -164,6 +164,19 @@ impl Verifier<'_> {
                     .map_err(|reason| VerifyError::Distribution { index, reason })?,
             }
         }
+        for (index, dist) in d.samples.iter().enumerate() {
+            dist.check()
+                .map_err(|reason| VerifyError::Inconsistent(format!("sample {index}: {reason}")))?;
+        }
+        if let Some(handler) = d.handler {
+            self.pc(handler.entry, "the handler")?;
+            for var in [handler.return_to, handler.paused_until]
+                .into_iter()
+                .flatten()
+            {
+                self.var(var, "the handler")?;
+            }
+        }
         for capture in &d.captures {
             match capture {
                 Capture::Header(name) => self.text(*name, "a capture")?,
@@ -419,7 +432,10 @@ impl Verifier<'_> {
             match *op {
                 Op::End {} | Op::TakeJump {} | Op::Gate {} | Op::Await {} | Op::PauseWait {} => {}
                 Op::Enter { step } => within("step", step.index(), d.steps.len(), by)?,
-                Op::Jump { to } | Op::GuardKeep { to } | Op::GuardDrop { to } => {
+                Op::Jump { to }
+                | Op::GuardKeep { to }
+                | Op::GuardDrop { to }
+                | Op::Resume { to } => {
                     self.pc(to, "a jump")?;
                 }
                 Op::JumpIfSet { var, to } | Op::JumpIfUnset { var, to } => {
@@ -431,6 +447,12 @@ impl Verifier<'_> {
                     self.pc(to, "a jump")?;
                 }
                 Op::SetJump { target } => self.operand(target, "a jump")?,
+                Op::PauseRestore { until } => self.operand(until, "a pause")?,
+                Op::Index { var } | Op::TextOp { var, .. } => self.var(var, "an assignment")?,
+                Op::Sample { var, dist } => {
+                    self.var(var, "a sample")?;
+                    within("sample", dist.index(), d.samples.len(), by)?;
+                }
                 Op::Send { send } | Op::Sent { send } => {
                     within("send", send.index(), d.sends.len(), by)?;
                 }
@@ -463,7 +485,7 @@ impl Verifier<'_> {
                     self.var(seconds, "an assignment")?;
                     self.var(micros, "an assignment")?;
                 }
-                Op::Log { template, .. } | Op::Exec { template } => {
+                Op::Log { template, .. } | Op::Exec { template } | Op::Fatal { template } => {
                     within("template", template.index(), d.templates.len(), by)?;
                 }
                 Op::Stop { what } => match what {
@@ -508,7 +530,8 @@ impl Verifier<'_> {
                 [Some(step.entry), timeout]
             })
             .flatten()
-            .chain(d.init);
+            .chain(d.init)
+            .chain(d.handler.map(|handler| handler.entry));
         for pc in outside {
             if block[pc.index()].is_some() {
                 return Err(VerifyError::Flow {
@@ -574,7 +597,7 @@ impl Verifier<'_> {
             | Op::Pause { .. }
             | Op::TakeJump {}
             | Op::Jump { .. } => false,
-            Op::Stop { .. } => true,
+            Op::Stop { .. } | Op::Fatal { .. } => true,
             other => !other.suspends(),
         };
         if !allowed {
@@ -607,7 +630,7 @@ impl Verifier<'_> {
             }
             let op = self.d.ops[pc];
             let allowed = match op {
-                Op::End {} | Op::Stop { .. } => true,
+                Op::End {} | Op::Stop { .. } | Op::Fatal { .. } => true,
                 Op::Enter { .. }
                 | Op::Send { .. }
                 | Op::Sent { .. }
@@ -644,7 +667,8 @@ fn jump_target(op: Op) -> Option<Pc> {
         | Op::JumpIfUnset { to, .. }
         | Op::JumpByChance { to, .. }
         | Op::GuardKeep { to }
-        | Op::GuardDrop { to } => Some(to),
+        | Op::GuardDrop { to }
+        | Op::Resume { to } => Some(to),
         _ => None,
     }
 }

@@ -68,6 +68,8 @@ pub(crate) struct Cold {
     pub(crate) txns: Vec<TxnState>,
     /// The message that opened the call, until its first `recv` waits.
     pub(crate) queued: Option<Box<[u8]>>,
+    /// The message that led to the handler of unexpected messages, until its first `recv` waits.
+    pub(crate) unexpected: Option<Box<[u8]>>,
 }
 
 /// One scenario instance.
@@ -152,7 +154,9 @@ impl Call {
     pub(crate) fn deadline(&self) -> Option<Micros> {
         let recv = self.recv_deadline.map(|(at, _)| at);
         let repeat = self.repeat.map(|repeat| repeat.at);
-        [recv, self.pause_until, repeat].into_iter().flatten().min()
+        // A pause that was restored ends where the call waits for it, at its next step.
+        let pause = self.pause_until.filter(|_| self.wait == Wait::Pause);
+        [recv, pause, repeat].into_iter().flatten().min()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{Current, Cx, Next};
 use crate::call::Call;
+use crate::input::Micros;
 use crate::output::{LogKind, Output};
 use core::cmp::Ordering;
 use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
@@ -98,10 +99,39 @@ pub(super) fn action(
             Ok(command) => cx.out.push(Output::Exec { command }),
             Err(_) => return Next::Drop(cx.too_large(call)),
         },
+        Op::PauseRestore { until } => {
+            // In ms, as it was kept: see `unexpected::to_handler`.
+            let until = operand(cx, call, until) * 1000.0;
+            call.pause_until = (until >= 1.0).then_some(Micros(until as u64));
+        }
+        Op::Index { var } => set_number(cx, call, var, f64::from(call.step.0)),
+        Op::Sample { var, dist } => {
+            let dist = cx.image.program.samples[dist.index()];
+            let value = crate::rng::draw(&mut call.rng, |rng| dist.sample(&mut || rng.f64()));
+            set_number(cx, call, var, value);
+        }
+        Op::TextOp { op, var } => {
+            let mut changed = core::mem::take(&mut cx.shared.scratch);
+            changed.clear();
+            super::text::change(op, text_of(cx, call, var), &mut changed);
+            let (regs, slot) = cx.slot(call, var);
+            regs.set_text(slot, &changed);
+            cx.shared.scratch = changed;
+        }
+        Op::Fatal { template } => {
+            return Next::Drop(match cx.render_action(call, template) {
+                Ok(text) => {
+                    cx.out.push(Output::Fatal { text });
+                    FailReason::ScenarioFault
+                }
+                Err(_) => cx.too_large(call),
+            });
+        }
         Op::Stop { what } => return super::stop(cx, what),
         Op::End {}
         | Op::Enter { .. }
         | Op::TakeJump {}
+        | Op::Resume { .. }
         | Op::Gate {}
         | Op::Send { .. }
         | Op::Sent { .. }

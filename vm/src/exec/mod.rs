@@ -6,6 +6,7 @@
 
 pub(crate) mod action;
 pub(crate) mod send;
+mod text;
 
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
@@ -227,6 +228,15 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                     return Outcome::Suspended;
                 }
                 call.pause_until = None;
+            }
+            Op::Resume { to } => {
+                if call.pause_until.is_some_and(|until| until > cx.now) {
+                    call.wait = Wait::Pause;
+                    return Outcome::Suspended;
+                }
+                if call.pause_until.take().is_some() {
+                    next = to;
+                }
             }
             // Verified: receive blocks are entered by a match only.
             Op::Accept { .. } => {}

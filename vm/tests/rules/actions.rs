@@ -459,3 +459,102 @@ fn log_and_warning_expand_their_text() {
     stage.deliver(&crate::stage::from_peer("INFO", "x", 1));
     assert_eq!(stage.lines, ["[x] -1", "careful 1"]);
 }
+
+// ---- texts, random numbers, indices, errors
+
+#[test]
+fn trim_and_url_actions_change_a_text_in_place() {
+    prints(
+        "<ereg regexp='.*' search_in='hdr' header='Subject:' assign_to='a'/><trim assign_to='a'/>\
+         <assignstr assign_to='b' value='sip:a b@c'/><urlencode variable='b'/>\
+         <assignstr assign_to='c' value='%5ba+b%5D'/><urldecode variable='c'/>",
+        "a=first b=sip%3Aa%20b%40c c=[a b]",
+    );
+}
+
+#[test]
+fn trimming_what_is_no_text_makes_it_an_empty_text() {
+    prints(
+        "<assign assign_to='a' value='3'/><trim assign_to='a'/><test assign_to='b' variable='a' \
+         compare='equal' value='0'/>",
+        "a= b=true c=",
+    );
+}
+
+#[test]
+fn index_gives_the_element_the_call_is_at() {
+    let mut stage = Stage::server(&[
+        "<recv request='INVITE' optional='true'/>".to_owned(),
+        "<recv request='INFO'><action><index assign_to='a'/></action></recv>".to_owned(),
+        nop("", "<index assign_to='b'/><log message='[$a] [$b]'/>"),
+        reply(200, ""),
+    ]);
+    stage.deliver(&crate::stage::from_peer("INFO", "x", 1));
+    // In a `recv` the call still is where it waits: at the optional step, whose index 0 prints nothing.
+    assert_eq!(stage.lines, [" 2.000000"]);
+}
+
+#[test]
+fn sample_draws_from_each_distribution() {
+    for (parameters, from, to) in [
+        ("distribution='fixed' value='7'", 7.0, 7.0),
+        ("distribution='uniform' min='2' max='3'", 2.0, 3.0),
+        ("distribution='normal' mean='100' stdev='1'", 80.0, 120.0),
+        ("distribution='lognormal' mean='1' stdev='0.1'", 1.0, 6.0),
+        ("distribution='exponential' mean='5'", 0.0, 500.0),
+        ("distribution='weibull' lambda='3' k='4'", 0.0, 30.0),
+        ("distribution='pareto' k='10' x_m='2'", 2.0, 100.0),
+        (
+            "distribution='gpareto' shape='0.1' scale='1' location='4'",
+            4.0,
+            500.0,
+        ),
+        ("distribution='gamma' k='3' theta='2'", 0.0, 300.0),
+        ("distribution='negbin' n='3' p='0.5'", 0.0, 300.0),
+    ] {
+        let mut stage = Stage::client(&[
+            nop(
+                "",
+                &format!(
+                    "<sample assign_to='a' {parameters}/><test assign_to='low' variable='a' \
+                     compare='greater_than_equal' value='{from}'/><test assign_to='high' variable='a' \
+                     compare='less_than_equal' value='{to}'/><log message='[$low] [$high] [$a]'/>"
+                ),
+            ),
+            send("OPTIONS", ""),
+        ]);
+        stage.spawn();
+        assert!(
+            stage.lines[0].starts_with("true true "),
+            "{parameters}: {}",
+            stage.lines[0]
+        );
+    }
+}
+
+#[test]
+fn error_ends_the_run_with_its_text() {
+    let mut stage = Stage::server(&[
+        request("INFO", ""),
+        nop(
+            "",
+            "<error message='call [call_number] went wrong'/><log message='not reached'/>",
+        ),
+        reply(200, ""),
+    ]);
+    stage.deliver(&crate::stage::from_peer("INFO", "x", 1));
+    assert_eq!(stage.fatal.as_deref(), Some("call 1 went wrong"));
+    assert!(stage.lines.is_empty());
+    assert_eq!(stage.take(), [""; 0]);
+}
+
+#[test]
+fn index_in_init_is_that_of_the_section() {
+    let mut stage = Stage::client(&[
+        "<Global variables='a'/><init><nop/><nop><action><index assign_to='a'/></action></nop></init>".to_owned(),
+        nop("", "<log message='[$a]'/>"),
+        send("OPTIONS", ""),
+    ]);
+    stage.spawn();
+    assert_eq!(stage.lines, ["1.000000"]);
+}

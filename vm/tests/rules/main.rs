@@ -7,6 +7,7 @@
 mod actions;
 mod calls;
 mod duplicates;
+mod handler;
 mod matching;
 mod rendering;
 

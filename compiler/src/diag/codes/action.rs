@@ -101,9 +101,9 @@ codes! {
 <nop><action><jump value="0"/></action></nop></scenario>"#,
     }
     JUMP_IN_RECV = 425 {
-        title: "`jump` has no effect in a `<recv>`",
-        explanation: "The call goes on behind the `<recv>` that matched, whatever its actions said. Put the jump into \
-            a `<nop>` behind it.",
+        title: "`jump` and `pauserestore` have no effect in a `<recv>`",
+        explanation: "The call goes on behind the `<recv>` that matched, and any pause is over, whatever its actions \
+            said. Put the action into a `<nop>` behind it.",
         bad: r#"<scenario><recv request="OPTIONS"><action><jump value="1"/></action></recv>
 <recv request="BYE"/></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"/>

@@ -69,16 +69,6 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
         bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)\1" assign_to="_"/></action></recv></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)a" assign_to="_"/></action></recv></scenario>"#,
     }
-    HANDLER = 807 {
-        title: "handlers for unexpected messages belong to a later version",
-        explanation: "A label `_unexp.main` makes the call go there when a message comes that no step expects.",
-        bad: r#"<scenario><recv request="OPTIONS"/>
-<label id="_unexp.main"/>
-<recv request="INFO"/></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"/>
-<label id="handler"/>
-<recv request="INFO"/></scenario>"#,
-    }
     DEFAULT_MESSAGE = 808 {
         title: "the default message belongs to a later version",
         explanation: "`3pcc_abort` goes to a twin, which this version does not have yet.",

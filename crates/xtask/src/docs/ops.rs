@@ -45,6 +45,8 @@ const OPERANDS: &[(&str, &str)] = &[
     ("RtdId", "a response-time timer"),
     ("CounterId", "a user counter"),
     ("ArithOp", "`add`, `subtract`, `multiply` or `divide`"),
+    ("DistId", "a distribution"),
+    ("TextOp", "`trim`, `urlencode` or `urldecode`"),
     ("LogLevel", "which log"),
     ("StopKind", "what stops: the call or the run"),
 ];
