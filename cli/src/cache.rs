@@ -50,6 +50,8 @@ pub(crate) struct Question<'a> {
     pub(crate) bytes: &'a [u8],
     /// `-key` pairs.
     pub(crate) keys: &'a [(String, String)],
+    /// Base names of the injection files.
+    pub(crate) injection: &'a [String],
     /// `-strict`.
     pub(crate) strict: bool,
 }
@@ -102,6 +104,10 @@ impl Cache {
         part(question.name.as_bytes());
         part(&[u8::from(question.strict)]);
         part(question.bytes);
+        part(&(question.injection.len() as u64).to_le_bytes());
+        for name in question.injection {
+            part(name.as_bytes());
+        }
         for (name, value) in question.keys {
             part(name.as_bytes());
             part(value.as_bytes());
@@ -272,6 +278,7 @@ mod tests {
             name: "a.xml",
             bytes,
             keys,
+            injection: &[],
             strict: false,
         }
     }
@@ -292,6 +299,7 @@ mod tests {
     fn every_part_of_the_question_changes_the_key() {
         let one = [("k".to_owned(), "v".to_owned())];
         let other = [("kv".to_owned(), String::new())];
+        let files = ["a.csv".to_owned()];
         let plain = question(b"x", &[]);
         let keys = [
             Cache::key(&plain),
@@ -300,6 +308,10 @@ mod tests {
             Cache::key(&question(b"x", &other)),
             Cache::key(&Question {
                 name: "b.xml",
+                ..plain
+            }),
+            Cache::key(&Question {
+                injection: &files,
                 ..plain
             }),
             Cache::key(&Question {

@@ -8,6 +8,7 @@
 use crate::cache::{Cache, Question};
 use crate::exit::ExitCode;
 use crate::flags::{self, help};
+use crate::inject;
 use crate::load::{How, Input};
 use crate::stdio;
 use clap::{Args, ValueEnum};
@@ -53,6 +54,9 @@ pub(crate) struct CompileArgs {
     /// Define the keyword [NAME], as for a run; may be repeated.
     #[arg(long, num_args = 2, value_names = ["NAME", "VALUE"], allow_hyphen_values = true, action = clap::ArgAction::Append)]
     key: Vec<String>,
+    /// An injection file of the run, of which only the name counts here; may be repeated.
+    #[arg(long, value_name = "FILE", action = clap::ArgAction::Append)]
+    inf: Vec<PathBuf>,
 }
 
 /// The arguments of `gossipper explain`.
@@ -64,8 +68,9 @@ pub(crate) struct ExplainArgs {
 }
 
 /// Flags that may be written with one dash too, as they are in a run.
-const ONE_DASH: [&str; 6] = [
+const ONE_DASH: [&str; 7] = [
     "-key",
+    "-inf",
     "-strict",
     "-no_cache",
     "-check",
@@ -121,8 +126,10 @@ pub(crate) fn run(args: &CompileArgs) -> ExitCode {
         return ExitCode::Failed;
     }
     let keys = flags::high::last_of_each(keys);
+    let injection: Vec<String> = args.inf.iter().map(|path| inject::name(path)).collect();
     let how = How {
         keys: &keys,
+        injection: &injection,
         strict: args.strict,
         style: stdio::stderr_style(),
     };
@@ -199,6 +206,7 @@ fn xml(
             name: &input.file,
             bytes: &input.bytes,
             keys: how.keys,
+            injection: how.injection,
             strict: how.strict,
         };
         let warnings = render::text(&compiled.source, &compiled.diagnostics, Style::Plain);

@@ -9,6 +9,7 @@
 
 use crate::exit::ExitCode;
 use crate::flags::high::HiArgs;
+use crate::inject;
 use crate::keys::{self, Key, Keyboard};
 use crate::report::{progress, summary};
 use crate::stdio;
@@ -133,7 +134,12 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         stdio::stdout_takes_colour(),
     ));
     stdio::out(&summary::line(&report.snapshot));
-    verdict(&report.ending, &report.snapshot)
+    let code = verdict(&report.ending, &report.snapshot);
+    if inject::write_back(args, &report.edited) {
+        code
+    } else {
+        ExitCode::Fatal
+    }
 }
 
 /// What is known of a run that nobody waits for any more.
@@ -141,6 +147,7 @@ fn given_up(snapshot: Snapshot) -> RunReport {
     RunReport {
         snapshot,
         ending: Ending::Stopped,
+        edited: Vec::new(),
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Input {
 pub(crate) struct How<'a> {
     /// `-key` pairs.
     pub(crate) keys: &'a [(String, String)],
+    /// Base names of the injection files.
+    pub(crate) injection: &'a [String],
     /// Warnings are errors.
     pub(crate) strict: bool,
     /// How findings are rendered.
@@ -104,6 +106,7 @@ impl Input {
         let options = Options {
             strict: how.strict,
             name: self.name.clone(),
+            injection: how.injection.to_vec(),
             keys: how
                 .keys
                 .iter()
@@ -147,6 +150,7 @@ impl Input {
                 name: &self.file,
                 bytes: &self.bytes,
                 keys: how.keys,
+                injection: how.injection,
                 strict: how.strict,
             };
             (cache, Cache::key(&question))

@@ -11,7 +11,7 @@ use gossipper_runtime::config::{
 };
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
-use gossipper_vm::{CallIdFormat, DuplicateCheck, RunParams};
+use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, RunParams};
 use std::sync::Arc;
 
 /// Checks that the scenarios fit what was asked, and puts a run together.
@@ -22,6 +22,7 @@ pub(crate) fn run_config(
     args: &HiArgs,
     program: Program,
     answerer: Option<Program>,
+    injection: Vec<Arc<InjectionFile>>,
 ) -> Result<RunConfig, String> {
     let server = program.mode() == Mode::Server;
     if server && answerer.is_some() {
@@ -79,7 +80,14 @@ pub(crate) fn run_config(
             sending_address: args.sending_address,
             media_ip: args.media_ip,
             socket: socket(args),
-            ..EngineConfig::new(Arc::new(program), params(args))
+            keep_edits: args.injection_write_back,
+            ..EngineConfig::new(
+                Arc::new(program),
+                RunParams {
+                    injection,
+                    ..params(args)
+                },
+            )
         },
         limits: TimeLimits {
             timeout: args.timeout,
@@ -121,6 +129,12 @@ fn params(args: &HiArgs) -> RunParams {
     let base = RunParams::default();
     RunParams {
         service: args.service.clone().into_bytes(),
+        auth_username: args.auth_username.clone().map(String::into_bytes),
+        auth_password: args
+            .auth_password
+            .clone()
+            .map_or(base.auth_password, String::into_bytes),
+        auth_uri: args.auth_uri.clone().map(String::into_bytes),
         remote_host: args
             .remote
             .as_ref()

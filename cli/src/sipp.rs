@@ -7,6 +7,7 @@ use crate::exit::ExitCode;
 use crate::flags::high::{self, HiArgs, Source};
 use crate::flags::low::{Dialect, Special};
 use crate::flags::{argv, help};
+use crate::inject;
 use crate::load::{How, Input, Loaded};
 use crate::settings;
 use crate::{stdio, version};
@@ -77,10 +78,15 @@ fn start(args: &HiArgs) -> ExitCode {
         .as_ref()
         .map(|source| self::program(args, source, Role::Answerer, cache.as_ref()))
         .transpose();
-    let (Ok(program), Ok(answerer)) = (program, answerer) else {
+    let injection = inject::load(args).map_err(|faults| {
+        for fault in &faults {
+            stdio::error(fault);
+        }
+    });
+    let (Ok(program), Ok(answerer), Ok(injection)) = (program, answerer, injection) else {
         return ExitCode::Failed;
     };
-    match settings::run_config(args, program, answerer) {
+    match settings::run_config(args, program, answerer, injection) {
         Ok(config) => drive::run(args, config),
         Err(fault) => {
             stdio::error(&fault);
@@ -105,11 +111,20 @@ fn program(
     cache: Option<&Cache>,
 ) -> Result<Program, ()> {
     let input = Input::read(source).map_err(|fault| stdio::error(&fault))?;
+    let injection: Vec<String> = args
+        .injection
+        .iter()
+        .map(|path| inject::name(path))
+        .collect();
     let how = How {
         keys: if role == Role::Answerer && input.is_gsc() {
             &[]
         } else {
             &args.keys
+        },
+        injection: match role {
+            Role::Main => &injection,
+            Role::Answerer => &[],
         },
         strict: args.strict,
         style: stdio::stderr_style(),

@@ -198,7 +198,7 @@ fn under_the_name_sipp_it_is_sipp() {
 #[test]
 fn errors_come_all_at_once_and_name_the_near_flag() {
     insta::assert_snapshot!(
-        run("sipp -sff a.xml -trace-msg -inf users.csv -t tn -r fast -p 70000 --listing h1 h2 -key one").shown()
+        run("sipp -sff a.xml -trace-msg -mb 5 -t tn -r fast -p 70000 --listing h1 h2 -key one").shown()
     );
 }
 
@@ -548,5 +548,5 @@ fn explain_knows_the_flags() {
         "{}",
         ran.shown()
     );
-    assert!(run("explain -inf").err.contains("injection files"));
+    assert!(run("explain -mb").err.contains("media"));
 }

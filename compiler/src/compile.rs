@@ -19,6 +19,8 @@ pub struct Options {
     pub strict: bool,
     /// `-key NAME VALUE`: keywords whose values are inserted as text.
     pub keys: Vec<(String, Vec<u8>)>,
+    /// Base names of the injection files of `-inf`, the default one first.
+    pub injection: Vec<String>,
     /// Name of the program: the file name without folder and `.xml`, or the built-in's name.
     pub name: String,
 }
@@ -69,7 +71,8 @@ fn phases(
     let scenario = parse::parse(source, diagnostics)?;
     let steps: Vec<&Step> = scenario.steps().collect();
     // Texts into literals and keywords.
-    let texts = template::read_all(&scenario, &Keys::new(&options.keys), diagnostics);
+    let keys = Keys::new(&options.keys).with_files(&options.injection);
+    let texts = template::read_all(&scenario, &keys, diagnostics);
     // Names into ids.
     let names = resolve::resolve(&scenario, &texts, diagnostics);
     // Rules that need the whole scenario, and hints.
@@ -82,6 +85,7 @@ fn phases(
         texts: &texts,
         receives: &receives,
         graph: &graph,
+        files: &options.injection,
     };
     let regexes = check::check(&subject, diagnostics);
     if diagnostics.has_errors() {

@@ -12,6 +12,7 @@ pub fn fuzz_compile(data: &[u8]) {
     let options = Options {
         strict: data.first().is_some_and(|byte| byte & 0x80 != 0),
         keys: vec![("key".to_owned(), b"value".to_vec())],
+        injection: vec!["users.csv".to_owned()],
         name: "fuzz".to_owned(),
     };
     let compiled = compile("fuzz.xml", data, &options);

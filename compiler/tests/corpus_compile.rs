@@ -41,6 +41,18 @@ fn keys(needs: &serde_json::Value) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+/// Names of the injection files that SIPp needed to load the file: one of any name, or those the scenario names.
+fn injection(needs: &serde_json::Value) -> Vec<String> {
+    let needs = needs.as_array().map(Vec::as_slice).unwrap_or_default();
+    needs
+        .iter()
+        .filter_map(|need| match need.as_str()?.strip_prefix("-inf")? {
+            "" => Some("any.csv".to_owned()),
+            name => Some(name.trim_start().to_owned()),
+        })
+        .collect()
+}
+
 #[test]
 fn what_sipp_loads_compiles_or_needs_a_later_version() {
     let Some(folder) = corpus() else { return };
@@ -57,6 +69,7 @@ fn what_sipp_loads_compiles_or_needs_a_later_version() {
         let bytes = std::fs::read(folder.join(file)).expect("listed file");
         let options = Options {
             keys: keys(&entry["needs"]),
+            injection: injection(&entry["needs"]),
             name: file.to_owned(),
             ..Options::default()
         };

@@ -48,6 +48,8 @@ pub struct EngineConfig {
     pub media_ip: Option<IpAddr>,
     /// The socket itself.
     pub socket: SocketConfig,
+    /// Injection files that the scenario changes come back with the report.
+    pub keep_edits: bool,
 }
 
 impl EngineConfig {
@@ -62,6 +64,7 @@ impl EngineConfig {
             sending_address: None,
             media_ip: None,
             socket: SocketConfig::default(),
+            keep_edits: false,
         }
     }
 }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use gossipper_bytecode::Mode;
 use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
+use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::{Engine, Image, Micros};
 use tokio::sync::mpsc::{self, Sender};
 
@@ -23,7 +24,7 @@ use crate::config::{EngineConfig, LocalConfig, PacingConfig, RunConfig, TimeLimi
 use crate::error::Error;
 use crate::logs::{LogSender, LogWriter};
 use crate::pacing::Pacer;
-use crate::shard::{self, Deadlines, Ending, Setup, ShardCommand};
+use crate::shard::{self, Deadlines, Ending, Remains, Setup, ShardCommand};
 use crate::stats::Stats;
 use crate::transport::MAIN_FLOW;
 use crate::transport::udp::{self, Bound};
@@ -38,13 +39,16 @@ pub struct RunReport {
     pub snapshot: Snapshot,
     /// Why it ended.
     pub ending: Ending,
+    /// The main scenario's injection files as it leaves them, where it has changed them and
+    /// [`EngineConfig::keep_edits`] asks for them.
+    pub edited: Vec<Result<EditedFile, NotWritable>>,
 }
 
 /// A run that has been started.
 #[derive(Debug)]
 pub struct Run {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<std::io::Result<Ending>>>,
+    threads: Vec<JoinHandle<std::io::Result<Remains>>>,
     logs: Option<LogWriter>,
 }
 
@@ -246,9 +250,13 @@ impl Run {
     /// When a shard did, which is a bug.
     pub fn finish(mut self) -> Result<RunReport, Error> {
         let mut endings = Vec::new();
+        let mut edited = Vec::new();
         for thread in std::mem::take(&mut self.threads) {
             match thread.join() {
-                Ok(Ok(ending)) => endings.push(ending),
+                Ok(Ok(remains)) => {
+                    endings.push(remains.ending);
+                    edited.extend(remains.edited);
+                }
                 Ok(Err(source)) => {
                     return Err(Error::Thread {
                         what: "reactor of a shard",
@@ -269,6 +277,7 @@ impl Run {
         Ok(RunReport {
             snapshot,
             ending: overall(endings),
+            edited,
         })
     }
 }
@@ -388,6 +397,7 @@ impl Part {
             clock: shared.clock,
             logs: shared.log_sender.clone(),
             deadlines,
+            keep_edits: main.is_some() && self.config.keep_edits,
             slot: Arc::clone(&shared.slots[index]),
             inbox,
         }

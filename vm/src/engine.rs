@@ -9,6 +9,7 @@ use crate::call::regs::Regs;
 use crate::call::{Call, Cold, RtdState, Wait};
 use crate::dead::{DeadCalls, Death};
 use crate::exec::{Cx, Outcome, Shared, run};
+use crate::inject::{EditedFile, Injection, Lines, NotWritable};
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::link::Image;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
@@ -77,6 +78,7 @@ impl Engine {
                 dynamic: DynamicId::new(params.dynamic_id),
                 scratch: Vec::new(),
                 buffers: txn::Buffers::default(),
+                injection: Injection::new(&params.injection),
                 locations: image
                     .regexes
                     .iter()
@@ -102,6 +104,7 @@ impl Engine {
         let mut call = self.new_call(now, now, FlowId(0), UNSPECIFIED);
         call.pc = entry;
         call.call_id = SmallVec::from_slice(b"///main-init");
+        self.take_lines(&mut call, out);
         for _ in 0..INIT_TURNS {
             let mut cx = Cx {
                 image: &self.image,
@@ -195,7 +198,26 @@ impl Engine {
             peer_tag: call.peer_tag,
             regs: call.regs,
             rtds: call.rtds,
+            lines: call.lines,
         }
+    }
+
+    /// Gives a new call its line of every injection file, whether the scenario reads that file or not.
+    fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) {
+        let Call {
+            user, rng, lines, ..
+        } = call;
+        if let Err(file) = self.shared.injection.choose(*user, rng, lines) {
+            let text = format!("injection file `{file}` has no line for user {user}");
+            let text = out.store(text.as_bytes());
+            out.push(Output::Fatal { text });
+        }
+    }
+
+    /// The injection files that actions have changed, as they would be on disk.
+    #[must_use]
+    pub fn edited_files(&self) -> Vec<Result<EditedFile, NotWritable>> {
+        self.shared.injection.edited()
     }
 
     fn insert(&mut self, call: Call) -> CallKey {
@@ -219,6 +241,7 @@ impl Engine {
         let flow = params.flow;
         let mut call = self.new_call(now, due, flow, destination);
         call.user = user;
+        self.take_lines(&mut call, out);
         write_call_id(&self.image, &mut call);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
@@ -303,6 +326,7 @@ impl Engine {
         };
         let mut call = self.new_call(now, now, flow, peer);
         call.call_id.extend_from_slice(id);
+        self.take_lines(&mut call, out);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
             incoming: true,
@@ -577,6 +601,7 @@ pub(crate) fn blank(peer: SocketAddr) -> Call {
         rng: 0,
         armed: None,
         generation: 0,
+        lines: Lines::new(),
         cold: None::<Box<Cold>>,
     }
 }

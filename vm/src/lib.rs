@@ -14,7 +14,9 @@
 //! | `receive`, `matching`, `unexpected` | what a message is to a call, and what follows |
 //! | `exec` | the dispatch loop and the op handlers |
 //! | `render`, `date` | templates -> bytes |
+//! | `auth` | challenges and their answers |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
+//! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `call`, `dead`, `rng` | the record of a call; ended calls; random streams |
 //!
 //! The smallest run loop:
@@ -42,6 +44,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod auth;
 mod call;
 mod date;
 mod dead;
@@ -50,6 +53,7 @@ pub mod engine;
 mod exec;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
+pub mod inject;
 pub mod input;
 pub mod link;
 mod matching;
@@ -64,6 +68,7 @@ mod txn;
 mod unexpected;
 
 pub use engine::Engine;
+pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowId, Input, Micros};
 pub use link::{Image, LinkError};
 pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, StatEvent};

@@ -31,6 +31,12 @@ pub enum LinkError {
         /// What the engine says.
         reason: String,
     },
+    /// The scenario reads fields of injection files, and there is none.
+    #[error("the scenario reads fields of an injection file: name one with -inf")]
+    NoInjection,
+    /// The scenario names an injection file that is not there.
+    #[error("the scenario reads fields of the injection file `{0}`: name it with -inf")]
+    NoInjectionFile(String),
     /// The call number is not part of the Call-ID format.
     #[error("-cid_str: without `%u` all calls would have the same Call-ID")]
     CallIdNotUnique,
@@ -59,6 +65,10 @@ pub struct Image {
     pub(crate) text: Vec<u8>,
     pub(crate) regexes: Vec<Regex>,
     pub(crate) places: Vec<Place>,
+    /// Which of the run's injection files each of the program's is.
+    pub(crate) files: Vec<usize>,
+    /// URI of answers to challenges; `None` takes the address of the call's peer.
+    pub(crate) digest_uri: Option<Vec<u8>>,
     /// Size of a call's register file: call and user variables.
     pub(crate) call_regs: usize,
     pub(crate) global_regs: usize,
@@ -86,6 +96,7 @@ impl Image {
                 return Err(LinkError::NotGlobal(name.clone()));
             }
         }
+        let files = find_files(&program, &params)?;
         let regexes = build_regexes(&program)?;
         let call_count = program.variable_count(VarScope::Call);
         let places = program
@@ -116,6 +127,11 @@ impl Image {
             text,
             regexes,
             places,
+            files,
+            digest_uri: match &params.auth_uri {
+                Some(uri) => Some([b"sip:", &uri[..]].concat()),
+                None => params.remote.map(crate::auth::digest_uri),
+            },
             call_regs: call_count + program.variable_count(VarScope::User),
             global_regs: program.variable_count(VarScope::Global),
             to_uri: program
@@ -156,6 +172,20 @@ fn find_global(program: &Program, name: &str) -> Option<usize> {
         .iter()
         .find(|v| v.scope == VarScope::Global && program.bytes(v.name) == name.as_bytes())
         .map(|v| usize::from(v.slot))
+}
+
+fn find_files(program: &Program, params: &RunParams) -> Result<Vec<usize>, LinkError> {
+    if params.injection.is_empty() && program.fields.iter().any(|field| field.file.is_none()) {
+        return Err(LinkError::NoInjection);
+    }
+    let find = |name: &TextRef| {
+        let wanted = program.bytes(*name);
+        let mut files = params.injection.iter();
+        files
+            .position(|file| file.name().as_bytes() == wanted)
+            .ok_or_else(|| LinkError::NoInjectionFile(program.display(*name)))
+    };
+    program.files.iter().map(find).collect()
 }
 
 fn build_regexes(program: &Program) -> Result<Vec<Regex>, LinkError> {
@@ -273,6 +303,8 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::ClockTick
         | Slot::DynamicId
         | Slot::Var(_)
+        | Slot::Field(_)
+        | Slot::Authentication(_)
         | Slot::Fill(..) => {
             debug_assert_ne!(
                 slot.binding(),

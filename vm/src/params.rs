@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What a run adds to a program: addresses, identities, limits. Linking folds most of it into the templates.
 
+use crate::inject::InjectionFile;
 use crate::input::{FlowId, Micros};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 /// Default behaviours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,8 +180,16 @@ pub struct RunParams {
     pub dead_call_ms: u32,
     /// Default loss in percent (`-lost`).
     pub lost_percent: f64,
+    /// User of `[authentication]` without `username` (`-au`); `None` takes `service`.
+    pub auth_username: Option<Vec<u8>>,
+    /// Password of `[authentication]` without `password` (`-ap`).
+    pub auth_password: Vec<u8>,
+    /// URI of `[authentication]` without its `sip:` (`-auth_uri`); `None` takes the peer's address.
+    pub auth_uri: Option<Vec<u8>>,
     /// `-set`: values of global variables.
     pub globals: Vec<(String, Vec<u8>)>,
+    /// Injection files in the order of the command line (`-inf`); their names differ.
+    pub injection: Vec<Arc<InjectionFile>>,
     /// First, last and step of `[dynamic_id]`.
     pub dynamic_id: (u32, u32, u32),
     /// Seed of everything random.
@@ -195,6 +205,9 @@ pub const T2_DEFAULT_MS: u32 = 4000;
 
 /// SIPp's `-deadcall_wait`.
 pub const DEAD_CALL_DEFAULT_MS: u32 = 33_000;
+
+/// SIPp's `-ap`.
+pub const AUTH_PASSWORD_DEFAULT: &str = "password";
 
 /// SIPp's `-max_retrans`; the limits per method apply as well.
 pub const MAX_RETRANS_DEFAULT: u32 = 9;
@@ -238,7 +251,11 @@ impl Default for RunParams {
             ignore_call_id_slashes: false,
             dead_call_ms: DEAD_CALL_DEFAULT_MS,
             lost_percent: 0.0,
+            auth_username: None,
+            auth_password: AUTH_PASSWORD_DEFAULT.as_bytes().to_vec(),
+            auth_uri: None,
             globals: Vec::new(),
+            injection: Vec::new(),
             dynamic_id: (10_000, 12_000, 4),
             seed: 0,
             epoch_us: Micros(0).0,

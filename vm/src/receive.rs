@@ -9,7 +9,7 @@ use crate::output::StatEvent;
 use crate::params::DuplicateCheck;
 use crate::render::LastView;
 use crate::unexpected::ToHandler;
-use crate::{dialog, rng, txn, unexpected};
+use crate::{auth, dialog, rng, txn, unexpected};
 use gossipper_bytecode::{FailReason, Optional, Pc, Recv, RecvId};
 use gossipper_sip::{HeaderName, Message};
 
@@ -203,6 +203,13 @@ fn accept(
         text.extend_from_slice(&call.call_id);
         text.push(b'\'');
         cx.warn(&text);
+    }
+    if recv.auth && auth::store(call, msg).is_err() {
+        let mut text = b"auth: the message has no challenge, Call-Id '".to_vec();
+        text.extend_from_slice(&call.call_id);
+        text.push(b'\'');
+        cx.warn(&text);
+        return Verdict::Drop(FailReason::ScenarioFault);
     }
     if !recv.advance {
         return stay(call);

@@ -5,12 +5,14 @@
 //! as five blanks and filled in when the message is complete; nothing is shifted. An empty `[last_*]`, `[$var]` or
 //! `[routes]` at the start of a line takes the rest of that line with it.
 
+use crate::auth::{Given, PLACEHOLDER, Pending};
 use crate::call::Call;
 use crate::call::last::append;
 use crate::call::regs::{Regs, Value};
+use crate::inject::{FieldError, Injection, NO_LINE};
 use crate::input::Micros;
 use crate::link::{Image, Place};
-use gossipper_bytecode::{CaptureId, Segment, Slot, TemplateId, VarId};
+use gossipper_bytecode::{AuthId, CaptureId, FieldId, Segment, Slot, TemplateId, VarId};
 use gossipper_sip::Message;
 use memchr::memmem;
 use smallvec::SmallVec;
@@ -31,6 +33,15 @@ pub(crate) enum LastView<'a> {
     Whole(&'a Message<'a>),
 }
 
+/// Something that the author must hear of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Trouble {
+    /// The text is rendered without it.
+    Warning(String),
+    /// SIPp ends the process for it.
+    Fatal(String),
+}
+
 /// Everything a template may print.
 pub(crate) struct Scene<'a> {
     pub(crate) image: &'a Image,
@@ -39,6 +50,15 @@ pub(crate) struct Scene<'a> {
     pub(crate) last: LastView<'a>,
     pub(crate) globals: &'a Regs,
     pub(crate) dynamic: &'a mut DynamicId,
+    pub(crate) injection: &'a Injection,
+    /// The answer to a challenge that is to be put in once the text is rendered.
+    pub(crate) pending: Option<Pending>,
+    /// Where the text begins in what it is rendered to.
+    pub(crate) start: usize,
+    /// Whether the text is a request, in which a field may hold `[authentication]`.
+    pub(crate) is_request: bool,
+    /// What is to be said about the text once it is rendered.
+    pub(crate) troubles: Vec<Trouble>,
     pub(crate) now: Micros,
     /// `[msg_index]`: the step being sent, −1 in actions and automatic messages.
     pub(crate) msg_index: i64,
@@ -118,13 +138,21 @@ pub(crate) fn render(
     if !lens.is_empty() {
         let body = memmem::find(&out[start..], b"\r\n\r\n")
             .map_or(0, |separator| out.len() - start - separator - 4);
-        fill_lengths(&lens, body, out);
+        let answer = scene.pending.as_mut().map(|pending| &mut pending.at);
+        fill_lengths(&lens, body, start, answer, out);
     }
     Ok(())
 }
 
-/// Fills in `[len]`, last first, since a number above 99 999 needs more room than was left.
-fn fill_lengths(lens: &[(usize, i32)], body: usize, out: &mut Vec<u8>) {
+/// Fills in `[len]`, last first, since a number above 99 999 needs more room than was left. The place of an answer,
+/// counted from `start`, moves with the text.
+fn fill_lengths(
+    lens: &[(usize, i32)],
+    body: usize,
+    start: usize,
+    mut answer: Option<&mut usize>,
+    out: &mut Vec<u8>,
+) {
     for (at, offset) in lens.iter().rev() {
         let mut digits = SmallVec::<[u8; 24]>::new();
         push_number(body as i64 + i64::from(*offset), &mut |byte| {
@@ -134,6 +162,11 @@ fn fill_lengths(lens: &[(usize, i32)], body: usize, out: &mut Vec<u8>) {
             let from = at + LEN_WIDTH - digits.len();
             out[from..at + LEN_WIDTH].copy_from_slice(&digits);
         } else {
+            if let Some(answer) = &mut answer
+                && start + **answer > *at
+            {
+                **answer += digits.len() - LEN_WIDTH;
+            }
             out.splice(*at..at + LEN_WIDTH, digits);
         }
     }
@@ -223,6 +256,8 @@ impl Scene<'_> {
             Slot::ClockTick => number(self.now.as_ms() as i64, out),
             Slot::DynamicId => number(i64::from(self.dynamic.take()), out),
             Slot::Var(var) => variable(self.value(var), out),
+            Slot::Field(id) => self.field(id, out),
+            Slot::Authentication(id) => self.authentication(id, out),
             Slot::Fill(text, var) => {
                 let image = self.image;
                 fill(image.program.bytes(text), self.value(var).as_number(), out);
@@ -246,6 +281,112 @@ impl Scene<'_> {
                 debug_assert!(false, "folded when linking, or handled by render");
             }
         }
+    }
+
+    /// Prints a field of the call's line, or of the line that a text says.
+    fn field(&mut self, id: FieldId, out: &mut Vec<u8>) {
+        let image = self.image;
+        let field = image.program.fields[id.index()];
+        // Linking checked that there is a first file.
+        let file = field.file.map_or(0, |file| image.files[file.index()]);
+        let line = match field.line {
+            None => self.call.and_then(|call| call.lines.get(file).copied()),
+            Some(template) => {
+                // Verified: a text nests no deeper than this one. What is too large is no number.
+                let text = self.nested(template);
+                match line_number(&text) {
+                    Some(line) => line,
+                    None => {
+                        self.troubles.push(Trouble::Fatal(format!(
+                            "[field{}]: `{}` is no number of a line",
+                            field.index,
+                            String::from_utf8_lossy(&text)
+                        )));
+                        return;
+                    }
+                }
+            }
+        };
+        let Some(line) = line.filter(|line| *line != NO_LINE) else {
+            return;
+        };
+        let start = out.len();
+        match self.injection.print(file, line, field.index, out) {
+            Ok(()) => self.keyword_in_field(start, out),
+            Err(error) => {
+                out.truncate(start);
+                let name = self.injection.name(file);
+                let index = field.index;
+                self.troubles.push(match error {
+                    FieldError::Missing => Trouble::Warning(format!(
+                        "line {line} of injection file `{name}` has no field {index}"
+                    )),
+                    FieldError::Conversion => Trouble::Fatal(format!(
+                        "injection file `{name}`, field {index}: only `%d` with digits, `.` and `-` \
+                         can be printed"
+                    )),
+                });
+            }
+        }
+    }
+
+    /// Leaves room for the answer to a challenge.
+    fn authentication(&mut self, id: AuthId, out: &mut Vec<u8>) {
+        let authentication = self.image.program.authentications[id.index()];
+        // Verified: the parameters hold no answers. What is too large is cut, and refused by the peer.
+        let mut text = |template: Option<TemplateId>| template.map(|id| self.nested(id));
+        let given = Given {
+            username: text(authentication.username),
+            password: text(authentication.password),
+            aka_k: text(authentication.aka_k),
+            aka_op: text(authentication.aka_op),
+            aka_amf: text(authentication.aka_amf),
+            all: authentication.all,
+        };
+        self.answer(given, out);
+    }
+
+    /// A text inside another one.
+    fn nested(&mut self, template: TemplateId) -> Vec<u8> {
+        let mut text = Vec::new();
+        let is_request = core::mem::replace(&mut self.is_request, false);
+        let _ = render(self, template, &mut text);
+        self.is_request = is_request;
+        text
+    }
+
+    /// A field of a request may hold `[authentication …]`, which is carried out; other keywords are text there.
+    fn keyword_in_field(&mut self, start: usize, out: &mut Vec<u8>) {
+        const KEYWORD: &[u8] = b"[authentication";
+        if !self.is_request {
+            return;
+        }
+        let Some(at) = memmem::find(&out[start..], KEYWORD).map(|at| start + at) else {
+            return;
+        };
+        let rest = &out[at + KEYWORD.len()..];
+        let mut quoted = false;
+        let end = rest.iter().position(|byte| {
+            quoted ^= *byte == b'"';
+            *byte == b']' && !quoted
+        });
+        let Some(end) = end else {
+            return;
+        };
+        let given = Given::parse(&rest[..end]);
+        let after = rest[end + 1..].to_vec();
+        out.truncate(at);
+        self.answer(given, out);
+        out.extend_from_slice(&after);
+    }
+
+    fn answer(&mut self, given: Given, out: &mut Vec<u8>) {
+        self.pending = Some(Pending {
+            at: out.len() - self.start,
+            given,
+            twice: self.pending.is_some(),
+        });
+        out.extend_from_slice(PLACEHOLDER);
     }
 
     fn wall_us(&self) -> u64 {
@@ -293,6 +434,16 @@ impl Scene<'_> {
             self.capture(id, b"", out);
         }
     }
+}
+
+/// The line that a text names: none for one that no file has, no answer for what is no number.
+///
+/// As in SIPp a text is read as a double and cut; an empty one, which is how a variable that is 0 prints, is 0.
+pub(crate) fn line_number(text: &[u8]) -> Option<Option<u32>> {
+    let number = Value::Text(text).to_number().filter(|n| !n.is_nan())?;
+    let line = number.trunc();
+    let there = (0.0..f64::from(NO_LINE)).contains(&line);
+    Some(there.then_some(line as u32))
 }
 
 /// Prints a variable.
@@ -407,7 +558,9 @@ mod tests {
     #[test]
     fn a_length_of_six_digits_makes_room() {
         let mut out = b"L:     \r\nM:     .".to_vec();
-        fill_lengths(&[(2, 0), (11, 1)], 100_000, &mut out);
+        let mut answer = 9;
+        fill_lengths(&[(2, 0), (11, 1)], 100_000, 0, Some(&mut answer), &mut out);
+        assert_eq!(answer, 10, "only the first one stands before it");
         assert_eq!(out, b"L:100000\r\nM:100001.");
     }
 

@@ -189,10 +189,10 @@ pub(crate) fn abort(cx: &mut Cx<'_>, call: &mut Call, last: Option<&Message<'_>>
 }
 
 /// Sends an automatic message. It goes out once and nothing waits for its answer.
-fn auto(cx: &mut Cx<'_>, call: &Call, message: AutoMessage, last: LastView<'_>) {
+fn auto(cx: &mut Cx<'_>, call: &mut Call, message: AutoMessage, last: LastView<'_>) {
     let template = cx.image.program.auto_template(message);
     let branch = i64::from(call.step.0) - 1;
-    if let Ok(bytes) = cx.render(Some(call), template, last, -1, branch) {
+    if let Ok(bytes) = cx.render_message(call, template, last, -1, branch) {
         send::transmit(cx, call, bytes);
     }
 }

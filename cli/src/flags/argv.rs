@@ -349,11 +349,11 @@ mod tests {
     #[test]
     fn faults_are_all_reported_and_name_the_near_flag() {
         assert_eq!(
-            faults("-trace-msg -zzz -inf a.csv h1 h2 -p 99999 -r fast -rp"),
+            faults("-trace-msg -zzz -mb 5 h1 h2 -p 99999 -r fast -rp"),
             [
                 "unknown flag `-trace-msg`; did you mean `-trace_msg`?",
                 "unknown flag `-zzz`",
-                "flag `-inf` is not supported by this version yet (injection files)",
+                "flag `-mb` is not supported by this version yet (media)",
                 "a second remote host `h2`; the first is `h1`",
                 "flag `-p`: 99999 is not within 0 to 65535",
                 "flag `-r`: `fast` is not a number",
@@ -373,9 +373,9 @@ mod tests {
     #[test]
     fn a_missing_flag_takes_its_values_along() {
         assert_eq!(
-            faults("-infindex users.csv 0 -tls_cert=a.pem host"),
+            faults("-mb 5 -tls_cert=a.pem host"),
             [
-                "flag `-infindex` is not supported by this version yet (injection files)",
+                "flag `-mb` is not supported by this version yet (media)",
                 "flag `-tls_cert=a.pem` is not supported by this version yet (TLS)",
             ]
         );

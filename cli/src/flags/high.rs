@@ -7,7 +7,9 @@
 
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck};
 use crate::flags::suggest;
+use crate::inject;
 use gossipper_stdlib_scenarios as stdlib;
+use gossipper_vm::inject::base_name;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -77,6 +79,12 @@ pub(crate) struct HiArgs {
     pub(crate) keys: Vec<(String, String)>,
     /// Values of Global variables, each name once.
     pub(crate) globals: Vec<(String, String)>,
+    /// `-inf`, base names differ.
+    pub(crate) injection: Vec<PathBuf>,
+    /// `-infindex`: a file of `injection` by its place there, and the field.
+    pub(crate) injection_indexes: Vec<(usize, u32)>,
+    /// `-inf_write_back`.
+    pub(crate) injection_write_back: bool,
     /// Warnings are errors.
     pub(crate) strict: bool,
     /// The compiled form may be kept and used again.
@@ -115,6 +123,12 @@ pub(crate) struct HiArgs {
     pub(crate) timeout_error: bool,
     /// `-s`.
     pub(crate) service: String,
+    /// `-au`; `None` takes the service.
+    pub(crate) auth_username: Option<String>,
+    /// `-ap`.
+    pub(crate) auth_password: Option<String>,
+    /// `-auth_uri`; `None` takes the peer's address.
+    pub(crate) auth_uri: Option<String>,
     /// `-d`.
     pub(crate) pause_ms: u32,
     /// `-recv_timeout`; 0 is none.
@@ -196,6 +210,11 @@ impl HiArgs {
             &mut faults,
         );
 
+        let injection_indexes = injection(&low.injection, &low.injection_indexes, &mut faults);
+        if low.injection_write_back && low.injection.is_empty() {
+            faults.push("-inf_write_back needs an injection file: name one with -inf".to_owned());
+        }
+
         let rate = low.rate.unwrap_or(if sipp { 10.0 } else { 1.0 });
         if !sipp && rate == 0.0 {
             faults.push("rate must be greater than zero".to_owned());
@@ -276,6 +295,9 @@ impl HiArgs {
             answerer,
             keys: last_of_each(low.keys),
             globals: last_of_each(low.globals),
+            injection: low.injection,
+            injection_indexes,
+            injection_write_back: low.injection_write_back,
             strict: low.strict,
             cache: !low.no_cache,
             remote,
@@ -294,6 +316,9 @@ impl HiArgs {
             timeout: low.timeout.filter(|time| !time.is_zero()),
             timeout_global: low.timeout_global.filter(|time| !time.is_zero()),
             timeout_error: low.timeout_error,
+            auth_username: low.auth_username,
+            auth_password: low.auth_password,
+            auth_uri: low.auth_uri,
             service: low.service.unwrap_or_else(|| "service".to_owned()),
             pause_ms: pause_ms.unwrap_or(if sipp { 0 } else { 1000 }),
             recv_timeout_ms: recv_timeout_ms.unwrap_or(if sipp { 0 } else { 5000 }),
@@ -409,6 +434,35 @@ pub(crate) fn last_of_each(pairs: Vec<(String, String)>) -> Vec<(String, String)
     kept
 }
 
+/// Checks that injection files differ in what scenarios call them, and finds those that are indexed.
+// COMPAT(sipp): of two files with one base name SIPp keeps the later (docs/compat.md#injection-files).
+fn injection(
+    files: &[PathBuf],
+    indexes: &[(String, String)],
+    faults: &mut Vec<String>,
+) -> Vec<(usize, u32)> {
+    let names: Vec<String> = files.iter().map(|path| inject::name(path)).collect();
+    for (at, name) in names.iter().enumerate() {
+        if names[..at].contains(name) {
+            faults.push(format!(
+                "two injection files are called `{name}`; scenarios could not tell them apart"
+            ));
+        }
+    }
+    let mut found = Vec::new();
+    for (file, field) in indexes {
+        match (
+            names.iter().position(|name| name == base_name(file)),
+            field.parse(),
+        ) {
+            (Some(at), Ok(field)) => found.push((at, field)),
+            (None, _) => faults.push(format!("-infindex: no -inf names a file `{file}`")),
+            (_, Err(_)) => faults.push(format!("-infindex: `{field}` is no number of a field")),
+        }
+    }
+    found
+}
+
 /// Splits `host[:port]`; an IPv6 address needs brackets only when a port follows.
 fn split_host(text: &str) -> Result<(&str, u16), String> {
     let port = |port: &str| {
@@ -522,6 +576,25 @@ mod tests {
         );
         assert_eq!(ours.local_port, LocalPort::Any);
         assert_eq!(gossipper("-m 0").total_calls(false), None);
+    }
+
+    #[test]
+    fn injection_files_are_told_apart_by_their_base_names() {
+        let args = sipp("-infindex dir/b.csv 2 -inf a.csv -inf dir/b.csv -infindex a.csv 0");
+        assert_eq!(args.injection_indexes, [(1, 2), (0, 0)]);
+        let faults = resolve(
+            Dialect::Sipp,
+            "-inf a.csv -inf dir/a.csv -infindex c.csv 0 -infindex a.csv x",
+        );
+        assert_eq!(
+            faults.expect_err("wrong"),
+            [
+                "two injection files are called `a.csv`; scenarios could not tell them apart",
+                "-infindex: no -inf names a file `c.csv`",
+                "-infindex: `x` is no number of a field",
+            ]
+        );
+        assert!(resolve(Dialect::Sipp, "-inf_write_back").is_err());
     }
 
     #[test]

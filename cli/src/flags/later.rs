@@ -33,15 +33,11 @@ static GROUPS: &[Group] = &[
         pairs: &[],
     },
     Group {
-        part: "injection files",
-        switches: &[],
-        values: &["inf", "ip_field", "ipfield"],
-        pairs: &["infindex"],
-    },
-    Group {
         part: "further transports",
         switches: &[],
         values: &[
+            "ip_field",
+            "ipfield",
             "max_socket",
             "max_reconnect",
             "reconnect_sleep",
@@ -68,12 +64,6 @@ static GROUPS: &[Group] = &[
             "tls_version",
             "tls_skip_verify",
         ],
-        pairs: &[],
-    },
-    Group {
-        part: "authentication",
-        switches: &[],
-        values: &["au", "ap", "auth_uri"],
         pairs: &[],
     },
     Group {
@@ -327,8 +317,7 @@ mod tests {
 
     #[test]
     fn a_missing_flag_knows_how_many_values_it_takes() {
-        assert_eq!(find("infindex").map(|missing| missing.arity), Some(2));
-        assert_eq!(find("inf").map(|missing| missing.arity), Some(1));
+        assert_eq!(find("ip_field").map(|missing| missing.arity), Some(1));
         assert_eq!(find("bg").map(|missing| missing.arity), Some(0));
         assert_eq!(find("sf"), None);
     }

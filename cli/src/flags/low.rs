@@ -134,6 +134,12 @@ pub(crate) struct LowArgs {
     pub(crate) keys: Vec<(String, String)>,
     /// `-set`, in the order given.
     pub(crate) globals: Vec<(String, String)>,
+    /// `-inf`, in the order given.
+    pub(crate) injection: Vec<PathBuf>,
+    /// `-infindex`, in the order given.
+    pub(crate) injection_indexes: Vec<(String, String)>,
+    /// `-inf_write_back`.
+    pub(crate) injection_write_back: bool,
     /// `-strict`.
     pub(crate) strict: bool,
     /// `-no_cache`.
@@ -183,6 +189,12 @@ pub(crate) struct LowArgs {
 
     /// `-s`.
     pub(crate) service: Option<String>,
+    /// `-au`.
+    pub(crate) auth_username: Option<String>,
+    /// `-ap`.
+    pub(crate) auth_password: Option<String>,
+    /// `-auth_uri`.
+    pub(crate) auth_uri: Option<String>,
     /// `-d`, `-pause_ms`.
     pub(crate) pause: Option<Duration>,
     /// `-recv_timeout`, `-recv_timeout_ms`.

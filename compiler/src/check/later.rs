@@ -52,16 +52,7 @@ fn check_step(subject: &Subject<'_>, step: &Step, init: bool, diagnostics: &mut 
                 ));
             }
         }
-        StepKind::Recv(recv) => {
-            if recv.auth {
-                diagnostics.push(Diagnostic::error(
-                    codes::ATTRIBUTE,
-                    step.span,
-                    "`auth=\"true\"` needs authentication, which this version does not have yet",
-                ));
-            }
-        }
-        StepKind::Pause(_) | StepKind::Timewait(_) | StepKind::Nop => {}
+        StepKind::Recv(_) | StepKind::Pause(_) | StepKind::Timewait(_) | StepKind::Nop => {}
     }
     for action in step.actions.iter().flat_map(|actions| &actions.list) {
         check_action(subject, action, init, diagnostics);
@@ -128,12 +119,12 @@ fn is_supported(action: &ActionKind) -> bool {
         | ActionKind::Trim { .. }
         | ActionKind::UrlEncode { .. }
         | ActionKind::UrlDecode { .. }
-        | ActionKind::Exec(Exec::Command(_) | Exec::IntCmd(_)) => true,
-        ActionKind::VerifyAuth { .. }
         | ActionKind::Lookup { .. }
         | ActionKind::Insert { .. }
         | ActionKind::Replace { .. }
-        | ActionKind::SetDest { .. }
+        | ActionKind::VerifyAuth { .. }
+        | ActionKind::Exec(Exec::Command(_) | Exec::IntCmd(_)) => true,
+        ActionKind::SetDest { .. }
         | ActionKind::CloseCon
         | ActionKind::RtpEcho(_)
         | ActionKind::Exec(_)

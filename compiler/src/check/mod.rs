@@ -5,11 +5,15 @@
 //! | --- | --- |
 //! | [`later`] | what belongs to a later version |
 //! | [`actions`] | regular expressions, jumps |
+//! | [`authentication`] | challenges and their answers |
+//! | [`files`] | injection files that actions name |
 //! | [`flow`] | who opens calls, pauses, default messages, steps that nothing leads to |
 //!
 //! Lowering runs only when nothing here or before was an error.
 
 mod actions;
+mod authentication;
+mod files;
 mod flow;
 mod later;
 
@@ -37,12 +41,16 @@ pub(crate) struct Subject<'a> {
     pub(crate) receives: &'a Receives,
     /// Its flow.
     pub(crate) graph: &'a Graph,
+    /// Base names of the injection files.
+    pub(crate) files: &'a [String],
 }
 
 /// Checks everything; gives the translated regular expressions.
 pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Regexes {
     later::check(subject, diagnostics);
     let regexes = actions::check(subject, diagnostics);
+    files::check(subject, diagnostics);
+    authentication::check(subject, diagnostics);
     flow::check(subject, diagnostics);
     regexes
 }

@@ -43,6 +43,10 @@ pub(super) fn target_mut(op: &mut Op) -> Option<&mut Pc> {
         | Op::Sample { .. }
         | Op::TextOp { .. }
         | Op::Fatal { .. }
+        | Op::Lookup { .. }
+        | Op::Insert { .. }
+        | Op::Replace { .. }
+        | Op::VerifyAuth { .. }
         | Op::Stop { .. } => None,
     }
 }

@@ -134,6 +134,20 @@ impl Lowerer<'_> {
                     self.code.op(Op::SetJump { target });
                 }
             }
+            ActionKind::Lookup { to, file, key } => {
+                let var = self.var(to);
+                let (file, key) = (self.text(file), self.text(key));
+                self.code.op(Op::Lookup { var, file, key });
+            }
+            ActionKind::Insert { file, value } => {
+                let (file, value) = (self.text(file), self.text(value));
+                self.code.op(Op::Insert { file, value });
+            }
+            ActionKind::Replace { file, line, value } => {
+                let (file, line) = (self.text(file), self.text(line));
+                let value = self.text(value);
+                self.code.op(Op::Replace { file, line, value });
+            }
             ActionKind::PauseRestore(until) => {
                 if self.jumps {
                     let until = self.operand(until);
@@ -168,6 +182,19 @@ impl Lowerer<'_> {
             ActionKind::Trim { variable } => self.text_op(TextOp::Trim, variable),
             ActionKind::UrlEncode { variable } => self.text_op(TextOp::UrlEncode, variable),
             ActionKind::UrlDecode { variable } => self.text_op(TextOp::UrlDecode, variable),
+            ActionKind::VerifyAuth {
+                to,
+                username,
+                password,
+            } => {
+                let var = self.var(to);
+                let (username, password) = (self.text(username), self.text(password));
+                self.code.op(Op::VerifyAuth {
+                    var,
+                    username,
+                    password,
+                });
+            }
             ActionKind::Exec(Exec::Command(text)) => {
                 let template = self.text(text);
                 self.code.op(Op::Exec { template });
@@ -188,10 +215,6 @@ impl Lowerer<'_> {
                 | Exec::RtpStream(_)
                 | Exec::RtpEcho(_),
             )
-            | ActionKind::VerifyAuth { .. }
-            | ActionKind::Lookup { .. }
-            | ActionKind::Insert { .. }
-            | ActionKind::Replace { .. }
             | ActionKind::SetDest { .. }
             | ActionKind::CloseCon
             | ActionKind::RtpEcho(_)

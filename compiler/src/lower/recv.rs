@@ -47,6 +47,7 @@ impl Lowerer<'_> {
             },
             advance: recv.advance_state,
             rrs: recv.rrs,
+            auth: recv.auth,
             timeout_ms: milliseconds(recv.timeout_ms),
             lost,
             stay_unless,

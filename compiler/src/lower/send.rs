@@ -69,6 +69,7 @@ fn searches_message(step: &Step) -> bool {
                 SearchIn::Message | SearchIn::Header(_) | SearchIn::Body => true,
                 SearchIn::Variable(_) => false,
             },
+            ActionKind::VerifyAuth { .. } => true,
             _ => false,
         })
 }

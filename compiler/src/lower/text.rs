@@ -3,8 +3,9 @@
 
 use super::Lowerer;
 use crate::source::{Spanned, Text};
-use crate::template::{Head, Kind, Parsed, Piece};
-use gossipper_bytecode::{Segment, Slot, TemplateId, TemplateKind};
+use crate::template::{Head, Kind, Parameters, Parsed, Piece};
+use gossipper_bytecode::program::{Authentication, Field};
+use gossipper_bytecode::{AuthId, FieldId, FileId, Segment, Slot, TemplateId, TemplateKind};
 
 impl Lowerer<'_> {
     /// The template of a text of an action.
@@ -18,14 +19,6 @@ impl Lowerer<'_> {
 
     /// The template of a text.
     pub(super) fn template(&mut self, parsed: &Parsed) -> TemplateId {
-        let mut segments: Vec<Segment> = Vec::with_capacity(parsed.pieces.len());
-        for piece in &parsed.pieces {
-            let segment = match piece {
-                Piece::Literal(bytes) => Segment::Literal(self.pools.text(bytes)),
-                Piece::Keyword(keyword) => Segment::Slot(self.slot(&keyword.kind)),
-            };
-            segments.push(segment);
-        }
         let kind = match &parsed.head {
             Head::Request(method) => TemplateKind::Request {
                 method: self.pools.text(method),
@@ -33,6 +26,18 @@ impl Lowerer<'_> {
             Head::Response(code) => TemplateKind::Response { code: *code },
             Head::Text | Head::Poisoned => TemplateKind::Text,
         };
+        self.pieces(kind, &parsed.pieces)
+    }
+
+    fn pieces(&mut self, kind: TemplateKind, pieces: &[Piece]) -> TemplateId {
+        let mut segments: Vec<Segment> = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let segment = match piece {
+                Piece::Literal(bytes) => Segment::Literal(self.pools.text(bytes)),
+                Piece::Keyword(keyword) => Segment::Slot(self.slot(&keyword.kind)),
+            };
+            segments.push(segment);
+        }
         self.pools.template(kind, &segments)
     }
 
@@ -70,8 +75,74 @@ impl Lowerer<'_> {
             }
             Kind::Var(name) => Slot::Var(self.var(name)),
             Kind::Fill { text, variable } => Slot::Fill(self.pools.text(text), self.var(variable)),
+            Kind::Field { file, index, line } => {
+                let file = file.as_ref().and_then(|name| self.file(name));
+                let line = line
+                    .as_ref()
+                    .map(|pieces| self.pieces(TemplateKind::Text, pieces));
+                self.field(Field {
+                    file,
+                    index: *index,
+                    line,
+                })
+            }
+            Kind::Authentication(parameters) => self.authentication(parameters),
             Kind::Poisoned => unreachable!("a scenario without errors has no poisoned keywords"),
         }
+    }
+}
+
+impl Lowerer<'_> {
+    fn field(&mut self, field: Field) -> Slot {
+        let fields = &mut self.draft.fields;
+        let at = fields.iter().position(|known| *known == field);
+        let at = at.unwrap_or_else(|| {
+            fields.push(field);
+            fields.len() - 1
+        });
+        Slot::Field(FieldId::new(at).unwrap_or_else(|| {
+            self.pools.full("fields of injection files");
+            FieldId(0)
+        }))
+    }
+
+    fn authentication(&mut self, parameters: &Parameters) -> Slot {
+        let [username, password, aka_k, aka_op, aka_amf] = parameters
+            .texts()
+            .map(|pieces| pieces.map(|pieces| self.pieces(TemplateKind::Text, pieces)));
+        let entry = Authentication {
+            username,
+            password,
+            aka_k,
+            aka_op,
+            aka_amf,
+            all: parameters.all,
+        };
+        let known = &mut self.draft.authentications;
+        let at = known.iter().position(|other| *other == entry);
+        let at = at.unwrap_or_else(|| {
+            known.push(entry);
+            known.len() - 1
+        });
+        Slot::Authentication(AuthId::new(at).unwrap_or_else(|| {
+            self.pools.full("`[authentication]` keywords");
+            AuthId(0)
+        }))
+    }
+
+    fn file(&mut self, name: &[u8]) -> Option<FileId> {
+        let name = self.pools.text(name);
+        let files = &mut self.draft.files;
+        let at = files.iter().position(|known| *known == name);
+        let at = at.unwrap_or_else(|| {
+            files.push(name);
+            files.len() - 1
+        });
+        let id = FileId::new(at);
+        if id.is_none() {
+            self.pools.full("injection files");
+        }
+        id
     }
 }
 

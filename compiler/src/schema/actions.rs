@@ -18,7 +18,6 @@ const ARITHMETIC: &[Attribute] = &[TO, NUMBER, VARIABLE];
 const FILE: Attribute = a("file", Template, "Injection file.").again();
 
 const MEDIA: &str = "media";
-const INJECTION: &str = "injection files";
 const MORE: &str = "transports with connections";
 
 /// Every action.
@@ -179,21 +178,18 @@ pub const ACTIONS: &[Element] = &[
             a("username", Template, "Expected user.").again(),
             a("password", Template, "Expected password.").again(),
         ],
-        "Verifies the digest of a request.",
-    )
-    .later("authentication"),
+        "Assigns whether the message's `Authorization` is that of this user and password.",
+    ),
     Element::new(
         "lookup",
         &[TO, FILE, a("key", Template, "Key to find.").again()],
         "Finds a line of an indexed injection file.",
-    )
-    .later(INJECTION),
+    ),
     Element::new(
         "insert",
         &[FILE, a("value", Template, "Line to append.").again()],
         "Appends a line to an injection file in memory.",
-    )
-    .later(INJECTION),
+    ),
     Element::new(
         "replace",
         &[
@@ -202,8 +198,7 @@ pub const ACTIONS: &[Element] = &[
             a("value", Template, "New text of the line.").again(),
         ],
         "Replaces a line of an injection file in memory.",
-    )
-    .later(INJECTION),
+    ),
     Element::new(
         "setdest",
         &[

@@ -201,7 +201,7 @@ pub const ELEMENTS: &[Element] = &[
                 Boolean,
                 "Stores route set and remote target of this message.",
             ),
-            a("auth", Boolean, "Stores the challenge of a 401 or 407.").later("authentication"),
+            a("auth", Boolean, "Stores the challenge of a 401 or 407."),
         ],
         "Waits for a message.",
     )

@@ -96,18 +96,19 @@ pub const KEYWORDS: &[Keyword] = &[
     k("dynamic_id", "A number that each use advances."),
     k("sipp_version", "Version."),
     k("tdmmap", "Circuit of this call.").later("TDM circuits"),
-    k("field", "A field of an injection file.")
-        .prefix()
-        .later("injection files"),
+    k("field", "A field of an injection file.").prefix(),
     k("file", "Content of a file.")
         .prefix()
         .later("file inclusion"),
     k("$", "Value of a variable.").prefix(),
     k("fill", "A text repeated to a length.").prefix(),
     k("last_", "A header of the last message, name included.").prefix(),
-    k("authentication", "Answer to the stored challenge.")
-        .prefix()
-        .later("authentication"),
+    k(
+        "authentication",
+        "Answer to the stored challenge, a whole header: `username=`, `password=`, `aka_K=`, `aka_OP=`, `aka_AMF=`, \
+         `all=true`.",
+    )
+    .prefix(),
     k("cryptotag", "SRTP tag.").prefix().later(MEDIA),
     k("cryptosuite", "SRTP suite.").prefix().later(MEDIA),
     k("cryptokeyparams", "SRTP key.")

@@ -4,7 +4,10 @@
 //! COMPAT(sipp): an offset is read only directly behind the name of a keyword without parameters. SIPp cuts the text at
 //! any sign before a digit, so that `[last_X-3GPP-Foo]` becomes `[last_X]` there.
 
+use super::authentication::{self, Parameters};
+use super::field;
 use super::params::{self, Value};
+use super::segments::Piece;
 use crate::ast::Name;
 use crate::diag::codes::{later, template as codes};
 use crate::diag::{Diagnostic, Diagnostics, quote, suggest};
@@ -42,8 +45,36 @@ pub(crate) enum Kind {
         /// The variable that says how long.
         variable: Name,
     },
+    /// `[fieldN file="…" line="…"]`
+    Field {
+        /// The file; the first one of the run otherwise.
+        file: Option<Vec<u8>>,
+        /// Which field, from 0.
+        index: u32,
+        /// The text that says which line.
+        line: Option<Vec<Piece>>,
+    },
+    /// `[authentication …]`
+    Authentication(Parameters),
     /// It was wrong, or belongs to a later version; already reported.
     Poisoned,
+}
+
+impl Kind {
+    /// The parts of a text inside the keyword.
+    pub(crate) fn nested(&self) -> &[Piece] {
+        match self {
+            Self::Field { line, .. } => line.as_deref().unwrap_or_default(),
+            Self::Authentication(parameters) => &parameters.pieces,
+            Self::Plain(_)
+            | Self::LastRequestUri
+            | Self::LastMessage
+            | Self::LastHeader(_)
+            | Self::Var(_)
+            | Self::Fill { .. }
+            | Self::Poisoned => &[],
+        }
+    }
 }
 
 /// What reading a keyword gave.
@@ -56,16 +87,27 @@ pub(super) enum Read<'a> {
     Poisoned,
 }
 
-/// The keywords that `-key` defines.
+/// What the command line adds to the keywords: those that `-key` defines, and the injection files of `-inf`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keys<'a> {
     keys: &'a [(String, Vec<u8>)],
+    files: &'a [String],
 }
 
 impl<'a> Keys<'a> {
     /// Takes them as the command line gave them; of two with the same name the last one counts.
     pub(crate) fn new(keys: &'a [(String, Vec<u8>)]) -> Self {
-        Self { keys }
+        Self { keys, files: &[] }
+    }
+
+    /// The same with injection files, by their base names.
+    pub(crate) fn with_files(self, files: &'a [String]) -> Self {
+        Self { files, ..self }
+    }
+
+    /// Base names of the injection files.
+    pub(super) fn files(&self) -> &'a [String] {
+        self.files
     }
 
     fn value(&self, name: &[u8]) -> Option<&'a [u8]> {
@@ -134,6 +176,8 @@ pub(super) fn read<'a>(
     match prefix.name {
         "$" => variable(text, rest, span, diagnostics),
         "fill" => fill(text, rest, span, diagnostics),
+        "field" => field::read(text, rest, span, keys, diagnostics),
+        "authentication" => authentication::read(text, rest, span, keys, diagnostics),
         "last_" => header(&text.bytes()[rest], span, diagnostics),
         other => unreachable!("prefix keyword `{other}` without a meaning"),
     }
@@ -336,12 +380,13 @@ mod tests {
 
     fn one(keyword: &str) -> (Option<Kind>, Vec<String>) {
         let mut diagnostics = Diagnostics::new(false);
+        let files = ["users.csv".to_owned()];
         let keys = [("proxy".to_owned(), b"10.0.0.1".to_vec())];
         let text = Text::verbatim(format!("[{keyword}]").as_bytes(), 0);
         let kind = match read(
             &text,
             1..keyword.len() + 1,
-            &Keys::new(&keys),
+            &Keys::new(&keys).with_files(&files),
             &mut diagnostics,
         ) {
             Read::Keyword(kind) => Some(kind),
@@ -401,5 +446,36 @@ mod tests {
         assert_eq!(one("last_via").0, Some(Kind::LastHeader(b"via:".to_vec())));
         assert_eq!(one("last_Via:").0, Some(Kind::LastHeader(b"Via:".to_vec())));
         assert!(one("last_").0.is_none());
+    }
+
+    #[test]
+    fn fields_name_a_file_and_a_line_or_take_those_of_the_call() {
+        let field = |file: Option<&str>, index| {
+            Some(Kind::Field {
+                file: file.map(|name| name.as_bytes().to_vec()),
+                index,
+                line: None,
+            })
+        };
+        assert_eq!(one("field12").0, field(None, 12));
+        assert_eq!(one("field").0, field(None, 0));
+        assert_eq!(one("fieldX").0, field(None, 0));
+        assert_eq!(
+            one("field1 file=\"users.csv\"").0,
+            field(Some("users.csv"), 1)
+        );
+        assert_eq!(one("field1 file=users.csv").0, field(Some("users.csv"), 1));
+        assert_eq!(
+            one("field1 file=\"user.csv\"").1,
+            ["G0214 did you mean `users.csv`?"]
+        );
+        assert_eq!(one("field1 line=").1, ["G0206 "]);
+        let (kind, found) = one("field1 line=\"[$a]\"");
+        assert!(
+            matches!(kind.map(|kind| kind.nested().to_vec()).as_deref(),
+                Some([Piece::Keyword(inner)]) if matches!(&inner.kind, Kind::Var(_))),
+            "{found:?}"
+        );
+        assert_eq!(one("field1 line=\"[field0 line=\\\"1\\\"]\"").1, ["G0206 "]);
     }
 }

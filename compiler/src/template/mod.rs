@@ -6,17 +6,23 @@
 //! | [`cdata`] | indentation, blank lines, the empty line behind the headers |
 //! | [`segments`] | literal bytes and `[keywords]` |
 //! | [`keywords`] | what a keyword means |
+//! | [`authentication`] | the answer to a challenge, and where it may stand |
+//! | [`field`] | `[fieldN]` and the injection files it may name |
 //! | [`params`] | `name="value"` inside keywords |
 //! | [`message`] | what kind of message a text is, and whether its length is right |
 //!
 //! Variables stay names here; [`crate::resolve`] gives them their ids.
 
+mod authentication;
 mod cdata;
+mod field;
 mod keywords;
 mod message;
 mod params;
 mod segments;
 
+pub(crate) use authentication::Parameters;
+pub(crate) use field::known as known_file;
 pub(crate) use keywords::{Keys, Keyword, Kind};
 pub(crate) use message::Head;
 pub(crate) use segments::Piece;
@@ -37,11 +43,19 @@ pub(crate) struct Parsed {
 }
 
 impl Parsed {
-    /// The keywords in order.
+    /// The keywords in order, those inside other keywords behind them.
     pub(crate) fn keywords(&self) -> impl Iterator<Item = &Keyword> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Keyword(keyword) => Some(keyword),
-            Piece::Literal(_) => None,
+        fn of(pieces: &[Piece]) -> impl Iterator<Item = &Keyword> {
+            pieces.iter().filter_map(|piece| match piece {
+                Piece::Keyword(keyword) => Some(keyword),
+                Piece::Literal(_) => None,
+            })
+        }
+        // Only an answer to a challenge has keywords inside it that have a text of their own; those have none.
+        of(&self.pieces).flat_map(|keyword| {
+            let inner = of(keyword.kind.nested())
+                .flat_map(|inner| std::iter::once(inner).chain(of(inner.kind.nested())));
+            std::iter::once(keyword).chain(inner)
         })
     }
 
@@ -53,6 +67,8 @@ impl Parsed {
             | Kind::LastRequestUri
             | Kind::LastMessage
             | Kind::LastHeader(_)
+            | Kind::Field { .. }
+            | Kind::Authentication(_)
             | Kind::Poisoned => None,
         })
     }
@@ -169,6 +185,7 @@ impl Reader<'_, '_> {
     fn plain(&mut self, text: &Text) {
         let pieces = segments::split(text, self.keys, self.diagnostics);
         let head = Head::Text;
+        authentication::check(&head, &pieces, self.diagnostics);
         self.texts
             .parsed
             .insert(text.span(), Parsed { pieces, head });
@@ -197,6 +214,7 @@ impl Reader<'_, '_> {
                 head
             }
         };
+        authentication::check(&head, &pieces, self.diagnostics);
         self.texts
             .parsed
             .insert(text.span(), Parsed { pieces, head });

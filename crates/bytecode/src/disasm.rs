@@ -232,6 +232,14 @@ fn operands(p: &Program, op: Op) -> String {
         Op::GetTime { seconds, micros } => format!("{} {}", var(d, seconds), var(d, micros)),
         Op::Log { level, template } => format!("{level:?} {template}"),
         Op::Exec { template } | Op::Fatal { template } => template.to_string(),
+        Op::Lookup { var: id, file, key } => format!("{} = {file} {key}", var(d, id)),
+        Op::Insert { file, value } => format!("{file} {value}"),
+        Op::Replace { file, line, value } => format!("{file} {line} = {value}"),
+        Op::VerifyAuth {
+            var: id,
+            username,
+            password,
+        } => format!("{} = {username} {password}", var(d, id)),
         Op::Stop { what } => format!("{what:?}"),
     }
 }
@@ -282,7 +290,11 @@ fn receive(p: &Program, recv: &Recv) -> String {
         Optional::Yes => text.push_str(" optional"),
         Optional::Global => text.push_str(" global"),
     }
-    for (flag, word) in [(!recv.advance, " stays"), (recv.rrs, " rrs")] {
+    for (flag, word) in [
+        (!recv.advance, " stays"),
+        (recv.rrs, " rrs"),
+        (recv.auth, " auth"),
+    ] {
         if flag {
             text.push_str(word);
         }
@@ -362,6 +374,36 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         Slot::LastHeader(_, typed) => format!("last_{}", d.display(typed)),
         Slot::Var(id) => var(d, id),
         Slot::Fill(_, id) => format!("fill {}", var(d, id)),
+        Slot::Authentication(id) => {
+            let auth = d.authentications[id.index()];
+            let mut text = name.to_owned();
+            for (given, template) in [
+                ("username", auth.username),
+                ("password", auth.password),
+                ("aka_K", auth.aka_k),
+                ("aka_OP", auth.aka_op),
+                ("aka_AMF", auth.aka_amf),
+            ] {
+                if let Some(template) = template {
+                    let _ = write!(text, " {given}={template}");
+                }
+            }
+            if auth.all {
+                text.push_str(" all");
+            }
+            text
+        }
+        Slot::Field(id) => {
+            let field = d.fields[id.index()];
+            let mut text = format!("{name}{}", field.index);
+            if let Some(file) = field.file {
+                let _ = write!(text, " file={}", d.display(d.files[file.index()]));
+            }
+            if let Some(line) = field.line {
+                let _ = write!(text, " line={line}");
+            }
+            text
+        }
         _ => name.to_owned(),
     }
 }

@@ -56,6 +56,12 @@ id! {
     RtdId(u16) "";
     /// A user counter.
     CounterId(u16) "";
+    /// An injection file that the scenario names.
+    FileId(u16) "";
+    /// A field of an injection file.
+    FieldId(u16) "f";
+    /// An `[authentication]` keyword's parameters.
+    AuthId(u16) "a";
     /// A transaction named by `start_txn`.
     TxnId(u16) "";
     /// A regular expression.

@@ -184,6 +184,14 @@ define_ops! {
     Log "log" { level: LogLevel, template: TemplateId } false;
     /// Render a shell command and hand it to the driver; nothing waits for it.
     Exec "exec" { template: TemplateId } false;
+    /// Set a variable to the number of the line that holds a text in the indexed field of an injection file, or -1.
+    Lookup "lookup" { var: VarId, file: TemplateId, key: TemplateId } false;
+    /// Add a line to an injection file in memory.
+    Insert "insert" { file: TemplateId, value: TemplateId } false;
+    /// Replace a line of an injection file in memory.
+    Replace "replace" { file: TemplateId, line: TemplateId, value: TemplateId } false;
+    /// Set a variable to whether the message's `Authorization` is that of a user and a password.
+    VerifyAuth "verify-auth" { var: VarId, username: TemplateId, password: TemplateId } false;
     /// Render a text and end the run with it as the error.
     Fatal "fatal" { template: TemplateId } true;
     /// Stop the call or the run.

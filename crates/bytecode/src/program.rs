@@ -7,7 +7,8 @@
 
 use crate::dist::Distribution;
 use crate::ids::{
-    CaptureId, NumId, Pc, RegexId, SendId, StepId, TemplateId, TextRef, TxnId, VarId, VarScope,
+    CaptureId, FileId, NumId, Pc, RegexId, SendId, StepId, TemplateId, TextRef, TxnId, VarId,
+    VarScope,
 };
 use crate::op::{Op, Operand};
 use crate::recv_set::{Recv, RecvSet};
@@ -263,6 +264,49 @@ pub struct Pause {
     pub length: PauseLength,
 }
 
+/// A field of an injection file (`[fieldN file=… line=…]`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Field {
+    /// The file; `None` is the first that the run has.
+    pub file: Option<FileId>,
+    /// Which field, from 0.
+    pub index: u32,
+    /// The text that says which line, instead of the call's own.
+    pub line: Option<TemplateId>,
+}
+
+/// The parameters of an `[authentication]`, each a text with keywords; absent ones have a default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Authentication {
+    /// `username`: by default that of the run.
+    pub username: Option<TemplateId>,
+    /// `password`: by default that of the run.
+    pub password: Option<TemplateId>,
+    /// `aka_K`: by default the beginning of the password.
+    pub aka_k: Option<TemplateId>,
+    /// `aka_OP`: by default zeros.
+    pub aka_op: Option<TemplateId>,
+    /// `aka_AMF`: by default that of the challenge.
+    pub aka_amf: Option<TemplateId>,
+    /// `all=true`: challenges of the other kind that came before are answered too.
+    pub all: bool,
+}
+
+impl Authentication {
+    /// The texts that are given.
+    pub fn texts(&self) -> impl Iterator<Item = TemplateId> {
+        [
+            self.username,
+            self.password,
+            self.aka_k,
+            self.aka_op,
+            self.aka_amf,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
 /// Where unexpected messages lead (label `_unexp.main`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Handler {
@@ -329,6 +373,12 @@ pub struct Draft {
     pub counters: Vec<TextRef>,
     /// Transactions.
     pub txns: Vec<Txn>,
+    /// Base names of the injection files that the scenario names.
+    pub files: Vec<TextRef>,
+    /// Fields of injection files.
+    pub fields: Vec<Field>,
+    /// `[authentication]` keywords.
+    pub authentications: Vec<Authentication>,
     /// Borders of the call-length repartition in ms, ascending.
     pub call_length_borders_ms: Vec<u32>,
     /// Sum of the 99th percentiles of all pauses with a length of their own, in ms: for the default of `-l`.

@@ -53,6 +53,8 @@ pub struct Recv {
     pub advance: bool,
     /// `rrs`.
     pub rrs: bool,
+    /// `auth`: the challenge of a 401 or 407 is kept.
+    pub auth: bool,
     /// `timeout` in ms; `None` takes `-recv_timeout`.
     pub timeout_ms: Option<u32>,
     /// Loss in percent; `None` takes `-lost`.

@@ -4,7 +4,7 @@
 //! A template is a run of segments: bytes that never change, and slots that are filled when the text is rendered.
 //! [`Slot::binding`] says when a slot's value is known; linking folds run-constant slots into literals.
 
-use crate::ids::{CaptureId, TextRef, VarId};
+use crate::ids::{AuthId, CaptureId, FieldId, TextRef, VarId};
 use serde::{Deserialize, Serialize};
 
 /// What a template is rendered for.
@@ -160,6 +160,10 @@ slots! {
     SippVersion "sipp_version" Run;
     /// Value of a variable.
     Var(VarId) "$" Send;
+    /// A field of an injection file.
+    Field(FieldId) "field" Send;
+    /// The answer to the stored challenge: one or two whole headers, put in when the message is complete.
+    Authentication(AuthId) "authentication" Send;
     /// A text repeated or cut to as many characters as the variable says.
     Fill(TextRef, VarId) "fill" Send;
 }
@@ -168,7 +172,10 @@ impl Slot {
     /// Whether the rest of the line goes too when this prints nothing at the start of a line.
     #[must_use]
     pub const fn suppresses_line(self) -> bool {
-        matches!(self, Self::LastHeader(..) | Self::Var(..) | Self::Routes)
+        matches!(
+            self,
+            Self::LastHeader(..) | Self::Var(..) | Self::Field(..) | Self::Routes
+        )
     }
 }
 

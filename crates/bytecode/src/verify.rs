@@ -12,6 +12,9 @@
 //!
 //! Loops of other ops are legal: the machine's step budget bounds what one input can cost.
 
+mod authentication;
+mod fields;
+
 use crate::ids::{NumId, Pc, TextRef, VarId, VarScope};
 use crate::op::{Op, Operand, StopKind};
 use crate::program::{Capture, Draft, OnTimeout, PauseLength, SearchIn, StepKind, StrOperand};
@@ -72,6 +75,8 @@ pub(crate) fn check(draft: &Draft) -> Result<(), VerifyError> {
     let v = Verifier { d: draft };
     v.tables()?;
     v.actions()?;
+    v.fields()?;
+    v.authentications()?;
     v.ops()?;
     v.flow()
 }
@@ -242,6 +247,15 @@ impl Verifier<'_> {
                     self.text(name, "a keyword")
                 }
                 Slot::Var(var) => self.var(var, "a keyword"),
+                Slot::Field(id) => within("field", id.index(), self.d.fields.len(), || {
+                    "a keyword".to_owned()
+                }),
+                Slot::Authentication(id) => {
+                    let count = self.d.authentications.len();
+                    within("authentication", id.index(), count, || {
+                        "a keyword".to_owned()
+                    })
+                }
                 Slot::Fill(text, var) => {
                     self.text(text, "[fill]")?;
                     self.var(var, "[fill]")
@@ -484,6 +498,32 @@ impl Verifier<'_> {
                 Op::GetTime { seconds, micros } => {
                     self.var(seconds, "an assignment")?;
                     self.var(micros, "an assignment")?;
+                }
+                Op::Lookup { var, file, key } => {
+                    self.var(var, "a lookup")?;
+                    for template in [file, key] {
+                        within("template", template.index(), d.templates.len(), by)?;
+                    }
+                }
+                Op::Insert { file, value } => {
+                    for template in [file, value] {
+                        within("template", template.index(), d.templates.len(), by)?;
+                    }
+                }
+                Op::Replace { file, line, value } => {
+                    for template in [file, line, value] {
+                        within("template", template.index(), d.templates.len(), by)?;
+                    }
+                }
+                Op::VerifyAuth {
+                    var,
+                    username,
+                    password,
+                } => {
+                    self.var(var, "a verifyauth")?;
+                    for template in [username, password] {
+                        within("template", template.index(), d.templates.len(), by)?;
+                    }
                 }
                 Op::Log { template, .. } | Op::Exec { template } | Op::Fatal { template } => {
                     within("template", template.index(), d.templates.len(), by)?;

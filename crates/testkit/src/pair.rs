@@ -51,7 +51,30 @@ pub fn program_with_keys(
             .collect(),
         ..Options::default()
     };
-    let compiled = compile(&format!("{name}.xml"), xml.as_bytes(), &options);
+    program_with(xml, &options)
+}
+
+/// Compiles a scenario that may name these injection files.
+///
+/// # Panics
+/// When it does not compile, with the diagnostics.
+#[must_use]
+pub fn program_with_files(
+    name: &str,
+    xml: &str,
+    files: &[&str],
+) -> Arc<gossipper_bytecode::Program> {
+    let options = Options {
+        name: name.to_owned(),
+        injection: files.iter().map(|file| (*file).to_owned()).collect(),
+        ..Options::default()
+    };
+    program_with(xml, &options)
+}
+
+fn program_with(xml: &str, options: &Options) -> Arc<gossipper_bytecode::Program> {
+    let name = &options.name;
+    let compiled = compile(&format!("{name}.xml"), xml.as_bytes(), options);
     let diagnostics = compiled.diagnostics;
     Arc::new(
         compiled

@@ -33,7 +33,7 @@ const LAST_WARNING_BYTES: usize = 200;
 
 #[derive(Debug)]
 pub(super) struct Core<M> {
-    machine: M,
+    pub(super) machine: M,
     out: OutBuf,
     pub(super) wheel: Wheel,
     resumes: VecDeque<CallKey>,

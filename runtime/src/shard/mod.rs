@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use gossipper_control::EngineSnapshot;
+use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::{Engine, Input, Micros, OutBuf};
 
 use crate::clock::Clock;
@@ -39,6 +40,19 @@ pub(crate) trait Machine {
     fn start(&mut self, now: Micros, out: &mut OutBuf);
     /// One input; everything that follows is appended to `out`.
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf);
+    /// The injection files that the scenario has changed, as they would be on disk.
+    fn edited_files(&self) -> EditedFiles;
+}
+
+/// Injection files after a run, or why one cannot be written.
+pub(crate) type EditedFiles = Vec<Result<EditedFile, NotWritable>>;
+
+/// What a shard leaves.
+#[derive(Debug)]
+pub(crate) struct Remains {
+    pub(crate) ending: Ending,
+    /// What [`Setup::keep_edits`] asked for.
+    pub(crate) edited: EditedFiles,
 }
 
 impl Machine for Engine {
@@ -48,6 +62,10 @@ impl Machine for Engine {
 
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         Self::handle(self, now, input, out);
+    }
+
+    fn edited_files(&self) -> EditedFiles {
+        Self::edited_files(self)
     }
 }
 
@@ -95,6 +113,8 @@ pub(crate) struct Setup<M> {
     pub(crate) clock: Clock,
     pub(crate) logs: LogSender,
     pub(crate) deadlines: Deadlines,
+    /// Somebody wants the injection files as the scenario leaves them.
+    pub(crate) keep_edits: bool,
     pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
     pub(crate) inbox: tokio::sync::mpsc::Receiver<ShardCommand>,
 }
@@ -103,7 +123,7 @@ pub(crate) struct Setup<M> {
 ///
 /// # Errors
 /// When the thread's reactor cannot be built.
-pub(crate) fn run<M: Machine>(setup: Setup<M>) -> std::io::Result<Ending> {
+pub(crate) fn run<M: Machine>(setup: Setup<M>) -> std::io::Result<Remains> {
     let reactor = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()

@@ -20,7 +20,7 @@ use tokio::time::Sleep;
 
 use super::core::Core;
 use super::work_limit::WorkLimit;
-use super::{Deadlines, Ending, Machine, Setup, ShardCommand};
+use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
 use crate::pacing::Pacer;
 use crate::sys::BatchReceiver;
 use crate::transport::udp::Outbox;
@@ -56,6 +56,7 @@ pub(super) struct Shard<M> {
     publish_at: Micros,
     /// Calls created at the last publications, oldest first.
     recent: std::collections::VecDeque<(Micros, u64)>,
+    keep_edits: bool,
 }
 
 impl<M: Machine> Shard<M> {
@@ -72,6 +73,7 @@ impl<M: Machine> Shard<M> {
             clock,
             logs,
             deadlines,
+            keep_edits,
             slot,
             inbox,
         } = setup;
@@ -112,11 +114,12 @@ impl<M: Machine> Shard<M> {
             total,
             publish_at: Micros(0),
             recent: std::collections::VecDeque::with_capacity(RECENT_PERIODS + 1),
+            keep_edits,
         })
     }
 
     /// Runs to the end.
-    pub(super) async fn run(mut self) -> Ending {
+    pub(super) async fn run(mut self) -> Remains {
         let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
         self.core.start();
         let ending = loop {
@@ -136,7 +139,12 @@ impl<M: Machine> Shard<M> {
             .get_or_insert_with(|| self.core.clock.now());
         self.phase = Phase::Ended;
         self.publish(self.core.clock.now());
-        ending
+        let edited = if self.keep_edits {
+            self.core.machine.edited_files()
+        } else {
+            EditedFiles::new()
+        };
+        Remains { ending, edited }
     }
 
     async fn flush_rest(&mut self) {

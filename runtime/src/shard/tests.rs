@@ -102,6 +102,10 @@ impl Machine for Script {
         }
     }
 
+    fn edited_files(&self) -> EditedFiles {
+        EditedFiles::new()
+    }
+
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         match input {
             Input::Spawn { user: _, due } => {
@@ -200,6 +204,7 @@ fn bench(machine: Script) -> Bench {
         clock,
         logs,
         deadlines: Deadlines::default(),
+        keep_edits: false,
         slot: Arc::clone(&slot),
         inbox,
     };
@@ -227,7 +232,7 @@ impl Bench {
     }
 
     fn run(self) -> (Ending, EngineSnapshot) {
-        let ending = run(self.setup).expect("the reactor starts");
+        let ending = run(self.setup).expect("the reactor starts").ending;
         let snapshot = self.slot.lock().expect("not poisoned").clone();
         (ending, snapshot)
     }
@@ -309,7 +314,7 @@ fn a_server_drains_after_its_total() {
     }
     let ending = run(bench.setup).expect("the reactor starts");
     assert_eq!(
-        (ending, slot.lock().expect("not poisoned").calls.incoming),
+        (ending.ending, slot.lock().expect("not poisoned").calls.incoming),
         (Ending::Completed, 2)
     );
     let mut answer = [0; 16];

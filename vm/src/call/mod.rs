@@ -4,6 +4,8 @@
 pub(crate) mod last;
 pub(crate) mod regs;
 
+use crate::auth::Stored;
+use crate::inject::Lines;
 use crate::input::{FlowId, Micros};
 use core::net::SocketAddr;
 use gossipper_bytecode::{FailReason, Pc, RecvId, SendId, StepId};
@@ -64,6 +66,8 @@ pub(crate) struct Cold {
     pub(crate) routes: Vec<u8>,
     /// Remote target of `rrs`.
     pub(crate) target: Vec<u8>,
+    /// Challenges of `auth`: at most one for each kind of header.
+    pub(crate) challenges: Vec<Stored>,
     /// Transactions of the program, by id.
     pub(crate) txns: Vec<TxnState>,
     /// The message that opened the call, until its first `recv` waits.
@@ -140,6 +144,8 @@ pub(crate) struct Call {
     pub(crate) armed: Option<Micros>,
     /// Generation of the last `Arm`.
     pub(crate) generation: u32,
+    /// Its line of each injection file.
+    pub(crate) lines: Lines,
     /// Rarely used parts.
     pub(crate) cold: Option<Box<Cold>>,
 }

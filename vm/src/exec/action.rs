@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Actions and bookkeeping: the ops that never suspend.
 
-use super::{Current, Cx, Next};
+use super::{Current, Cx, Next, authentication, injection};
 use crate::call::Call;
 use crate::input::Micros;
 use crate::output::{LogKind, Output};
@@ -99,6 +99,16 @@ pub(super) fn action(
             Ok(command) => cx.out.push(Output::Exec { command }),
             Err(_) => return Next::Drop(cx.too_large(call)),
         },
+        Op::Lookup { var, file, key } => return injection::lookup(cx, call, var, file, key),
+        Op::Insert { file, value } => return injection::insert(cx, call, file, value),
+        Op::Replace { file, line, value } => {
+            return injection::replace(cx, call, file, line, value);
+        }
+        Op::VerifyAuth {
+            var,
+            username,
+            password,
+        } => return authentication::verify(cx, call, var, username, password, current),
         Op::PauseRestore { until } => {
             // In ms, as it was kept: see `unexpected::to_handler`.
             let until = operand(cx, call, until) * 1000.0;
@@ -152,12 +162,12 @@ fn operand(cx: &Cx<'_>, call: &Call, operand: Operand) -> f64 {
     }
 }
 
-fn set_number(cx: &mut Cx<'_>, call: &mut Call, var: VarId, value: f64) {
+pub(super) fn set_number(cx: &mut Cx<'_>, call: &mut Call, var: VarId, value: f64) {
     let (regs, slot) = cx.slot(call, var);
     regs.set_number(slot, value);
 }
 
-fn set_bool(cx: &mut Cx<'_>, call: &mut Call, var: VarId, value: bool) {
+pub(super) fn set_bool(cx: &mut Cx<'_>, call: &mut Call, var: VarId, value: bool) {
     let (regs, slot) = cx.slot(call, var);
     regs.set_bool(slot, value);
 }

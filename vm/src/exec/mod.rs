@@ -5,20 +5,25 @@
 //! are in [`action`] and [`send`].
 
 pub(crate) mod action;
+mod authentication;
+mod injection;
 pub(crate) mod send;
 mod text;
 
+use crate::auth::Pending;
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
+use crate::inject::Injection;
 use crate::input::{CallKey, Micros};
 use crate::link::{Image, Place};
 use crate::output::{ByteRange, LogKind, OutBuf, Output, StatEvent};
-use crate::render::{DynamicId, LastView, Scene, TooLarge, render};
+use crate::render::{DynamicId, LastView, Scene, TooLarge, Trouble, render};
 use crate::rng;
 use crate::txn::Buffers;
 use gossipper_bytecode::program::PauseLength;
 use gossipper_bytecode::{
-    CounterId, FailReason, Op, PauseId, Pc, RecvId, RtdId, StepId, StopKind, TemplateId, VarId,
+    CounterId, FailReason, Op, PauseId, Pc, RecvId, RtdId, StepId, StopKind, TemplateId,
+    TemplateKind, VarId,
 };
 use gossipper_sip::Message;
 use regex::bytes::CaptureLocations;
@@ -40,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) scratch: Vec<u8>,
     /// Buffers for messages that are being repeated.
     pub(crate) buffers: Buffers,
+    /// Injection files.
+    pub(crate) injection: Injection,
     /// Scratch of each regular expression.
     pub(crate) locations: Vec<CaptureLocations>,
 }
@@ -86,6 +93,14 @@ pub(crate) enum Next {
     Drop(FailReason),
 }
 
+/// A text at the end of the arena, before anything is put into it or said about it.
+struct Raw {
+    start: usize,
+    rendered: Result<(), TooLarge>,
+    pending: Option<Pending>,
+    troubles: Vec<Trouble>,
+}
+
 impl Cx<'_> {
     /// Counts something.
     pub(crate) fn stat(&mut self, event: StatEvent) {
@@ -101,7 +116,8 @@ impl Cx<'_> {
         });
     }
 
-    /// Renders a template of the scenario or of an automatic message into the arena.
+    /// Renders a template of the scenario or of an automatic message into the arena. Answers to challenges need
+    /// [`Self::render_message`].
     pub(crate) fn render(
         &mut self,
         call: Option<&Call>,
@@ -110,6 +126,60 @@ impl Cx<'_> {
         msg_index: i64,
         branch_index: i64,
     ) -> Result<ByteRange, TooLarge> {
+        let raw = self.render_raw(call, template, last, msg_index, branch_index);
+        let range = self.out.range_from(raw.start);
+        self.say(raw.troubles);
+        match (raw.rendered, raw.pending) {
+            (Ok(()), None) => Ok(range),
+            (Ok(()), Some(_)) | (Err(TooLarge), _) => Err(TooLarge),
+        }
+    }
+
+    /// Renders a message of a call, the answer to a challenge included. An error is the reason that the call ends for.
+    pub(crate) fn render_message(
+        &mut self,
+        call: &mut Call,
+        template: TemplateId,
+        last: LastView<'_>,
+        msg_index: i64,
+        branch_index: i64,
+    ) -> Result<ByteRange, FailReason> {
+        let raw = self.render_raw(Some(call), template, last, msg_index, branch_index);
+        let mut answered = Ok(());
+        if let (Ok(()), Some(pending)) = (raw.rendered, raw.pending) {
+            let program = &self.image.program;
+            let method = match program.templates[template.index()].kind {
+                TemplateKind::Request { method } => program.bytes(method),
+                TemplateKind::Response { .. } | TemplateKind::Text => b"",
+            };
+            // Before anything else is put behind the message: the answer moves what follows it.
+            answered = pending.put_in(self.image, call, method, raw.start, self.out.arena());
+        }
+        let range = self.out.range_from(raw.start);
+        self.say(raw.troubles);
+        if raw.rendered.is_err() {
+            return Err(self.too_large(call));
+        }
+        answered.map_err(|problem| {
+            let text = format!(
+                "Call-Id: {}, [authentication] at step {}: {problem}",
+                String::from_utf8_lossy(&call.call_id),
+                call.step
+            );
+            self.warn(text.as_bytes());
+            FailReason::ScenarioFault
+        })?;
+        Ok(range)
+    }
+
+    fn render_raw(
+        &mut self,
+        call: Option<&Call>,
+        template: TemplateId,
+        last: LastView<'_>,
+        msg_index: i64,
+        branch_index: i64,
+    ) -> Raw {
         let arena = self.out.arena();
         let start = arena.len();
         let mut scene = Scene {
@@ -118,15 +188,41 @@ impl Cx<'_> {
             last,
             globals: &self.shared.globals,
             dynamic: &mut self.shared.dynamic,
+            injection: &self.shared.injection,
+            pending: None,
+            start,
+            is_request: matches!(
+                self.image.templates[template.index()].kind,
+                TemplateKind::Request { .. }
+            ),
+            troubles: Vec::new(),
             now: self.now,
             msg_index,
             branch_index,
         };
-        match render(&mut scene, template, arena) {
-            Ok(()) => Ok(self.out.range_from(start)),
-            Err(error) => {
-                arena.truncate(start);
-                Err(error)
+        let rendered = render(&mut scene, template, arena);
+        let Scene {
+            pending, troubles, ..
+        } = scene;
+        if rendered.is_err() {
+            arena.truncate(start);
+        }
+        Raw {
+            start,
+            rendered,
+            pending,
+            troubles,
+        }
+    }
+
+    /// Hands on what is to be said about a text.
+    fn say(&mut self, troubles: Vec<Trouble>) {
+        for trouble in troubles {
+            match trouble {
+                Trouble::Warning(text) => self.warn(text.as_bytes()),
+                Trouble::Fatal(text) => {
+                    self.fatal(&text);
+                }
             }
         }
     }

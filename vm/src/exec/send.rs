@@ -22,9 +22,7 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         call.cseq = call.cseq.wrapping_add(1);
     }
     let index = i64::from(send.step.0);
-    let bytes = cx
-        .render(Some(call), send.template, LastView::Kept, index, index)
-        .map_err(|_| cx.too_large(call))?;
+    let bytes = cx.render_message(call, send.template, LastView::Kept, index, index)?;
     let lost = loss(cx, send.lost);
     if rng::percent(&mut call.rng, lost) {
         cx.stat(StatEvent::Lost { step: send.step });
@@ -111,7 +109,7 @@ fn pair(cx: &Cx<'_>, call: &mut Call, send: SendId, is_response: bool) {
 pub(crate) fn send_again(cx: &mut Cx<'_>, call: &mut Call, id: SendId, last: LastView<'_>) {
     let send = cx.image.program.sends[id.index()];
     let index = i64::from(send.step.0);
-    let rendered = cx.render(Some(call), send.template, last, index, index);
+    let rendered = cx.render_message(call, send.template, last, index, index);
     if let Ok(bytes) = rendered {
         let lost = loss(cx, send.lost);
         if rng::percent(&mut call.rng, lost) {

@@ -5,9 +5,11 @@
 //! shows it. Scenarios are inline and ours; the section numbers in the files are those of the behaviour reference.
 
 mod actions;
+mod authentication;
 mod calls;
 mod duplicates;
 mod handler;
+mod injection;
 mod matching;
 mod rendering;
 

@@ -392,7 +392,13 @@ impl Stage {
         self.now.as_ms()
     }
 
-    fn handle(&mut self, input: Input<'_>) {
+    /// The injection files that actions have changed.
+    pub(crate) fn edited_files(&self) -> Vec<Vec<u8>> {
+        let files = self.engine.edited_files().into_iter();
+        files.map(|file| file.expect("writable").bytes).collect()
+    }
+
+    pub(crate) fn handle(&mut self, input: Input<'_>) {
         self.out.clear();
         self.engine.handle(self.now, input, &mut self.out);
         self.carry_out();

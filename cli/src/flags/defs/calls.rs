@@ -20,6 +20,47 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "",
     },
     Flag {
+        names: &["au"],
+        arg: Arg::Text {
+            metavar: "USER",
+            set: |low, text| {
+                low.auth_username = Some(text);
+                Ok(())
+            },
+        },
+        default: Default::Same("that of -s"),
+        short: "User that answers challenges: [authentication] without username=.",
+        long: "",
+    },
+    Flag {
+        names: &["ap"],
+        arg: Arg::Text {
+            metavar: "PASSWORD",
+            set: |low, text| {
+                low.auth_password = Some(text);
+                Ok(())
+            },
+        },
+        default: Default::Same("password"),
+        short: "Password that answers challenges: [authentication] without password=.",
+        long: "Other users of this machine can read command lines; a password that matters belongs into an \
+               injection file.",
+    },
+    Flag {
+        names: &["auth_uri"],
+        arg: Arg::Text {
+            metavar: "URI",
+            set: |low, text| {
+                low.auth_uri = Some(text);
+                Ok(())
+            },
+        },
+        default: Default::Same("remote IP:port"),
+        short: "URI of answers to challenges, without its `sip:`.",
+        long: "It goes into the header and into the hash, whatever the URI of the request is; strict servers \
+               want the two to be the same.",
+    },
+    Flag {
         names: &["d", "pause_ms"],
         arg: Arg::Time {
             metavar: "TIME",

@@ -79,6 +79,42 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "The variable must be declared with <Global> in the scenario; the value is text.",
     },
     Flag {
+        names: &["inf"],
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.injection.push(path),
+        },
+        default: Default::None,
+        short: "Injection file: a line of it for every call; may be repeated.",
+        long: "The first line says in which order calls get the lines: SEQUENTIAL, RANDOM or USER. \
+               [field0] prints the first field of the call's line of the first file, \
+               [field0 file=\"b.csv\"] one of another file. Fields end with `;`, lines that begin with # are \
+               comments, and the first empty line ends the file. With PRINTF=N in the first line the \
+               file stands for N lines in which %d and the like print a number.",
+    },
+    Flag {
+        names: &["infindex"],
+        arg: Arg::Pair {
+            metavars: ("FILE", "FIELD"),
+            set: |low, file, field| {
+                low.injection_indexes.push((file, field));
+                Ok(())
+            },
+        },
+        default: Default::None,
+        short: "Let <lookup> find lines of an injection file by this field.",
+        long: "FILE is the name of a file of -inf, FIELD counts from 0. Of lines with the same text the \
+               last one is found. A file has one index; of two, the last counts.",
+    },
+    Flag {
+        names: &["inf_write_back"],
+        arg: Arg::Switch(|low, on| low.injection_write_back = on),
+        default: Default::None,
+        short: "Write injection files that the scenario has changed back at the end.",
+        long: "What <insert> and <replace> do is otherwise forgotten with the run. A file is written beside \
+               the old one and takes its place at once; comments and all other lines stay as they are.",
+    },
+    Flag {
         names: &["strict"],
         arg: Arg::Switch(|low, on| low.strict = on),
         default: Default::None,

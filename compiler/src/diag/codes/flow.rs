@@ -126,4 +126,19 @@ ACK sip:a SIP/2.0
         title: "the verifier refuses the compiled program",
         explanation: "This is a fault of the compiler, not of the scenario. Please report it with the scenario file.",
     }
+    AUTH_WITHOUT_EFFECT = 529 {
+        title: "`auth` has no effect",
+        explanation: "`auth=\"true\"` stores the challenge of a 401 or a 407. Nothing else brings one, and so a `<recv>` \
+            of anything else is no different with it.",
+        bad: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="403" auth="true"/></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="401" auth="true"/></scenario>"#,
+    }
 }

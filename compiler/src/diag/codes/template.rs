@@ -179,4 +179,87 @@ OPTIONS sip:[remote_ip]:[remote_port] SIP/2.0
 
 ]]></send></scenario>"#,
     }
+    INJECTION_FILE = 214 {
+        title: "the injection file is not there",
+        explanation: "`[fieldN]` prints a field of the first injection file, `[fieldN file=\"f.csv\"]` one of `f.csv`. \
+            Name each file with `-inf`, when the scenario runs and when it is compiled. A scenario knows a file by its \
+            name without the folder.",
+        bad: r#"<scenario><send><![CDATA[
+OPTIONS sip:[field0 file="users.csv"]@[remote_ip] SIP/2.0
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send></scenario>"#,
+    }
+    AUTHENTICATION_PLACE = 215 {
+        title: "`[authentication]` has no place here",
+        explanation: "It prints a whole header with the answer to a challenge, so it stands on a line of its own among \
+            the headers of a request. A response, a body and the text of an action have no use for it; SIPp ends the \
+            run when it comes there.",
+        bad: r#"<scenario><recv request="REGISTER"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[authentication]
+
+]]></send></scenario>"#,
+        good: r#"<scenario><recv request="REGISTER"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+
+]]></send></scenario>"#,
+    }
+    SEVERAL_AUTHENTICATION = 216 {
+        title: "`[authentication]` more than once in a message",
+        explanation: "One keyword answers whatever the last 401 or 407 has asked for. To answer one of each kind that \
+            came one after the other, write `[authentication all=true]`.",
+        bad: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="401" auth="true"/>
+<send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+[authentication username=joe]
+[authentication username=jim]
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="401" auth="true"/>
+<send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+[authentication username=joe]
+
+]]></send></scenario>"#,
+    }
+    NO_CHALLENGE = 217 {
+        title: "`[authentication]` without a challenge",
+        explanation: "The keyword answers the challenge that a `<recv>` with `auth=\"true\"` has stored. Without one \
+            the call fails when it comes to this message.",
+        bad: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="401"/>
+<send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+[authentication username=joe password=secret]
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="401" auth="true"/>
+<send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+[authentication username=joe password=secret]
+
+]]></send></scenario>"#,
+    }
 }

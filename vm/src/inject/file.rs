@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The bytes of an injection file and where its lines begin.
+//!
+//! The first line is the header: one of `RANDOM SEQUENTIAL USER`, looked for in this order, and `PRINTF=`,
+//! `PRINTFOFFSET=`, `PRINTFMULTIPLE=` in any position. Lines that begin with `#` are comments. As in SIPp the first
+//! empty line ends the file, and a line that holds only CR is a record without text.
+
+use super::index::Index;
+use super::printf::Printf;
+use memchr::memmem;
+use std::sync::Arc;
+
+/// In which order calls get the lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// One after the other, from the first again behind the last.
+    Sequential,
+    /// Any line, each time.
+    Random,
+    /// The line of the call's user.
+    User,
+}
+
+/// Why the bytes are no injection file.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InjectError {
+    /// The first line says nothing about the order.
+    #[error("the first line must hold SEQUENTIAL, RANDOM or USER")]
+    NoOrder,
+    /// A number of the header cannot be read.
+    #[error("the first line: `{0}` needs a number")]
+    BadNumber(&'static str),
+    /// `PRINTF=0` or less, or more lines than can be counted.
+    #[error("the first line: `PRINTF=` needs a number from 1 to 4294967294")]
+    PrintfLines,
+    /// There is no line behind the header.
+    #[error("there is no line behind the first one")]
+    NoLines,
+    /// More than 4 GiB.
+    #[error("the file is larger than 4 GiB")]
+    TooLarge,
+    /// An index over so many virtual lines would not fit.
+    #[error("an index over more than {0} lines of `PRINTF=` is not possible")]
+    IndexTooLarge(u32),
+}
+
+/// Something in a file that runs and may surprise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hint {
+    /// Text follows the empty line that ends the file.
+    TextBehindTheEnd {
+        /// Number of the empty line, from 1.
+        line: u64,
+    },
+    /// Records of which nothing is left but CR.
+    OnlyCarriageReturn {
+        /// Number of the first such line, from 1.
+        line: u64,
+    },
+}
+
+impl core::fmt::Display for Hint {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::TextBehindTheEnd { line } => {
+                write!(
+                    f,
+                    "the empty line {line} ends the file; what follows is not used"
+                )
+            }
+            Self::OnlyCarriageReturn { line } => write!(
+                f,
+                "line {line} looks empty but holds a carriage return: it is a record without text"
+            ),
+        }
+    }
+}
+
+/// Most virtual lines that are indexed.
+const INDEX_MAX: u32 = 1 << 26;
+
+/// An injection file, read once and never changed.
+#[derive(Clone)]
+pub struct InjectionFile {
+    name: String,
+    bytes: Vec<u8>,
+    /// Where each record begins.
+    starts: Vec<u32>,
+    /// Where a line that is added would stand in the file.
+    end: u32,
+    order: Order,
+    printf: Option<Printf>,
+    index: Option<Arc<Index>>,
+    hints: Vec<Hint>,
+}
+
+impl InjectionFile {
+    /// Takes a file apart. `name` is what scenarios call it: its base name.
+    ///
+    /// # Errors
+    /// See [`InjectError`].
+    pub fn parse(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, InjectError> {
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(InjectError::TooLarge);
+        }
+        let header_end = memchr::memchr(b'\n', &bytes).unwrap_or(bytes.len());
+        let header = &bytes[..header_end];
+        let has = |word: &[u8]| memmem::find(header, word).is_some();
+        let order = if has(b"RANDOM") {
+            Order::Random
+        } else if has(b"SEQUENTIAL") {
+            Order::Sequential
+        } else if has(b"USER") {
+            Order::User
+        } else {
+            return Err(InjectError::NoOrder);
+        };
+        let printf = Printf::of_header(header)?;
+        let mut starts = Vec::new();
+        let mut hints = Vec::new();
+        let mut at = (header_end + 1).min(bytes.len());
+        let mut number = 2;
+        let mut bare = None;
+        let end = loop {
+            let rest = &bytes[at..];
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            match rest.first() {
+                None => break at,
+                Some(b'\n') => {
+                    if rest.iter().any(|byte| !byte.is_ascii_whitespace()) {
+                        hints.push(Hint::TextBehindTheEnd { line: number });
+                    }
+                    break at;
+                }
+                Some(b'#') => {}
+                Some(_) => {
+                    if &rest[..length] == b"\r" {
+                        bare.get_or_insert(number);
+                    }
+                    // The whole file is shorter than 4 GiB.
+                    starts.push(at as u32);
+                }
+            }
+            at = (at + length + 1).min(bytes.len());
+            number += 1;
+        };
+        hints.extend(bare.map(|line| Hint::OnlyCarriageReturn { line }));
+        if starts.is_empty() {
+            return Err(InjectError::NoLines);
+        }
+        starts.shrink_to_fit();
+        Ok(Self {
+            name: name.into(),
+            bytes,
+            starts,
+            end: end as u32,
+            order,
+            printf,
+            index: None,
+            hints,
+        })
+    }
+
+    /// Makes the file one in which `lookup` finds lines by this field. Of lines with the same text the last counts.
+    ///
+    /// # Errors
+    /// [`InjectError::IndexTooLarge`].
+    pub fn indexed(mut self, field: u32) -> Result<Self, InjectError> {
+        if self.printf.is_some() && self.count() > INDEX_MAX {
+            return Err(InjectError::IndexTooLarge(INDEX_MAX));
+        }
+        self.index = Some(Arc::new(Index::build(&self, field)));
+        Ok(self)
+    }
+
+    /// What scenarios call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// In which order calls get the lines.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
+    /// Number of lines, virtual ones of `PRINTF=` included.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        match &self.printf {
+            Some(printf) => printf.lines,
+            None => self.records(),
+        }
+    }
+
+    /// What may surprise.
+    #[must_use]
+    pub fn hints(&self) -> &[Hint] {
+        &self.hints
+    }
+
+    /// Number of lines that stand in the file.
+    pub(super) fn records(&self) -> u32 {
+        // Each takes at least one of at most 2^32 - 1 bytes.
+        self.starts.len() as u32
+    }
+
+    pub(super) fn printf(&self) -> Option<&Printf> {
+        self.printf.as_ref()
+    }
+
+    pub(super) fn index(&self) -> Option<&Arc<Index>> {
+        self.index.as_ref()
+    }
+
+    /// A line that stands in the file, without its end.
+    pub(super) fn record(&self, n: u32) -> Option<&[u8]> {
+        self.bytes.get(self.record_range(n)?)
+    }
+
+    fn record_range(&self, n: u32) -> Option<core::ops::Range<usize>> {
+        let start = *self.starts.get(n as usize)? as usize;
+        let rest = &self.bytes[start..];
+        let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..length];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        Some(start..start + line.len())
+    }
+
+    /// The line behind a line of the file: the record that a virtual line uses, or the line itself.
+    pub(super) fn template(&self, n: u32) -> Option<&[u8]> {
+        match &self.printf {
+            Some(printf) if n < printf.lines => self.record(n % self.records()),
+            Some(_) => None,
+            None => self.record(n),
+        }
+    }
+
+    /// The file with some lines replaced and others added behind its last one.
+    pub(super) fn rewritten(
+        &self,
+        replaced: &mut dyn Iterator<Item = (u32, &[u8])>,
+        added: &mut dyn Iterator<Item = &[u8]>,
+    ) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes.len() + 256);
+        let mut copied = 0;
+        for (n, text) in replaced {
+            if let Some(range) = self.record_range(n) {
+                out.extend_from_slice(&self.bytes[copied..range.start]);
+                out.extend_from_slice(text);
+                copied = range.end;
+            }
+        }
+        let end = self.end as usize;
+        let head = &self.bytes[..end];
+        out.extend_from_slice(&head[copied.min(end)..]);
+        let first_end = memchr::memchr(b'\n', &self.bytes).unwrap_or(0);
+        let line_end: &[u8] = if first_end > 0 && self.bytes[first_end - 1] == b'\r' {
+            b"\r\n"
+        } else {
+            b"\n"
+        };
+        for text in added {
+            if out.last().is_some_and(|byte| *byte != b'\n') {
+                out.extend_from_slice(line_end);
+            }
+            out.extend_from_slice(text);
+            out.extend_from_slice(line_end);
+        }
+        out.extend_from_slice(&self.bytes[end..]);
+        out
+    }
+}
+
+impl PartialEq for InjectionFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.bytes == other.bytes && self.index == other.index
+    }
+}
+
+impl core::fmt::Debug for InjectionFile {
+    /// Without the content: it may be large, and may hold passwords.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("InjectionFile")
+            .field("name", &self.name)
+            .field("order", &self.order)
+            .field("lines", &self.count())
+            .field("indexed", &self.index.is_some())
+            .finish_non_exhaustive()
+    }
+}

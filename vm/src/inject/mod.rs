@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Injection files: a line of each for every call, and its fields.
+//!
+//! | Module | Idea |
+//! | --- | --- |
+//! | [`file`] | the bytes of a file and where its lines begin; never changed |
+//! | [`index`] | from the text of a field to the line that holds it |
+//! | [`printf`] | `%06d` in the fields of a file with `PRINTF=` |
+//! | [`state`] | what a run adds: whose turn it is, lines that actions have put in or changed |
+//!
+//! Nothing here reads a file: whoever loads one hands the bytes over. A line costs four bytes beside its text, and
+//! eight or so where the file has an index. A [`InjectionFile`] is shared by all shards; a [`Injection`] belongs to
+//! one (docs/adr/0008-shared-state.md).
+
+mod file;
+mod index;
+mod printf;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use file::{Hint, InjectError, InjectionFile, Order};
+pub use state::{EditedFile, NotWritable};
+
+pub(crate) use state::{ActionError, FieldError, Injection, Lines, NO_LINE};
+
+/// The base name of a path as SIPp takes it: what follows the last `/` or `\`.
+#[must_use]
+pub fn base_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// Field `n` of a line: the text between two `;`.
+pub(crate) fn field(line: &[u8], n: u32) -> Option<&[u8]> {
+    let mut rest = line;
+    for _ in 0..n {
+        let at = memchr::memchr(b';', rest)?;
+        rest = &rest[at + 1..];
+    }
+    let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
+    Some(&rest[..end])
+}
