@@ -198,7 +198,8 @@ fn under_the_name_sipp_it_is_sipp() {
 #[test]
 fn errors_come_all_at_once_and_name_the_near_flag() {
     insta::assert_snapshot!(
-        run("sipp -sff a.xml -trace-msg -mb 5 -t tn -r fast -p 70000 --listing h1 h2 -key one").shown()
+        run("sipp -sff a.xml -trace-msg -mb 5 -t tn -r fast -p 70000 --listing h1 h2 -key one")
+            .shown()
     );
 }
 
@@ -549,4 +550,79 @@ fn explain_knows_the_flags() {
         ran.shown()
     );
     assert!(run("explain -mb").err.contains("media"));
+}
+
+#[test]
+fn an_injection_file_feeds_calls_and_takes_what_they_change() {
+    let place = Place::new();
+    place.write(
+        "call.xml",
+        "<scenario><send><![CDATA[
+OPTIONS sip:[field0]@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: <sip:a@[local_ip]>;tag=[call_number]
+To: <sip:b@[remote_ip]>
+Call-ID: [call_id]
+CSeq: 1 OPTIONS
+X-User: [field0] [field1 file=\"more.csv\"]
+Content-Length: 0
+
+]]></send><recv response=\"200\"><action>
+<lookup assign_to=\"at\" file=\"users.csv\" key=\"[field0]\"/>
+<replace file=\"users.csv\" line=\"[$at]\" value=\"[field0];done\"/>
+<insert file=\"users.csv\" value=\"new;[call_number]\"/>
+</action></recv></scenario>",
+    );
+    let users = place.write("users.csv", "SEQUENTIAL\n# all\nann;-\nbob;-\n");
+    let more = place.write("more.csv", "SEQUENTIAL\nx;y\n");
+    let flags = "-sf call.xml -inf users.csv -inf more.csv -infindex users.csv 0 -m 2 -loopback \
+                 -loopback_sn options_uas -trace_msg -message_file sent.log -nostdin";
+    let ran = place.run(&format!("sipp {flags}"));
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let sent = std::fs::read_to_string(place.path("sent.log")).expect("a trace");
+    assert!(sent.contains("X-User: ann y"), "{sent}");
+    assert!(sent.contains("X-User: bob y"), "{sent}");
+    let read = |path: &Path| std::fs::read_to_string(path).expect("the file");
+    assert_eq!(read(&users), "SEQUENTIAL\n# all\nann;-\nbob;-\n");
+    let ran = place.run(&format!("sipp {flags} -inf_write_back"));
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    assert_eq!(
+        read(&users),
+        "SEQUENTIAL\n# all\nann;done\nbob;done\nnew;1\nnew;2\n"
+    );
+    assert_eq!(read(&more), "SEQUENTIAL\nx;y\n");
+}
+
+#[test]
+fn injection_files_are_checked_before_anything_is_sent() {
+    let place = Place::new();
+    place.write("bad.csv", "ann;-\n");
+    place.write("user.csv", "USER\nann\n\nbob\n");
+    let ran = place.run("sipp -sn uac -loopback -m 1 -inf bad.csv -inf gone.csv -inf user.csv");
+    assert_eq!(ran.code, 1);
+    for text in [
+        "injection file `bad.csv`: the first line must hold SEQUENTIAL, RANDOM or USER",
+        "injection file `gone.csv`: cannot read it",
+        "injection file `user.csv`: the empty line 3 ends the file",
+        "injection file `user.csv`: USER without -users",
+    ] {
+        assert!(ran.err.contains(text), "{text}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_scenario_with_fields_is_compiled_with_the_name_of_its_file() {
+    let place = Place::new();
+    place.write(
+        "call.xml",
+        "<scenario><send><![CDATA[
+OPTIONS sip:[field0 file=\"users.csv\"]@[remote_ip] SIP/2.0
+
+]]></send></scenario>",
+    );
+    let ran = place.run("compile -check call.xml");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("G0214"), "{}", ran.err);
+    let ran = place.run("compile -check call.xml -inf dir/users.csv");
+    assert_eq!(ran.code, 0, "{}", ran.shown());
 }

@@ -26,10 +26,10 @@ pub struct Case {
     /// `-r` of the client.
     #[serde(default = "twenty")]
     pub rate: u32,
-    /// Further flags of the client.
+    /// Further flags of the client; [`FOLDER`] in them is the folder of the scenarios.
     #[serde(default)]
     pub client_flags: Vec<String>,
-    /// Further flags of the server.
+    /// Further flags of the server, likewise.
     #[serde(default)]
     pub server_flags: Vec<String>,
     /// The client's exit code.
@@ -39,6 +39,9 @@ pub struct Case {
     #[serde(default)]
     pub server_exit: i32,
 }
+
+/// Stands for the folder of the scenarios in flags.
+pub const FOLDER: &str = "{scenarios}";
 
 fn one() -> u32 {
     1
@@ -151,11 +154,18 @@ impl Suite {
         let testdata = workspace.join("testdata");
         let cases: CaseFile = read_toml(&testdata.join("differential/cases.toml"))?;
         let known: KnownFile = read_toml(&testdata.join("differential/known.toml"))?;
+        let scenarios = testdata.join("scenarios");
+        let mut cases = cases.case;
+        for case in &mut cases {
+            for flag in case.client_flags.iter_mut().chain(&mut case.server_flags) {
+                *flag = flag.replace(FOLDER, &scenarios.to_string_lossy());
+            }
+        }
         Ok(Self {
-            cases: cases.case,
+            cases,
             known: known.difference,
             known_counters: known.counter,
-            scenarios: testdata.join("scenarios"),
+            scenarios,
         })
     }
 
