@@ -4,7 +4,7 @@
 use crate::flags::high::{HiArgs, LocalPort, Trace};
 use crate::flags::low::{Behaviors, RetransCheck};
 use crate::version::VERSION;
-use gossipper_bytecode::{Mode, Program};
+use gossipper_bytecode::{Mode, Program, TextRef};
 use gossipper_runtime::config::{
     EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig, SocketConfig,
     TimeLimits,
@@ -46,6 +46,8 @@ pub(crate) fn run_config(
             answerer.name
         ));
     }
+    let includes = read_includes(&program)?;
+    let answerer_includes = answerer.as_ref().map_or(Ok(Vec::new()), read_includes)?;
     let logs = LogConfig {
         messages: log_file(&args.trace_msg, &program.name, "messages"),
         errors: log_file(&args.trace_err, &program.name, "errors"),
@@ -64,7 +66,13 @@ pub(crate) fn run_config(
                 ..LocalConfig::default()
             },
             socket: socket(args),
-            ..EngineConfig::new(Arc::new(program), answerer_params(args))
+            ..EngineConfig::new(
+                Arc::new(program),
+                RunParams {
+                    includes: answerer_includes,
+                    ..answerer_params(args)
+                },
+            )
         }),
         main: EngineConfig {
             local: LocalConfig {
@@ -85,6 +93,7 @@ pub(crate) fn run_config(
                 Arc::new(program),
                 RunParams {
                     injection,
+                    includes,
                     ..params(args)
                 },
             )
@@ -122,6 +131,24 @@ fn log_file(trace: &Trace, scenario: &str, kind: &str) -> Option<LogFileConfig> 
             overwrite: *overwrite,
         }),
     }
+}
+
+/// Largest file that a message can include: a message has at most this size.
+const INCLUDE_MAX: usize = 1 << 20;
+
+/// Reads the files that a program includes.
+fn read_includes(program: &Program) -> Result<Vec<Vec<u8>>, String> {
+    let read = |path: &TextRef| {
+        let path = program.display(*path);
+        match std::fs::read(&path) {
+            Ok(content) if content.len() <= INCLUDE_MAX => Ok(content),
+            Ok(_) => Err(format!(
+                "`{path}`, which the scenario includes, is larger than {INCLUDE_MAX} bytes"
+            )),
+            Err(error) => Err(format!("`{path}`, which the scenario includes: {error}")),
+        }
+    };
+    program.includes.iter().map(read).collect()
 }
 
 /// What the command line says about calls; addresses, clock and process are the runtime's to fill in.

@@ -37,6 +37,9 @@ pub enum LinkError {
     /// The scenario names an injection file that is not there.
     #[error("the scenario reads fields of the injection file `{0}`: name it with -inf")]
     NoInjectionFile(String),
+    /// The scenario includes a file whose content was not handed in.
+    #[error("the scenario includes the file `{0}`, which was not read")]
+    NoInclude(String),
     /// The call number is not part of the Call-ID format.
     #[error("-cid_str: without `%u` all calls would have the same Call-ID")]
     CallIdNotUnique,
@@ -97,6 +100,9 @@ impl Image {
             }
         }
         let files = find_files(&program, &params)?;
+        if let Some(missing) = program.includes.get(params.includes.len()) {
+            return Err(LinkError::NoInclude(program.display(*missing)));
+        }
         let regexes = build_regexes(&program)?;
         let call_count = program.variable_count(VarScope::Call);
         let places = program
@@ -282,6 +288,8 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         Slot::MediaPort(offset) => number(port(params.media_port, offset), out),
         Slot::Pid => number(i64::from(params.pid), out),
         Slot::Users => number(params.users.map_or(-1, i64::from), out),
+        // Checked when linking: each has its content.
+        Slot::File(id) => out.extend_from_slice(&params.includes[id.index()]),
         Slot::SippVersion => out.extend_from_slice(&params.version),
         Slot::AutoMediaPort(_)
         | Slot::CallNumber

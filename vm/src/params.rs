@@ -190,6 +190,8 @@ pub struct RunParams {
     pub globals: Vec<(String, Vec<u8>)>,
     /// Injection files in the order of the command line (`-inf`); their names differ.
     pub injection: Vec<Arc<InjectionFile>>,
+    /// Contents of the files that the program includes, in its order.
+    pub includes: Vec<Vec<u8>>,
     /// First, last and step of `[dynamic_id]`.
     pub dynamic_id: (u32, u32, u32),
     /// Seed of everything random.
@@ -255,6 +257,7 @@ impl Default for RunParams {
             auth_password: AUTH_PASSWORD_DEFAULT.as_bytes().to_vec(),
             auth_uri: None,
             globals: Vec::new(),
+            includes: Vec::new(),
             injection: Vec::new(),
             dynamic_id: (10_000, 12_000, 4),
             seed: 0,

@@ -277,6 +277,7 @@ impl Scene<'_> {
             | Slot::Pid
             | Slot::Users
             | Slot::SippVersion
+            | Slot::File(_)
             | Slot::Len(_) => {
                 debug_assert!(false, "folded when linking, or handled by render");
             }

@@ -5,7 +5,9 @@ use super::Lowerer;
 use crate::source::{Spanned, Text};
 use crate::template::{Head, Kind, Parameters, Parsed, Piece};
 use gossipper_bytecode::program::{Authentication, Field};
-use gossipper_bytecode::{AuthId, FieldId, FileId, Segment, Slot, TemplateId, TemplateKind};
+use gossipper_bytecode::{
+    AuthId, FieldId, FileId, IncludeId, Segment, Slot, TemplateId, TemplateKind,
+};
 
 impl Lowerer<'_> {
     /// The template of a text of an action.
@@ -74,6 +76,7 @@ impl Lowerer<'_> {
                 Slot::LastHeader(capture, self.pools.text(typed))
             }
             Kind::Var(name) => Slot::Var(self.var(name)),
+            Kind::File(path) => self.include(path),
             Kind::Fill { text, variable } => Slot::Fill(self.pools.text(text), self.var(variable)),
             Kind::Field { file, index, line } => {
                 let file = file.as_ref().and_then(|name| self.file(name));
@@ -143,6 +146,22 @@ impl Lowerer<'_> {
             self.pools.full("injection files");
         }
         id
+    }
+}
+
+impl Lowerer<'_> {
+    fn include(&mut self, path: &[u8]) -> Slot {
+        let path = self.pools.text(path);
+        let known = &mut self.draft.includes;
+        let at = known.iter().position(|other| *other == path);
+        let at = at.unwrap_or_else(|| {
+            known.push(path);
+            known.len() - 1
+        });
+        Slot::File(IncludeId::new(at).unwrap_or_else(|| {
+            self.pools.full("included files");
+            IncludeId(0)
+        }))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::ast::{Common, Expect, Optionality, Recv, RecvCmd, Send, SendCmd, Step
 use crate::diag::codes::{flow, structure as code};
 use crate::diag::{Diagnostic, Diagnostics, quote};
 use crate::schema;
-use crate::source::{Spanned, Text};
+use crate::source::{OffsetMap, Spanned, Text};
 use crate::xml::Element;
 
 /// Status codes a response can have.
@@ -219,6 +219,9 @@ fn expect(attrs: &mut Attrs<'_>) -> (Expect, Option<Text>) {
     if pattern {
         return (Expect::ResponseRegex(response), None);
     }
+    if let Some(codes) = code_list(&response) {
+        return (Expect::ResponseRegex(codes), None);
+    }
     let (code, whole) = leading_integer(response.bytes());
     if !whole {
         let message = format!("only `{code}` of `{}` is compared", quote(response.bytes()));
@@ -235,6 +238,27 @@ fn expect(attrs: &mut Attrs<'_>) -> (Expect, Option<Text>) {
         ));
     }
     (Expect::Response(Spanned::new(code, response.span())), None)
+}
+
+/// `200,183`: any of these codes, as an expression. Of such a list SIPp compares the first code only
+/// (docs/compat.md#lists-of-responses).
+fn code_list(response: &Text) -> Option<Text> {
+    let mut expression = Vec::new();
+    let mut count = 0;
+    for code in response.bytes().split(|byte| *byte == b',') {
+        let code = code.trim_ascii();
+        if !(code.len() == 3 && code.iter().all(u8::is_ascii_digit)) {
+            return None;
+        }
+        if count > 0 {
+            expression.push(b'|');
+        }
+        expression.extend_from_slice(code);
+        count += 1;
+    }
+    let mut map = OffsetMap::default();
+    map.push(0, response.span().start as usize);
+    (count > 1).then(|| Text::new(expression, response.span(), map))
 }
 
 /// C's `atoi`, and whether that was the whole text.

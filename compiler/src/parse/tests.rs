@@ -98,6 +98,13 @@ fn recv_expects_what_sipp_compares() {
         expect(r#"<recv response="18." regexp_match="true"/>"#),
         Expect::ResponseRegex(_)
     ));
+    for list in ["200,183", " 200 , 183 "] {
+        match expect(&format!("<recv response=\"{list}\"/>")) {
+            Expect::ResponseRegex(text) => assert_eq!(text.bytes(), b"200|183"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(response(r#"<recv response="200,18x"/>"#), 200);
     assert!(matches!(
         expect(r#"<recv response="180" regexp_match="TRUE"/>"#),
         Expect::Response(_)

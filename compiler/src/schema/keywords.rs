@@ -97,9 +97,7 @@ pub const KEYWORDS: &[Keyword] = &[
     k("sipp_version", "Version."),
     k("tdmmap", "Circuit of this call.").later("TDM circuits"),
     k("field", "A field of an injection file.").prefix(),
-    k("file", "Content of a file.")
-        .prefix()
-        .later("file inclusion"),
+    k("file", "Content of a file.").prefix(),
     k("$", "Value of a variable.").prefix(),
     k("fill", "A text repeated to a length.").prefix(),
     k("last_", "A header of the last message, name included.").prefix(),

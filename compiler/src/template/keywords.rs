@@ -6,6 +6,7 @@
 
 use super::authentication::{self, Parameters};
 use super::field;
+use super::file;
 use super::params::{self, Value};
 use super::segments::Piece;
 use crate::ast::Name;
@@ -38,6 +39,8 @@ pub(crate) enum Kind {
     LastHeader(Vec<u8>),
     /// `[$name]`
     Var(Name),
+    /// `[file name="…"]`: the path.
+    File(Vec<u8>),
     /// `[fill text="…" variable=name]`
     Fill {
         /// The text, `X` by default.
@@ -71,6 +74,7 @@ impl Kind {
             | Self::LastMessage
             | Self::LastHeader(_)
             | Self::Var(_)
+            | Self::File(_)
             | Self::Fill { .. }
             | Self::Poisoned => &[],
         }
@@ -178,6 +182,7 @@ pub(super) fn read<'a>(
         "fill" => fill(text, rest, span, diagnostics),
         "field" => field::read(text, rest, span, keys, diagnostics),
         "authentication" => authentication::read(text, rest, span, keys, diagnostics),
+        "file" => file::read(text, rest, span, keys, diagnostics),
         "last_" => header(&text.bytes()[rest], span, diagnostics),
         other => unreachable!("prefix keyword `{other}` without a meaning"),
     }
@@ -406,6 +411,7 @@ mod tests {
                 "$" => "$x".to_owned(),
                 "fill" => "fill variable=x".to_owned(),
                 "last_" => "last_Via:".to_owned(),
+                "file" => "file name=x".to_owned(),
                 "ue" => "ueaescm128sha1801audio".to_owned(),
                 name => name.to_owned(),
             };

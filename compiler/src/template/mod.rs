@@ -8,6 +8,7 @@
 //! | [`keywords`] | what a keyword means |
 //! | [`authentication`] | the answer to a challenge, and where it may stand |
 //! | [`field`] | `[fieldN]` and the injection files it may name |
+//! | [`file`] | `[file]` |
 //! | [`params`] | `name="value"` inside keywords |
 //! | [`message`] | what kind of message a text is, and whether its length is right |
 //!
@@ -16,6 +17,7 @@
 mod authentication;
 mod cdata;
 mod field;
+mod file;
 mod keywords;
 mod message;
 mod params;
@@ -67,6 +69,7 @@ impl Parsed {
             | Kind::LastRequestUri
             | Kind::LastMessage
             | Kind::LastHeader(_)
+            | Kind::File(_)
             | Kind::Field { .. }
             | Kind::Authentication(_)
             | Kind::Poisoned => None,

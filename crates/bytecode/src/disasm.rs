@@ -373,6 +373,7 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         }
         Slot::LastHeader(_, typed) => format!("last_{}", d.display(typed)),
         Slot::Var(id) => var(d, id),
+        Slot::File(id) => format!("file {}", quoted(d, d.includes[id.index()])),
         Slot::Fill(_, id) => format!("fill {}", var(d, id)),
         Slot::Authentication(id) => {
             let auth = d.authentications[id.index()];

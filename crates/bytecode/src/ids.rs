@@ -72,6 +72,8 @@ id! {
     TestId(u16) "q";
     /// A `strcmp` action's parameters.
     StrCmpId(u16) "c";
+    /// A file whose content a message includes.
+    IncludeId(u16) "i";
     /// A distribution that `sample` draws from.
     DistId(u16) "d";
     /// A number in the pool of numeric constants.

@@ -35,8 +35,9 @@ pub mod wire;
 pub use dist::Distribution;
 pub use fail::FailReason;
 pub use ids::{
-    AuthId, CaptureId, CounterId, DistId, EregId, FieldId, FileId, NumId, PauseId, Pc, RecvId, RegexId,
-    RtdId, SendId, StepId, StrCmpId, TemplateId, TestId, TextRef, TxnId, VarId, VarScope,
+    AuthId, CaptureId, CounterId, DistId, EregId, FieldId, FileId, IncludeId, NumId, PauseId, Pc,
+    RecvId, RegexId, RtdId, SendId, StepId, StrCmpId, TemplateId, TestId, TextRef, TxnId, VarId,
+    VarScope,
 };
 pub use op::{ArithOp, LogLevel, Op, Operand, StopKind, TextOp};
 pub use program::{Draft, Mode, Program, Step, StepKind};

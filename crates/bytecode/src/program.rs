@@ -359,6 +359,8 @@ pub struct Draft {
     pub tests: Vec<Test>,
     /// `strcmp` actions.
     pub strcmps: Vec<StrCmp>,
+    /// Paths of the files that `[file]` includes, as written.
+    pub includes: Vec<TextRef>,
     /// Distributions that `sample` draws from.
     pub samples: Vec<Distribution>,
     /// Where unexpected messages lead.

@@ -4,7 +4,7 @@
 //! A template is a run of segments: bytes that never change, and slots that are filled when the text is rendered.
 //! [`Slot::binding`] says when a slot's value is known; linking folds run-constant slots into literals.
 
-use crate::ids::{AuthId, CaptureId, FieldId, TextRef, VarId};
+use crate::ids::{AuthId, CaptureId, FieldId, IncludeId, TextRef, VarId};
 use serde::{Deserialize, Serialize};
 
 /// What a template is rendered for.
@@ -158,6 +158,8 @@ slots! {
     DynamicId "dynamic_id" Send;
     /// The tool's version.
     SippVersion "sipp_version" Run;
+    /// Content of a file, read before the run.
+    File(IncludeId) "file" Run;
     /// Value of a variable.
     Var(VarId) "$" Send;
     /// A field of an injection file.

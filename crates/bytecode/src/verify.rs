@@ -169,6 +169,9 @@ impl Verifier<'_> {
                     .map_err(|reason| VerifyError::Distribution { index, reason })?,
             }
         }
+        for path in &d.includes {
+            self.text(*path, "a file")?;
+        }
         for (index, dist) in d.samples.iter().enumerate() {
             dist.check()
                 .map_err(|reason| VerifyError::Inconsistent(format!("sample {index}: {reason}")))?;
@@ -247,6 +250,9 @@ impl Verifier<'_> {
                     self.text(name, "a keyword")
                 }
                 Slot::Var(var) => self.var(var, "a keyword"),
+                Slot::File(id) => within("file", id.index(), self.d.includes.len(), || {
+                    "a keyword".to_owned()
+                }),
                 Slot::Field(id) => within("field", id.index(), self.d.fields.len(), || {
                     "a keyword".to_owned()
                 }),

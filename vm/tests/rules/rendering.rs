@@ -588,3 +588,56 @@ fn a_text_that_grows_without_bound_ends_the_call() {
     stage.assert_failure(gossipper_bytecode::FailReason::ScenarioFault);
     assert!(stage.lines.is_empty());
 }
+
+// ---- included files
+
+#[test]
+fn a_file_is_included_as_it_is_and_counts_in_the_length() {
+    let message = "<send><![CDATA[
+        MESSAGE sip:a@[remote_ip] SIP/2.0
+        Call-ID: [call_id]
+        CSeq: 1 MESSAGE
+        Content-Length: [len]
+
+        <[file name=\"a.txt\"]|[file name='b.txt']|[file name=\"a.txt\"]>]]></send>"
+        .replace("'b.txt'", "\"b.txt\"");
+    let mut stage = Stage::client_with(&[message], |params| {
+        params.includes = vec![b"[call_id] \r\n".to_vec(), Vec::new()];
+    });
+    stage.spawn();
+    let body = stage.last().split_once("\r\n\r\n").expect("a body").1;
+    assert!(
+        body.starts_with("<[call_id] \r\n||[call_id] \r\n>"),
+        "{body:?}"
+    );
+    let length = header(stage.last(), "Content-Length").expect("a length");
+    assert_eq!(length.trim(), body.len().to_string());
+}
+
+#[test]
+fn a_program_that_includes_a_file_does_not_link_without_it() {
+    let xml = crate::stage::scenario(&["<send><![CDATA[
+        OPTIONS sip:a@[remote_ip] SIP/2.0
+        Subject: [file name=\"a.txt\"]
+
+        ]]></send>"]);
+    let program = gossipper_testkit::pair::program("test", &xml);
+    let error = gossipper_vm::Image::link(program, gossipper_testkit::pair::client_params())
+        .expect_err("the content is missing");
+    assert!(error.to_string().contains("a.txt"), "{error}");
+}
+
+#[test]
+fn any_of_a_list_of_responses_matches() {
+    for code in [183, 200] {
+        let mut stage =
+            Stage::client(&[send("OPTIONS", ""), "<recv response='200,183'/>".to_owned()]);
+        stage.spawn();
+        stage.respond(code, "OPTIONS");
+        stage.assert_success();
+    }
+    let mut stage = Stage::client(&[send("OPTIONS", ""), "<recv response='200,183'/>".to_owned()]);
+    stage.spawn();
+    stage.respond(180, "OPTIONS");
+    stage.assert_failure(gossipper_bytecode::FailReason::UnexpectedMessage);
+}

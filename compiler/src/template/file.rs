@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! `[file name="…"]`: the content of a file, as it is.
+//!
+//! The path may hold what `-key` defines and nothing that only a call knows: the driver reads each file once, before
+//! the run, since the machine reads none (docs/compat.md#included-files).
+
+use super::keywords::{Keys, Kind, Read};
+use super::params;
+use super::segments::{self, Piece};
+use crate::diag::codes::{later, template as codes};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::source::{OffsetMap, Span, Text};
+use core::ops::Range;
+
+/// Reads what stands behind `file`.
+pub(super) fn read<'a>(
+    text: &Text,
+    rest: Range<usize>,
+    span: Span,
+    keys: &Keys<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Read<'a> {
+    let params = match params::parse(&text.bytes()[rest.clone()]) {
+        Ok(params) => params,
+        Err(at) => {
+            let at = rest.start + at;
+            diagnostics.push(Diagnostic::error(
+                codes::BAD_PARAMETER,
+                text.slice_span(at..at + 1),
+                "parameter without a value",
+            ));
+            return Read::Poisoned;
+        }
+    };
+    let mut named = params.iter().filter(|param| param.name == b"name");
+    let Some(value) = named.next().map(|param| param.value) else {
+        diagnostics.push(
+            Diagnostic::error(codes::BAD_PARAMETER, span, "`[file]` without `name=`")
+                .help("write `[file name=\"path\"]`"),
+        );
+        return Read::Poisoned;
+    };
+    let place = value.range().map_or(span, |range| {
+        text.slice_span(rest.start + range.start..rest.start + range.end)
+    });
+    let mut map = OffsetMap::default();
+    map.push(0, place.start as usize);
+    let name = Text::new(value.bytes(), place, map);
+    let mut path = Vec::new();
+    for piece in segments::split(&name, keys, diagnostics) {
+        match piece {
+            Piece::Literal(bytes) => path.extend_from_slice(&bytes),
+            Piece::Keyword(keyword) => {
+                if keyword.kind != Kind::Poisoned {
+                    let message = "the path of a `[file]` must be the same for every call";
+                    diagnostics.push(
+                        Diagnostic::error(later::KEYWORD, keyword.span, message)
+                            .help("write the path out, or define it with `-key`"),
+                    );
+                }
+                return Read::Poisoned;
+            }
+        }
+    }
+    if path.is_empty() {
+        let message = "`[file]` with an empty path";
+        diagnostics.push(Diagnostic::error(codes::BAD_PARAMETER, place, message));
+        return Read::Poisoned;
+    }
+    Read::Keyword(Kind::File(path))
+}
