@@ -96,7 +96,8 @@ pub struct Identities {
 
 impl Identities {
     /// The message with line ends made visible where they are not CRLF, ports and process ids replaced by names, the
-    /// media port dropped, and every digit of a header whose name starts with `X-Volatile` hidden.
+    /// media port dropped, and every digit of a header whose name starts with `X-Volatile` hidden. So are the random
+    /// nonce of an answer to a challenge and the hash that covers it.
     #[must_use]
     pub fn normalise(&self, bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes);
@@ -111,6 +112,8 @@ impl Identities {
             };
             if line.starts_with("X-Volatile") {
                 hide_digits(line, &mut out);
+            } else if line.contains("uthorization: Digest ") {
+                self.digest(line, &mut out);
             } else if line.starts_with("m=") {
                 hide_media_port(line, &mut out);
             } else {
@@ -119,6 +122,25 @@ impl Identities {
             out.push_str(end);
         }
         out
+    }
+
+    /// An answer to a challenge. Its hash is hexadecimal digits, among which no port is to be looked for.
+    fn digest(&self, line: &str, out: &mut String) {
+        let random = line.contains("cnonce=\"");
+        for (index, field) in line.split(',').enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            let name = field.split('=').next().unwrap_or_default();
+            match name {
+                "cnonce" | "response" if random => {
+                    out.push_str(name);
+                    out.push_str("=\"<random>\"");
+                }
+                "response" | "nonce" => out.push_str(field),
+                _ => self.name_numbers(field, out),
+            }
+        }
     }
 
     /// Replaces ports anywhere, and process ids where the generated Call-ID, branch and tag put them.
@@ -330,6 +352,30 @@ mod tests {
             got.len()
         )
         .into_bytes()
+    }
+
+    #[test]
+    fn answers_to_challenges_lose_what_is_random() {
+        let ids = Identities {
+            client_pid: 1,
+            server_pid: 2,
+            client_port: 40001,
+            server_port: 50002,
+        };
+        let with = "Authorization: Digest username=\"u\",realm=\"r\",cnonce=\"40001\",nc=00000001,qop=auth,\
+            uri=\"sip:h:50002\",nonce=\"n\",response=\"ab40001cd\",algorithm=MD5\r\n";
+        assert_eq!(
+            ids.normalise(with.as_bytes()),
+            "Authorization: Digest username=\"u\",realm=\"r\",cnonce=\"<random>\",nc=00000001,qop=auth,\
+             uri=\"sip:h:<server port>\",nonce=\"n\",response=\"<random>\",algorithm=MD5\n"
+        );
+        let without =
+            "Proxy-Authorization: Digest username=\"u\",nonce=\"n\",response=\"ab40001cd\"\r\n";
+        assert_eq!(
+            ids.normalise(without.as_bytes()),
+            without.replace("\r\n", "\n"),
+            "the hash is the same in every run"
+        );
     }
 
     #[test]
