@@ -127,8 +127,11 @@ fn number(header: &[u8], name: &'static str) -> Result<Option<i64>, InjectError>
         .iter()
         .take_while(|byte| byte.is_ascii_digit() || **byte == b'-')
         .count();
+    // A carriage return is the end of the line, which SIPp does not see here and refuses.
+    let ended = matches!(rest.get(length), None | Some(b',' | b'\r' | b' '));
     core::str::from_utf8(&rest[..length])
         .ok()
+        .filter(|_| ended)
         .and_then(|text| text.parse().ok())
         .map(Some)
         .ok_or(InjectError::BadNumber(name))
@@ -189,6 +192,8 @@ mod tests {
         );
         assert_eq!(read("SEQUENTIAL,PRINTFOFFSET=5"), Ok(None));
         assert_eq!(read("PRINTF=x"), Err(InjectError::BadNumber("PRINTF=")));
+        assert_eq!(read("PRINTF=5x"), Err(InjectError::BadNumber("PRINTF=")));
+        assert!(read("PRINTF=5\r").is_ok());
         assert_eq!(read("PRINTF=0"), Err(InjectError::PrintfLines));
         assert_eq!(read("PRINTF=-3"), Err(InjectError::PrintfLines));
         assert_eq!(read("PRINTF=4294967295"), Err(InjectError::PrintfLines));
