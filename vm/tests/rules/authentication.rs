@@ -2,7 +2,7 @@
 //! Challenges, their answers, and the check of received ones.
 
 use crate::stage::{Stage, from_peer_with, header, log, reply, request, response, scenario};
-use gossipper_bytecode::FailReason;
+use gossipper_bytecode::{FailReason, Segment, Slot, TemplateId};
 use gossipper_sip::digest::{Verdict, verify};
 use gossipper_testkit::pair;
 use gossipper_vm::{InjectionFile, RunParams};
@@ -411,4 +411,56 @@ fn a_server_answers_with_the_address_of_its_peer() {
     stage.respond_with(401, "REGISTER", MD5);
     let answer = header(stage.last(), "Authorization").expect("there");
     assert_eq!(field(answer, "uri"), Some("sip:192.0.2.2:5060"));
+}
+
+#[test]
+fn programs_with_answers_inside_answers_are_refused() {
+    let parts = again(
+        401,
+        "[authentication username=\"u[call_number]\" password=\"[field0 line=\\\"1\\\"]\"]",
+    );
+    let program = pair::program_with_files("test", &scenario(&parts), &["users.csv"]);
+    let whole = || (*program).clone().into_draft();
+    assert!(whole().verify().is_ok());
+    let is_answer = |segment: &Segment| matches!(segment, Segment::Slot(Slot::Authentication(_)));
+    let answer = *whole()
+        .segments
+        .iter()
+        .find(|segment| is_answer(segment))
+        .expect("an answer");
+    let username = whole().authentications[0].username.expect("given");
+    let request = TemplateId::new(
+        whole()
+            .templates
+            .iter()
+            .position(|template| whole().segments[template.range()].iter().any(is_answer))
+            .expect("a request with an answer"),
+    )
+    .expect("small");
+
+    let mut draft = whole();
+    draft.authentications.clear();
+    assert!(draft.verify().is_err(), "an answer without its entry");
+
+    let mut draft = whole();
+    draft.authentications[0].password = Some(TemplateId(u16::MAX));
+    assert!(draft.verify().is_err(), "a parameter that is not there");
+
+    let mut draft = whole();
+    draft.authentications[0].username = Some(request);
+    assert!(draft.verify().is_err(), "an answer inside itself");
+
+    let mut draft = whole();
+    let first = draft.templates[username.index()].range().start;
+    draft.segments[first] = answer;
+    assert!(draft.verify().is_err(), "an answer in a text");
+
+    let mut draft = whole();
+    let range = draft.templates[request.index()].range();
+    draft.segments[range.start] = answer;
+    assert!(draft.verify().is_err(), "two answers in a request");
+
+    let mut draft = whole();
+    draft.fields[0].line = Some(request);
+    assert!(draft.verify().is_err(), "an answer in the line of a field");
 }
