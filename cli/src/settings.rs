@@ -229,3 +229,30 @@ fn seed_from_clock() -> u64 {
         .unwrap_or_default();
     (now.as_nanos() as u64) ^ u64::from(std::process::id()).rotate_left(48)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::argv;
+    use crate::flags::low::Dialect;
+    use std::ffi::OsString;
+
+    fn params_of(line: &str) -> RunParams {
+        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let parsed = argv::parse(Dialect::Sipp, &args);
+        assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
+        params(&HiArgs::resolve(parsed.low).expect(line))
+    }
+
+    #[test]
+    fn credentials_reach_the_calls_and_are_sipps_where_not_given() {
+        let none = params_of("127.0.0.1 -s hotline");
+        assert_eq!(none.auth_username, None, "the service stands in");
+        assert_eq!(none.auth_password, b"password");
+        assert_eq!(none.auth_uri, None);
+        let all = params_of("127.0.0.1 -au joe -ap secret -auth_uri example.org");
+        assert_eq!(all.auth_username.as_deref(), Some(&b"joe"[..]));
+        assert_eq!(all.auth_password, b"secret");
+        assert_eq!(all.auth_uri.as_deref(), Some(&b"example.org"[..]));
+    }
+}
