@@ -162,6 +162,7 @@ fn params(args: &HiArgs) -> RunParams {
             .clone()
             .map_or(base.auth_password, String::into_bytes),
         auth_uri: args.auth_uri.clone().map(String::into_bytes),
+        trunk: args.trunk.clone(),
         remote_host: args
             .remote
             .as_ref()

@@ -72,7 +72,7 @@ pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowId, Input, Micros};
 pub use link::{Image, LinkError};
 pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, StatEvent};
-pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams};
+pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams, Trunk};
 
 /// Size of the record that an open call occupies, without what it points to; for the benches.
 #[doc(hidden)]

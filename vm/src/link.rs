@@ -5,6 +5,7 @@
 //! variables get their place in a register file.
 
 use crate::params::RunParams;
+use crate::render::skip_line_end;
 use core::net::IpAddr;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::template::Binding;
@@ -227,17 +228,25 @@ impl Folder<'_> {
         let first = self.segments.len();
         // Start of the literal that is being gathered, if one is.
         let mut open: Option<usize> = None;
+        // Whether a keyword that brings its own line end, or none, stands at the end of what is gathered.
+        let mut suppress = false;
         for segment in &self.program.segments[template.range()] {
             match segment {
                 Segment::Literal(text) => {
                     open.get_or_insert(self.text.len());
-                    self.text.extend_from_slice(self.program.bytes(*text));
+                    let mut bytes = self.program.bytes(*text);
+                    if core::mem::take(&mut suppress) {
+                        bytes = skip_line_end(bytes);
+                    }
+                    self.text.extend_from_slice(bytes);
                 }
                 Segment::Slot(slot) if slot.binding() == Binding::Run => {
-                    open.get_or_insert(self.text.len());
+                    let start = *open.get_or_insert(self.text.len());
                     constant(*slot, self.params, &mut self.text);
+                    suppress = slot.suppresses_line() && self.text[start..].last() == Some(&b'\n');
                 }
                 Segment::Slot(slot) => {
+                    suppress = false;
                     self.close(open.take());
                     self.segments.push(Segment::Slot(*slot));
                 }
@@ -282,7 +291,24 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         Slot::LocalIpType => out.push(family(params.local_ip)),
         Slot::LocalPort(offset) => number(port(params.local_port, offset), out),
         Slot::ServerIp => ip(params.server_ip, false, out),
-        Slot::Transport => out.extend_from_slice(params.transport.as_bytes()),
+        Slot::TrunkFrom => match &params.trunk.from {
+            Some(from) => out.extend_from_slice(from),
+            None => {
+                out.extend_from_slice(b"gossip <sip:gossip@");
+                ip(params.local_ip, true, out);
+                out.push(b':');
+                number(port(params.local_port, 0), out);
+                out.push(b'>');
+            }
+        },
+        Slot::TrunkPai => line(b"P-Asserted-Identity: ", params.trunk.pai.as_deref(), out),
+        Slot::TrunkProvider => line(b"X-provider: ", params.trunk.provider.as_deref(), out),
+        Slot::TrunkExtra => {
+            for header in &params.trunk.extra {
+                line(b"", Some(header), out);
+            }
+        }
+        Slot::Transport | Slot::SipTransport => out.extend_from_slice(params.transport.as_bytes()),
         Slot::MediaIp => ip(params.media_ip, false, out),
         Slot::MediaIpType => out.push(family(params.media_ip)),
         Slot::MediaPort(offset) => number(port(params.media_port, offset), out),
@@ -320,6 +346,15 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
                 "a run-constant slot is printed"
             );
         }
+    }
+}
+
+/// Prints a header as a whole line, if there is a value.
+fn line(name: &[u8], value: Option<&[u8]>, out: &mut Vec<u8>) {
+    if let Some(value) = value {
+        out.extend_from_slice(name);
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
     }
 }
 

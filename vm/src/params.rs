@@ -113,6 +113,19 @@ impl CallIdFormat {
     }
 }
 
+/// How calls present themselves to a trunk (`[trunk_*]`).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Trunk {
+    /// `-sip_from`: From up to its tag; `None` takes an address of our own.
+    pub from: Option<Vec<u8>>,
+    /// `-sip_pai`: value of `P-Asserted-Identity`.
+    pub pai: Option<Vec<u8>>,
+    /// `-sip_provider`: value of `X-provider`.
+    pub provider: Option<Vec<u8>>,
+    /// `-sip_extra_header`: further headers.
+    pub extra: Vec<Vec<u8>>,
+}
+
 /// Everything a run says about its calls. Times are microseconds, lengths of pauses and timers milliseconds.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RunParams {
@@ -192,6 +205,8 @@ pub struct RunParams {
     pub injection: Vec<Arc<InjectionFile>>,
     /// Contents of the files that the program includes, in its order.
     pub includes: Vec<Vec<u8>>,
+    /// `[trunk_*]`.
+    pub trunk: Trunk,
     /// First, last and step of `[dynamic_id]`.
     pub dynamic_id: (u32, u32, u32),
     /// Seed of everything random.
@@ -258,6 +273,7 @@ impl Default for RunParams {
             auth_uri: None,
             globals: Vec::new(),
             includes: Vec::new(),
+            trunk: Trunk::default(),
             injection: Vec::new(),
             dynamic_id: (10_000, 12_000, 4),
             seed: 0,

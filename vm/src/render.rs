@@ -175,7 +175,7 @@ fn fill_lengths(
 /// Drops blanks and one line end.
 // COMPAT(sipp): SIPp drops all leading white space of the next literal, and with it the empty line before a body
 // when the last header vanishes; we drop exactly one line end (docs/compat.md#line-suppression).
-fn skip_line_end(bytes: &[u8]) -> &[u8] {
+pub(crate) fn skip_line_end(bytes: &[u8]) -> &[u8] {
     let blanks = bytes
         .iter()
         .take_while(|byte| matches!(byte, b' ' | b'\t'))
@@ -271,6 +271,11 @@ impl Scene<'_> {
             | Slot::LocalPort(_)
             | Slot::ServerIp
             | Slot::Transport
+            | Slot::SipTransport
+            | Slot::TrunkFrom
+            | Slot::TrunkPai
+            | Slot::TrunkProvider
+            | Slot::TrunkExtra
             | Slot::MediaIp
             | Slot::MediaIpType
             | Slot::MediaPort(_)

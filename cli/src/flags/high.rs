@@ -9,6 +9,7 @@ use super::low::{Behaviors, Dialect, LowArgs, RetransCheck};
 use crate::flags::suggest;
 use crate::inject;
 use gossipper_stdlib_scenarios as stdlib;
+use gossipper_vm::Trunk;
 use gossipper_vm::inject::base_name;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -129,6 +130,8 @@ pub(crate) struct HiArgs {
     pub(crate) auth_password: Option<String>,
     /// `-auth_uri`; `None` takes the peer's address.
     pub(crate) auth_uri: Option<String>,
+    /// `-sip_from`, `-sip_pai`, `-sip_provider` and `-sip_extra_header`.
+    pub(crate) trunk: Trunk,
     /// `-d`.
     pub(crate) pause_ms: u32,
     /// `-recv_timeout`; 0 is none.
@@ -214,6 +217,12 @@ impl HiArgs {
         if low.injection_write_back && low.injection.is_empty() {
             faults.push("-inf_write_back needs an injection file: name one with -inf".to_owned());
         }
+
+        let trunk = trunk(
+            [low.sip_from, low.sip_pai, low.sip_provider],
+            low.sip_extra_headers,
+            &mut faults,
+        );
 
         let rate = low.rate.unwrap_or(if sipp { 10.0 } else { 1.0 });
         if !sipp && rate == 0.0 {
@@ -319,6 +328,7 @@ impl HiArgs {
             auth_username: low.auth_username,
             auth_password: low.auth_password,
             auth_uri: low.auth_uri,
+            trunk,
             service: low.service.unwrap_or_else(|| "service".to_owned()),
             pause_ms: pause_ms.unwrap_or(if sipp { 0 } else { 1000 }),
             recv_timeout_ms: recv_timeout_ms.unwrap_or(if sipp { 0 } else { 5000 }),
@@ -432,6 +442,38 @@ pub(crate) fn last_of_each(pairs: Vec<(String, String)>) -> Vec<(String, String)
         }
     }
     kept
+}
+
+/// Checks what goes into headers as it is: one line each, and with a name where it is a whole header.
+fn trunk(values: [Option<String>; 3], extra: Vec<String>, faults: &mut Vec<String>) -> Trunk {
+    let one_line = |text: &str| !text.contains(['\r', '\n']);
+    let mut value = |name: &str, value: Option<String>| {
+        let value = value.filter(|text| !text.is_empty())?;
+        if !one_line(&value) {
+            faults.push(format!("{name}: the value of a header has no line end"));
+        }
+        Some(value.into_bytes())
+    };
+    let [from, pai, provider] = values;
+    let (from, pai) = (value("-sip_from", from), value("-sip_pai", pai));
+    let provider = value("-sip_provider", provider);
+    for header in &extra {
+        let named = header.split_once(':').is_some_and(|(name, _)| {
+            !name.is_empty() && !name.contains(|c: char| c.is_ascii_whitespace())
+        });
+        if !named || !one_line(header) {
+            faults.push(format!(
+                "-sip_extra_header: `{}` is no header; write `Name: value`",
+                header.escape_debug()
+            ));
+        }
+    }
+    Trunk {
+        from,
+        pai,
+        provider,
+        extra: extra.into_iter().map(String::into_bytes).collect(),
+    }
 }
 
 /// Checks that injection files differ in what scenarios call them, and finds those that are indexed.
@@ -576,6 +618,18 @@ mod tests {
         );
         assert_eq!(ours.local_port, LocalPort::Any);
         assert_eq!(gossipper("-m 0").total_calls(false), None);
+    }
+
+    #[test]
+    fn what_goes_into_headers_of_a_trunk_is_one_line_with_a_name() {
+        let args = sipp("-sip_pai <sip:1@a> -sip_extra_header X-A:1 -sip_extra_header X-B:2");
+        assert_eq!(args.trunk.pai.as_deref(), Some(&b"<sip:1@a>"[..]));
+        assert_eq!(args.trunk.extra, [b"X-A:1".to_vec(), b"X-B:2".to_vec()]);
+        assert_eq!(sipp("").trunk, Trunk::default());
+        assert_eq!(
+            resolve(Dialect::Sipp, "-sip_extra_header nothing").expect_err("wrong"),
+            ["-sip_extra_header: `nothing` is no header; write `Name: value`"]
+        );
     }
 
     #[test]

@@ -188,12 +188,6 @@ static GROUPS: &[Group] = &[
         pairs: &[],
     },
     Group {
-        part: "trunk identities",
-        switches: &[],
-        values: &["sip_from", "sip_pai", "sip_provider", "sip_extra_header"],
-        pairs: &[],
-    },
-    Group {
         part: "reports and health gates",
         switches: &[],
         values: &[

@@ -195,6 +195,14 @@ pub(crate) struct LowArgs {
     pub(crate) auth_password: Option<String>,
     /// `-auth_uri`.
     pub(crate) auth_uri: Option<String>,
+    /// `-sip_from`.
+    pub(crate) sip_from: Option<String>,
+    /// `-sip_pai`.
+    pub(crate) sip_pai: Option<String>,
+    /// `-sip_provider`.
+    pub(crate) sip_provider: Option<String>,
+    /// `-sip_extra_header`, in order.
+    pub(crate) sip_extra_headers: Vec<String>,
     /// `-d`, `-pause_ms`.
     pub(crate) pause: Option<Duration>,
     /// `-recv_timeout`, `-recv_timeout_ms`.

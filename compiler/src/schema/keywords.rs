@@ -59,6 +59,23 @@ pub const KEYWORDS: &[Keyword] = &[
         "Local address of the call's socket, without brackets.",
     ),
     k("transport", "`UDP`, `TCP`, `TLS` or `SCTP`."),
+    k("sip_transport", "The same as `transport`."),
+    k(
+        "trunk_from",
+        "From of a trunk: the value of `-sip_from`, or an address of our own.",
+    ),
+    k(
+        "trunk_pai",
+        "`P-Asserted-Identity` with `-sip_pai`, as a whole line; nothing without.",
+    ),
+    k(
+        "trunk_provider",
+        "`X-provider` with `-sip_provider`, as a whole line; nothing without.",
+    ),
+    k(
+        "trunk_extra",
+        "The headers of `-sip_extra_header`, as whole lines; nothing without.",
+    ),
     k("media_ip", "Media address, without brackets."),
     k("media_ip_type", "`4` or `6`."),
     k("media_port", "Media port.").offset(),

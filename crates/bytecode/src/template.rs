@@ -108,6 +108,16 @@ slots! {
     ServerIp "server_ip" Run;
     /// `UDP`, `TCP`, `TLS`…
     Transport "transport" Run;
+    /// The same under the name that Gossipper's own scenarios use.
+    SipTransport "sip_transport" Run;
+    /// From of a trunk: `-sip_from`, or an address of our own.
+    TrunkFrom "trunk_from" Run;
+    /// The header `P-Asserted-Identity` with `-sip_pai`, line end included, or nothing.
+    TrunkPai "trunk_pai" Run;
+    /// The header `X-provider` with `-sip_provider`, line end included, or nothing.
+    TrunkProvider "trunk_provider" Run;
+    /// The headers of `-sip_extra_header`, line ends included, or nothing.
+    TrunkExtra "trunk_extra" Run;
     /// Media IP, no brackets.
     MediaIp "media_ip" Run;
     /// `4` or `6`.
@@ -176,7 +186,13 @@ impl Slot {
     pub const fn suppresses_line(self) -> bool {
         matches!(
             self,
-            Self::LastHeader(..) | Self::Var(..) | Self::Field(..) | Self::Routes
+            Self::LastHeader(..)
+                | Self::Var(..)
+                | Self::Field(..)
+                | Self::Routes
+                | Self::TrunkPai
+                | Self::TrunkProvider
+                | Self::TrunkExtra
         )
     }
 }

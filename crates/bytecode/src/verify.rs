@@ -275,6 +275,11 @@ impl Verifier<'_> {
                 | Slot::LocalPort(_)
                 | Slot::ServerIp
                 | Slot::Transport
+                | Slot::SipTransport
+                | Slot::TrunkFrom
+                | Slot::TrunkPai
+                | Slot::TrunkProvider
+                | Slot::TrunkExtra
                 | Slot::MediaIp
                 | Slot::MediaIpType
                 | Slot::MediaPort(_)

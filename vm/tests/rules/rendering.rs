@@ -641,3 +641,55 @@ fn any_of_a_list_of_responses_matches() {
     stage.respond(180, "OPTIONS");
     stage.assert_failure(gossipper_bytecode::FailReason::UnexpectedMessage);
 }
+
+// ---- trunks
+
+#[test]
+fn trunk_headers_are_whole_lines_or_nothing() {
+    let message = "<send><![CDATA[
+        OPTIONS sip:a@[remote_ip] SIP/2.0
+        From: [trunk_from];tag=1
+        [trunk_pai]
+        [trunk_provider][trunk_extra]X-Transport: [sip_transport]
+        Call-ID: [call_id]
+        [trunk_extra]
+
+        ]]></send>";
+    let text = |trunk: gossipper_vm::Trunk| {
+        let mut stage = Stage::client_with(&[message], |params| params.trunk = trunk);
+        stage.spawn();
+        let text = stage.last().to_owned();
+        text.split_once("\r\n").expect("a start line").1.to_owned()
+    };
+    let plain = text(gossipper_vm::Trunk::default());
+    let lines: Vec<_> = plain.split("\r\n").collect();
+    assert!(lines[0].starts_with("From: gossip <sip:gossip@"), "{plain}");
+    assert_eq!(lines[1], "X-Transport: UDP");
+    assert!(lines[2].starts_with("Call-ID: "), "{plain}");
+    assert_eq!(lines[3..], ["", ""]);
+    let full = text(gossipper_vm::Trunk {
+        from: Some(b"me <sip:me@a>".to_vec()),
+        pai: Some(b"<sip:1@a>".to_vec()),
+        provider: Some(b"acme".to_vec()),
+        extra: vec![b"X-A: 1".to_vec(), b"X-B: 2".to_vec()],
+    });
+    let lines: Vec<_> = full
+        .split("\r\n")
+        .filter(|l| !l.starts_with("Call-ID"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "From: me <sip:me@a>;tag=1",
+            "P-Asserted-Identity: <sip:1@a>",
+            "X-provider: acme",
+            "X-A: 1",
+            "X-B: 2",
+            "X-Transport: UDP",
+            "X-A: 1",
+            "X-B: 2",
+            "",
+            "",
+        ]
+    );
+}

@@ -61,6 +61,58 @@ pub(super) static FLAGS: &[Flag] = &[
                want the two to be the same.",
     },
     Flag {
+        names: &["sip_from"],
+        arg: Arg::Text {
+            metavar: "FROM",
+            set: |low, text| {
+                low.sip_from = Some(text);
+                Ok(())
+            },
+        },
+        default: Default::Same("gossip <sip:gossip@local IP:port>"),
+        short: "Value of [trunk_from]: From up to its tag.",
+        long: "",
+    },
+    Flag {
+        names: &["sip_pai"],
+        arg: Arg::Text {
+            metavar: "ADDRESS",
+            set: |low, text| {
+                low.sip_pai = Some(text);
+                Ok(())
+            },
+        },
+        default: Default::None,
+        short: "Header P-Asserted-Identity where a scenario says [trunk_pai].",
+        long: "",
+    },
+    Flag {
+        names: &["sip_provider"],
+        arg: Arg::Text {
+            metavar: "NAME",
+            set: |low, text| {
+                low.sip_provider = Some(text);
+                Ok(())
+            },
+        },
+        default: Default::None,
+        short: "Header X-provider where a scenario says [trunk_provider].",
+        long: "",
+    },
+    Flag {
+        names: &["sip_extra_header"],
+        arg: Arg::Text {
+            metavar: "HEADER",
+            set: |low, text| {
+                low.sip_extra_headers.push(text);
+                Ok(())
+            },
+        },
+        default: Default::None,
+        short: "Further header, `Name: value`, where a scenario says [trunk_extra]. Repeatable.",
+        long: "",
+    },
+    Flag {
         names: &["d", "pause_ms"],
         arg: Arg::Time {
             metavar: "TIME",
