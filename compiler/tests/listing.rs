@@ -16,9 +16,16 @@ const SAID: &[(&str, &[&str])] = &[
     ("branchc", &["G0521 nothing leads to this step"]),
 ];
 
+/// Injection files that the scenarios may name.
+fn injection() -> Vec<String> {
+    let names = ["injection_users.csv", "injection_numbers.csv"];
+    names.map(str::to_owned).to_vec()
+}
+
 fn listing(name: &str, xml: &str) -> String {
     let options = Options {
         name: name.to_owned(),
+        injection: injection(),
         ..Options::default()
     };
     let compiled = compile(&format!("{name}.xml"), xml.as_bytes(), &options);
@@ -78,6 +85,7 @@ fn scenarios_for_comparing_runs_compile() {
         let options = Options {
             name: name.clone(),
             keys: vec![("colour".to_owned(), b"red".to_vec())],
+            injection: injection(),
             ..Options::default()
         };
         let compiled = compile(&format!("{name}.xml"), xml.as_bytes(), &options);

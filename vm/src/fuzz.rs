@@ -4,6 +4,7 @@
 //! Arbitrary bytes become a sequence of inputs to an engine. Whatever they are: no panic, one deadline per open call,
 //! counters that balance, and the same orders when the sequence is replayed. Behind the feature `internal-fuzz`.
 
+use crate::inject::{Injection, InjectionFile};
 use crate::{
     CallControl, CallKey, Engine, FlowId, Image, Input, Micros, OutBuf, Output, RunParams,
     StatEvent,
@@ -236,12 +237,74 @@ fn request(which: u8, method: u8) -> Vec<u8> {
     .into_bytes()
 }
 
+/// Target `injection_csv`: whatever a file holds, each line is found by its text, what is changed is seen, and what is
+/// written back is read as the same lines.
+///
+/// # Panics
+/// When an invariant does not hold.
+pub fn injection_csv(bytes: &[u8]) {
+    /// Virtual lines may be many; so many are enough.
+    const LINES: u32 = 64;
+    let Ok(file) = InjectionFile::parse("f.csv", bytes.to_vec()) else {
+        return;
+    };
+    if file.count() > 1 << 16 {
+        return;
+    }
+    let file = Arc::new(file.indexed(0).expect("not so many lines"));
+    let mut injection = Injection::new(&[Arc::clone(&file)]);
+    let field = |injection: &Injection, line| {
+        let mut out = Vec::new();
+        let printed = injection.print(0, line, 0, &mut out);
+        printed.ok().map(|()| out)
+    };
+    for line in 0..file.count().min(LINES) {
+        // What cannot be printed is found as an empty text.
+        let Some(key) = field(&injection, line).filter(|key| !key.is_empty()) else {
+            continue;
+        };
+        let found = injection.lookup(0, &key).expect("indexed");
+        let found = found.expect("a line that is there");
+        assert!(found >= line, "the last line counts");
+        assert_eq!(field(&injection, found), Some(key));
+    }
+    if injection.insert(0, b"added;1").is_err() {
+        return;
+    }
+    injection.replace(0, 0, b"changed;2").expect("a line");
+    assert_eq!(injection.lookup(0, b"changed"), Ok(Some(0)));
+    let Some(Ok(edited)) = injection.edited().pop() else {
+        unreachable!("both lines can be written");
+    };
+    let again = InjectionFile::parse("f.csv", edited.bytes).expect("what was written");
+    assert_eq!(again.count(), file.count() + 1);
+    let again = Injection::new(&[Arc::new(again)]);
+    for line in 0..=file.count() {
+        assert_eq!(field(&again, line), field(&injection, line));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn the_seeds_are_files_that_hold() {
+        injection_csv(include_bytes!("../../fuzz/corpus/injection_csv/users"));
+        injection_csv(include_bytes!("../../fuzz/corpus/injection_csv/printf"));
+    }
+
     proptest! {
+        #[test]
+        fn no_file_can_confuse_its_index_or_its_changes(
+            body in proptest::collection::vec(proptest::sample::select(&b"ab;#%d\r\n"[..]), 0..80),
+        ) {
+            for header in [&b"SEQUENTIAL\n"[..], b"USER\r\n", b"RANDOM,PRINTF=5\n"] {
+                injection_csv(&[header, &body].concat());
+            }
+        }
+
         #[test]
         fn no_bytes_can_panic_the_machine(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             vm_inputs(&Arc::new(crate::doc_program()), &bytes);

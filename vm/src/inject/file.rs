@@ -262,8 +262,11 @@ impl InjectionFile {
             b"\n"
         };
         for text in added {
-            if out.last().is_some_and(|byte| *byte != b'\n') {
-                out.extend_from_slice(line_end);
+            match out.last() {
+                // A carriage return at the very end is half of a line end.
+                Some(b'\r') => out.push(b'\n'),
+                Some(b'\n') | None => {}
+                Some(_) => out.extend_from_slice(line_end),
             }
             out.extend_from_slice(text);
             out.extend_from_slice(line_end);
