@@ -354,6 +354,27 @@ mod tests {
     }
 
     #[test]
+    fn an_unexpected_message_may_lead_to_the_handler_wherever_the_call_waits() {
+        let handler = |label: &str| {
+            kept(
+                &format!(
+                    r#"<scenario>
+            <recv request="INVITE"/>
+            <pause next="end"/>
+            <label id="{label}"/>
+            <send><![CDATA[A 7]]></send>
+            <label id="end"/>
+            <nop/>
+            </scenario>"#
+                ),
+                &[],
+            )
+        };
+        assert_eq!(handler("_unexp.main"), [vec![7]]);
+        assert_eq!(handler("elsewhere"), [vec![]]);
+    }
+
+    #[test]
     fn an_abort_may_come_wherever_the_call_waits() {
         let found = kept(
             r#"<scenario>

@@ -185,3 +185,67 @@ fn a_pause_restored_elsewhere_delays_the_step_it_meets_and_passes_over_it() {
     stage.advance(1);
     assert_eq!(stage.lines, ["done"]);
 }
+
+// ---- programs that no compiler writes
+
+/// Why a program is refused after `breaks` has changed its tables.
+fn refused(breaks: impl FnOnce(&mut gossipper_bytecode::Draft)) -> String {
+    let xml = crate::stage::scenario(&[
+        request("INVITE", ""),
+        reply(200, ""),
+        nop(
+            "",
+            "<sample assign_to='_' distribution='uniform' min='1' max='2'/>",
+        ),
+        LABEL.to_owned(),
+        request("INFO", ""),
+        nop("", BACK),
+    ]);
+    let program = gossipper_testkit::pair::program("test", &xml);
+    let mut draft = gossipper_bytecode::Draft::clone(&program);
+    assert!(draft.clone().verify().is_ok());
+    breaks(&mut draft);
+    draft.verify().expect_err("it is broken").to_string()
+}
+
+#[test]
+fn a_broken_handler_or_sample_is_refused() {
+    use gossipper_bytecode::{Distribution, Op, Pc, VarId};
+    let handler = |draft: &mut gossipper_bytecode::Draft| draft.handler.expect("there is one");
+    for error in [
+        refused(|draft| {
+            let entry = Pc(u32::MAX);
+            draft.handler = Some(gossipper_bytecode::program::Handler {
+                entry,
+                ..handler(draft)
+            });
+        }),
+        refused(|draft| {
+            let return_to = Some(VarId(99));
+            draft.handler = Some(gossipper_bytecode::program::Handler {
+                return_to,
+                ..handler(draft)
+            });
+        }),
+        refused(|draft| {
+            let entry = draft.recvs[0].entry;
+            draft.handler = Some(gossipper_bytecode::program::Handler {
+                entry,
+                ..handler(draft)
+            });
+        }),
+        refused(|draft| draft.samples.clear()),
+        refused(|draft| {
+            draft.samples[0] = Distribution::Normal {
+                mean: 1.0,
+                stdev: -1.0,
+            };
+        }),
+        refused(|draft| {
+            let at = draft.recvs[0].entry.index();
+            draft.ops[at] = Op::Resume { to: Pc(0) };
+        }),
+    ] {
+        assert!(!error.is_empty());
+    }
+}
