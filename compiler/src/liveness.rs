@@ -371,7 +371,7 @@ mod tests {
             )
         };
         assert_eq!(handler("_unexp.main"), [vec![7]]);
-        assert_eq!(handler("elsewhere"), [vec![]]);
+        assert_eq!(handler("elsewhere"), [Vec::<usize>::new()]);
     }
 
     #[test]
