@@ -5,7 +5,7 @@ use super::Subject;
 use crate::ast::{ActionKind, Item, Step};
 use crate::diag::Diagnostics;
 use crate::source::Text;
-use crate::template::{Piece, known_file};
+use crate::template::{Piece, missing_file};
 
 /// Reports files that are not there.
 pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
@@ -33,9 +33,9 @@ fn check_step(subject: &Subject<'_>, step: &Step, diagnostics: &mut Diagnostics)
         | ActionKind::Insert { file, .. }
         | ActionKind::Replace { file, .. } = &action.kind
             && let Some(name) = plain(subject, file)
-            && let Err(missing) = known_file(Ok((name, file.span())), subject.files)
+            && let Some(missing) = missing_file(Ok((name, file.span())), subject.files)
         {
-            diagnostics.push(missing);
+            diagnostics.push(*missing);
         }
     }
 }

@@ -46,13 +46,13 @@ pub(super) fn read<'a>(
         Some((value, place))
     };
     let file = find("file").map(|(value, place)| (value.bytes(), place));
-    if let Err(missing) = known(
+    if let Some(missing) = missing(
         file.as_ref()
             .map(|(name, place)| (&name[..], *place))
             .ok_or(span),
         keys.files(),
     ) {
-        diagnostics.push(missing);
+        diagnostics.push(*missing);
         return Read::Poisoned;
     }
     let line = match find("line") {
@@ -91,26 +91,26 @@ fn is_nested(piece: &Piece) -> bool {
     }
 }
 
-/// Checks that an injection file is there: the one of this name, or for a keyword without one any at all.
-pub(crate) fn known(file: Result<(&[u8], Span), Span>, files: &[String]) -> Result<(), Diagnostic> {
+/// What is wrong when an injection file is not there: the one of this name, or for a keyword without one any at all.
+pub(crate) fn missing(file: Result<(&[u8], Span), Span>, files: &[String]) -> Option<Diagnostic> {
     let (name, place) = match file {
         Ok(named) => named,
-        Err(_) if !files.is_empty() => return Ok(()),
+        Err(_) if !files.is_empty() => return None,
         Err(place) => {
             let message = "there is no injection file to take the field from";
             let found = Diagnostic::error(codes::INJECTION_FILE, place, message);
-            return Err(found.help("name one with `-inf FILE`"));
+            return Some(found.help("name one with `-inf FILE`"));
         }
     };
     if files.iter().any(|file| file.as_bytes() == name) {
-        return Ok(());
+        return None;
     }
     let shown = quote(name);
     let message = format!("there is no injection file `{shown}`");
     let found = Diagnostic::error(codes::INJECTION_FILE, place, message);
     let typed = String::from_utf8_lossy(name);
     let near = suggest::nearest(&typed, files.iter().map(String::as_str));
-    Err(match near {
+    Some(match near {
         Some(near) => found.did_you_mean(Some(near)),
         None => found.help("name it with `-inf FILE`"),
     })

@@ -24,7 +24,7 @@ mod params;
 mod segments;
 
 pub(crate) use authentication::Parameters;
-pub(crate) use field::known as known_file;
+pub(crate) use field::missing as missing_file;
 pub(crate) use keywords::{Keys, Keyword, Kind};
 pub(crate) use message::Head;
 pub(crate) use segments::Piece;
