@@ -52,7 +52,7 @@ pub(super) fn read<'a>(
             .ok_or(span),
         keys.files(),
     ) {
-        diagnostics.push(*missing);
+        diagnostics.push(missing);
         return Read::Poisoned;
     }
     let line = match find("line") {
