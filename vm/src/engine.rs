@@ -12,10 +12,9 @@ use crate::exec::{Cx, Outcome, Shared, run};
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::link::Image;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
-use crate::params::CallIdPart;
 use crate::render::{DynamicId, LastView};
 use crate::txn::Expired;
-use crate::{exec, receive, rng, txn, unexpected};
+use crate::{call_id, exec, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
 use gossipper_bytecode::program::OnTimeout;
 use gossipper_bytecode::{AutoMessage, FailReason, Mode, Pc, StepId, TemplateKind};
@@ -219,7 +218,7 @@ impl Engine {
         let flow = params.flow;
         let mut call = self.new_call(now, due, flow, destination);
         call.user = user;
-        write_call_id(&self.image, &mut call);
+        call_id::write(&self.image.call_id, &mut call, &mut self.shared.scratch);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
             incoming: false,
@@ -669,28 +668,6 @@ pub(crate) fn is_invite(image: &Image, id: gossipper_bytecode::SendId) -> bool {
         TemplateKind::Request { method } => program.bytes(method) == b"INVITE",
         TemplateKind::Response { .. } | TemplateKind::Text => false,
     }
-}
-
-/// Writes the Call-ID of a generated call.
-fn write_call_id(image: &Image, call: &mut Call) {
-    let params = image.params();
-    let mut text = Vec::new();
-    for part in &params.call_id.parts {
-        match part {
-            CallIdPart::Literal(literal) => text.extend_from_slice(literal),
-            CallIdPart::Number => crate::render::number(call.number as i64, &mut text),
-            CallIdPart::Pid => crate::render::number(i64::from(params.pid), &mut text),
-            CallIdPart::LocalIp => {
-                text.extend_from_slice(params.local_ip.to_string().as_bytes());
-            }
-            CallIdPart::Random => {
-                let random = rng::draw(&mut call.rng, |rng| rng.u32(..));
-                crate::render::number(i64::from(random), &mut text);
-            }
-        }
-    }
-    call.call_id.clear();
-    call.call_id.extend_from_slice(&text);
 }
 
 /// Counts and reports bytes that cannot be used.

@@ -15,7 +15,8 @@
 //! | `exec` | the dispatch loop and the op handlers |
 //! | `render`, `date` | templates -> bytes |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
-//! | `call`, `dead`, `rng` | the record of a call; ended calls; random streams |
+//! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
+//! | `dead`, `rng` | ended calls; random streams |
 //!
 //! The smallest run loop:
 //! ```
@@ -43,6 +44,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod call;
+mod call_id;
 mod date;
 mod dead;
 mod dialog;
