@@ -50,7 +50,7 @@ pub(crate) struct CompileArgs {
     /// Do not keep the program in the cache.
     #[arg(long = "no_cache")]
     no_cache: bool,
-    /// Define the keyword [NAME], as for a run; may be repeated.
+    /// Define the keyword NAME, as for a run; may be repeated.
     #[arg(long, num_args = 2, value_names = ["NAME", "VALUE"], allow_hyphen_values = true, action = clap::ArgAction::Append)]
     key: Vec<String>,
 }

@@ -2,7 +2,7 @@
 //! [`Engine::handle`]: routes one input to one call, runs it, collects the orders.
 //!
 //! Owns the calls of one shard, the Call-ID index, ended calls and global variables. Everything that is done to a
-//! single call lives in [`crate::exec`], [`crate::receive`] and [`crate::unexpected`].
+//! single call lives in `exec`, `receive` and `unexpected`.
 
 use crate::call::last::Last;
 use crate::call::regs::Regs;
