@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Call-IDs of generated calls (`-cid_str`, sipp.md §4.2).
+//! Call-IDs of generated calls (`-cid_str`).
 //!
 //! What is the same for the whole run is folded into literals when the image is linked, so that opening a call neither
 //! formats an address nor allocates.

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | [`input`], [`output`] | the boundary: facts in, orders out |
 //! | [`params`], [`link`] | what a run adds to a program, and the image made of both |
-//! | [`engine`] | calls, Call-ID index, births, deadlines, ends |
+//! | [`engine`], `deadlines` | calls, Call-ID index, births, ends; what wakes a call |
 //! | `receive`, `matching`, `unexpected` | what a message is to a call, and what follows |
 //! | `exec` | the dispatch loop and the op handlers |
 //! | `render`, `date` | templates -> bytes |
@@ -47,6 +47,7 @@ mod call;
 mod call_id;
 mod date;
 mod dead;
+mod deadlines;
 mod dialog;
 pub mod engine;
 mod exec;

@@ -174,6 +174,9 @@ pub struct RunParams {
     pub ignore_in_pause: bool,
     /// `-callid_slash_ign`: `///` in a Call-ID is nothing special.
     pub ignore_call_id_slashes: bool,
+    /// Open calls beyond which messages with an unknown Call-ID open no more: peers must not decide how much memory a
+    /// server takes.
+    pub max_incoming: usize,
     /// How long an ended call is remembered, in ms; 0 not at all (`-deadcall_wait`).
     pub dead_call_ms: u32,
     /// Default loss in percent (`-lost`).
@@ -195,6 +198,9 @@ pub const T2_DEFAULT_MS: u32 = 4000;
 
 /// SIPp's `-deadcall_wait`.
 pub const DEAD_CALL_DEFAULT_MS: u32 = 33_000;
+
+/// About a gigabyte of calls as they mostly are, and more than one port is asked to hold.
+pub const MAX_INCOMING_DEFAULT: usize = 1_000_000;
 
 /// SIPp's `-max_retrans`; the limits per method apply as well.
 pub const MAX_RETRANS_DEFAULT: u32 = 9;
@@ -236,6 +242,7 @@ impl Default for RunParams {
             auto_answer: false,
             ignore_in_pause: false,
             ignore_call_id_slashes: false,
+            max_incoming: MAX_INCOMING_DEFAULT,
             dead_call_ms: DEAD_CALL_DEFAULT_MS,
             lost_percent: 0.0,
             globals: Vec::new(),

@@ -143,6 +143,55 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// A record without content.
+    pub(crate) fn blank(peer: SocketAddr) -> Self {
+        Self {
+            number: 0,
+            user: 0,
+            pc: Pc(0),
+            step: StepId(0),
+            wait: Wait::Turn,
+            cseq: 0,
+            created: Micros(0),
+            late_us: 0,
+            flow: FlowId(0),
+            peer,
+            call_id: SmallVec::new(),
+            recv_deadline: None,
+            pause_until: None,
+            repeat: None,
+            sent: Vec::new(),
+            last_sent: None,
+            unanswered: None,
+            answered: None,
+            answered_invite: None,
+            invite_cseq: None,
+            acknowledged: None,
+            established: false,
+            ack_pending: false,
+            failure: None,
+            jump_to: None,
+            last: Last::default(),
+            peer_tag: SmallVec::new(),
+            regs: Regs::default(),
+            rtds: SmallVec::new(),
+            rng: 0,
+            armed: None,
+            generation: 0,
+            cold: None,
+        }
+    }
+
+    /// Bytes of its own that it holds outside the record.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let spilled = |inline: usize, capacity: usize| if capacity > inline { capacity } else { 0 };
+        spilled(self.call_id.inline_size(), self.call_id.capacity())
+            + spilled(self.peer_tag.inline_size(), self.peer_tag.capacity())
+            + self.sent.capacity()
+            + self.last.heap_bytes()
+            + self.regs.heap_bytes()
+    }
+
     /// The rarely used parts, made when first needed.
     pub(crate) fn cold_mut(&mut self) -> &mut Cold {
         self.cold.get_or_insert_default()
