@@ -52,6 +52,8 @@ pub struct Engine {
     next_number: u64,
     draining: bool,
     spare: Vec<Call>,
+    /// Bytes that the open calls hold outside their records, as of the last input of each.
+    held_bytes: usize,
 }
 
 impl Engine {
@@ -86,6 +88,7 @@ impl Engine {
             next_number: 1,
             draining: false,
             spare: Vec::new(),
+            held_bytes: 0,
             hasher,
             image,
         }
@@ -279,12 +282,13 @@ impl Engine {
         out: &mut OutBuf,
     ) {
         let params = self.image.params();
-        if self.calls.len() >= params.max_incoming {
+        if self.calls.len() >= params.max_incoming || self.held_bytes >= params.max_incoming_bytes {
             // COMPAT(sipp): SIPp opens calls as long as there is memory (docs/compat.md#calls).
             out.push(Output::Stat(StatEvent::OutOfCall));
             let text = format!(
-                "Discarding a message for a new call: {} calls are open",
-                self.calls.len()
+                "Discarding a message for a new call: {} calls are open and hold {} bytes",
+                self.calls.len(),
+                self.held_bytes
             );
             let text = out.store(text.as_bytes());
             out.push(Output::Log {
@@ -456,7 +460,12 @@ impl Engine {
             other => other,
         };
         match verdict {
-            Verdict::Run | Verdict::Wait => rearm(call, key, cx.out),
+            Verdict::Run | Verdict::Wait => {
+                let held = call.heap_bytes();
+                self.held_bytes = self.held_bytes - call.held_bytes + held;
+                call.held_bytes = held;
+                rearm(call, key, cx.out);
+            }
             Verdict::Complete => {
                 let end = call.failure.map_or(CallEnd::Success, CallEnd::Failure);
                 self.end(now, key, end, Some(Death::Completed), out);
@@ -490,6 +499,7 @@ impl Engine {
         let Some(mut call) = self.calls.remove(key) else {
             return;
         };
+        self.held_bytes -= call.held_bytes;
         txn::stop(&mut call, &mut self.shared.buffers);
         if let Some(death) = death {
             self.dead.bury(&call.call_id, death, now);

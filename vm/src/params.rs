@@ -177,6 +177,8 @@ pub struct RunParams {
     /// Open calls beyond which messages with an unknown Call-ID open no more: peers must not decide how much memory a
     /// server takes.
     pub max_incoming: usize,
+    /// Bytes kept of messages beyond which they open no more either.
+    pub max_incoming_bytes: usize,
     /// How long an ended call is remembered, in ms; 0 not at all (`-deadcall_wait`).
     pub dead_call_ms: u32,
     /// Default loss in percent (`-lost`).
@@ -201,6 +203,9 @@ pub const DEAD_CALL_DEFAULT_MS: u32 = 33_000;
 
 /// About a gigabyte of calls as they mostly are, and more than one port is asked to hold.
 pub const MAX_INCOMING_DEFAULT: usize = 1_000_000;
+
+/// What a million calls keep of messages of ordinary size.
+pub const MAX_INCOMING_BYTES_DEFAULT: usize = 1 << 30;
 
 /// SIPp's `-max_retrans`; the limits per method apply as well.
 pub const MAX_RETRANS_DEFAULT: u32 = 9;
@@ -243,6 +248,7 @@ impl Default for RunParams {
             ignore_in_pause: false,
             ignore_call_id_slashes: false,
             max_incoming: MAX_INCOMING_DEFAULT,
+            max_incoming_bytes: MAX_INCOMING_BYTES_DEFAULT,
             dead_call_ms: DEAD_CALL_DEFAULT_MS,
             lost_percent: 0.0,
             globals: Vec::new(),

@@ -70,6 +70,15 @@ pub(crate) struct Cold {
     pub(crate) queued: Option<Box<[u8]>>,
 }
 
+impl Cold {
+    /// Bytes of messages that it holds.
+    fn heap_bytes(&self) -> usize {
+        self.routes.capacity()
+            + self.target.capacity()
+            + self.queued.as_ref().map_or(0, |message| message.len())
+    }
+}
+
 /// One scenario instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -138,6 +147,8 @@ pub(crate) struct Call {
     pub(crate) armed: Option<Micros>,
     /// Generation of the last `Arm`.
     pub(crate) generation: u32,
+    /// [`Self::heap_bytes`] as the engine last counted them.
+    pub(crate) held_bytes: usize,
     /// Rarely used parts.
     pub(crate) cold: Option<Box<Cold>>,
 }
@@ -178,6 +189,7 @@ impl Call {
             rng: 0,
             armed: None,
             generation: 0,
+            held_bytes: 0,
             cold: None,
         }
     }
@@ -190,6 +202,7 @@ impl Call {
             + self.sent.capacity()
             + self.last.heap_bytes()
             + self.regs.heap_bytes()
+            + self.cold.as_ref().map_or(0, |cold| cold.heap_bytes())
     }
 
     /// The rarely used parts, made when first needed.
