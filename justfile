@@ -39,6 +39,7 @@ diff-sipp:
 # The documents made from tables, and the API documentation.
 docs:
     cargo xtask docs
+    UPDATE_DOCS=1 cargo test -p gossipper-cli --bins flags::help
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # Licences, duplicate and banned crates, sources (needs cargo-deny).

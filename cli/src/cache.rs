@@ -125,13 +125,13 @@ impl Cache {
         decode(&bytes)
     }
 
-    /// Keeps a program; whether that worked shows in the next run only.
-    pub(crate) fn store(&self, key: &Key, program: &Program, warnings: &str) {
-        if let Some(bytes) = encode(program, warnings)
-            && self.write(key, &bytes).is_ok()
-        {
+    /// Keeps a program, and says whether that worked.
+    pub(crate) fn store(&self, key: &Key, program: &Program, warnings: &str) -> bool {
+        let kept = encode(program, warnings).is_some_and(|bytes| self.write(key, &bytes).is_ok());
+        if kept {
             self.prune(SystemTime::now());
         }
+        kept
     }
 
     fn path(&self, key: &Key) -> PathBuf {
@@ -289,7 +289,7 @@ mod tests {
         let cache = Cache::in_folder(folder.path().join("deep/er"));
         let key = Cache::key(&question(b"<scenario/>", &[]));
         assert!(cache.load(&key).is_none());
-        cache.store(&key, &program(), "warning: x\n");
+        assert!(cache.store(&key, &program(), "warning: x\n"));
         let entry = cache.load(&key).expect("stored");
         assert_eq!(entry.program, program());
         assert_eq!(entry.warnings, "warning: x\n");

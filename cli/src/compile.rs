@@ -51,7 +51,7 @@ pub(crate) struct CompileArgs {
     /// Do not keep the program in the cache.
     #[arg(long = "no_cache")]
     no_cache: bool,
-    /// Define the keyword [NAME], as for a run; may be repeated.
+    /// Define the keyword NAME, as for a run; may be repeated.
     #[arg(long, num_args = 2, value_names = ["NAME", "VALUE"], allow_hyphen_values = true, action = clap::ArgAction::Append)]
     key: Vec<String>,
     /// An injection file of the run, of which only the name counts here; may be repeated.
@@ -152,8 +152,8 @@ pub(crate) fn run(args: &CompileArgs) -> ExitCode {
 fn one(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, file: &Path) -> Result<(), String> {
     let plain = |error: String| format!("error: {error}\n");
     let input = Input::read_file(file).map_err(plain)?;
-    let program = if input.is_gsc() {
-        input.program(how).map_err(plain)?
+    let (program, kept) = if input.is_gsc() {
+        (input.program(how).map_err(plain)?, false)
     } else {
         xml(args, how, cache, &input)?
     };
@@ -168,10 +168,10 @@ fn one(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, file: &Path) -> 
         written.map_err(|error| plain(format!("cannot write `{}`: {error}", output.display())))?;
     }
     if !args.check && !args.listing && args.format == Format::Text {
-        let to = match (&args.output, cache) {
-            (Some(output), _) => format!(", written to {}", output.display()),
-            (None, Some(_)) if !input.is_gsc() => ", kept for the next run".to_owned(),
-            _ => String::new(),
+        let to = match &args.output {
+            Some(output) => format!(", written to {}", output.display()),
+            None if kept => ", kept for the next run".to_owned(),
+            None => String::new(),
         };
         stdio::out(&format!(
             "{}: {} steps, {} instructions{to}\n",
@@ -183,12 +183,13 @@ fn one(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, file: &Path) -> 
     Ok(())
 }
 
+/// Compiles a scenario; says as well whether the program is in the cache now.
 fn xml(
     args: &CompileArgs,
     how: How<'_>,
     cache: Option<&Cache>,
     input: &Input,
-) -> Result<Program, String> {
+) -> Result<(Program, bool), String> {
     let compiled = input.compile(how);
     match args.format {
         Format::Text => stdio::err(&render::text(
@@ -210,9 +211,10 @@ fn xml(
             strict: how.strict,
         };
         let warnings = render::text(&compiled.source, &compiled.diagnostics, Style::Plain);
-        cache.store(&Cache::key(&question), &program, &warnings);
+        let kept = cache.store(&Cache::key(&question), &program, &warnings);
+        return Ok((program, kept));
     }
-    Ok(program)
+    Ok((program, false))
 }
 
 /// Runs `gossipper explain`.

@@ -170,7 +170,8 @@ impl Input {
         };
         if let Some((cache, key)) = &cached {
             // Kept without colour: the next run may write to a file.
-            cache.store(key, &program, &rendered(Style::Plain));
+            // Whether that worked shows in the next run only.
+            let _: bool = cache.store(key, &program, &rendered(Style::Plain));
         }
         let warnings = rendered(how.style);
         Ok(Loaded { program, warnings })

@@ -15,7 +15,7 @@ use std::path::Path;
 /// The verbs of this version.
 pub(crate) const VERBS: [&str; 4] = ["sipp", "compile", "explain", "help"];
 
-/// The verbs of the specification that this version does not have.
+/// Verbs that this version does not have yet.
 const LATER_VERBS: [&str; 12] = [
     "server",
     "ui",

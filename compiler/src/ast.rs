@@ -15,6 +15,8 @@ pub use action::{
     SearchIn, TextOperand,
 };
 
+pub use gossipper_bytecode::Distribution;
+
 use crate::source::{Span, Spanned, Text};
 
 /// A name of the author's: a variable, label, timer, counter or transaction. Not trimmed.
@@ -317,79 +319,6 @@ pub enum PauseLength {
     Distribution(Spanned<Distribution>),
     /// It was wrong.
     Poisoned,
-}
-
-/// A random distribution with its parameters.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Distribution {
-    /// Always `value`.
-    Fixed {
-        /// The value.
-        value: f64,
-    },
-    /// `min + r·(max − min)`
-    Uniform {
-        /// Lowest.
-        min: f64,
-        /// Highest.
-        max: f64,
-    },
-    /// Gaussian.
-    Normal {
-        /// Mean.
-        mean: f64,
-        /// Standard deviation.
-        stdev: f64,
-    },
-    /// Parameters of the underlying normal, natural logarithm.
-    LogNormal {
-        /// Mean of the logarithm.
-        mean: f64,
-        /// Standard deviation of the logarithm.
-        stdev: f64,
-    },
-    /// Exponential.
-    Exponential {
-        /// Mean.
-        mean: f64,
-    },
-    /// Weibull.
-    Weibull {
-        /// Scale.
-        lambda: f64,
-        /// Shape.
-        k: f64,
-    },
-    /// Pareto.
-    Pareto {
-        /// Shape.
-        k: f64,
-        /// Scale.
-        x_m: f64,
-    },
-    /// Generalised Pareto.
-    GPareto {
-        /// Shape.
-        shape: f64,
-        /// Scale.
-        scale: f64,
-        /// Location.
-        location: f64,
-    },
-    /// Gamma.
-    Gamma {
-        /// Shape.
-        k: f64,
-        /// Scale.
-        theta: f64,
-    },
-    /// Negative binomial, integer valued.
-    NegBin {
-        /// Number of successes.
-        n: f64,
-        /// Probability of success.
-        p: f64,
-    },
 }
 
 /// `<sendCmd>`.

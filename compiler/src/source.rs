@@ -188,11 +188,6 @@ impl SourceFile {
         }
     }
 
-    /// Number of lines; an empty file has one.
-    pub fn line_count(&self) -> usize {
-        self.line_starts.len()
-    }
-
     /// Index (from 0) of the line that holds an offset.
     pub fn line_index(&self, at: u32) -> usize {
         self.line_starts

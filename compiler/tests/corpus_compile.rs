@@ -1,35 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Scenarios that others wrote: what a released or current SIPp loads compiles, or needs a later version and says so.
 //!
-//! The corpus is not part of the repository. It is looked for in `GOSSIPPER_CORPUS`, then beside the workspace;
-//! where it is absent the test says so and passes.
+//! Where the corpus is absent the test says so and passes.
 #![expect(
     clippy::disallowed_methods,
     reason = "a test reads its data; the crate itself does not"
 )]
 
+mod corpus;
+
 use gossipper_compiler::diag::Severity;
 use gossipper_compiler::{Options, compile};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-fn corpus() -> Option<PathBuf> {
-    let folder = match std::env::var_os("GOSSIPPER_CORPUS") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"),
-    };
-    let found = folder.join("manifest.jsonl").is_file();
-    if !found {
-        #[expect(clippy::print_stderr, reason = "a skipped test is said aloud")]
-        {
-            eprintln!(
-                "SKIPPED: no corpus in {}; set GOSSIPPER_CORPUS",
-                folder.display()
-            );
-        }
-    }
-    found.then_some(folder)
-}
 
 /// Names that `-key` must define for SIPp to load the file.
 fn keys(needs: &serde_json::Value) -> Vec<(String, Vec<u8>)> {
@@ -55,7 +37,9 @@ fn injection(needs: &serde_json::Value) -> Vec<String> {
 
 #[test]
 fn what_sipp_loads_compiles_or_needs_a_later_version() {
-    let Some(folder) = corpus() else { return };
+    let Some(folder) = corpus::folder() else {
+        return;
+    };
     let manifest = std::fs::read_to_string(folder.join("manifest.jsonl")).expect("manifest");
     let (mut compiled_count, mut later_count) = (0, 0);
     let mut other: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -1,37 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Scenarios that others wrote: whatever a released or current SIPp loads, the parser reads without an error.
 //!
-//! The corpus is not part of the repository. It is looked for in `GOSSIPPER_CORPUS`, then beside the workspace;
-//! where it is absent the test says so and passes.
+//! Where the corpus is absent the test says so and passes.
 #![expect(
     clippy::disallowed_methods,
     reason = "a test reads its data; the crate itself does not"
 )]
 
+mod corpus;
+
 use gossipper_compiler::diag::{Diagnostics, Severity};
 use gossipper_compiler::parse::parse;
 use gossipper_compiler::source::SourceFile;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// The corpus' folder.
-fn corpus() -> Option<PathBuf> {
-    let folder = match std::env::var_os("GOSSIPPER_CORPUS") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"),
-    };
-    let found = folder.join("manifest.jsonl").is_file();
-    if !found {
-        #[expect(clippy::print_stderr, reason = "a skipped test is said aloud")]
-        {
-            eprintln!(
-                "SKIPPED: no corpus in {}; set GOSSIPPER_CORPUS",
-                folder.display()
-            );
-        }
-    }
-    found.then_some(folder)
-}
+use std::path::Path;
 
 struct Entry {
     file: String,
@@ -81,7 +63,9 @@ fn errors(entry: &Entry) -> Vec<String> {
 
 #[test]
 fn what_sipp_loads_is_read_without_an_error() {
-    let Some(folder) = corpus() else { return };
+    let Some(folder) = corpus::folder() else {
+        return;
+    };
     let entries = scenarios(&folder);
     assert!(
         entries.len() > 700,
@@ -103,7 +87,9 @@ fn what_sipp_loads_is_read_without_an_error() {
 
 #[test]
 fn what_no_sipp_loads_is_refused_for_the_same_reason() {
-    let Some(folder) = corpus() else { return };
+    let Some(folder) = corpus::folder() else {
+        return;
+    };
     // The sixth mentions a variable only once, which the parser does not look at.
     let known = [
         ("uac-transcribe-our-creds-fail-low-balance.xml", "G0013"),

@@ -2,24 +2,21 @@
 //! [`Engine::handle`]: routes one input to one call, runs it, collects the orders.
 //!
 //! Owns the calls of one shard, the Call-ID index, ended calls and global variables. Everything that is done to a
-//! single call lives in [`crate::exec`], [`crate::receive`] and [`crate::unexpected`].
+//! single call lives in `exec`, `receive` and `unexpected`.
 
-use crate::call::last::Last;
 use crate::call::regs::Regs;
-use crate::call::{Call, Cold, RtdState, Wait};
+use crate::call::{Call, RtdState, Wait};
 use crate::dead::{DeadCalls, Death};
+use crate::deadlines::{expire, rearm};
 use crate::exec::{Cx, Outcome, Shared, run};
-use crate::inject::{EditedFile, Injection, Lines, NotWritable};
+use crate::inject::{EditedFile, Injection, NotWritable};
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::link::Image;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
-use crate::params::CallIdPart;
 use crate::render::{DynamicId, LastView};
-use crate::txn::Expired;
-use crate::{exec, receive, rng, txn, unexpected};
+use crate::{call_id, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
-use gossipper_bytecode::program::OnTimeout;
-use gossipper_bytecode::{AutoMessage, FailReason, Mode, Pc, StepId, TemplateKind};
+use gossipper_bytecode::{AutoMessage, FailReason, Mode, TemplateKind};
 use gossipper_sip::{Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
 use slotmap::SlotMap;
@@ -35,7 +32,10 @@ const ABORT_BATCH: usize = 256;
 /// Records of ended calls kept for their memory.
 const SPARE_MAX: usize = 4096;
 
-/// Ops that the `init` section may take, in budgets of [`exec::STEP_BUDGET`] turns.
+/// Largest record kept: one message of 64 KiB must not be remembered by thousands of records.
+const SPARE_BYTES: usize = 4096;
+
+/// Ops that the `init` section may take, in budgets of [`crate::exec::STEP_BUDGET`] turns.
 const INIT_TURNS: u32 = 4096;
 
 /// The calls of one shard.
@@ -53,6 +53,8 @@ pub struct Engine {
     next_number: u64,
     draining: bool,
     spare: Vec<Call>,
+    /// Bytes that the open calls hold outside their records, as of the last input of each.
+    held_bytes: usize,
 }
 
 impl Engine {
@@ -88,6 +90,7 @@ impl Engine {
             next_number: 1,
             draining: false,
             spare: Vec::new(),
+            held_bytes: 0,
             hasher,
             image,
         }
@@ -156,49 +159,31 @@ impl Engine {
         let number = self.next_number;
         self.next_number += 1;
         let params = self.image.params();
-        let mut call = self.spare.pop().unwrap_or_else(|| blank(peer));
-        call.last.reset();
-        call.regs.reset(self.image.call_regs);
-        call.rtds.clear();
-        call.rtds
+        let mut spare = self.spare.pop().unwrap_or_else(|| Call::blank(peer));
+        spare.last.reset();
+        spare.regs.reset(self.image.call_regs);
+        spare.rtds.clear();
+        spare
+            .rtds
             .resize(self.image.program.rtds.len(), RtdState::default());
-        call.peer_tag.clear();
-        call.call_id.clear();
+        spare.peer_tag.clear();
+        spare.call_id.clear();
         Call {
             number,
-            user: 0,
             pc: self.image.program.steps[0].entry,
-            step: StepId(0),
-            wait: Wait::Turn,
             cseq: params.base_cseq.wrapping_sub(1),
             created: now,
             late_us: u32::try_from(now.since(due).0).unwrap_or(u32::MAX),
             flow,
-            peer,
-            recv_deadline: None,
-            pause_until: None,
-            repeat: None,
-            last_sent: None,
-            unanswered: None,
-            answered: None,
-            answered_invite: None,
-            invite_cseq: None,
-            acknowledged: None,
-            established: false,
-            ack_pending: false,
-            failure: None,
-            jump_to: None,
             rng: rng::seed(params.seed, number),
-            armed: None,
-            generation: 0,
-            cold: None,
-            call_id: call.call_id,
-            sent: call.sent,
-            last: call.last,
-            peer_tag: call.peer_tag,
-            regs: call.regs,
-            rtds: call.rtds,
-            lines: call.lines,
+            call_id: spare.call_id,
+            sent: spare.sent,
+            last: spare.last,
+            peer_tag: spare.peer_tag,
+            regs: spare.regs,
+            rtds: spare.rtds,
+            lines: spare.lines,
+            ..Call::blank(peer)
         }
     }
 
@@ -242,7 +227,7 @@ impl Engine {
         let mut call = self.new_call(now, due, flow, destination);
         call.user = user;
         self.take_lines(&mut call, out);
-        write_call_id(&self.image, &mut call);
+        call_id::write(&self.image.call_id, &mut call, &mut self.shared.scratch);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
             incoming: false,
@@ -320,6 +305,21 @@ impl Engine {
         out: &mut OutBuf,
     ) {
         let params = self.image.params();
+        if self.calls.len() >= params.max_incoming || self.held_bytes >= params.max_incoming_bytes {
+            // COMPAT(sipp): SIPp opens calls as long as there is memory (docs/compat.md#calls).
+            out.push(Output::Stat(StatEvent::OutOfCall));
+            let text = format!(
+                "Discarding a message for a new call: {} calls are open and hold {} bytes",
+                self.calls.len(),
+                self.held_bytes
+            );
+            let text = out.store(text.as_bytes());
+            out.push(Output::Log {
+                kind: LogKind::Warning,
+                text,
+            });
+            return;
+        }
         let peer = match params.destination {
             Some(destination) if params.send_to_destination => destination,
             _ => src,
@@ -495,6 +495,9 @@ impl Engine {
                     let delivered = receive::receive(&mut cx, call, &msg, true);
                     return self.settle(now, key, delivered, out);
                 }
+                let held = call.heap_bytes();
+                self.held_bytes = self.held_bytes - call.held_bytes + held;
+                call.held_bytes = held;
                 rearm(call, key, cx.out);
             }
             Verdict::Complete => {
@@ -530,6 +533,7 @@ impl Engine {
         let Some(mut call) = self.calls.remove(key) else {
             return;
         };
+        self.held_bytes -= call.held_bytes;
         txn::stop(&mut call, &mut self.shared.buffers);
         if let Some(death) = death {
             self.dead.bury(&call.call_id, death, now);
@@ -539,7 +543,7 @@ impl Engine {
             length: now.since(call.created),
         }));
         out.push(Output::Ended { call: key });
-        if self.spare.len() < SPARE_MAX {
+        if self.spare.len() < SPARE_MAX && call.heap_bytes() <= SPARE_BYTES {
             self.spare.push(call);
         }
     }
@@ -566,46 +570,6 @@ pub(crate) enum Verdict {
 const UNSPECIFIED: SocketAddr =
     SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), 0);
 
-/// A record without content, whose buffers a call takes over.
-pub(crate) fn blank(peer: SocketAddr) -> Call {
-    Call {
-        number: 0,
-        user: 0,
-        pc: Pc(0),
-        step: StepId(0),
-        wait: Wait::Turn,
-        cseq: 0,
-        created: Micros(0),
-        late_us: 0,
-        flow: FlowId(0),
-        peer,
-        call_id: SmallVec::new(),
-        recv_deadline: None,
-        pause_until: None,
-        repeat: None,
-        sent: Vec::new(),
-        last_sent: None,
-        unanswered: None,
-        answered: None,
-        answered_invite: None,
-        invite_cseq: None,
-        acknowledged: None,
-        established: false,
-        ack_pending: false,
-        failure: None,
-        jump_to: None,
-        last: Last::default(),
-        peer_tag: SmallVec::new(),
-        regs: Regs::default(),
-        rtds: SmallVec::new(),
-        rng: 0,
-        armed: None,
-        generation: 0,
-        lines: Lines::new(),
-        cold: None::<Box<Cold>>,
-    }
-}
-
 /// Borrows a call and, apart from it, what its handlers work with.
 fn split<'a>(
     image: &'a Image,
@@ -626,78 +590,6 @@ fn split<'a>(
     Some((call, cx))
 }
 
-/// Keeps the driver's deadline for a call in step with the call.
-fn rearm(call: &mut Call, key: CallKey, out: &mut OutBuf) {
-    let deadline = call.deadline();
-    if deadline == call.armed {
-        return;
-    }
-    call.armed = deadline;
-    match deadline {
-        Some(at) => {
-            call.generation = call.generation.wrapping_add(1);
-            out.push(Output::Arm {
-                call: key,
-                at,
-                generation: call.generation,
-            });
-        }
-        None => out.push(Output::Disarm { call: key }),
-    }
-}
-
-/// Handles whichever deadlines of a call have passed.
-fn expire(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
-    if let Some(repeat) = &mut call.repeat
-        && repeat.at <= cx.now
-    {
-        let id = repeat.send;
-        let send = cx.image.program.sends[id.index()];
-        let is_invite = is_invite(cx.image, id);
-        match txn::expired(repeat, is_invite, cx.image.params()) {
-            Expired::Again => exec::send::repeat(cx, call, id),
-            Expired::Exhausted => {
-                txn::stop(call, &mut cx.shared.buffers);
-                let what = b"Aborting call on UDP retransmission timeout for Call-ID";
-                return timed_out(cx, call, send.step, FailReason::MaxUdpRetrans, what);
-            }
-        }
-    }
-    if let Some((at, step)) = call.recv_deadline
-        && at <= cx.now
-    {
-        call.recv_deadline = None;
-        let what = b"Receive timeout, Call-Id";
-        return timed_out(cx, call, step, FailReason::TimeoutOnRecv, what);
-    }
-    if call.pause_until.is_some_and(|until| until <= cx.now) && call.wait == Wait::Pause {
-        return Verdict::Run;
-    }
-    Verdict::Wait
-}
-
-/// A timeout of a step: its `ontimeout`, or the end of the call.
-fn timed_out(
-    cx: &mut Cx<'_>,
-    call: &mut Call,
-    step: StepId,
-    reason: FailReason,
-    what: &[u8],
-) -> Verdict {
-    cx.stat(StatEvent::TimedOut { step });
-    if let OnTimeout::Goto(pc) = cx.image.program.steps[step.index()].on_timeout {
-        call.pc = pc;
-        call.pause_until = None;
-        return Verdict::Run;
-    }
-    let mut text = what.to_vec();
-    text.extend_from_slice(b" '");
-    text.extend_from_slice(&call.call_id);
-    text.extend_from_slice(format!("' (index {})", call.step).as_bytes());
-    cx.warn(&text);
-    unexpected::give_up(cx, call, reason, None)
-}
-
 /// Whether a send step sends an INVITE.
 pub(crate) fn is_invite(image: &Image, id: gossipper_bytecode::SendId) -> bool {
     let program = &image.program;
@@ -706,28 +598,6 @@ pub(crate) fn is_invite(image: &Image, id: gossipper_bytecode::SendId) -> bool {
         TemplateKind::Request { method } => program.bytes(method) == b"INVITE",
         TemplateKind::Response { .. } | TemplateKind::Text => false,
     }
-}
-
-/// Writes the Call-ID of a generated call.
-fn write_call_id(image: &Image, call: &mut Call) {
-    let params = image.params();
-    let mut text = Vec::new();
-    for part in &params.call_id.parts {
-        match part {
-            CallIdPart::Literal(literal) => text.extend_from_slice(literal),
-            CallIdPart::Number => crate::render::number(call.number as i64, &mut text),
-            CallIdPart::Pid => crate::render::number(i64::from(params.pid), &mut text),
-            CallIdPart::LocalIp => {
-                text.extend_from_slice(params.local_ip.to_string().as_bytes());
-            }
-            CallIdPart::Random => {
-                let random = rng::draw(&mut call.rng, |rng| rng.u32(..));
-                crate::render::number(i64::from(random), &mut text);
-            }
-        }
-    }
-    call.call_id.clear();
-    call.call_id.extend_from_slice(&text);
 }
 
 /// Counts and reports bytes that cannot be used.

@@ -10,14 +10,15 @@
 //! | --- | --- |
 //! | [`input`], [`output`] | the boundary: facts in, orders out |
 //! | [`params`], [`link`] | what a run adds to a program, and the image made of both |
-//! | [`engine`] | calls, Call-ID index, births, deadlines, ends |
+//! | [`engine`], `deadlines` | calls, Call-ID index, births, ends; what wakes a call |
 //! | `receive`, `matching`, `unexpected` | what a message is to a call, and what follows |
 //! | `exec` | the dispatch loop and the op handlers |
 //! | `render`, `date` | templates -> bytes |
 //! | `auth` | challenges and their answers |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
-//! | `call`, `dead`, `rng` | the record of a call; ended calls; random streams |
+//! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
+//! | `dead`, `rng` | ended calls; random streams |
 //!
 //! The smallest run loop:
 //! ```
@@ -46,8 +47,10 @@
 
 mod auth;
 mod call;
+mod call_id;
 mod date;
 mod dead;
+mod deadlines;
 mod dialog;
 pub mod engine;
 mod exec;

@@ -4,6 +4,7 @@
 //! Run-constant keywords become literal text and merge with their neighbours, regular expressions are built,
 //! variables get their place in a register file.
 
+use crate::call_id::{self, Piece};
 use crate::params::RunParams;
 use crate::render::skip_line_end;
 use core::net::IpAddr;
@@ -76,6 +77,8 @@ pub struct Image {
     /// Size of a call's register file: call and user variables.
     pub(crate) call_regs: usize,
     pub(crate) global_regs: usize,
+    /// The format of generated Call-IDs.
+    pub(crate) call_id: Vec<Piece>,
     /// The capture that `[next_url]` falls back to.
     pub(crate) to_uri: Option<CaptureId>,
 }
@@ -141,6 +144,7 @@ impl Image {
             },
             call_regs: call_count + program.variable_count(VarScope::User),
             global_regs: program.variable_count(VarScope::Global),
+            call_id: call_id::fold(&params),
             to_uri: program
                 .captures
                 .iter()

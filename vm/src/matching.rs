@@ -64,9 +64,9 @@ fn late(
     msg: &Message<'_>,
     fingerprint: u64,
 ) -> Option<Match> {
-    let code = msg.status()?.0;
+    let code = msg.status()?;
     if let Some(txn) = recv.txn {
-        if code < 200 {
+        if code.is_provisional() {
             return Some(Match::Ignored(id));
         }
         if let Some(ack) = image.program.txns[txn.index()].ack {

@@ -189,6 +189,11 @@ pub struct RunParams {
     pub ignore_in_pause: bool,
     /// `-callid_slash_ign`: `///` in a Call-ID is nothing special.
     pub ignore_call_id_slashes: bool,
+    /// Open calls beyond which messages with an unknown Call-ID open no more: peers must not decide how much memory a
+    /// server takes.
+    pub max_incoming: usize,
+    /// Bytes kept of messages beyond which they open no more either.
+    pub max_incoming_bytes: usize,
     /// How long an ended call is remembered, in ms; 0 not at all (`-deadcall_wait`).
     pub dead_call_ms: u32,
     /// Default loss in percent (`-lost`).
@@ -225,6 +230,12 @@ pub const DEAD_CALL_DEFAULT_MS: u32 = 33_000;
 
 /// SIPp's `-ap`.
 pub const AUTH_PASSWORD_DEFAULT: &str = "password";
+
+/// About a gigabyte of calls as they mostly are, and more than one port is asked to hold.
+pub const MAX_INCOMING_DEFAULT: usize = 1_000_000;
+
+/// What a million calls keep of messages of ordinary size.
+pub const MAX_INCOMING_BYTES_DEFAULT: usize = 1 << 30;
 
 /// SIPp's `-max_retrans`; the limits per method apply as well.
 pub const MAX_RETRANS_DEFAULT: u32 = 9;
@@ -266,6 +277,8 @@ impl Default for RunParams {
             auto_answer: false,
             ignore_in_pause: false,
             ignore_call_id_slashes: false,
+            max_incoming: MAX_INCOMING_DEFAULT,
+            max_incoming_bytes: MAX_INCOMING_BYTES_DEFAULT,
             dead_call_ms: DEAD_CALL_DEFAULT_MS,
             lost_percent: 0.0,
             auth_username: None,

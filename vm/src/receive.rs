@@ -11,7 +11,7 @@ use crate::render::LastView;
 use crate::unexpected::ToHandler;
 use crate::{auth, dialog, rng, txn, unexpected};
 use gossipper_bytecode::{FailReason, Optional, Pc, Recv, RecvId};
-use gossipper_sip::{HeaderName, Message};
+use gossipper_sip::{HeaderName, Message, StatusCode};
 
 /// Gives a message to a call that waits.
 ///
@@ -162,7 +162,7 @@ fn accepted(
         return Verdict::Wait;
     }
     if let Some(txn) = recv.txn
-        && msg.status().is_some_and(|code| code.0 >= 200)
+        && msg.status().is_some_and(StatusCode::is_final)
         && let Some(state) = call.cold_mut().txns.get_mut(txn.index())
     {
         state.final_response = fingerprint;
@@ -219,7 +219,7 @@ fn accept(
     call.last
         .keep(program, program.captures_of(recv), msg, scratch);
     let to_invite = msg.cseq().is_some_and(|cseq| cseq.method == b"INVITE")
-        && msg.status().is_none_or(|code| code.0 >= 200);
+        && msg.status().is_none_or(StatusCode::is_final);
     call.unanswered = Some((fingerprint, id, to_invite));
     // Of the message kept so far only its answer is repeated on request; a new one replaces it when it is answered.
     let leaves = recv.optional == Optional::No
@@ -261,7 +261,7 @@ fn quiet(cx: &mut Cx<'_>, call: &mut Call, recv: &Recv, msg: &Message<'_>) {
     if !answers || recv.step <= sent_step {
         return;
     }
-    let provisional = msg.status().is_some_and(|code| code.0 < 200);
+    let provisional = msg.status().is_some_and(StatusCode::is_provisional);
     if provisional && !is_invite(cx.image, repeat.send) {
         txn::provisional(repeat, cx.image.params(), cx.now);
     } else {

@@ -2,9 +2,8 @@
 //! Stand-ins for unit tests.
 
 use crate::call::Call;
-use crate::engine::blank;
 
 /// A call record without content.
 pub(crate) fn call() -> Call {
-    blank("192.0.2.1:5060".parse().expect("an address"))
+    Call::blank("192.0.2.1:5060".parse().expect("an address"))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The flags of SIPp and of gossipper's specification that this version does not have.
+//! The flags of SIPp and of gossipper's own that this version does not have yet.
 //!
 //! Someone who brings an old command line must learn which flag is missing and why, not read "unknown flag". An entry
 //! leaves this list when it enters the table ([`super::defs`]); a test holds the two apart.

@@ -3,9 +3,9 @@
 //!
 //! One table ([`defs::GROUPS`]) says everything about a flag: names, category, value, default, documentation and how
 //! it changes [`low::LowArgs`]. The parser ([`argv`]), the help text ([`help`]), `docs/flags.md` and the suggestions
-//! all read it; a flag that is not in the table does not exist. [`later`] lists the flags of the two specifications
-//! that are known and not built yet, so that they are refused by name. [`high`] turns the plain result into the
-//! settings of a run; it alone applies defaults and asks the world (name resolution).
+//! all read it; a flag that is not in the table does not exist. [`later`] lists the flags of SIPp and of
+//! gossipper's own that are known and not built yet, so that they are refused by name. [`high`] turns the plain
+//! result into the settings of a run; it alone applies defaults and asks the world (name resolution, in [`host`]).
 //!
 //! Not here: `gossipper compile` and the other verbs of the root command, which clap reads ([`crate::root`]).
 
@@ -13,6 +13,7 @@ pub(crate) mod argv;
 pub(crate) mod defs;
 pub(crate) mod help;
 pub(crate) mod high;
+mod host;
 pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod suggest;

@@ -143,7 +143,7 @@ impl Checker<'_> {
                 self.no_effect_in_recv(action, "pauserestore");
             }
             ActionKind::Sample { distribution, .. } => {
-                if let Err(reason) = crate::lower::distribution(distribution.value).check() {
+                if let Err(reason) = distribution.value.check() {
                     self.diagnostics.push(
                         Diagnostic::error(DISTRIBUTION, distribution.span, reason)
                             .with(action.span, "in this action"),

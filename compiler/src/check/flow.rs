@@ -7,7 +7,6 @@ use crate::ast::{
 };
 use crate::diag::codes::flow as codes;
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::lower::distribution;
 use crate::template::Head;
 use gossipper_bytecode::Mode;
 
@@ -60,14 +59,13 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
 }
 
 fn check_pause(step: &Step, pause: &Pause, diagnostics: &mut Diagnostics) {
-    let (given, span) = match &pause.length {
+    let (dist, span) = match &pause.length {
         PauseLength::Default | PauseLength::Variable(_) | PauseLength::Poisoned => return,
         PauseLength::Milliseconds(value) => {
             (Distribution::Fixed { value: value.value }, value.span)
         }
         PauseLength::Distribution(found) => (found.value, found.span),
     };
-    let dist = distribution(given);
     if let Err(reason) = dist.check() {
         diagnostics.push(
             Diagnostic::error(codes::DISTRIBUTION, span, reason).with(step.span, "in this step"),

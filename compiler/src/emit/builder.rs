@@ -62,7 +62,7 @@ impl Builder {
         let mut places: Vec<usize> = self.places.iter().map(|place| place.unwrap_or(0)).collect();
         let mut ops = self.ops;
         for op in &mut ops {
-            if let Some(to) = peephole::target_mut(op) {
+            if let Some(to) = op.target_mut() {
                 to.0 = u32::try_from(places[to.index()]).unwrap_or(u32::MAX);
             }
         }

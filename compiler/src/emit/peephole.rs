@@ -1,55 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Small clean-ups of finished ops: jumps to jumps go straight, jumps to the next op go away.
 
-use gossipper_bytecode::{Op, Pc};
-
-/// The target of an op that jumps.
-pub(super) fn target_mut(op: &mut Op) -> Option<&mut Pc> {
-    match op {
-        Op::Jump { to }
-        | Op::JumpIfSet { to, .. }
-        | Op::JumpIfUnset { to, .. }
-        | Op::JumpByChance { to, .. }
-        | Op::GuardKeep { to }
-        | Op::GuardDrop { to }
-        | Op::Resume { to } => Some(to),
-        Op::End {}
-        | Op::Enter { .. }
-        | Op::SetJump { .. }
-        | Op::TakeJump {}
-        | Op::Gate {}
-        | Op::Send { .. }
-        | Op::Sent { .. }
-        | Op::Await {}
-        | Op::Accept { .. }
-        | Op::Pause { .. }
-        | Op::PauseWait {}
-        | Op::RtdStart { .. }
-        | Op::RtdStop { .. }
-        | Op::RtdStopRepeat { .. }
-        | Op::Count { .. }
-        | Op::Ereg { .. }
-        | Op::Test { .. }
-        | Op::StrCmp { .. }
-        | Op::Assign { .. }
-        | Op::AssignStr { .. }
-        | Op::ToDouble { .. }
-        | Op::Arith { .. }
-        | Op::GetTime { .. }
-        | Op::Log { .. }
-        | Op::Exec { .. }
-        | Op::PauseRestore { .. }
-        | Op::Index { .. }
-        | Op::Sample { .. }
-        | Op::TextOp { .. }
-        | Op::Fatal { .. }
-        | Op::Lookup { .. }
-        | Op::Insert { .. }
-        | Op::Replace { .. }
-        | Op::VerifyAuth { .. }
-        | Op::Stop { .. } => None,
-    }
-}
+use gossipper_bytecode::Op;
 
 /// Longest chain of jumps that is followed: a loop of nothing but jumps has no end.
 const MAX_CHAIN: usize = 16;
@@ -69,7 +21,7 @@ pub(super) fn thread_jumps(ops: &mut [Op], places: &mut [usize]) {
     for index in 0..ops.len() {
         let guard = matches!(ops[index], Op::GuardKeep { .. } | Op::GuardDrop { .. });
         let mut op = ops[index];
-        if let Some(to) = target_mut(&mut op).filter(|_| !guard) {
+        if let Some(to) = op.target_mut().filter(|_| !guard) {
             to.0 = u32::try_from(end_of(ops, to.index())).unwrap_or(to.0);
             ops[index] = op;
         }
@@ -104,7 +56,7 @@ pub(super) fn drop_jumps_to_next(ops: &mut Vec<Op>, places: &mut [usize]) {
         !leads_to(*op, index)
     });
     for op in ops.iter_mut() {
-        if let Some(to) = target_mut(op) {
+        if let Some(to) = op.target_mut() {
             to.0 = u32::try_from(moved[to.index()]).unwrap_or(u32::MAX);
         }
     }
@@ -117,7 +69,7 @@ pub(super) fn drop_jumps_to_next(ops: &mut Vec<Op>, places: &mut [usize]) {
 mod tests {
     use super::*;
     use crate::emit::Builder;
-    use gossipper_bytecode::{NumId, VarId};
+    use gossipper_bytecode::{NumId, Pc, VarId};
 
     #[test]
     fn jumps_to_jumps_go_straight_and_those_to_the_next_op_go_away() {

@@ -19,20 +19,12 @@ pub(crate) struct Pools {
     number_ids: HashMap<u64, NumId>,
     templates: Vec<Template>,
     segments: Vec<Segment>,
-    template_ids: HashMap<(Kind, Vec<u8>), TemplateId>,
+    template_ids: HashMap<(TemplateKind, Vec<Segment>), TemplateId>,
     captures: Vec<Capture>,
     capture_ids: HashMap<CaptureKey, CaptureId>,
     regexes: Vec<Regex>,
     regex_ids: HashMap<Vec<u8>, RegexId>,
     overflow: Option<&'static str>,
-}
-
-/// [`TemplateKind`] as a key.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Kind {
-    Request(TextRef),
-    Response(u16),
-    Text,
 }
 
 /// [`Capture`] as a key; headers without regard to case.
@@ -80,13 +72,7 @@ impl Pools {
 
     /// Interns a template.
     pub(crate) fn template(&mut self, kind: TemplateKind, segments: &[Segment]) -> TemplateId {
-        let kind_key = match kind {
-            TemplateKind::Request { method } => Kind::Request(method),
-            TemplateKind::Response { code } => Kind::Response(code),
-            TemplateKind::Text => Kind::Text,
-        };
-        // Segments have no hash of their own; their debug form is exact, since texts are interned.
-        let key = (kind_key, format!("{segments:?}").into_bytes());
+        let key = (kind, segments.to_vec());
         if let Some(found) = self.template_ids.get(&key) {
             return *found;
         }

@@ -171,9 +171,7 @@ impl Lowerer<'_> {
             ActionKind::Sample { to, distribution } => {
                 let var = self.var(to);
                 let dist = DistId::new(self.draft.samples.len());
-                self.draft
-                    .samples
-                    .push(super::distribution(distribution.value));
+                self.draft.samples.push(distribution.value);
                 match dist {
                     Some(dist) => self.code.op(Op::Sample { var, dist }),
                     None => self.pools.full("`sample` actions"),

@@ -21,8 +21,6 @@ mod recv;
 mod send;
 mod text;
 
-pub(crate) use pause::distribution;
-
 use crate::ast::{Scenario, Step};
 use crate::check::{Regexes, mode};
 use crate::diag::codes::flow as codes;

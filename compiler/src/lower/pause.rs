@@ -32,7 +32,7 @@ impl Lowerer<'_> {
             ast::PauseLength::Milliseconds(value) => {
                 self.drawn(Distribution::Fixed { value: value.value })
             }
-            ast::PauseLength::Distribution(found) => self.drawn(distribution(found.value)),
+            ast::PauseLength::Distribution(found) => self.drawn(found.value),
         };
         self.draft.pauses.push(PauseEntry { step: id, length });
         self.name(name.as_bytes())
@@ -85,29 +85,5 @@ fn time(ms: f64) -> String {
             seconds / 60 % 60,
             seconds % 60
         )
-    }
-}
-
-/// The author's distribution as the machine's.
-pub(crate) fn distribution(given: ast::Distribution) -> Distribution {
-    match given {
-        ast::Distribution::Fixed { value } => Distribution::Fixed { value },
-        ast::Distribution::Uniform { min, max } => Distribution::Uniform { min, max },
-        ast::Distribution::Normal { mean, stdev } => Distribution::Normal { mean, stdev },
-        ast::Distribution::LogNormal { mean, stdev } => Distribution::LogNormal { mean, stdev },
-        ast::Distribution::Exponential { mean } => Distribution::Exponential { mean },
-        ast::Distribution::Weibull { lambda, k } => Distribution::Weibull { lambda, k },
-        ast::Distribution::Pareto { k, x_m } => Distribution::Pareto { k, x_m },
-        ast::Distribution::GPareto {
-            shape,
-            scale,
-            location,
-        } => Distribution::GPareto {
-            shape,
-            scale,
-            location,
-        },
-        ast::Distribution::Gamma { k, theta } => Distribution::Gamma { k, theta },
-        ast::Distribution::NegBin { n, p } => Distribution::NegBin { n, p },
     }
 }

@@ -198,6 +198,69 @@ define_ops! {
     Stop "stop" { what: StopKind } true;
 }
 
+impl Op {
+    /// Where it may jump to, to be changed.
+    #[must_use]
+    pub fn target_mut(&mut self) -> Option<&mut Pc> {
+        match self {
+            Self::Jump { to }
+            | Self::JumpIfSet { to, .. }
+            | Self::JumpIfUnset { to, .. }
+            | Self::JumpByChance { to, .. }
+            | Self::GuardKeep { to }
+            | Self::GuardDrop { to }
+            | Self::Resume { to } => Some(to),
+            Self::End {}
+            | Self::Enter { .. }
+            | Self::SetJump { .. }
+            | Self::TakeJump {}
+            | Self::Gate {}
+            | Self::Send { .. }
+            | Self::Sent { .. }
+            | Self::Await {}
+            | Self::Accept { .. }
+            | Self::Pause { .. }
+            | Self::PauseWait {}
+            | Self::RtdStart { .. }
+            | Self::RtdStop { .. }
+            | Self::RtdStopRepeat { .. }
+            | Self::Count { .. }
+            | Self::Ereg { .. }
+            | Self::Test { .. }
+            | Self::StrCmp { .. }
+            | Self::Assign { .. }
+            | Self::AssignStr { .. }
+            | Self::ToDouble { .. }
+            | Self::Arith { .. }
+            | Self::GetTime { .. }
+            | Self::Log { .. }
+            | Self::Exec { .. }
+            | Self::PauseRestore { .. }
+            | Self::Index { .. }
+            | Self::Sample { .. }
+            | Self::TextOp { .. }
+            | Self::Fatal { .. }
+            | Self::Lookup { .. }
+            | Self::Insert { .. }
+            | Self::Replace { .. }
+            | Self::VerifyAuth { .. }
+            | Self::Stop { .. } => None,
+        }
+    }
+
+    /// Where it may jump to.
+    #[must_use]
+    pub fn target(mut self) -> Option<Pc> {
+        self.target_mut().copied()
+    }
+
+    /// Whether control may reach the next op from this one.
+    #[must_use]
+    pub const fn falls_through(self) -> bool {
+        !matches!(self, Self::End {} | Self::Jump { .. } | Self::Await {})
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use crate::ids::{AuthId, CaptureId, FieldId, IncludeId, TextRef, VarId};
 use serde::{Deserialize, Serialize};
 
 /// What a template is rendered for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum TemplateKind {
     /// A SIP request; the method is the text of its first word.
     Request {
@@ -44,7 +44,7 @@ impl Template {
 }
 
 /// A part of a template.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Segment {
     /// Bytes of the text pool.
     Literal(TextRef),
@@ -66,7 +66,7 @@ pub enum Binding {
 macro_rules! slots {
     ($($(#[$doc:meta])* $name:ident $(($($arg:ty),*))? $keyword:literal $binding:ident;)*) => {
         /// A keyword with its parameters. Offsets are those of `[keyword+n]`.
-        #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
         pub enum Slot {
             $($(#[$doc])* $name $(($($arg),*))?,)*
         }

@@ -22,11 +22,6 @@ impl StatusCode {
     pub fn is_final(self) -> bool {
         self.0 >= 200
     }
-
-    /// A 2xx.
-    pub fn is_success(self) -> bool {
-        (200..300).contains(&self.0)
-    }
 }
 
 impl fmt::Display for StatusCode {

@@ -106,12 +106,6 @@ impl World {
         self.push(at, node.0, Event::Spawn);
     }
 
-    /// Plans a datagram from outside.
-    pub fn inject(&mut self, node: NodeId, at: Micros, src: SocketAddr, bytes: &[u8]) {
-        let bytes = bytes.to_vec();
-        self.push(at, node.0, Event::Deliver { src, bytes });
-    }
-
     /// Plans an operator's wish.
     pub fn control(&mut self, node: NodeId, at: Micros, control: CallControl) {
         let event = match control {

@@ -314,7 +314,10 @@ fn a_server_drains_after_its_total() {
     }
     let ending = run(bench.setup).expect("the reactor starts");
     assert_eq!(
-        (ending.ending, slot.lock().expect("not poisoned").calls.incoming),
+        (
+            ending.ending,
+            slot.lock().expect("not poisoned").calls.incoming
+        ),
         (Ending::Completed, 2)
     );
     let mut answer = [0; 16];

@@ -39,6 +39,11 @@ impl Last {
         self.present = false;
     }
 
+    /// Bytes it holds.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// Keeps the listed captures of a message in place of the message before.
     ///
     /// They are put together in `scratch` and copied at once: a call holds them as long as it lives, so its block has

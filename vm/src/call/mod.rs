@@ -76,6 +76,16 @@ pub(crate) struct Cold {
     pub(crate) unexpected: Option<Box<[u8]>>,
 }
 
+impl Cold {
+    /// Bytes of messages that it holds.
+    fn heap_bytes(&self) -> usize {
+        self.routes.capacity()
+            + self.target.capacity()
+            + self.queued.as_ref().map_or(0, |message| message.len())
+            + self.unexpected.as_ref().map_or(0, |message| message.len())
+    }
+}
+
 /// One scenario instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -146,11 +156,65 @@ pub(crate) struct Call {
     pub(crate) generation: u32,
     /// Its line of each injection file.
     pub(crate) lines: Lines,
+    /// [`Self::heap_bytes`] as the engine last counted them.
+    pub(crate) held_bytes: usize,
     /// Rarely used parts.
     pub(crate) cold: Option<Box<Cold>>,
 }
 
 impl Call {
+    /// A record without content.
+    pub(crate) fn blank(peer: SocketAddr) -> Self {
+        Self {
+            number: 0,
+            user: 0,
+            pc: Pc(0),
+            step: StepId(0),
+            wait: Wait::Turn,
+            cseq: 0,
+            created: Micros(0),
+            late_us: 0,
+            flow: FlowId(0),
+            peer,
+            call_id: SmallVec::new(),
+            recv_deadline: None,
+            pause_until: None,
+            repeat: None,
+            sent: Vec::new(),
+            last_sent: None,
+            unanswered: None,
+            answered: None,
+            answered_invite: None,
+            invite_cseq: None,
+            acknowledged: None,
+            established: false,
+            ack_pending: false,
+            failure: None,
+            jump_to: None,
+            last: Last::default(),
+            peer_tag: SmallVec::new(),
+            regs: Regs::default(),
+            rtds: SmallVec::new(),
+            rng: 0,
+            armed: None,
+            generation: 0,
+            lines: Lines::new(),
+            held_bytes: 0,
+            cold: None,
+        }
+    }
+
+    /// Bytes of its own that it holds outside the record.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let spilled = |inline: usize, capacity: usize| if capacity > inline { capacity } else { 0 };
+        spilled(self.call_id.inline_size(), self.call_id.capacity())
+            + spilled(self.peer_tag.inline_size(), self.peer_tag.capacity())
+            + self.sent.capacity()
+            + self.last.heap_bytes()
+            + self.regs.heap_bytes()
+            + self.cold.as_ref().map_or(0, |cold| cold.heap_bytes())
+    }
+
     /// The rarely used parts, made when first needed.
     pub(crate) fn cold_mut(&mut self) -> &mut Cold {
         self.cold.get_or_insert_default()

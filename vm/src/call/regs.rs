@@ -101,6 +101,11 @@ impl Regs {
         self.garbage = 0;
     }
 
+    /// Bytes it holds, apart from what the number of variables decides.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// The value in a slot.
     pub(crate) fn value(&self, slot: usize) -> Value<'_> {
         let payload = self.payloads[slot];

@@ -294,6 +294,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 current = Current::None;
             }
             Op::TakeJump {} => {
+                // COMPAT(sipp): SIPp takes the `next` of the step before the target first (docs/compat.md#actions).
                 if let Some(step) = call.jump_to.take() {
                     next = cx.image.program.steps[step.index()].entry;
                 }

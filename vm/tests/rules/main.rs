@@ -2,7 +2,7 @@
 //! The machine's rules in virtual time: one engine, and a test that plays its peer.
 //!
 //! One file per topic, named after the behaviour; each test is a sentence about it and sits at the lowest level that
-//! shows it. Scenarios are inline and ours; the section numbers in the files are those of the behaviour reference.
+//! shows it. Scenarios are inline and ours.
 
 mod actions;
 mod authentication;

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Rules 2 to 4: where control may go.
+//!
+//! The ids and places are in range by now; see [`super`] for the rules.
+
+use super::{Checked, Verifier, VerifyError};
+use crate::ids::Pc;
+use crate::op::Op;
+use crate::program::OnTimeout;
+
+impl Verifier<'_> {
+    /// Checks where control may go.
+    pub(super) fn flow(&self) -> Checked {
+        let d = self.d;
+        match d.ops.last() {
+            None => return Err(VerifyError::Missing("op")),
+            Some(op) if op.falls_through() => {
+                return Err(VerifyError::Flow {
+                    pc: d.ops.len() - 1,
+                    rule: "control runs off the end",
+                });
+            }
+            Some(_) => {}
+        }
+        let block = self.blocks()?;
+        for (pc, op) in d.ops.iter().enumerate() {
+            if let Some(to) = op.target()
+                && block[pc] != block[to.index()]
+            {
+                return Err(VerifyError::Flow {
+                    pc,
+                    rule: "a jump crosses the border of a receive block",
+                });
+            }
+        }
+        let outside = d
+            .steps
+            .iter()
+            .flat_map(|step| {
+                let timeout = match step.on_timeout {
+                    OnTimeout::Fail => None,
+                    OnTimeout::Goto(pc) => Some(pc),
+                };
+                [Some(step.entry), timeout]
+            })
+            .flatten()
+            .chain(d.init)
+            .chain(d.handler.map(|handler| handler.entry));
+        for pc in outside {
+            if block[pc.index()].is_some() {
+                return Err(VerifyError::Flow {
+                    pc: pc.index(),
+                    rule: "a step begins inside a receive block",
+                });
+            }
+        }
+        self.init()
+    }
+
+    /// Finds the receive block of each op and checks that blocks are straight.
+    fn blocks(&self) -> Result<Vec<Option<u16>>, VerifyError> {
+        let d = self.d;
+        let mut block: Vec<Option<u16>> = vec![None; d.ops.len()];
+        for (index, recv) in d.recvs.iter().enumerate() {
+            let entry = recv.entry.index();
+            if entry > 0 && d.ops[entry - 1].falls_through() {
+                return Err(VerifyError::Flow {
+                    pc: entry,
+                    rule: "control falls into a receive block",
+                });
+            }
+            let length = d.ops[entry..]
+                .iter()
+                .position(|op| matches!(op, Op::Accept { recv } if recv.index() == index))
+                .ok_or(VerifyError::Flow {
+                    pc: entry,
+                    rule: "a receive block has no accept of its own",
+                })?;
+            let accept = entry + length;
+            for (pc, owner) in block.iter_mut().enumerate().take(accept + 1).skip(entry) {
+                if owner.is_some() {
+                    return Err(VerifyError::Flow {
+                        pc,
+                        rule: "receive blocks overlap",
+                    });
+                }
+                *owner = u16::try_from(index).ok();
+                if pc < accept {
+                    self.straight(pc, accept)?;
+                }
+            }
+        }
+        for (pc, op) in d.ops.iter().enumerate() {
+            if matches!(op, Op::Accept { .. }) && block[pc].is_none() {
+                return Err(VerifyError::Flow {
+                    pc,
+                    rule: "an accept outside any receive block",
+                });
+            }
+        }
+        Ok(block)
+    }
+
+    /// Checks one op of a receive block before its `accept`.
+    fn straight(&self, pc: usize, accept: usize) -> Checked {
+        let op = self.d.ops[pc];
+        let allowed = match op {
+            Op::Enter { .. }
+            | Op::Send { .. }
+            | Op::Sent { .. }
+            | Op::Pause { .. }
+            | Op::TakeJump {}
+            | Op::Jump { .. } => false,
+            Op::Stop { .. } | Op::Fatal { .. } => true,
+            other => !other.suspends(),
+        };
+        if !allowed {
+            return Err(VerifyError::Flow {
+                pc,
+                rule: "an op that has no place in a receive block",
+            });
+        }
+        if let Some(to) = op.target()
+            && !(to.index() > pc && to.index() <= accept)
+        {
+            return Err(VerifyError::Flow {
+                pc,
+                rule: "a receive block jumps backward or out",
+            });
+        }
+        Ok(())
+    }
+
+    /// Checks that `init` reaches nothing but plain actions and `end`.
+    fn init(&self) -> Checked {
+        let Some(start) = self.d.init else {
+            return Ok(());
+        };
+        let mut seen = vec![false; self.d.ops.len()];
+        let mut todo = vec![start.index()];
+        while let Some(pc) = todo.pop() {
+            if core::mem::replace(&mut seen[pc], true) {
+                continue;
+            }
+            let op = self.d.ops[pc];
+            let allowed = match op {
+                Op::End {} | Op::Stop { .. } | Op::Fatal { .. } => true,
+                Op::Enter { .. }
+                | Op::Send { .. }
+                | Op::Sent { .. }
+                | Op::Pause { .. }
+                | Op::Accept { .. }
+                | Op::TakeJump {} => false,
+                other => !other.suspends(),
+            };
+            if !allowed {
+                return Err(VerifyError::Flow {
+                    pc,
+                    rule: "an op that has no place in the init section",
+                });
+            }
+            todo.extend(op.target().map(Pc::index));
+            if op.falls_through() {
+                todo.push(pc + 1);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The one deadline that the driver keeps for a call, and what follows when it has passed.
+//!
+//! A call has up to three: the repetition of what it sent, the timeout of its receive, the end of its pause. The driver
+//! knows the earliest alone. What was armed before and has been replaced meanwhile carries an old generation.
+
+use crate::call::{Call, Wait};
+use crate::engine::{Verdict, is_invite};
+use crate::exec::{self, Cx};
+use crate::input::CallKey;
+use crate::output::{OutBuf, Output, StatEvent};
+use crate::txn::{self, Expired};
+use crate::unexpected;
+use gossipper_bytecode::program::OnTimeout;
+use gossipper_bytecode::{FailReason, StepId};
+
+/// Keeps the driver's deadline for a call in step with the call.
+pub(crate) fn rearm(call: &mut Call, key: CallKey, out: &mut OutBuf) {
+    let deadline = call.deadline();
+    if deadline == call.armed {
+        return;
+    }
+    call.armed = deadline;
+    match deadline {
+        Some(at) => {
+            call.generation = call.generation.wrapping_add(1);
+            out.push(Output::Arm {
+                call: key,
+                at,
+                generation: call.generation,
+            });
+        }
+        None => out.push(Output::Disarm { call: key }),
+    }
+}
+
+/// Handles whichever deadlines of a call have passed.
+pub(crate) fn expire(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
+    if let Some(repeat) = &mut call.repeat
+        && repeat.at <= cx.now
+    {
+        let id = repeat.send;
+        let send = cx.image.program.sends[id.index()];
+        let is_invite = is_invite(cx.image, id);
+        match txn::expired(repeat, is_invite, cx.image.params()) {
+            Expired::Again => exec::send::repeat(cx, call, id),
+            Expired::Exhausted => {
+                txn::stop(call, &mut cx.shared.buffers);
+                let what = b"Aborting call on UDP retransmission timeout for Call-ID";
+                return timed_out(cx, call, send.step, FailReason::MaxUdpRetrans, what);
+            }
+        }
+    }
+    if let Some((at, step)) = call.recv_deadline
+        && at <= cx.now
+    {
+        call.recv_deadline = None;
+        let what = b"Receive timeout, Call-Id";
+        return timed_out(cx, call, step, FailReason::TimeoutOnRecv, what);
+    }
+    if call.pause_until.is_some_and(|until| until <= cx.now) && call.wait == Wait::Pause {
+        return Verdict::Run;
+    }
+    Verdict::Wait
+}
+
+/// A timeout of a step: its `ontimeout`, or the end of the call.
+fn timed_out(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    step: StepId,
+    reason: FailReason,
+    what: &[u8],
+) -> Verdict {
+    cx.stat(StatEvent::TimedOut { step });
+    if let OnTimeout::Goto(pc) = cx.image.program.steps[step.index()].on_timeout {
+        call.pc = pc;
+        call.pause_until = None;
+        return Verdict::Run;
+    }
+    let mut text = what.to_vec();
+    text.extend_from_slice(b" '");
+    text.extend_from_slice(&call.call_id);
+    text.extend_from_slice(format!("' (index {})", call.step).as_bytes());
+    cx.warn(&text);
+    unexpected::give_up(cx, call, reason, None)
+}
