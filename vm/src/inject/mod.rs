@@ -4,12 +4,12 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`file`] | the bytes of a file and where its lines begin; never changed |
-//! | [`index`] | from the text of a field to the line that holds it |
-//! | [`printf`] | `%06d` in the fields of a file with `PRINTF=` |
-//! | [`state`] | what a run adds: whose turn it is, lines that actions have put in or changed |
+//! | `index` | from the text of a field to the line that holds it |
+//! | `printf` | `%06d` in the fields of a file with `PRINTF=` |
+//! | `state` | what a run adds: whose turn it is, lines that actions have put in or changed |
 //!
 //! Nothing here reads a file: whoever loads one hands the bytes over. A line costs four bytes beside its text, and
-//! eight or so where the file has an index. A [`InjectionFile`] is shared by all shards; a [`Injection`] belongs to
+//! eight or so where the file has an index. A [`InjectionFile`] is shared by all shards; an `Injection` belongs to
 //! one (docs/adr/0008-shared-state.md).
 
 mod file;
