@@ -44,17 +44,8 @@ pub(super) fn read<'a>(
     keys: &Keys<'a>,
     diagnostics: &mut Diagnostics,
 ) -> Read<'a> {
-    let given = match params::parse(&text.bytes()[rest.clone()]) {
-        Ok(given) => given,
-        Err(at) => {
-            let at = rest.start + at;
-            diagnostics.push(Diagnostic::error(
-                codes::BAD_PARAMETER,
-                text.slice_span(at..at + 1),
-                "parameter without a value",
-            ));
-            return Read::Poisoned;
-        }
+    let Some(given) = params::read(text, rest.clone(), diagnostics) else {
+        return Read::Poisoned;
     };
     let find = |name: &str| {
         let mut named = given.iter().filter(|param| param.name == name.as_bytes());

@@ -25,17 +25,8 @@ pub(super) fn read<'a>(
     let index = digits.fold(0u32, |n, digit| {
         n.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
     });
-    let params = match params::parse(bytes) {
-        Ok(params) => params,
-        Err(at) => {
-            let at = rest.start + at;
-            diagnostics.push(Diagnostic::error(
-                codes::BAD_PARAMETER,
-                text.slice_span(at..at + 1),
-                "parameter without a value",
-            ));
-            return Read::Poisoned;
-        }
+    let Some(params) = params::read(text, rest.clone(), diagnostics) else {
+        return Read::Poisoned;
     };
     let find = |name: &str| -> Option<(Value<'_>, Span)> {
         let mut named = params.iter().filter(|param| param.name == name.as_bytes());

@@ -20,17 +20,8 @@ pub(super) fn read<'a>(
     keys: &Keys<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Read<'a> {
-    let params = match params::parse(&text.bytes()[rest.clone()]) {
-        Ok(params) => params,
-        Err(at) => {
-            let at = rest.start + at;
-            diagnostics.push(Diagnostic::error(
-                codes::BAD_PARAMETER,
-                text.slice_span(at..at + 1),
-                "parameter without a value",
-            ));
-            return Read::Poisoned;
-        }
+    let Some(params) = params::read(text, rest.clone(), diagnostics) else {
+        return Read::Poisoned;
     };
     let mut named = params.iter().filter(|param| param.name == b"name");
     let Some(value) = named.next().map(|param| param.value) else {

@@ -331,18 +331,8 @@ fn fill<'a>(
     span: Span,
     diagnostics: &mut Diagnostics,
 ) -> Read<'a> {
-    let params = match params::parse(&text.bytes()[rest.clone()]) {
-        Ok(params) => params,
-        Err(at) => {
-            let at = rest.start + at;
-            let place = text.slice_span(at..at + 1);
-            diagnostics.push(Diagnostic::error(
-                codes::BAD_PARAMETER,
-                place,
-                "parameter without a value",
-            ));
-            return Read::Poisoned;
-        }
+    let Some(params) = params::read(text, rest.clone(), diagnostics) else {
+        return Read::Poisoned;
     };
     let find = |name: &str| -> Option<Value<'_>> {
         let mut named = params.iter().filter(|param| param.name == name.as_bytes());

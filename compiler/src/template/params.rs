@@ -4,6 +4,10 @@
 //!
 //! Not here: which keyword takes which parameter (see [`super::keywords`]).
 
+use crate::diag::codes::template as codes;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::source::Text;
+use core::ops::Range;
 use logos::Logos;
 
 lalrpop_util::lalrpop_mod!(
@@ -187,11 +191,31 @@ pub(super) fn hex_digit(digit: u8) -> u8 {
     }
 }
 
+/// Reads the parameters in a part of a text; `None` after a finding about one without a value.
+pub(super) fn read<'a>(
+    text: &'a Text,
+    part: Range<usize>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<Param<'a>>> {
+    match parse(&text.bytes()[part.clone()]) {
+        Ok(params) => Some(params),
+        Err(at) => {
+            let at = part.start + at;
+            diagnostics.push(Diagnostic::error(
+                codes::BAD_PARAMETER,
+                text.slice_span(at..at + 1),
+                "parameter without a value",
+            ));
+            None
+        }
+    }
+}
+
 /// Splits the parameter part of a keyword.
 ///
 /// # Errors
 /// The offset where a `name=` has no value.
-pub(super) fn parse(text: &[u8]) -> Result<Vec<Param<'_>>, usize> {
+fn parse(text: &[u8]) -> Result<Vec<Param<'_>>, usize> {
     let tokens = Tokens::Name(NameToken::lexer(text));
     grammar::ParamsParser::new().parse(tokens).map_err(|error| {
         use lalrpop_util::ParseError as P;
