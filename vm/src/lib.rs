@@ -15,6 +15,7 @@
 //! | `exec` | the dispatch loop and the op handlers |
 //! | `render`, `date` | templates -> bytes |
 //! | `auth` | challenges and their answers |
+//! | `dialogs`, `kept` | which call and dialog a message belongs to, when calls have several; those that come too early |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
@@ -52,12 +53,14 @@ mod date;
 mod dead;
 mod deadlines;
 mod dialog;
+mod dialogs;
 pub mod engine;
 mod exec;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod inject;
 pub mod input;
+mod kept;
 pub mod link;
 mod matching;
 pub mod output;

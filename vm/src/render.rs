@@ -12,7 +12,9 @@ use crate::call::regs::{Regs, Value};
 use crate::inject::{FieldError, Injection, NO_LINE};
 use crate::input::Micros;
 use crate::link::{Image, Place};
-use gossipper_bytecode::{AuthId, CaptureId, FieldId, Segment, Slot, TemplateId, VarId};
+use gossipper_bytecode::{
+    AuthId, CaptureId, ElsewhereId, FieldId, Segment, Slot, TemplateId, VarId,
+};
 use gossipper_sip::Message;
 use memchr::memmem;
 use smallvec::SmallVec;
@@ -258,6 +260,7 @@ impl Scene<'_> {
             Slot::Var(var) => variable(self.value(var), out),
             Slot::Field(id) => self.field(id, out),
             Slot::Authentication(id) => self.authentication(id, out),
+            Slot::Elsewhere(id) => self.elsewhere(id, out),
             Slot::Fill(text, var) => {
                 let image = self.image;
                 fill(image.program.bytes(text), self.value(var).as_number(), out);
@@ -432,6 +435,52 @@ impl Scene<'_> {
         } else if out.len() == valued {
             // As in SIPp, a header that is there but empty prints `Name:`.
             out.truncate(named);
+        }
+    }
+
+    /// Prints something of another dialog.
+    fn elsewhere(&self, id: ElsewhereId, out: &mut Vec<u8>) {
+        let program = &self.image.program;
+        let keyword = program.elsewhere[id.index()];
+        let Some(call) = self.call else {
+            return;
+        };
+        let view = call.view(keyword.dialog);
+        let capture = |id: CaptureId| view.last.and_then(|last| last.capture(id));
+        match keyword.slot {
+            Slot::CallId => out.extend_from_slice(view.call_id),
+            Slot::Cseq(offset) => number(i64::from(view.cseq) + i64::from(offset), out),
+            Slot::PeerTagParam if !view.peer_tag.is_empty() => {
+                out.extend_from_slice(b";tag=");
+                out.extend_from_slice(view.peer_tag);
+            }
+            Slot::NextUrl if !view.target.is_empty() => out.extend_from_slice(view.target),
+            Slot::NextUrl => {
+                out.extend_from_slice(self.image.to_uri.and_then(capture).unwrap_or_default());
+            }
+            Slot::Routes if !view.routes.is_empty() => {
+                out.extend_from_slice(b"Route: ");
+                out.extend_from_slice(view.routes);
+            }
+            Slot::LastCseqNumber(offset) => {
+                let last = view.last.map_or(0, |last| last.cseq);
+                number(i64::from(last) + i64::from(offset), out);
+            }
+            Slot::LastRequestUri(id) | Slot::LastMessage(id) => {
+                out.extend_from_slice(capture(id).unwrap_or_default());
+            }
+            Slot::LastHeader(id, name) => {
+                if let Some(value) = capture(id) {
+                    out.extend_from_slice(program.bytes(name));
+                    // As in SIPp, a header that is there but empty prints `Name:`.
+                    if !value.is_empty() {
+                        out.push(b' ');
+                        out.extend_from_slice(value);
+                    }
+                }
+            }
+            // Verified: no other keyword says anything about a dialog.
+            _ => {}
         }
     }
 

@@ -7,9 +7,12 @@ use super::Lowerer;
 use crate::ast::{Name, Step, StepKind};
 use crate::liveness::Live;
 use crate::source::Text;
-use crate::template::{Head, Kind};
+use crate::template::{Head, Kind, Parsed, Piece};
 use gossipper_bytecode::program::{Dialog, Elsewhere};
-use gossipper_bytecode::{Callee, CaptureId, DialogId, ElsewhereId, Op, RecvId, Slot, TextRef};
+use gossipper_bytecode::{
+    Callee, CaptureId, DialogId, ElsewhereId, Mode, Op, RecvId, Segment, Slot, TemplateId,
+    TemplateKind, TextRef,
+};
 
 impl Lowerer<'_> {
     /// The dialog of a step.
@@ -90,6 +93,48 @@ impl Lowerer<'_> {
             self.pools.full("keywords about other dialogs");
             ElsewhereId(0)
         }))
+    }
+
+    /// Whether a call may have a dialog that the peer began and that we may have to end.
+    pub(super) fn is_called(&self) -> bool {
+        let mut receives = self.input.steps.iter().filter_map(|step| match &step.kind {
+            StepKind::Recv(recv) => Some(recv),
+            _ => None,
+        });
+        self.input.names.dialogs.several()
+            && (self.mode == Some(Mode::Server) || receives.any(|recv| recv.accept.is_some()))
+    }
+
+    /// An automatic message against the direction of the last one: From is its To, and To its From.
+    pub(super) fn mirrored(&mut self, parsed: &Parsed) -> TemplateId {
+        let kind = match &parsed.head {
+            Head::Request(method) => TemplateKind::Request {
+                method: self.pools.text(method),
+            },
+            Head::Response(code) => TemplateKind::Response { code: *code },
+            Head::Text | Head::Poisoned => TemplateKind::Text,
+        };
+        let mut segments = Vec::with_capacity(parsed.pieces.len());
+        for piece in &parsed.pieces {
+            segments.push(match piece {
+                Piece::Literal(bytes) => Segment::Literal(self.pools.text(bytes)),
+                Piece::Keyword(keyword) => Segment::Slot(match &keyword.kind {
+                    Kind::LastHeader(typed) => {
+                        let name = typed.strip_suffix(b":").unwrap_or(typed);
+                        let other: &[u8] = match name.to_ascii_lowercase().as_slice() {
+                            b"from" => b"To",
+                            b"to" => b"From",
+                            _ => name,
+                        };
+                        let capture = self.pools.header(other);
+                        self.reading.push(capture);
+                        Slot::LastHeader(capture, self.pools.text(typed))
+                    }
+                    kind => self.slot(kind),
+                }),
+            });
+        }
+        self.pools.template(kind, &segments)
     }
 
     /// The table of dialogs; empty for one.

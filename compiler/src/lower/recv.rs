@@ -6,7 +6,8 @@ use super::text::milliseconds;
 use crate::ast::{Expect, Optionality, Recv, Step, StepKind};
 use crate::template::Head;
 use gossipper_bytecode::{
-    DialogId, Op, Optional, Pc, Recv as RecvEntry, RecvId, RecvMatch, RegexId, SendId, StepId, TextRef,
+    DialogId, Op, Optional, Pc, Recv as RecvEntry, RecvId, RecvMatch, RegexId, SendId, StepId,
+    TextRef,
 };
 
 impl Lowerer<'_> {

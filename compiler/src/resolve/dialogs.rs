@@ -69,7 +69,12 @@ impl Dialogs {
             .iter()
             .filter(|name| name.bytes != MAIN && !self.by_name.contains_key(&name.bytes));
         for (count, name) in unknown.enumerate() {
-            let known: Vec<_> = self.list.iter().take(MAX_DIALOGS).map(Name::display).collect();
+            let known: Vec<_> = self
+                .list
+                .iter()
+                .take(MAX_DIALOGS)
+                .map(Name::display)
+                .collect();
             let near = if count < MAX_SHOWN {
                 suggest::nearest(&name.display(), known.iter().map(|name| &**name))
             } else {

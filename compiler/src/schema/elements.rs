@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! `<scenario>` and its children.
 
-use super::Value::{Boolean, Double, Integer, Integers, Name, Names, OneOf, Presence, Template, Text};
+use super::Value::{
+    Boolean, Double, Integer, Integers, Name, Names, OneOf, Presence, Template, Text,
+};
 use super::{Attribute, Content, DEFAULT_MESSAGES, DISTRIBUTION_NAMES, Element, OPTIONAL};
 
 const fn a(name: &'static str, value: super::Value, doc: &'static str) -> Attribute {

@@ -189,10 +189,7 @@ impl Reader<'_, '_> {
                     self.plain(text);
                 }
             }
-            StepKind::Pause(_)
-            | StepKind::Timewait(_)
-            | StepKind::Nop
-            | StepKind::RecvCmd(_) => {}
+            StepKind::Pause(_) | StepKind::Timewait(_) | StepKind::Nop | StepKind::RecvCmd(_) => {}
         }
         for action in step.actions.iter().flat_map(|actions| &actions.list) {
             for text in action_texts(&action.kind) {

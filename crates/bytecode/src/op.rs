@@ -6,8 +6,8 @@
 //! does between two suspensions happens at one instant.
 
 use crate::ids::{
-    CounterId, DialogId, DistId, EregId, NumId, PauseId, Pc, RecvId, RtdId, SendId, StepId, StrCmpId,
-    TemplateId, TestId, VarId,
+    CounterId, DialogId, DistId, EregId, NumId, PauseId, Pc, RecvId, RtdId, SendId, StepId,
+    StrCmpId, TemplateId, TestId, VarId,
 };
 use serde::{Deserialize, Serialize};
 

@@ -7,8 +7,8 @@
 
 use crate::dist::Distribution;
 use crate::ids::{
-    CaptureId, DialogId, FileId, NumId, Pc, RegexId, SendId, StepId, TemplateId, TextRef, TxnId, VarId,
-    VarScope,
+    CaptureId, DialogId, FileId, NumId, Pc, RegexId, SendId, StepId, TemplateId, TextRef, TxnId,
+    VarId, VarScope,
 };
 use crate::op::{Op, Operand};
 use crate::recv_set::{Recv, RecvSet};

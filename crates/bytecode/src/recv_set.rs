@@ -5,7 +5,9 @@
 //! one, then backward. Both walks depend on the scenario alone, so a [`RecvSet`] holds
 //! their results for each step as ranges of the table of [`Recv`]s, which is in document order.
 
-use crate::ids::{DialogId, NumId, Pc, RecvId, RegexId, SendId, StepId, TemplateId, TextRef, TxnId, VarId};
+use crate::ids::{
+    DialogId, NumId, Pc, RecvId, RegexId, SendId, StepId, TemplateId, TextRef, TxnId, VarId,
+};
 use serde::{Deserialize, Serialize};
 
 /// The attribute `optional`.

@@ -265,9 +265,11 @@ impl Verifier<'_> {
                         "a keyword".to_owned()
                     })
                 }
-                Slot::Elsewhere(id) => within("keyword", id.index(), self.d.elsewhere.len(), || {
-                    "a keyword".to_owned()
-                }),
+                Slot::Elsewhere(id) => {
+                    within("keyword", id.index(), self.d.elsewhere.len(), || {
+                        "a keyword".to_owned()
+                    })
+                }
                 Slot::Fill(text, var) => {
                     self.text(text, "[fill]")?;
                     self.var(var, "[fill]")
