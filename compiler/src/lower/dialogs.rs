@@ -33,11 +33,15 @@ impl Lowerer<'_> {
         });
     }
 
-    /// Whether the step sends a request that may begin a dialog.
+    /// Whether the step sends a request that begins its dialog unless that has begun.
     fn begins(&self, step: &Step) -> bool {
         let StepKind::Send(send) = &step.kind else {
             return false;
         };
+        // One that begins anew does so behind its gate.
+        if send.new_dialog.is_some() {
+            return false;
+        }
         let texts = self.input.texts;
         let head = send.text.as_ref().and_then(|text| texts.get(text));
         match head.map(|parsed| &parsed.head) {
