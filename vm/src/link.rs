@@ -96,10 +96,8 @@ impl Image {
     /// See [`LinkError`].
     pub fn link(program: Arc<Program>, params: RunParams) -> Result<Self, LinkError> {
         let mode = program.mode();
-        if mode == Mode::Client {
-            if params.destination.is_none() {
-                return Err(LinkError::NoDestination);
-            }
+        if mode == Mode::Client && params.destination.is_none() {
+            return Err(LinkError::NoDestination);
         }
         let begins = program.ops.iter().any(|op| {
             matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)

@@ -63,7 +63,7 @@ pub(crate) enum Kind {
         /// The dialog it speaks of.
         dialog: Name,
         /// What it prints of it.
-        what: Box<Kind>,
+        what: Box<Self>,
     },
     /// `[authentication …]`
     Authentication(Parameters),

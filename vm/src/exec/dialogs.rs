@@ -70,7 +70,8 @@ pub(crate) fn callee(image: &Image, shared: &super::Shared, msg: &Message<'_>) -
     for recv in &image.accepting {
         // The ACK of the answer that a busy one gave belongs to nobody else.
         let is_ack = msg.method() == Some(b"ACK");
-        if !is_ack && !(begins && matching::takes_request(image, *recv, msg)) {
+        let takes = is_ack || (begins && matching::takes_request(image, *recv, msg));
+        if !takes {
             continue;
         }
         for user in [Some(user), None] {

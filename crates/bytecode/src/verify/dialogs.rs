@@ -27,18 +27,18 @@ impl Verifier<'_> {
             within("dialog", keyword.dialog.index(), d.dialogs.len(), || {
                 format!("keyword {index}")
             })?;
-            let speaks_of_dialogs = match keyword.slot {
+            let speaks_of_dialogs = matches!(
+                keyword.slot,
                 Slot::CallId
-                | Slot::Cseq(_)
-                | Slot::PeerTagParam
-                | Slot::NextUrl
-                | Slot::Routes
-                | Slot::LastCseqNumber(_)
-                | Slot::LastRequestUri(_)
-                | Slot::LastMessage(_)
-                | Slot::LastHeader(..) => true,
-                _ => false,
-            };
+                    | Slot::Cseq(_)
+                    | Slot::PeerTagParam
+                    | Slot::NextUrl
+                    | Slot::Routes
+                    | Slot::LastCseqNumber(_)
+                    | Slot::LastRequestUri(_)
+                    | Slot::LastMessage(_)
+                    | Slot::LastHeader(..)
+            );
             if !speaks_of_dialogs {
                 return Err(VerifyError::Inconsistent(format!(
                     "keyword {index} says nothing about a dialog"
