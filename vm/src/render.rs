@@ -8,13 +8,12 @@
 use crate::auth::{Given, PLACEHOLDER, Pending};
 use crate::call::Call;
 use crate::call::last::append;
-use crate::call::regs::{Regs, Value};
+use crate::call::regs::Value;
 use crate::inject::{FieldError, Injection, NO_LINE};
 use crate::input::Micros;
-use crate::link::{Image, Place};
-use gossipper_bytecode::{
-    AuthId, CaptureId, ElsewhereId, FieldId, Segment, Slot, TemplateId, VarId,
-};
+use crate::link::Image;
+use crate::vars::Vars;
+use gossipper_bytecode::{AuthId, CaptureId, FieldId, Segment, Slot, TemplateId, VarId};
 use gossipper_sip::Message;
 use memchr::memmem;
 use smallvec::SmallVec;
@@ -50,7 +49,9 @@ pub(crate) struct Scene<'a> {
     /// `None` for answers that belong to no call.
     pub(crate) call: Option<&'a Call>,
     pub(crate) last: LastView<'a>,
-    pub(crate) globals: &'a Regs,
+    pub(crate) vars: &'a Vars,
+    /// `[users]`.
+    pub(crate) users: Option<u32>,
     pub(crate) dynamic: &'a mut DynamicId,
     pub(crate) injection: &'a Injection,
     /// The answer to a challenge that is to be put in once the text is rendered.
@@ -252,6 +253,7 @@ impl Scene<'_> {
                 let image = self.image;
                 self.capture(id, image.program.bytes(name), out);
             }
+            Slot::Users => number(self.users.map_or(-1, i64::from), out),
             Slot::UserId => number(call.map_or(0, |call| i64::from(call.user)), out),
             Slot::Timestamp => crate::date::log_time(self.wall_us(), params.utc_offset_s, out),
             Slot::Date => crate::date::rfc1123(self.wall_us(), out),
@@ -260,7 +262,11 @@ impl Scene<'_> {
             Slot::Var(var) => variable(self.value(var), out),
             Slot::Field(id) => self.field(id, out),
             Slot::Authentication(id) => self.authentication(id, out),
-            Slot::Elsewhere(id) => self.elsewhere(id, out),
+            Slot::Elsewhere(id) => {
+                if let Some(call) = call {
+                    crate::elsewhere::print(self.image, call, id, out);
+                }
+            }
             Slot::Fill(text, var) => {
                 let image = self.image;
                 fill(image.program.bytes(text), self.value(var).as_number(), out);
@@ -283,7 +289,6 @@ impl Scene<'_> {
             | Slot::MediaIpType
             | Slot::MediaPort(_)
             | Slot::Pid
-            | Slot::Users
             | Slot::SippVersion
             | Slot::File(_)
             | Slot::Len(_) => {
@@ -403,10 +408,9 @@ impl Scene<'_> {
     }
 
     fn value(&self, var: VarId) -> Value<'_> {
-        match (self.image.place(var), self.call) {
-            (Place::Call(slot), Some(call)) => call.regs.value(usize::from(slot)),
-            (Place::Call(_), None) => Value::Unset,
-            (Place::Global(slot), _) => self.globals.value(usize::from(slot)),
+        match self.call {
+            Some(call) => self.vars.value(call, self.image.place(var)),
+            None => self.vars.value_without_call(self.image.place(var)),
         }
     }
 
@@ -435,52 +439,6 @@ impl Scene<'_> {
         } else if out.len() == valued {
             // As in SIPp, a header that is there but empty prints `Name:`.
             out.truncate(named);
-        }
-    }
-
-    /// Prints something of another dialog.
-    fn elsewhere(&self, id: ElsewhereId, out: &mut Vec<u8>) {
-        let program = &self.image.program;
-        let keyword = program.elsewhere[id.index()];
-        let Some(call) = self.call else {
-            return;
-        };
-        let view = call.view(keyword.dialog);
-        let capture = |id: CaptureId| view.last.and_then(|last| last.capture(id));
-        match keyword.slot {
-            Slot::CallId => out.extend_from_slice(view.call_id),
-            Slot::Cseq(offset) => number(i64::from(view.cseq) + i64::from(offset), out),
-            Slot::PeerTagParam if !view.peer_tag.is_empty() => {
-                out.extend_from_slice(b";tag=");
-                out.extend_from_slice(view.peer_tag);
-            }
-            Slot::NextUrl if !view.target.is_empty() => out.extend_from_slice(view.target),
-            Slot::NextUrl => {
-                out.extend_from_slice(self.image.to_uri.and_then(capture).unwrap_or_default());
-            }
-            Slot::Routes if !view.routes.is_empty() => {
-                out.extend_from_slice(b"Route: ");
-                out.extend_from_slice(view.routes);
-            }
-            Slot::LastCseqNumber(offset) => {
-                let last = view.last.map_or(0, |last| last.cseq);
-                number(i64::from(last) + i64::from(offset), out);
-            }
-            Slot::LastRequestUri(id) | Slot::LastMessage(id) => {
-                out.extend_from_slice(capture(id).unwrap_or_default());
-            }
-            Slot::LastHeader(id, name) => {
-                if let Some(value) = capture(id) {
-                    out.extend_from_slice(program.bytes(name));
-                    // As in SIPp, a header that is there but empty prints `Name:`.
-                    if !value.is_empty() {
-                        out.push(b' ');
-                        out.extend_from_slice(value);
-                    }
-                }
-            }
-            // Verified: no other keyword says anything about a dialog.
-            _ => {}
         }
     }
 

@@ -19,3 +19,4 @@ mod rtd;
 mod stage;
 mod timers;
 mod unexpected;
+mod users;
