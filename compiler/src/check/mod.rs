@@ -7,6 +7,7 @@
 //! | [`actions`] | regular expressions, jumps |
 //! | [`authentication`] | challenges and their answers |
 //! | [`files`] | injection files that actions name |
+//! | [`lint`] | what runs and surprises |
 //! | [`flow`] | who opens calls, pauses, default messages, steps that nothing leads to |
 //!
 //! Lowering runs only when nothing here or before was an error.
@@ -16,6 +17,7 @@ mod authentication;
 mod files;
 mod flow;
 mod later;
+mod lint;
 
 pub(crate) use actions::Regexes;
 pub(crate) use flow::mode;
@@ -24,6 +26,7 @@ use crate::ast::{Scenario, Step};
 use crate::diag::Diagnostics;
 use crate::graph::Graph;
 use crate::recv_set::Receives;
+use crate::resolve::Names;
 use crate::source::SourceFile;
 use crate::template::Texts;
 
@@ -35,6 +38,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) scenario: &'a Scenario,
     /// Its steps.
     pub(crate) steps: &'a [&'a Step],
+    /// Its names.
+    pub(crate) names: &'a Names,
     /// Its texts.
     pub(crate) texts: &'a Texts,
     /// Its receives.
@@ -52,5 +57,9 @@ pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Reg
     files::check(subject, diagnostics);
     authentication::check(subject, diagnostics);
     flow::check(subject, diagnostics);
+    // With a step, a name or a path missing, the lints would blame what is right.
+    if !diagnostics.is_incomplete() {
+        lint::check(subject, diagnostics);
+    }
     regexes
 }

@@ -14,7 +14,7 @@
 //!
 //! When findings were left out, a last line says how many: `{"file":"uac.xml","remaining":31}`.
 
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::{SourceFile, Span};
 use serde::Serialize;
 
@@ -96,10 +96,7 @@ fn finding<'a>(source: &'a SourceFile, diagnostic: &'a Diagnostic) -> Finding<'a
     Finding {
         file: source.name(),
         place: place(source, diagnostic.primary),
-        severity: match diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
+        severity: diagnostic.severity.word(),
         code: diagnostic.code.to_string(),
         message: &diagnostic.message,
         label: diagnostic.primary_label.as_deref(),
