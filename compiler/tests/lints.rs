@@ -10,7 +10,7 @@ mod scenarios;
 
 use gossipper_compiler::diag::Severity;
 use gossipper_compiler::{Compiled, Options, compile};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 fn is_lint(number: u16) -> bool {
@@ -107,41 +107,42 @@ fn figures_over_scenarios_of_others() {
             continue;
         }
         files += 1;
-        for finding in compiled
-            .diagnostics
-            .iter()
-            .filter(|d| is_lint(d.code.number()))
-        {
+        let mut said = BTreeSet::new();
+        let lints = compiled.diagnostics.iter();
+        for finding in lints.filter(|d| is_lint(d.code.number())) {
+            if !said.insert(finding.code) {
+                continue;
+            }
             let at = compiled.source.line_col(finding.primary.start);
             let place = format!("{}:{}:{} {}", entry.file, at.line, at.col, finding.message);
             let (_, places) = by_code
                 .entry(finding.code.to_string())
                 .or_insert((finding.severity, Vec::new()));
-            if !places
-                .last()
-                .is_some_and(|last| last.split(':').next() == place.split(':').next())
-            {
-                places.push(place);
-            }
+            places.push(place);
         }
     }
-    let show: usize = std::env::var("LINT_SHOW")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(0);
-    let only = std::env::var("LINT_ONLY").unwrap_or_default();
+    assert!(files > 300, "only {files} files compile");
+    show(files, &by_code);
+    // One file in twenty has branches that never change; each other lint is rarer.
     for (code, (severity, places)) in &by_code {
-        eprintln!(
-            "{code} {:7} {:3} of {files} files",
-            severity.word(),
-            places.len()
-        );
-        if code.contains(&only) {
-            let step = (places.len() / show.max(1)).max(1);
-            for place in places.iter().step_by(step).take(show) {
-                eprintln!("    {place}");
-            }
+        let often = *severity == Severity::Warning && places.len() * 100 > files * 6;
+        assert!(!often, "{code} in {} of {files} files", places.len());
+    }
+}
+
+/// How many files each lint is about; with `LINT_SHOW=n` so many places, with `LINT_ONLY=code` of that one only.
+#[expect(clippy::print_stderr, reason = "the figures are worth reading")]
+fn show(files: usize, by_code: &BTreeMap<String, (Severity, Vec<String>)>) {
+    let show = std::env::var("LINT_SHOW").ok();
+    let show: usize = show.and_then(|show| show.parse().ok()).unwrap_or(0);
+    let only = std::env::var("LINT_ONLY").unwrap_or_default();
+    for (code, (severity, places)) in by_code {
+        let (word, count) = (severity.word(), places.len());
+        eprintln!("{code} {word:7} {count:3} of {files} files");
+        let every = (count / show.max(1)).max(1);
+        let shown = if code.contains(&only) { show } else { 0 };
+        for place in places.iter().step_by(every).take(shown) {
+            eprintln!("    {place}");
         }
     }
-    assert!(files > 300);
 }

@@ -155,7 +155,7 @@ fn body(text: &Text, end: usize) -> Option<Span> {
     let rest = &text.bytes()[end..];
     let begin = end + rest.iter().position(|byte| *byte != b'\n')?;
     let stop = memchr::memchr(b'\n', &text.bytes()[begin..])
-        .map_or(text.bytes().len(), |found| begin + found);
+        .map_or_else(|| text.bytes().len(), |found| begin + found);
     (text.bytes()[begin] != b'[').then(|| text.slice_span(begin..stop))
 }
 

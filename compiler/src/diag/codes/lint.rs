@@ -36,6 +36,7 @@ SIP/2.0 200 OK
             request, but most peers do without.",
         remedy: "Add `Max-Forwards: 70`.",
         sipp: "sends the message as it is",
+        also: [627],
         bad: r#"<scenario><send><![CDATA[
 «OPTIONS sip:[service]@[remote_ip] SIP/2.0»
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
@@ -233,6 +234,7 @@ ACK sip:[service]@[remote_ip] SIP/2.0
             label that stands one step too late.",
         remedy: "Follow the labels from the `<recv>`, and send the ACK before they part.",
         sipp: "goes the same way",
+        also: [620, 627],
         bad: r#"<scenario><send><![CDATA[
 INVITE sip:[service]@[remote_ip] SIP/2.0
 ...
@@ -267,7 +269,6 @@ ACK sip:[service]@[remote_ip] SIP/2.0
             repeat it: a peer answers 481 to what belongs to none of its dialogs.",
         remedy: "Write `[peer_tag_param]` behind the address of To.",
         sipp: "sends the message as it is",
-        also: [627],
         bad: r#"<scenario><send><![CDATA[
 INVITE sip:[service]@[remote_ip] SIP/2.0
 ...
@@ -475,6 +476,7 @@ Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]-[cseq]
             second, two, four. The repetitions are ignored here, but they load the path and appear in statistics.",
         remedy: "Send `100 Trying` or `180 Ringing` before the pause.",
         sipp: "ignores the repetitions as well, and counts them",
+        also: [620],
         bad: r#"<scenario><recv request="INVITE"/>
 <pause milliseconds="«2000»"/>
 <send><![CDATA[

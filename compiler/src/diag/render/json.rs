@@ -12,8 +12,9 @@
 //!  "replacement":{"line":14,"col":40,"offset":512,"end":{…},"text":"[remote_port]"}}
 //! ```
 //!
-//! When findings were left out, a last line says how many: `{"file":"uac.xml","remaining":31}`.
+//! `severity` is `error`, `warning` or `advice`. When findings were left out, a last line says how many: `{"file":"uac.xml","remaining":31}`.
 
+use crate::diag::codes::Entry;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::{SourceFile, Span};
 use serde::Serialize;
@@ -59,6 +60,35 @@ struct Finding<'a> {
 struct Remaining<'a> {
     file: &'a str,
     remaining: usize,
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    code: String,
+    severity: &'static str,
+    title: &'a str,
+    explanation: &'a str,
+    remedy: &'a str,
+    sipp: String,
+    bad: Option<String>,
+    good: Option<String>,
+}
+
+/// The page of a code, see [`Entry`]; the examples are whole scenarios here.
+pub fn page(entry: &Entry) -> String {
+    let mut out = String::new();
+    let object = Page {
+        code: entry.code.to_string(),
+        severity: entry.severity().word(),
+        title: entry.title,
+        explanation: entry.explanation,
+        remedy: entry.remedy,
+        sipp: format!("SIPp {}", entry.sipp),
+        bad: entry.example.map(|example| example.bad().text),
+        good: entry.example.map(|example| example.good()),
+    };
+    line(&mut out, &object);
+    out
 }
 
 /// All findings that are shown, one object a line.
