@@ -17,3 +17,4 @@ mod rtd;
 mod stage;
 mod timers;
 mod unexpected;
+mod users;
