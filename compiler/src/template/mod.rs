@@ -10,6 +10,7 @@
 //! | [`dialog`] | keywords that speak of another dialog |
 //! | [`field`] | `[fieldN]` and the injection files it may name |
 //! | [`file`] | `[file]` |
+//! | [`outline`] | the headers of a message as its author typed them |
 //! | [`params`] | `name="value"` inside keywords |
 //! | [`message`] | what kind of message a text is, and whether its length is right |
 //!
@@ -22,6 +23,7 @@ mod field;
 mod file;
 mod keywords;
 mod message;
+mod outline;
 mod params;
 mod segments;
 
@@ -29,6 +31,7 @@ pub(crate) use authentication::Parameters;
 pub(crate) use field::missing as missing_file;
 pub(crate) use keywords::{Keys, Keyword, Kind};
 pub(crate) use message::Head;
+pub(crate) use outline::{Header, Outline};
 pub(crate) use segments::Piece;
 
 use crate::ast::{ActionKind, DefaultMessageId, Exec, Item, Name, Scenario, Step, StepKind};
@@ -44,6 +47,8 @@ pub(crate) struct Parsed {
     pub(crate) pieces: Vec<Piece>,
     /// What it is.
     pub(crate) head: Head,
+    /// Its headers, for what looks at the sense of a message.
+    pub(crate) outline: Outline,
 }
 
 impl Parsed {
@@ -161,7 +166,11 @@ pub(crate) fn read_own(message: &str) -> Parsed {
     let pieces = segments::split(&text, &Keys::new(&[]), &mut diagnostics);
     let head = message::head(&text, &pieces, &mut diagnostics);
     debug_assert!(!diagnostics.has_errors(), "{message}");
-    Parsed { pieces, head }
+    Parsed {
+        pieces,
+        head,
+        outline: Outline::default(),
+    }
 }
 
 struct Reader<'a, 'k> {
@@ -202,9 +211,15 @@ impl Reader<'_, '_> {
         let pieces = segments::split(text, self.keys, self.diagnostics);
         let head = Head::Text;
         authentication::check(&head, &pieces, self.diagnostics);
-        self.texts
-            .parsed
-            .insert(text.span(), Parsed { pieces, head });
+        let outline = Outline::default();
+        self.texts.parsed.insert(
+            text.span(),
+            Parsed {
+                pieces,
+                head,
+                outline,
+            },
+        );
     }
 
     fn cdata(&mut self, text: &Text, purpose: Purpose, element: Span) {
@@ -231,9 +246,18 @@ impl Reader<'_, '_> {
             }
         };
         authentication::check(&head, &pieces, self.diagnostics);
-        self.texts
-            .parsed
-            .insert(text.span(), Parsed { pieces, head });
+        let outline = match purpose {
+            Purpose::Send => Outline::of(&normal),
+            Purpose::Default | Purpose::Command => Outline::default(),
+        };
+        self.texts.parsed.insert(
+            text.span(),
+            Parsed {
+                pieces,
+                head,
+                outline,
+            },
+        );
     }
 }
 
