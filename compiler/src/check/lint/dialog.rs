@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Messages of one dialog: acknowledgements, tags, sequence numbers, branches.
+//! Messages of one dialog: acknowledgements, tags, sequence numbers, branches. Not of scenarios with several.
 
 use super::headers::branch_of;
 use super::walk::{Answer, Situation, Walk};
@@ -14,6 +14,10 @@ const T1_MS: f64 = 500.0;
 
 /// Looks at what messages have to do with each other.
 pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
+    // The walk follows one dialog; what stands between two messages of one may belong to another.
+    if subject.names.dialogs.several() {
+        return;
+    }
     let Some(walk) = Walk::of(subject) else {
         return;
     };
