@@ -131,10 +131,7 @@ fn a_b2bua_stands_between_two_sipps() {
     };
     let (callee, middle, caller) = (port(), port(), port());
     let uas = serve(&sipp, callee, "-sn uas -m 3");
-    let line = format!(
-        "-sf {} -m 3 {HOST}:{callee}",
-        file("b2bua.xml")
-    );
+    let line = format!("-sf {} -m 3 {HOST}:{callee}", file("b2bua.xml"));
     let b2bua = serve(&ours(), middle, &line);
     let line = format!("-sn uac -m 3 -l 3 -r 20 -d 50 {HOST}:{middle}");
     succeeds("caller", start(&sipp, caller, &line), caller);
