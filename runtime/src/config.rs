@@ -93,7 +93,7 @@ pub struct SocketConfig {
     pub coalesce: Option<Duration>,
 }
 
-/// The arrival schedule.
+/// When calls begin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PacingConfig {
     /// `-r`, `-rp`.
@@ -102,6 +102,8 @@ pub struct PacingConfig {
     pub total: Option<u64>,
     /// `-l`; computed from rate and scenario otherwise.
     pub open_limit: Option<u64>,
+    /// `-users`: so many calls are open, whatever rate and limit say.
+    pub users: Option<u32>,
 }
 
 impl Default for PacingConfig {
@@ -110,6 +112,7 @@ impl Default for PacingConfig {
             rate: Rate::DEFAULT,
             total: None,
             open_limit: None,
+            users: None,
         }
     }
 }
