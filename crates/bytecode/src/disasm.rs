@@ -3,7 +3,10 @@
 //!
 //! Meant to be read without a manual and to be compared in snapshots; its format is not an interface.
 
+mod media;
+
 use crate::ids::{CaptureId, Pc, TextRef, VarId};
+use crate::media::KeyUse;
 use crate::op::{Op, Operand};
 use crate::program::{
     Capture, Check, Compare, Draft, OnTimeout, PauseLength, Program, SearchIn, Step, StepKind,
@@ -240,6 +243,7 @@ fn operands(p: &Program, op: Op) -> String {
             username,
             password,
         } => format!("{} = {username} {password}", var(d, id)),
+        Op::Media { media } => media::operands(d, &d.media[media.index()].media),
         Op::Stop { what } => format!("{what:?}"),
     }
 }
@@ -363,6 +367,8 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         | Slot::LocalPort(n)
         | Slot::MediaPort(n)
         | Slot::AutoMediaPort(n)
+        | Slot::RtpStreamAudioPort(n)
+        | Slot::RtpStreamVideoPort(n)
         | Slot::Cseq(n)
         | Slot::Branch(n)
         | Slot::Len(n)
@@ -374,6 +380,17 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         Slot::LastHeader(_, typed) => format!("last_{}", d.display(typed)),
         Slot::Var(id) => var(d, id),
         Slot::File(id) => format!("file {}", quoted(d, d.includes[id.index()])),
+        Slot::CryptoTag(line) => format!("{name}{}", line.suffix()),
+        Slot::CryptoSuite(line, suite) | Slot::CryptoUnencrypted(line, suite) => {
+            format!("{name} {}{}", suite.name(), line.suffix())
+        }
+        Slot::CryptoKey(line, key) => {
+            let again = match key {
+                KeyUse::Fresh => "",
+                KeyUse::Again => " again",
+            };
+            format!("{name}{}{again}", line.suffix())
+        }
         Slot::Fill(_, id) => format!("fill {}", var(d, id)),
         Slot::Authentication(id) => {
             let auth = d.authentications[id.index()];

@@ -15,6 +15,7 @@
 mod authentication;
 mod fields;
 mod flow;
+mod media;
 
 use crate::ids::{NumId, Pc, TextRef, VarId, VarScope};
 use crate::op::{Op, Operand, StopKind};
@@ -76,6 +77,7 @@ pub(crate) fn check(draft: &Draft) -> Result<(), VerifyError> {
     let v = Verifier { d: draft };
     v.tables()?;
     v.actions()?;
+    v.media()?;
     v.fields()?;
     v.authentications()?;
     v.ops()?;
@@ -285,6 +287,12 @@ impl Verifier<'_> {
                 | Slot::MediaIpType
                 | Slot::MediaPort(_)
                 | Slot::AutoMediaPort(_)
+                | Slot::RtpStreamAudioPort(_)
+                | Slot::RtpStreamVideoPort(_)
+                | Slot::CryptoTag(_)
+                | Slot::CryptoSuite(..)
+                | Slot::CryptoKey(..)
+                | Slot::CryptoUnencrypted(..)
                 | Slot::CallNumber
                 | Slot::CallId
                 | Slot::Cseq(_)
@@ -540,6 +548,7 @@ impl Verifier<'_> {
                 Op::Log { template, .. } | Op::Exec { template } | Op::Fatal { template } => {
                     within("template", template.index(), d.templates.len(), by)?;
                 }
+                Op::Media { media } => within("media action", media.index(), d.media.len(), by)?,
                 Op::Stop { what } => match what {
                     StopKind::Call | StopKind::Gracefully | StopKind::Now => {}
                 },
