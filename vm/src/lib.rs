@@ -60,6 +60,7 @@ pub mod inject;
 pub mod input;
 pub mod link;
 mod matching;
+mod media;
 pub mod output;
 pub mod params;
 mod receive;
@@ -110,6 +111,7 @@ pub fn doc_program() -> gossipper_bytecode::Program {
         blank_after: false,
         starts_rtd: false,
         stops_rtd: false,
+        reads_sdp: false,
     };
     Draft {
         mode: Some(Mode::Client),

@@ -94,6 +94,8 @@ pub(crate) struct HiArgs {
     pub(crate) media_ip: Option<IpAddr>,
     /// `-mp`.
     pub(crate) media_port: u16,
+    /// `-no_media`.
+    pub(crate) skips_media: bool,
     /// `-buff_size`.
     pub(crate) buffer_bytes: Option<usize>,
     /// `-r`.
@@ -306,6 +308,7 @@ impl HiArgs {
             local_port,
             media_ip,
             media_port: low.media_port.unwrap_or(6000),
+            skips_media: low.no_media,
             buffer_bytes: low.buffer_bytes,
             rate,
             rate_period,

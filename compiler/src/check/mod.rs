@@ -7,6 +7,7 @@
 //! | [`actions`] | regular expressions, jumps |
 //! | [`authentication`] | challenges and their answers |
 //! | [`files`] | injection files that actions name |
+//! | [`media`] | arguments of media actions |
 //! | [`flow`] | who opens calls, pauses, default messages, steps that nothing leads to |
 //!
 //! Lowering runs only when nothing here or before was an error.
@@ -16,6 +17,7 @@ mod authentication;
 mod files;
 mod flow;
 mod later;
+mod media;
 
 pub(crate) use actions::Regexes;
 pub(crate) use flow::mode;
@@ -25,7 +27,7 @@ use crate::diag::Diagnostics;
 use crate::graph::Graph;
 use crate::recv_set::Receives;
 use crate::source::SourceFile;
-use crate::template::Texts;
+use crate::template::{Keys, Texts};
 
 /// What the checks look at.
 pub(crate) struct Subject<'a> {
@@ -41,8 +43,10 @@ pub(crate) struct Subject<'a> {
     pub(crate) receives: &'a Receives,
     /// Its flow.
     pub(crate) graph: &'a Graph,
-    /// Base names of the injection files.
-    pub(crate) files: &'a [String],
+    /// What the command line says.
+    pub(crate) keys: &'a Keys<'a>,
+    /// Media will be passed over: nothing needs to be said about it.
+    pub(crate) skips_media: bool,
 }
 
 /// Checks everything; gives the translated regular expressions.
@@ -50,6 +54,7 @@ pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Reg
     later::check(subject, diagnostics);
     let regexes = actions::check(subject, diagnostics);
     files::check(subject, diagnostics);
+    media::check(subject, diagnostics);
     authentication::check(subject, diagnostics);
     flow::check(subject, diagnostics);
     regexes

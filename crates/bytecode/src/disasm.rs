@@ -243,7 +243,9 @@ fn operands(p: &Program, op: Op) -> String {
             username,
             password,
         } => format!("{} = {username} {password}", var(d, id)),
-        Op::Media { media } => media::operands(d, &d.media[media.index()].media),
+        Op::Media { media } | Op::MediaCheck { media } => {
+            media::operands(d, &d.media[media.index()].media)
+        }
         Op::Stop { what } => format!("{what:?}"),
     }
 }

@@ -184,8 +184,10 @@ define_ops! {
     Log "log" { level: LogLevel, template: TemplateId } false;
     /// Render a shell command and hand it to the driver; nothing waits for it.
     Exec "exec" { template: TemplateId } false;
-    /// Start, steer or check media. The machine of this version only passes over it, when told to.
+    /// Start or steer media. The machine of this version only passes over it, when told to.
     Media "media" { media: MediaId } false;
+    /// Wait until packets have flown, or fail the call.
+    MediaCheck "media-check" { media: MediaId } true;
     /// Set a variable to the number of the line that holds a text in the indexed field of an injection file, or -1.
     Lookup "lookup" { var: VarId, file: TemplateId, key: TemplateId } false;
     /// Add a line to an injection file in memory.
@@ -238,6 +240,7 @@ impl Op {
             | Self::Log { .. }
             | Self::Exec { .. }
             | Self::Media { .. }
+            | Self::MediaCheck { .. }
             | Self::PauseRestore { .. }
             | Self::Index { .. }
             | Self::Sample { .. }

@@ -18,6 +18,7 @@ mod flow;
 mod media;
 
 use crate::ids::{NumId, Pc, TextRef, VarId, VarScope};
+use crate::media::Media;
 use crate::op::{Op, Operand, StopKind};
 use crate::program::{Capture, Draft, OnTimeout, PauseLength, SearchIn, StepKind, StrOperand};
 use crate::recv_set::RecvMatch;
@@ -548,7 +549,14 @@ impl Verifier<'_> {
                 Op::Log { template, .. } | Op::Exec { template } | Op::Fatal { template } => {
                     within("template", template.index(), d.templates.len(), by)?;
                 }
-                Op::Media { media } => within("media action", media.index(), d.media.len(), by)?,
+                Op::Media { media } | Op::MediaCheck { media } => {
+                    within("media action", media.index(), d.media.len(), by)?;
+                    let waits = matches!(d.media[media.index()].media, Media::Check(_));
+                    if waits != matches!(op, Op::MediaCheck { .. }) {
+                        let rule = "only a media check waits for media";
+                        return Err(VerifyError::Flow { pc, rule });
+                    }
+                }
                 Op::Stop { what } => match what {
                     StopKind::Call | StopKind::Gracefully | StopKind::Now => {}
                 },
