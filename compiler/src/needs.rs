@@ -51,6 +51,11 @@ impl Needs {
             .insert(index);
     }
 
+    /// Whether something of the injection file is noted.
+    pub(crate) fn has_file(&self, file: Option<&str>) -> bool {
+        self.injection.contains_key(file.unwrap_or_default())
+    }
+
     /// Notes an injection file that is named for something else than its fields.
     pub(crate) fn file(&mut self, name: String) {
         self.injection.entry(name).or_default();

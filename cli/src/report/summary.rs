@@ -28,7 +28,8 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
         let text = format!("Media      NOT played (-no_media): media actions skipped: {skipped}");
         let _ = writeln!(out, "{}", paint(&text, "33", colour));
     }
-    times(&mut out, engine);
+    // The screen has no room for both at their longest.
+    times(&mut out, engine, ROWS_MAX - usize::from(skipped > 0));
     failures(&mut out, engine, colour);
     if let Some(answerer) = snapshot.answerer() {
         let calls = &answerer.calls;
@@ -207,7 +208,7 @@ fn messages(out: &mut String, engine: &EngineSnapshot) {
     }
 }
 
-fn times(out: &mut String, engine: &EngineSnapshot) {
+fn times(out: &mut String, engine: &EngineSnapshot, most: usize) {
     let mut rows: Vec<(String, &TimeSummary)> = Vec::new();
     for response in &engine.response_times {
         rows.push((format!("rtd {}", response.name), &response.actual));
@@ -215,8 +216,8 @@ fn times(out: &mut String, engine: &EngineSnapshot) {
             rows.push(("  from due time".to_owned(), &response.from_due));
         }
     }
-    let dropped = rows.len().saturating_sub(ROWS_MAX);
-    rows.truncate(ROWS_MAX);
+    let dropped = rows.len().saturating_sub(most);
+    rows.truncate(most);
     rows.push(("call length".to_owned(), &engine.call_length));
     rows.retain(|(_, times)| times.count > 0);
     if rows.is_empty() {

@@ -38,6 +38,9 @@ pub(super) fn read<'a>(
         Some((value, place))
     };
     let file = find("file").map(|(value, place)| (value.bytes(), place));
+    let shown = file
+        .as_ref()
+        .map(|(name, _)| String::from_utf8_lossy(name).into_owned());
     if let Some(missing) = missing(
         file.as_ref()
             .map(|(name, place)| (&name[..], *place))
@@ -45,16 +48,18 @@ pub(super) fn read<'a>(
         keys.files(),
         keys.missing(),
     ) {
-        let severity = missing.severity;
-        diagnostics.push(missing);
-        if severity == Severity::Error {
+        let refused = missing.severity == Severity::Error;
+        let mut is_known = false;
+        keys.note(|needs| is_known = needs.has_file(shown.as_deref()));
+        // What a run needs is said once.
+        if refused || !is_known {
+            diagnostics.push(missing);
+        }
+        if refused {
             return Read::Poisoned;
         }
     }
-    let name = file
-        .as_ref()
-        .map(|(name, _)| String::from_utf8_lossy(name).into_owned());
-    keys.note(|needs| needs.field(name, index));
+    keys.note(|needs| needs.field(shown, index));
     let line = match find("line") {
         None => None,
         Some((value, place)) => {

@@ -337,16 +337,19 @@ pub(super) fn key<'a>(
     }
     let near = nearest(word, keys);
     if keys.missing == Missing::Warn && near.is_none() && may_be_key(word) {
-        let shown = quote(word);
-        diagnostics.push(
-            Diagnostic::warning(
-                codes::UNKNOWN_KEYWORD,
-                span,
-                format!("`[{shown}]` is no keyword; a run needs `-key {shown} VALUE`"),
-            )
-            .label("must be the name of a `-key`"),
-        );
-        keys.note(|needs| _ = needs.keys.insert(name()));
+        let mut is_first = true;
+        keys.note(|needs| is_first = needs.keys.insert(name()));
+        if is_first {
+            let shown = quote(word);
+            diagnostics.push(
+                Diagnostic::warning(
+                    codes::UNKNOWN_KEYWORD,
+                    span,
+                    format!("`[{shown}]` is no keyword; a run needs `-key {shown} VALUE`"),
+                )
+                .label("must be the name of a `-key`"),
+            );
+        }
         return Read::Keyword(Kind::Key(word.to_vec()));
     }
     diagnostics.push(unknown(word, span, near));

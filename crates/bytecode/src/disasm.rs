@@ -98,6 +98,9 @@ fn step_line(out: &mut String, index: usize, step: &Step) -> fmt::Result {
     if let OnTimeout::Goto(pc) = step.on_timeout {
         write!(line, "  timeout {}", at(pc))?;
     }
+    if step.reads_sdp {
+        line.push_str("  reads sdp");
+    }
     if !line.is_empty() {
         writeln!(out, "at {index:<3}{line}")?;
     }
@@ -384,7 +387,7 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         Slot::File(id) => format!("file {}", quoted(d, d.includes[id.index()])),
         Slot::CryptoTag(line) => format!("{name}{}", line.suffix()),
         Slot::CryptoSuite(line, suite) | Slot::CryptoUnencrypted(line, suite) => {
-            format!("{name} {}{}", suite.name(), line.suffix())
+            format!("{name}{} {}", line.suffix(), suite.name())
         }
         Slot::CryptoKey(line, key) => {
             let again = match key {

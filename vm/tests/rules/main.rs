@@ -11,6 +11,7 @@ mod duplicates;
 mod handler;
 mod injection;
 mod matching;
+mod media;
 mod rendering;
 
 mod rtd;
