@@ -90,7 +90,7 @@ pub struct SocketConfig {
     pub backend: Backend,
 }
 
-/// The arrival schedule.
+/// When calls begin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PacingConfig {
     /// `-r`, `-rp`.
@@ -99,6 +99,8 @@ pub struct PacingConfig {
     pub total: Option<u64>,
     /// `-l`; computed from rate and scenario otherwise.
     pub open_limit: Option<u64>,
+    /// `-users`: so many calls are open, whatever rate and limit say.
+    pub users: Option<u32>,
 }
 
 impl Default for PacingConfig {
@@ -107,6 +109,7 @@ impl Default for PacingConfig {
             rate: Rate::DEFAULT,
             total: None,
             open_limit: None,
+            users: None,
         }
     }
 }

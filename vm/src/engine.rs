@@ -4,7 +4,6 @@
 //! Owns the calls of one shard, the Call-ID index, ended calls and global variables. Everything that is done to a
 //! single call lives in `exec`, `receive` and `unexpected`.
 
-use crate::call::regs::Regs;
 use crate::call::{Call, RtdState, Wait};
 use crate::dead::{DeadCalls, Death};
 use crate::deadlines::{expire, rearm};
@@ -15,6 +14,7 @@ use crate::link::Image;
 use crate::media::CryptoKeys;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
 use crate::render::{DynamicId, LastView};
+use crate::vars::Vars;
 use crate::{call_id, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, FailReason, Mode, TemplateKind};
@@ -64,20 +64,14 @@ impl Engine {
     pub fn new(image: Arc<Image>) -> Self {
         let params = image.params();
         let hasher = Hasher::with_seed(params.seed);
-        let mut globals = Regs::new(image.global_regs);
-        for (name, value) in &params.globals {
-            // Linking checked the names.
-            if let Some(slot) = image.global_slot(name) {
-                globals.set_text(slot, value);
-            }
-        }
         let dead_wait = Micros::from_ms(u64::from(params.dead_call_ms));
         Self {
             calls: SlotMap::with_key(),
             index: HashTable::new(),
             dead: DeadCalls::new(dead_wait, hasher.clone()),
             shared: Shared {
-                globals,
+                vars: Vars::new(&image),
+                users: params.users,
                 dynamic: DynamicId::new(params.dynamic_id),
                 scratch: Vec::new(),
                 buffers: txn::Buffers::default(),
@@ -108,7 +102,9 @@ impl Engine {
         let mut call = self.new_call(now, now, FlowId(0), UNSPECIFIED);
         call.pc = entry;
         call.call_id = SmallVec::from_slice(b"///main-init");
-        self.take_lines(&mut call, out);
+        if !self.take_lines(&mut call, out) {
+            return;
+        }
         for _ in 0..INIT_TURNS {
             let mut cx = Cx {
                 image: &self.image,
@@ -150,6 +146,7 @@ impl Engine {
             Input::Resume { call } => self.resume(now, call, out),
             Input::SendFailed { call } => self.send_failed(now, call, out),
             Input::Control(CallControl::Drain) => self.draining = true,
+            Input::Control(CallControl::Users(users)) => self.shared.users = Some(users),
             Input::Control(CallControl::AbortAll) => self.abort_all(now, out),
         }
     }
@@ -193,8 +190,9 @@ impl Engine {
         call
     }
 
-    /// Gives a new call its line of every injection file, whether the scenario reads that file or not.
-    fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) {
+    /// Gives a new call its line of every injection file, whether the scenario reads that file or not. False when there
+    /// is none for its user, which ends the run.
+    fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) -> bool {
         let Call {
             user, rng, lines, ..
         } = call;
@@ -202,7 +200,9 @@ impl Engine {
             let text = format!("injection file `{file}` has no line for user {user}");
             let text = out.store(text.as_bytes());
             out.push(Output::Fatal { text });
+            return false;
         }
+        true
     }
 
     /// The injection files that actions have changed, as they would be on disk.
@@ -232,7 +232,10 @@ impl Engine {
         let flow = params.flow;
         let mut call = self.new_call(now, due, flow, destination);
         call.user = user;
-        self.take_lines(&mut call, out);
+        if !self.take_lines(&mut call, out) {
+            return;
+        }
+        self.shared.vars.welcome(user);
         call_id::write(&self.image.call_id, &mut call, &mut self.shared.scratch);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
@@ -332,7 +335,9 @@ impl Engine {
         };
         let mut call = self.new_call(now, now, flow, peer);
         call.call_id.extend_from_slice(id);
-        self.take_lines(&mut call, out);
+        if !self.take_lines(&mut call, out) {
+            return;
+        }
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
             incoming: true,
@@ -544,11 +549,13 @@ impl Engine {
         if let Some(death) = death {
             self.dead.bury(&call.call_id, death, now);
         }
-        out.push(Output::Stat(StatEvent::Ended {
-            end,
-            length: now.since(call.created),
-        }));
-        out.push(Output::Ended { call: key });
+        let length = now.since(call.created);
+        out.push(Output::Stat(StatEvent::Ended { end, length }));
+        out.push(Output::Ended {
+            call: key,
+            user: call.user,
+            length,
+        });
         if self.spare.len() < SPARE_MAX && call.heap_bytes() <= SPARE_BYTES {
             self.spare.push(call);
         }

@@ -17,6 +17,7 @@
 //! | `auth` | challenges and their answers |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
+//! | `vars` | variables of users, and global ones |
 //! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
 //! | `dead`, `rng` | ended calls; random streams |
 //!
@@ -70,6 +71,7 @@ mod rng;
 mod testing;
 mod txn;
 mod unexpected;
+mod vars;
 
 pub use engine::Engine;
 pub use inject::InjectionFile;

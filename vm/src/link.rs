@@ -64,6 +64,13 @@ pub enum LinkError {
 pub(crate) enum Place {
     /// In the call's register file.
     Call(u16),
+    /// In the register file of the call's user, or in the call's own for calls without a user.
+    User {
+        /// The slot there.
+        user: u16,
+        /// The slot here.
+        call: u16,
+    },
     /// In the shard's global register file.
     Global(u16),
 }
@@ -88,6 +95,8 @@ pub struct Image {
     pub(crate) digest_uri: Option<Vec<u8>>,
     /// Size of a call's register file: call and user variables.
     pub(crate) call_regs: usize,
+    /// Size of a user's register file.
+    pub(crate) user_regs: usize,
     pub(crate) global_regs: usize,
     /// The format of generated Call-IDs.
     pub(crate) call_id: Vec<Piece>,
@@ -138,9 +147,17 @@ impl Image {
                 VarScope::Call => Place::Call(variable.slot),
                 // Without users each call has its own copy: behind the call's own variables.
                 // Verified: scopes are dense and at most 65 536 variables together.
-                VarScope::User => Place::Call(
-                    u16::try_from(call_count + usize::from(variable.slot)).unwrap_or(u16::MAX),
-                ),
+                VarScope::User => {
+                    let call =
+                        u16::try_from(call_count + usize::from(variable.slot)).unwrap_or(u16::MAX);
+                    match params.users {
+                        Some(_) => Place::User {
+                            user: variable.slot,
+                            call,
+                        },
+                        None => Place::Call(call),
+                    }
+                }
                 VarScope::Global => Place::Global(variable.slot),
             })
             .collect();
@@ -165,6 +182,7 @@ impl Image {
                 None => params.remote.map(crate::auth::digest_uri),
             },
             call_regs: call_count + program.variable_count(VarScope::User),
+            user_regs: program.variable_count(VarScope::User),
             global_regs: program.variable_count(VarScope::Global),
             call_id: call_id::fold(&params),
             to_uri: program
@@ -340,7 +358,6 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         Slot::MediaIpType => out.push(family(params.media_ip)),
         Slot::MediaPort(offset) => number(port(params.media_port, offset), out),
         Slot::Pid => number(i64::from(params.pid), out),
-        Slot::Users => number(params.users.map_or(-1, i64::from), out),
         // Checked when linking: each has its content.
         Slot::File(id) => out.extend_from_slice(&params.includes[id.index()]),
         Slot::SippVersion => out.extend_from_slice(&params.version),
@@ -364,6 +381,7 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::LastCseqNumber(_)
         | Slot::LastMessage(_)
         | Slot::LastHeader(..)
+        | Slot::Users
         | Slot::UserId
         | Slot::Timestamp
         | Slot::Date

@@ -168,7 +168,7 @@ slots! {
     /// A header of the last message: the name as typed (with colon), a space, and its joined values.
     LastHeader(CaptureId, TextRef) "last_*" Send;
     /// Number of users, −1 without `-users`.
-    Users "users" Run;
+    Users "users" Send;
     /// User id of the call, 0 without `-users`.
     UserId "userid" Call;
     /// Local time in the log format.

@@ -15,11 +15,12 @@ use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
 use crate::inject::Injection;
 use crate::input::{CallKey, Micros};
-use crate::link::{Image, Place};
+use crate::link::Image;
 use crate::output::{ByteRange, LogKind, OutBuf, Output, StatEvent};
 use crate::render::{DynamicId, LastView, Scene, TooLarge, Trouble, render};
 use crate::rng;
 use crate::txn::Buffers;
+use crate::vars::Vars;
 use gossipper_bytecode::program::PauseLength;
 use gossipper_bytecode::{
     CounterId, FailReason, Op, PauseId, Pc, RecvId, RtdId, StepId, StopKind, TemplateId,
@@ -37,8 +38,10 @@ const PAUSE_MAX_MS: f64 = i32::MAX as f64;
 /// State of a shard that its calls share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// Global variables.
-    pub(crate) globals: Regs,
+    /// Variables of users, and global ones.
+    pub(crate) vars: Vars,
+    /// `[users]`.
+    pub(crate) users: Option<u32>,
     /// `[dynamic_id]`.
     pub(crate) dynamic: DynamicId,
     /// Texts in the making.
@@ -186,7 +189,8 @@ impl Cx<'_> {
             image: self.image,
             call,
             last,
-            globals: &self.shared.globals,
+            vars: &self.shared.vars,
+            users: self.shared.users,
             dynamic: &mut self.shared.dynamic,
             injection: &self.shared.injection,
             pending: None,
@@ -239,18 +243,12 @@ impl Cx<'_> {
 
     /// The value of a variable.
     pub(crate) fn value<'v>(&'v self, call: &'v Call, var: VarId) -> Value<'v> {
-        match self.image.place(var) {
-            Place::Call(slot) => call.regs.value(usize::from(slot)),
-            Place::Global(slot) => self.shared.globals.value(usize::from(slot)),
-        }
+        self.shared.vars.value(call, self.image.place(var))
     }
 
     /// The register file and slot of a variable.
     pub(crate) fn slot<'v>(&'v mut self, call: &'v mut Call, var: VarId) -> (&'v mut Regs, usize) {
-        match self.image.place(var) {
-            Place::Call(slot) => (&mut call.regs, usize::from(slot)),
-            Place::Global(slot) => (&mut self.shared.globals, usize::from(slot)),
-        }
+        self.shared.vars.slot(call, self.image.place(var))
     }
 
     /// A text became too large: the call cannot go on.

@@ -18,3 +18,4 @@ mod rtd;
 mod stage;
 mod timers;
 mod unexpected;
+mod users;
