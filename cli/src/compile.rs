@@ -52,6 +52,9 @@ pub(crate) struct CompileArgs {
     /// Say nothing about media, as for a run with -no_media.
     #[arg(long = "no_media")]
     no_media: bool,
+    /// Give advice too: what runs and is common, and may still surprise.
+    #[arg(long, visible_alias = "pedantic")]
+    lint: bool,
     /// Do not keep the program in the cache.
     #[arg(long = "no_cache")]
     no_cache: bool,
@@ -69,13 +72,18 @@ pub(crate) struct ExplainArgs {
     /// The code of an error or warning, such as G0213, or a flag, such as -rsa; without it, all codes are listed.
     #[arg(value_name = "CODE|-FLAG", allow_hyphen_values = true)]
     what: Option<String>,
+    /// How codes are shown.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 /// Flags that may be written with one dash too, as they are in a run.
-const ONE_DASH: [&str; 8] = [
+const ONE_DASH: [&str; 10] = [
     "-key",
     "-inf",
     "-strict",
+    "-lint",
+    "-pedantic",
     "-no_cache",
     "-no_media",
     "-check",
@@ -143,9 +151,11 @@ pub(crate) fn run(args: &CompileArgs) -> ExitCode {
         } else {
             Missing::Warn
         },
+        advise: args.lint,
         style: stdio::stderr_style(),
     };
-    let cache = if args.check || args.no_cache {
+    // A run shows the warnings that are kept beside a program; it did not ask for advice.
+    let cache = if args.check || args.no_cache || args.lint {
         None
     } else {
         Cache::of_user()
@@ -283,7 +293,15 @@ fn missing_media(compiled: &mut Compiled, file: &Path) {
 pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
     let Some(wanted) = &args.what else {
         for entry in codes::all() {
-            stdio::out(&format!("{}  {}\n", entry.code, entry.title));
+            stdio::out(&match args.format {
+                Format::Text => format!(
+                    "{}  {:7}  {}\n",
+                    entry.code,
+                    entry.severity().word(),
+                    entry.title
+                ),
+                Format::Json => render::json_page(entry),
+            });
         }
         return ExitCode::Good;
     };
@@ -296,26 +314,10 @@ pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
         ));
         return ExitCode::Failed;
     };
-    let mut page = format!(
-        "{}: {}\n\n{}\n",
-        entry.code,
-        entry.title,
-        entry.explanation.trim_end()
-    );
-    if let Some(example) = entry.example {
-        for (title, text) in [
-            ("This has the fault:", example.bad),
-            ("This has not:", example.good),
-        ] {
-            page.push_str(&format!("\n{title}\n\n"));
-            for line in text.trim_matches('\n').lines() {
-                page.push_str(if line.is_empty() { "" } else { "    " });
-                page.push_str(line);
-                page.push('\n');
-            }
-        }
-    }
-    stdio::out(&page);
+    stdio::out(&match args.format {
+        Format::Text => entry.page(),
+        Format::Json => render::json_page(entry),
+    });
     ExitCode::Good
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct How<'a> {
     pub(crate) skips_media: bool,
     /// What to do about keys and injection files that are not given.
     pub(crate) missing: Missing,
+    /// Advice is given too.
+    pub(crate) advise: bool,
     /// How findings are rendered.
     pub(crate) style: Style,
 }
@@ -111,6 +113,7 @@ impl Input {
             strict: how.strict,
             skips_media: how.skips_media,
             missing: how.missing,
+            advise: how.advise,
             name: self.name.clone(),
             injection: how.injection.to_vec(),
             keys: how

@@ -130,6 +130,7 @@ fn program(
         strict: args.strict,
         skips_media: args.skips_media,
         missing: Missing::Refuse,
+        advise: false,
         style: stdio::stderr_style(),
     };
     let Loaded { program, warnings } =

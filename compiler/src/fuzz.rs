@@ -12,6 +12,7 @@ pub fn fuzz_compile(data: &[u8]) {
     // As a run or as a check: the bytes decide, so that a failure can be replayed.
     let lenient = data.len() % 2 == 1;
     let options = Options {
+        advise: true,
         strict: data.first().is_some_and(|byte| byte & 0x80 != 0),
         keys: vec![("key".to_owned(), b"value".to_vec())],
         injection: if lenient {

@@ -12,7 +12,8 @@ use core::net::IpAddr;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::template::Binding;
 use gossipper_bytecode::{
-    CaptureId, Mode, Program, Segment, Slot, Template, TextRef, VarId, VarScope,
+    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, VarId,
+    VarScope,
 };
 use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
@@ -23,6 +24,9 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
+    /// A server scenario begins dialogs of its own and has nowhere to send to.
+    #[error("a scenario that begins dialogs of its own needs a remote address")]
+    NoDialogDestination,
     /// `-set` names a variable that the scenario does not declare as global.
     #[error("-set: the scenario declares no global variable `{0}`")]
     NotGlobal(String),
@@ -104,6 +108,8 @@ pub struct Image {
     pub(crate) to_uri: Option<CaptureId>,
     /// Ports and keys that keywords print in place of media.
     pub(crate) media: MediaPlan,
+    /// Receives that begin a dialog of the peer's.
+    pub(crate) accepting: Vec<RecvId>,
 }
 
 impl Image {
@@ -113,13 +119,17 @@ impl Image {
     /// See [`LinkError`].
     pub fn link(program: Arc<Program>, params: RunParams) -> Result<Self, LinkError> {
         let mode = program.mode();
-        if mode == Mode::Client {
-            if params.destination.is_none() {
-                return Err(LinkError::NoDestination);
-            }
-            if !params.call_id.is_unique() {
-                return Err(LinkError::CallIdNotUnique);
-            }
+        if mode == Mode::Client && params.destination.is_none() {
+            return Err(LinkError::NoDestination);
+        }
+        let begins = program.ops.iter().any(|op| {
+            matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)
+        });
+        if begins && params.destination.is_none() {
+            return Err(LinkError::NoDialogDestination);
+        }
+        if (begins || mode == Mode::Client) && !params.call_id.is_unique() {
+            return Err(LinkError::CallIdNotUnique);
         }
         if let Some(used) = program.media_use().filter(|_| !params.skips_media) {
             let place = match (used.step, used.line) {
@@ -191,6 +201,13 @@ impl Image {
                 .position(|capture| *capture == Capture::ToUri)
                 .and_then(CaptureId::new),
             media: MediaPlan::of(&program, &params),
+            accepting: program
+                .recvs
+                .iter()
+                .enumerate()
+                .filter(|(_, recv)| recv.accept.is_some())
+                .filter_map(|(index, _)| RecvId::new(index))
+                .collect(),
             params,
             program,
         })
@@ -390,6 +407,7 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::Var(_)
         | Slot::Field(_)
         | Slot::Authentication(_)
+        | Slot::Elsewhere(_)
         | Slot::Fill(..) => {
             debug_assert_ne!(
                 slot.binding(),

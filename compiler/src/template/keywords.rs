@@ -6,6 +6,7 @@
 
 use super::authentication::{self, Parameters};
 use super::crypto;
+use super::dialog;
 use super::field;
 use super::file;
 use super::params::{self, Value};
@@ -60,6 +61,13 @@ pub(crate) enum Kind {
         /// The text that says which line.
         line: Option<Vec<Piece>>,
     },
+    /// `[call_id dialog=…]` and its kin
+    Elsewhere {
+        /// The dialog it speaks of.
+        dialog: Name,
+        /// What it prints of it.
+        what: Box<Self>,
+    },
     /// `[authentication …]`
     Authentication(Parameters),
     /// The value of a `-key` that a run has to define; only where that was a warning.
@@ -82,6 +90,7 @@ impl Kind {
             Self::Field { line, .. } => line.as_deref().unwrap_or_default(),
             Self::Authentication(parameters) => &parameters.pieces,
             Self::Plain(_)
+            | Self::Elsewhere { .. }
             | Self::LastRequestUri
             | Self::LastMessage
             | Self::LastHeader(_)
@@ -183,6 +192,9 @@ pub(super) fn read<'a>(
         );
         return Read::Poisoned;
     }
+    if let Some(found) = dialog::read(text, range.clone(), span, keys, diagnostics) {
+        return found;
+    }
     let (name, offset) = split_offset(word);
     if let Some(slot) = crypto::read(name, offset) {
         return Read::Keyword(Kind::Plain(slot));
@@ -242,7 +254,7 @@ fn simple(word: &[u8], name: &[u8]) -> Option<&'static schema::Keyword> {
 }
 
 /// Splits `cseq+1`. What follows the digits is dropped, as SIPp does.
-fn split_offset(word: &[u8]) -> (&[u8], i32) {
+pub(super) fn split_offset(word: &[u8]) -> (&[u8], i32) {
     let sign = word.iter().enumerate().position(|(at, byte)| {
         matches!(byte, b'+' | b'-') && word.get(at + 1).is_some_and(u8::is_ascii_digit)
     });
@@ -390,7 +402,7 @@ fn unknown(word: &[u8], span: Span, near: Option<String>) -> Diagnostic {
 }
 
 /// Whether a variable can have that name.
-fn is_name(bytes: &[u8]) -> bool {
+pub(super) fn is_name(bytes: &[u8]) -> bool {
     !bytes.is_empty() && !bytes.iter().any(|b| matches!(b, b'$' | b','))
 }
 
