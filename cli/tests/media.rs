@@ -98,6 +98,11 @@ fn compiling_warns_of_media_and_of_files_that_are_not_there() {
 const NEEDY: &str = r#"<scenario>
 <send><![CDATA[
 OPTIONS sip:[field1]@[domain] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:a@[local_ip]>;tag=[call_number]
+To: <sip:[service]@[remote_ip]>
+Call-ID: [call_id]
+CSeq: 1 OPTIONS
 X: [field0] [field3] [field2 file="other.csv"] [domain]
 
 ]]></send></scenario>"#;
