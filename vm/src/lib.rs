@@ -13,8 +13,9 @@
 //! | [`engine`], `deadlines` | calls, Call-ID index, births, ends; what wakes a call |
 //! | `receive`, `matching`, `unexpected` | what a message is to a call, and what follows |
 //! | `exec` | the dispatch loop and the op handlers |
-//! | `render`, `date` | templates -> bytes |
+//! | `render`, `elsewhere`, `date` | templates -> bytes |
 //! | `auth` | challenges and their answers |
+//! | `dialogs`, `kept` | which call and dialog a message belongs to, when calls have several; those that come too early |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `vars` | variables of users, and global ones |
@@ -53,12 +54,15 @@ mod date;
 mod dead;
 mod deadlines;
 mod dialog;
+mod dialogs;
+mod elsewhere;
 pub mod engine;
 mod exec;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod inject;
 pub mod input;
+mod kept;
 pub mod link;
 mod matching;
 pub mod output;

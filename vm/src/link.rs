@@ -11,7 +11,8 @@ use core::net::IpAddr;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::template::Binding;
 use gossipper_bytecode::{
-    CaptureId, Mode, Program, Segment, Slot, Template, TextRef, VarId, VarScope,
+    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, VarId,
+    VarScope,
 };
 use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
@@ -22,6 +23,9 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
+    /// A server scenario begins dialogs of its own and has nowhere to send to.
+    #[error("a scenario that begins dialogs of its own needs a remote address")]
+    NoDialogDestination,
     /// `-set` names a variable that the scenario does not declare as global.
     #[error("-set: the scenario declares no global variable `{0}`")]
     NotGlobal(String),
@@ -90,6 +94,8 @@ pub struct Image {
     pub(crate) call_id: Vec<Piece>,
     /// The capture that `[next_url]` falls back to.
     pub(crate) to_uri: Option<CaptureId>,
+    /// Receives that begin a dialog of the peer's.
+    pub(crate) accepting: Vec<RecvId>,
 }
 
 impl Image {
@@ -99,13 +105,17 @@ impl Image {
     /// See [`LinkError`].
     pub fn link(program: Arc<Program>, params: RunParams) -> Result<Self, LinkError> {
         let mode = program.mode();
-        if mode == Mode::Client {
-            if params.destination.is_none() {
-                return Err(LinkError::NoDestination);
-            }
-            if !params.call_id.is_unique() {
-                return Err(LinkError::CallIdNotUnique);
-            }
+        if mode == Mode::Client && params.destination.is_none() {
+            return Err(LinkError::NoDestination);
+        }
+        let begins = program.ops.iter().any(|op| {
+            matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)
+        });
+        if begins && params.destination.is_none() {
+            return Err(LinkError::NoDialogDestination);
+        }
+        if (begins || mode == Mode::Client) && !params.call_id.is_unique() {
+            return Err(LinkError::CallIdNotUnique);
         }
         for (name, _) in &params.globals {
             if find_global(&program, name).is_none() {
@@ -168,6 +178,13 @@ impl Image {
                 .iter()
                 .position(|capture| *capture == Capture::ToUri)
                 .and_then(CaptureId::new),
+            accepting: program
+                .recvs
+                .iter()
+                .enumerate()
+                .filter(|(_, recv)| recv.accept.is_some())
+                .filter_map(|(index, _)| RecvId::new(index))
+                .collect(),
             params,
             program,
         })
@@ -361,6 +378,7 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::Var(_)
         | Slot::Field(_)
         | Slot::Authentication(_)
+        | Slot::Elsewhere(_)
         | Slot::Fill(..) => {
             debug_assert_ne!(
                 slot.binding(),

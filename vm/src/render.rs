@@ -262,6 +262,11 @@ impl Scene<'_> {
             Slot::Var(var) => variable(self.value(var), out),
             Slot::Field(id) => self.field(id, out),
             Slot::Authentication(id) => self.authentication(id, out),
+            Slot::Elsewhere(id) => {
+                if let Some(call) = call {
+                    crate::elsewhere::print(self.image, call, id, out);
+                }
+            }
             Slot::Fill(text, var) => {
                 let image = self.image;
                 fill(image.program.bytes(text), self.value(var).as_number(), out);

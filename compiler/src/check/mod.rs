@@ -6,6 +6,7 @@
 //! | [`later`] | what belongs to a later version |
 //! | [`actions`] | regular expressions, jumps |
 //! | [`authentication`] | challenges and their answers |
+//! | [`dialogs`] | how dialogs begin |
 //! | [`files`] | injection files that actions name |
 //! | [`lint`] | what runs and surprises |
 //! | [`flow`] | who opens calls, pauses, default messages, steps that nothing leads to |
@@ -14,6 +15,7 @@
 
 mod actions;
 mod authentication;
+mod dialogs;
 mod files;
 mod flow;
 mod later;
@@ -56,6 +58,7 @@ pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Reg
     let regexes = actions::check(subject, diagnostics);
     files::check(subject, diagnostics);
     authentication::check(subject, diagnostics);
+    dialogs::check(subject, diagnostics);
     flow::check(subject, diagnostics);
     // With a step, a name or a path missing, the lints would blame what is right.
     if !diagnostics.is_incomplete() {

@@ -7,6 +7,7 @@
 //! | [`segments`] | literal bytes and `[keywords]` |
 //! | [`keywords`] | what a keyword means |
 //! | [`authentication`] | the answer to a challenge, and where it may stand |
+//! | [`dialog`] | keywords that speak of another dialog |
 //! | [`field`] | `[fieldN]` and the injection files it may name |
 //! | [`file`] | `[file]` |
 //! | [`outline`] | the headers of a message as its author typed them |
@@ -17,6 +18,7 @@
 
 mod authentication;
 mod cdata;
+mod dialog;
 mod field;
 mod file;
 mod keywords;
@@ -66,11 +68,20 @@ impl Parsed {
         })
     }
 
+    /// The dialogs it names, in order.
+    pub(crate) fn dialogs(&self) -> impl Iterator<Item = &Name> {
+        self.keywords().filter_map(|keyword| match &keyword.kind {
+            Kind::Elsewhere { dialog, .. } => Some(dialog),
+            _ => None,
+        })
+    }
+
     /// The variables it names, in order.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &Name> {
         self.keywords().filter_map(|keyword| match &keyword.kind {
             Kind::Var(name) | Kind::Fill { variable: name, .. } => Some(name),
             Kind::Plain(_)
+            | Kind::Elsewhere { .. }
             | Kind::LastRequestUri
             | Kind::LastMessage
             | Kind::LastHeader(_)
@@ -181,11 +192,13 @@ impl Reader<'_, '_> {
                     self.cdata(text, Purpose::Command, step.span);
                 }
             }
-            StepKind::Recv(_)
-            | StepKind::Pause(_)
-            | StepKind::Timewait(_)
-            | StepKind::Nop
-            | StepKind::RecvCmd(_) => {}
+            StepKind::Recv(recv) => {
+                // An empty one means anyone and is no text.
+                if let Some(text) = recv.accept.as_ref().filter(|text| !text.bytes().is_empty()) {
+                    self.plain(text);
+                }
+            }
+            StepKind::Pause(_) | StepKind::Timewait(_) | StepKind::Nop | StepKind::RecvCmd(_) => {}
         }
         for action in step.actions.iter().flat_map(|actions| &actions.list) {
             for text in action_texts(&action.kind) {

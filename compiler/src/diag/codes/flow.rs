@@ -173,4 +173,92 @@ REGISTER sip:[remote_ip] SIP/2.0
 ]]></send>
 <recv response="401" auth="true"/></scenario>"#,
     }
+    DIALOG_NOT_NAMED = 550 {
+        title: "a dialog that begins has no name",
+        explanation: "`accept` and `new_dialog` begin a dialog beside the main one, which the call has from its birth to \
+            its end. Say which with `dialog`.",
+        bad: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200"/><recv request="INVITE" accept="bob"/></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200"/><recv request="INVITE" dialog="in" accept="bob"/></scenario>"#,
+    }
+    ACCEPT_WITHOUT_REQUEST = 551 {
+        title: "`accept` on a receive of no request",
+        explanation: "A dialog of the peer begins with a request of its own. A response belongs to a request of ours.",
+        bad: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200" dialog="in" accept="bob"/></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200"/><recv request="INVITE" dialog="in" accept="bob"/></scenario>"#,
+    }
+    ACCEPT_OF_URI = 552 {
+        title: "`accept` holds more than a user",
+        explanation: "`accept` is compared with the user part of the request URI: what stands between `sip:` and `@`. \
+            With more in it no request matches.",
+        bad: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200"/><recv request="INVITE" dialog="in" accept="sip:bob@[local_ip]"/></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200"/><recv request="INVITE" dialog="in" accept="bob"/></scenario>"#,
+    }
+    CANNOT_BEGIN = 553 {
+        title: "`new_dialog` on a message that begins no dialog",
+        explanation: "A dialog begins with a request that is neither ACK nor CANCEL.",
+        bad: r#"<scenario><send dialog="out"><![CDATA[
+OPTIONS sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv request="OPTIONS" dialog="out"/>
+<send dialog="out" new_dialog="true"><![CDATA[
+SIP/2.0 200 OK
+
+]]></send></scenario>"#,
+        good: r#"<scenario><send dialog="out"><![CDATA[
+OPTIONS sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200" dialog="out"/>
+<send dialog="out" new_dialog="true"><![CDATA[
+OPTIONS sip:[remote_ip] SIP/2.0
+
+]]></send></scenario>"#,
+    }
+    FIRST_OF_ANOTHER = 554 {
+        title: "the first message of a server belongs to another dialog",
+        explanation: "A server's call is born of a message, whose dialog is the main one of the call. So the `<recv>` that \
+            gets it names no dialog.",
+        bad: r#"<scenario><recv request="OPTIONS" dialog="in" accept=""/></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
+    }
+    NEVER_BEGUN = 555 {
+        title: "a dialog never begins",
+        explanation: "A dialog begins with the first request that a `<send>` of it sends, or with the one that a `<recv>` \
+            of it accepts (`accept`). Without either it has no Call-ID, and no message belongs to it.",
+        bad: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200"/><recv request="INVITE" dialog="in"/></scenario>"#,
+        good: r#"<scenario><send><![CDATA[
+REGISTER sip:[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200"/><recv request="INVITE" dialog="in" accept=""/></scenario>"#,
+    }
 }

@@ -109,4 +109,19 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
 ]]></send>
 <recv response="200" response_txn="t"/></scenario>"#,
     }
+    UNKNOWN_DIALOG = 350 {
+        title: "a keyword speaks of a dialog that no step belongs to",
+        explanation: "`[call_id dialog=NAME]`, `[last_From: dialog=NAME]` and their kin print something of another \
+            dialog. `NAME` is what the `dialog` of some `<send>` or `<recv>` says, or `main`.",
+        bad: r#"<scenario><send dialog="out"><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200" dialog="out"><action><log message="[call_id dialog=ot]"/></action></recv></scenario>"#,
+        good: r#"<scenario><send dialog="out"><![CDATA[
+OPTIONS sip:[service]@[remote_ip] SIP/2.0
+
+]]></send>
+<recv response="200" dialog="out"><action><log message="[call_id dialog=main]"/></action></recv></scenario>"#,
+    }
 }
