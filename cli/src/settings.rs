@@ -13,6 +13,7 @@ use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, RunParams};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Checks that the scenarios fit what was asked, and puts a run together.
 ///
@@ -118,6 +119,7 @@ fn millis(time: std::time::Duration) -> u64 {
 fn socket(args: &HiArgs) -> SocketConfig {
     SocketConfig {
         buffer_bytes: args.buffer_bytes,
+        coalesce: args.coalesce_us.map(Duration::from_micros),
         ..SocketConfig::default()
     }
 }

@@ -163,6 +163,8 @@ pub(crate) struct LowArgs {
     pub(crate) buffer_bytes: Option<usize>,
     /// `-no_media`.
     pub(crate) no_media: bool,
+    /// `-recv_coalesce`, in µs.
+    pub(crate) coalesce_us: Option<u64>,
     /// `-skip_rlimit`.
     pub(crate) skip_rlimit: bool,
     /// `-loopback`.
