@@ -264,7 +264,7 @@ fn xml(
 
 /// Warns about files of media actions that are neither in the folder of the scenario nor in the current one.
 fn missing_media(compiled: &mut Compiled, file: &Path) {
-    let folder = file.parent().unwrap_or(Path::new(""));
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
     for wanted in &compiled.needs.media_files {
         let path = match wanted.name.strip_prefix('~') {
             Some(rest) => match std::env::var_os("HOME") {
