@@ -16,6 +16,7 @@ mod authentication;
 mod files;
 mod flow;
 mod later;
+mod twin;
 
 pub(crate) use actions::Regexes;
 pub(crate) use flow::mode;
@@ -52,5 +53,6 @@ pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Reg
     files::check(subject, diagnostics);
     authentication::check(subject, diagnostics);
     flow::check(subject, diagnostics);
+    twin::check(subject, diagnostics);
     regexes
 }

@@ -8,7 +8,7 @@ use crate::auth::Stored;
 use crate::inject::Lines;
 use crate::input::{FlowId, Micros};
 use core::net::SocketAddr;
-use gossipper_bytecode::{FailReason, Pc, RecvId, SendId, StepId};
+use gossipper_bytecode::{FailReason, Pc, PeerId, RecvId, SendId, StepId};
 use last::Last;
 use regs::Regs;
 use smallvec::SmallVec;
@@ -72,6 +72,10 @@ pub(crate) struct Cold {
     pub(crate) txns: Vec<TxnState>,
     /// The message that opened the call, until its first `recv` waits.
     pub(crate) queued: Option<Box<[u8]>>,
+    /// Commands that came before the call waited, oldest first.
+    pub(crate) commands: Vec<Box<[u8]>>,
+    /// Peers that it has exchanged commands with.
+    pub(crate) peers: SmallVec<[PeerId; 4]>,
     /// The message that led to the handler of unexpected messages, until its first `recv` waits.
     pub(crate) unexpected: Option<Box<[u8]>>,
 }
@@ -83,6 +87,11 @@ impl Cold {
             + self.target.capacity()
             + self.queued.as_ref().map_or(0, |message| message.len())
             + self.unexpected.as_ref().map_or(0, |message| message.len())
+            + self
+                .commands
+                .iter()
+                .map(|command| command.len())
+                .sum::<usize>()
     }
 }
 

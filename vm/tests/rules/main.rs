@@ -16,4 +16,5 @@ mod rendering;
 mod rtd;
 mod stage;
 mod timers;
+mod twin;
 mod unexpected;

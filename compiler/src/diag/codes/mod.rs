@@ -9,6 +9,7 @@
 //! | G03xx | resolving names | `resolve.rs` |
 //! | G04xx | actions | `action.rs` |
 //! | G05xx | flow of steps | `flow.rs` |
+//! | G06xx | commands between twins | `twin.rs` |
 //! | G08xx | part of the language that belongs to a later version | `later.rs` |
 //!
 //! A number is never given to another fault, even when its own is gone. To add one: add an entry with the next free
@@ -21,6 +22,7 @@ pub mod reader;
 pub mod resolve;
 pub mod structure;
 pub mod template;
+pub mod twin;
 
 use std::fmt;
 
@@ -100,6 +102,7 @@ pub fn all() -> impl Iterator<Item = &'static Entry> {
         resolve::TABLE,
         action::TABLE,
         flow::TABLE,
+        twin::TABLE,
         later::TABLE,
     ]
     .into_iter()
