@@ -9,6 +9,7 @@
 
 mod corpus;
 
+use gossipper_bytecode::TwinRole;
 use gossipper_compiler::diag::Severity;
 use gossipper_compiler::{Options, compile};
 use std::collections::BTreeMap;
@@ -61,7 +62,10 @@ fn what_sipp_loads_compiles_or_needs_a_later_version() {
         if let Some(program) = compiled.program {
             compiled_count += 1;
             assert!(accepted, "{file}: SIPp refuses it");
+            let commanded = program.twin_role() == Some(TwinRole::Commanded);
             let mode = match program.mode() {
+                // A command opens its calls; the manifest says what follows.
+                _ if commanded && program.needs_destination() => "client",
                 gossipper_bytecode::Mode::Client => "client",
                 gossipper_bytecode::Mode::Server => "server",
             };

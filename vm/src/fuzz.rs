@@ -172,7 +172,7 @@ impl Harness {
             let _ = write!(self.log, "{output:?};");
             match *output {
                 Output::Twin { bytes, .. } => {
-                    self.commands.push(out.bytes(*bytes).to_vec());
+                    self.commands.push(out.bytes(bytes).to_vec());
                 }
                 Output::Send { bytes, .. } => {
                     let bytes = out.bytes(bytes).to_vec();

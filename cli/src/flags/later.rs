@@ -67,19 +67,6 @@ static GROUPS: &[Group] = &[
         pairs: &[],
     },
     Group {
-        part: "twin links between instances",
-        switches: &[],
-        values: &[
-            "3pcc",
-            "master",
-            "slave",
-            "slave_cfg",
-            "cmd_name",
-            "cmd_peers",
-        ],
-        pairs: &[],
-    },
-    Group {
         part: "media",
         switches: &[
             "rtp_echo",

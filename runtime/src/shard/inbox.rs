@@ -79,7 +79,7 @@ impl<M: Machine> Shard<M> {
         self.core.drain(now);
     }
 
-    fn abort(&mut self, now: Micros, ending: Ending) {
+    pub(super) fn abort(&mut self, now: Micros, ending: Ending) {
         self.drain(now, ending.clone());
         self.phase = Phase::Aborting;
         self.ending = ending;
@@ -118,6 +118,8 @@ impl<M: Machine> Shard<M> {
                 );
             } else if passed(deadlines.timeout_global) {
                 self.abort(now, Ending::TimedOutGlobally);
+            } else if passed(self.twin_end) {
+                self.abort(now, Ending::TwinEnded);
             }
         }
         let exhausted = self

@@ -24,6 +24,7 @@ use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardComman
 use crate::pacing::Pacer;
 use crate::sys::BatchReceiver;
 use crate::transport::udp::Outbox;
+use crate::twin::Links;
 
 /// How often a snapshot is published.
 const PUBLISH_PERIOD: Micros = Micros(200_000);
@@ -42,6 +43,8 @@ pub(super) struct Shard<M> {
     /// How the run ends when the phase is over.
     pub(super) ending: Ending,
     pub(super) abort_turns: u32,
+    /// When the calls are aborted that a twin has left behind.
+    pub(super) twin_end: Option<Micros>,
     /// When the last call was opened, once no more are.
     pub(super) opening_ended_at: Option<Micros>,
     socket: UdpSocket,
@@ -68,6 +71,7 @@ impl<M: Machine> Shard<M> {
             pacer,
             total,
             bound,
+            twin,
             backend,
             remote,
             clock,
@@ -85,7 +89,8 @@ impl<M: Machine> Shard<M> {
         let socket = bound.socket;
         let receiver = BatchReceiver::new(backend, &socket);
         let outbox = Outbox::new(backend);
-        let core = Core::new(
+        let links = twin.map(Links::new).transpose()?;
+        let mut core = Core::new(
             machine,
             stats,
             total,
@@ -95,8 +100,10 @@ impl<M: Machine> Shard<M> {
             clock,
             logs,
         );
+        core.links = links;
         Ok(Self {
             core,
+            twin_end: None,
             pacer,
             deadlines,
             phase: Phase::Running,
@@ -135,6 +142,9 @@ impl<M: Machine> Shard<M> {
         };
         // A socket that stays full keeps the rest; the peer will not miss it for long.
         let _ = tokio::time::timeout(LAST_FLUSH, self.flush_rest()).await;
+        if let Some(links) = self.core.links.take() {
+            links.close(LAST_FLUSH).await;
+        }
         self.opening_ended_at
             .get_or_insert_with(|| self.core.clock.now());
         self.phase = Phase::Ended;
@@ -162,6 +172,7 @@ impl<M: Machine> Shard<M> {
             self.obey(self.core.clock.now(), command);
         }
         let mut busy = self.receive();
+        busy |= self.commands();
         busy |= self.timers();
         busy |= self.resumes();
         busy |= self.starts();
@@ -293,15 +304,20 @@ impl<M: Machine> Shard<M> {
     fn next_deadline(&self) -> Micros {
         let schedule = self.pacer.as_ref().and_then(Pacer::next_due);
         let limits = if self.phase == Phase::Aborting {
-            [None, None]
+            [None, None, None]
         } else {
-            [self.deadlines.timeout, self.deadlines.timeout_global]
+            [
+                self.deadlines.timeout,
+                self.deadlines.timeout_global,
+                self.twin_end,
+            ]
         };
         [
             self.core.wheel.next_wakeup(),
             schedule,
             limits[0],
             limits[1],
+            limits[2],
         ]
         .into_iter()
         .flatten()
@@ -314,6 +330,14 @@ impl<M: Machine> Shard<M> {
             .as_mut()
             .reset(self.core.clock.instant(deadline).into());
         let full = !self.core.outbox.is_empty();
+        let mut event = None;
+        let links = &mut self.core.links;
+        let happens = async {
+            match links {
+                Some(links) => links.next().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             command = self.inbox.recv(), if self.inbox_open => match command {
@@ -322,8 +346,12 @@ impl<M: Machine> Shard<M> {
             },
             // An error of readiness shows at the next receive.
             _ = self.reactor.readable() => {}
+            next = happens => event = Some(next),
             _ = self.reactor.writable(), if full => {}
             () = sleep => {}
+        }
+        if let Some(event) = event {
+            self.twin_event(event);
         }
     }
 

@@ -158,6 +158,18 @@ impl Machine for Script {
             Input::SendFailed { call } => {
                 self.end(call, CallEnd::Failure(FailReason::CannotSendMessage), out);
             }
+            // A command is sent back.
+            Input::Twin { bytes } => {
+                let bytes = out.store(bytes);
+                out.push(Output::Twin {
+                    call: None,
+                    peer: None,
+                    bytes,
+                });
+            }
+            Input::TwinFailed { call } => {
+                self.end(call, CallEnd::Failure(FailReason::CmdNotSent), out);
+            }
             Input::Control(CallControl::Drain) => {}
             Input::Control(CallControl::AbortAll) => {
                 // A few at a time, as the engine does.
@@ -200,6 +212,7 @@ fn bench(machine: Script) -> Bench {
         pacer: None,
         total: None,
         bound,
+        twin: None,
         backend: Backend::Auto,
         clock,
         logs,
