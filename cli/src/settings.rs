@@ -68,6 +68,7 @@ pub(crate) fn run_config(
             total: args.total_calls(server),
             // Callers decide how many calls a server has open.
             open_limit: args.limit.filter(|_| !server),
+            users: args.users.filter(|_| !server),
         },
         answerer: answerer.map(|program| EngineConfig {
             // Beside the client, so that both are of one family; always a port of its own.
@@ -186,6 +187,7 @@ fn params(args: &HiArgs) -> RunParams {
             .call_id_format
             .as_deref()
             .map_or(base.call_id, CallIdFormat::parse),
+        users: args.users,
         pause_ms: args.pause_ms,
         recv_timeout_ms: args.recv_timeout_ms,
         retransmit: args.retransmit,

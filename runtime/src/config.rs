@@ -94,7 +94,7 @@ pub struct SocketConfig {
     pub backend: Backend,
 }
 
-/// The arrival schedule.
+/// When calls begin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PacingConfig {
     /// `-r`, `-rp`.
@@ -103,6 +103,8 @@ pub struct PacingConfig {
     pub total: Option<u64>,
     /// `-l`; computed from rate and scenario otherwise.
     pub open_limit: Option<u64>,
+    /// `-users`: so many calls are open, whatever rate and limit say.
+    pub users: Option<u32>,
 }
 
 impl Default for PacingConfig {
@@ -111,6 +113,7 @@ impl Default for PacingConfig {
             rate: Rate::DEFAULT,
             total: None,
             open_limit: None,
+            users: None,
         }
     }
 }

@@ -51,11 +51,13 @@ pub mod exec;
 pub mod logs;
 pub mod pacing;
 pub mod run;
+mod schedule;
 mod shard;
 pub mod stats;
 pub mod sys;
 pub mod transport;
 pub mod twin;
+pub mod users;
 pub mod wheel;
 
 pub use error::Error;

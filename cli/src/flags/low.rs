@@ -197,6 +197,10 @@ pub(crate) struct LowArgs {
     pub(crate) rate_scale: Option<f64>,
     /// `-l`.
     pub(crate) limit: Option<u64>,
+    /// `-l` stands behind `-users`.
+    pub(crate) limit_after_users: bool,
+    /// `-users`.
+    pub(crate) users: Option<u32>,
     /// `-m`; zero is unlimited.
     pub(crate) calls: Option<u64>,
     /// `-timeout`.

@@ -16,6 +16,7 @@ use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::exec::Executor;
 use crate::logs::{LogSender, Traffic};
+use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
 use crate::sys::Datagram;
 use crate::transport::MAIN_FLOW;
@@ -43,6 +44,8 @@ pub(super) struct Core<M> {
     refused: Vec<Refused>,
     pub(super) counts: TransportCounts,
     pub(super) stats: Stats,
+    /// When a client's calls begin.
+    pub(super) schedule: Option<Schedule>,
     pub(super) clock: Clock,
     logs: LogSender,
     exec: Executor,
@@ -69,6 +72,7 @@ impl<M: Machine> Core<M> {
     pub(super) fn new(
         machine: M,
         stats: Stats,
+        schedule: Option<Schedule>,
         total: Option<u64>,
         socket: UdpSocket,
         outbox: Outbox,
@@ -86,6 +90,7 @@ impl<M: Machine> Core<M> {
             refused: Vec::new(),
             counts,
             stats,
+            schedule,
             clock,
             logs,
             exec: Executor::default(),
@@ -106,6 +111,12 @@ impl<M: Machine> Core<M> {
         self.out.clear();
         self.machine.start(now, &mut self.out);
         self.carry_out(now);
+    }
+
+    /// The next call that is due.
+    pub(super) fn next_opening(&mut self, now: Micros) -> Option<Opening> {
+        let open = self.stats.open();
+        self.schedule.as_mut()?.pop_due(now, open)
     }
 
     /// Feeds one input and carries out what follows.
@@ -297,8 +308,14 @@ impl<M: Machine> Core<M> {
                 } => {
                     self.wheel.arm(call.data().as_ffi(), generation, at);
                 }
-                Output::Disarm { call } | Output::Ended { call } => {
+                Output::Disarm { call } => self.wheel.disarm(call.data().as_ffi()),
+                Output::Ended { call, user, length } => {
                     self.wheel.disarm(call.data().as_ffi());
+                    if user != 0
+                        && let Some(schedule) = &mut self.schedule
+                    {
+                        schedule.release(now, user, length);
+                    }
                 }
                 Output::Stat(event) => self.stats.apply(now, event),
                 Output::Log {

@@ -29,7 +29,7 @@ use gossipper_vm::{Engine, Input, Micros, OutBuf};
 
 use crate::clock::Clock;
 use crate::logs::LogSender;
-use crate::pacing::Pacer;
+use crate::schedule::Schedule;
 use crate::stats::Stats;
 use crate::sys::Backend;
 use crate::transport::udp::Bound;
@@ -108,8 +108,8 @@ pub(crate) struct Deadlines {
 pub(crate) struct Setup<M> {
     pub(crate) machine: M,
     pub(crate) stats: Stats,
-    /// The arrival schedule of a client.
-    pub(crate) pacer: Option<Pacer>,
+    /// When a client's calls begin.
+    pub(crate) schedule: Option<Schedule>,
     /// Calls after which the shard drains (`-m`).
     pub(crate) total: Option<u64>,
     pub(crate) bound: Bound,

@@ -22,6 +22,7 @@ use super::core::Core;
 use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
 use crate::pacing::Pacer;
+use crate::schedule::{Opening, Schedule};
 use crate::sys::BatchReceiver;
 use crate::transport::udp::Outbox;
 use crate::twin::Links;
@@ -37,7 +38,6 @@ const LAST_FLUSH: Duration = Duration::from_millis(500);
 
 pub(super) struct Shard<M> {
     pub(super) core: Core<M>,
-    pub(super) pacer: Option<Pacer>,
     pub(super) deadlines: Deadlines,
     pub(super) phase: Phase,
     /// How the run ends when the phase is over.
@@ -68,7 +68,7 @@ impl<M: Machine> Shard<M> {
         let Setup {
             machine,
             stats,
-            pacer,
+            schedule,
             total,
             bound,
             twin,
@@ -93,6 +93,7 @@ impl<M: Machine> Shard<M> {
         let mut core = Core::new(
             machine,
             stats,
+            schedule,
             total,
             socket.try_clone()?,
             outbox,
@@ -104,7 +105,6 @@ impl<M: Machine> Shard<M> {
         Ok(Self {
             core,
             twin_end: None,
-            pacer,
             deadlines,
             phase: Phase::Running,
             ending: Ending::Completed,
@@ -167,7 +167,7 @@ impl<M: Machine> Shard<M> {
     }
 
     /// Does what is there to do, within bounds; true when work is left.
-    fn turn(&mut self) -> bool {
+    pub(super) fn turn(&mut self) -> bool {
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(self.core.clock.now(), command);
         }
@@ -262,19 +262,10 @@ impl<M: Machine> Shard<M> {
     }
 
     fn starts(&mut self) -> bool {
-        let Some(pacer) = &mut self.pacer else {
-            return false;
-        };
         let mut limit = WorkLimit::new(&self.core.clock);
         let mut now = self.core.clock.now();
-        while let Some(start) = pacer.pop_due(now, self.core.stats.open()) {
-            self.core.input(
-                now,
-                Input::Spawn {
-                    user: 0,
-                    due: start.due,
-                },
-            );
+        while let Some(Opening { due, user }) = self.core.next_opening(now) {
+            self.core.input(now, Input::Spawn { user, due });
             self.core.flush_full();
             if self.core.draining || self.core.ending.is_some() {
                 return false;
@@ -302,7 +293,7 @@ impl<M: Machine> Shard<M> {
     }
 
     fn next_deadline(&self) -> Micros {
-        let schedule = self.pacer.as_ref().and_then(Pacer::next_due);
+        let schedule = self.core.schedule.as_ref().and_then(Schedule::next_due);
         let limits = if self.phase == Phase::Aborting {
             [None, None, None]
         } else {
@@ -368,17 +359,20 @@ impl<M: Machine> Shard<M> {
         snapshot.local = self.local.to_string();
         snapshot.remote = self.remote.map(|remote| remote.to_string());
         snapshot.phase = self.phase;
+        let schedule = self.core.schedule.as_ref();
+        let pacer = schedule.and_then(Schedule::pacer);
         snapshot.rate = RateSnapshot {
-            target: self
-                .pacer
-                .as_ref()
-                .map_or(0.0, |pacer| pacer.rate().per_second()),
+            target: pacer.map_or(0.0, |pacer| pacer.rate().per_second()),
+            users: schedule.and_then(Schedule::users),
             mean: per_second(created, until),
             recent: per_second(created - before.min(created), now.since(since)),
-            paused: self.pacer.as_ref().is_some_and(Pacer::paused),
+            paused: schedule.is_some_and(Schedule::paused),
         };
-        snapshot.calls.open_limit = self.pacer.as_ref().map_or(0, Pacer::open_limit);
-        snapshot.calls.held_back = self.pacer.as_ref().map_or(0, Pacer::held_back);
+        snapshot.calls.open_limit = match snapshot.rate.users {
+            Some(users) => u64::from(users),
+            None => pacer.map_or(0, Pacer::open_limit),
+        };
+        snapshot.calls.held_back = pacer.map_or(0, Pacer::held_back);
         snapshot.calls.total_limit = self.total;
         snapshot.transport = self.core.counts;
         snapshot.last_warning = self.core.last_warning.clone();

@@ -49,14 +49,15 @@ impl Engine {
         };
         let open = self.find(id);
         if open.is_none()
-            && let Some(death) = self.dead.disturb(id, now)
+            && let Some(death) = self.shared.dead.disturb(id, now)
         {
             out.push(Output::Stat(StatEvent::DeadCall));
             warn_dead(out, id, death, bytes);
             return;
         }
         let key = match open {
-            Some(key) => key,
+            // Whichever of its dialogs is meant: a command is for the call.
+            Some((key, _)) => key,
             None if self.opens_for_twin() && !self.draining => {
                 let params = self.image.params();
                 let (flow, peer) = (params.flow, params.destination.unwrap_or(UNSPECIFIED));

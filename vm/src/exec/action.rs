@@ -140,6 +140,10 @@ pub(super) fn action(
         Op::Stop { what } => return super::stop(cx, what),
         Op::End {}
         | Op::Enter { .. }
+        | Op::Dialog { .. }
+        | Op::Begin { .. }
+        | Op::BeginAnew { .. }
+        | Op::Listen { .. }
         | Op::TakeJump {}
         | Op::Resume { .. }
         | Op::Gate {}

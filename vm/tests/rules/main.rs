@@ -4,9 +4,11 @@
 //! One file per topic, named after the behaviour; each test is a sentence about it and sits at the lowest level that
 //! shows it. Scenarios are inline and ours.
 
+mod accept;
 mod actions;
 mod authentication;
 mod calls;
+mod dialogs;
 mod duplicates;
 mod handler;
 mod injection;
@@ -18,3 +20,4 @@ mod stage;
 mod timers;
 mod twin;
 mod unexpected;
+mod users;

@@ -7,16 +7,20 @@ codes! {
     ACTION = 802 {
         title: "the action belongs to a later version",
         explanation: "The scenario is understood, but this version cannot run the action yet.",
-        bad: r#"<scenario><recv request="OPTIONS"><action><closecon/></action></recv></scenario>"#,
+        remedy: "Leave the action out, or wait for that version.",
+        sipp: "runs it",
+        bad: r#"<scenario><recv request="OPTIONS"><action><«closecon»/></action></recv></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action><log message="x"/></action></recv></scenario>"#,
     }
     KEYWORD = 803 {
         title: "the keyword belongs to a later version",
         explanation: "The keyword is understood, but it needs media, which this \
             version does not have yet.",
+        remedy: "Write the port or address as text, or wait for that version.",
+        sipp: "prints it",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-X: [rtpstream_audio_port]
+X: «[rtpstream_audio_port]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -29,7 +33,9 @@ X: [service]
         title: "`timeout` of a `<send>` concerns streams only",
         explanation: "It says how long to wait for a congested connection. Over UDP, the transport of this version, \
             it changes nothing.",
-        bad: r#"<scenario><send timeout="100"><![CDATA[
+        remedy: "Remove it.",
+        sipp: "uses it over TCP and TLS only, too",
+        bad: r#"<scenario><send timeout="«100»"><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 
 ]]></send></scenario>"#,
@@ -42,14 +48,18 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
         title: "back-references belong to a later version",
         explanation: "`\\1` in an expression matches what the first group has matched. This version's engine cannot \
             do that.",
-        bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)\1" assign_to="_"/></action></recv></scenario>"#,
+        remedy: "Write out what the group matches, or compare two variables with `strcmp`.",
+        sipp: "matches it",
+        bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)«\1»" assign_to="_"/></action></recv></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)a" assign_to="_"/></action></recv></scenario>"#,
     }
     INIT_JUMP = 809 {
         title: "a jump to a variable in `<init>` belongs to a later version",
         explanation: "In `<init>` a jump leads to a step that is written as a number.",
+        remedy: "Write the index of the step as a number.",
+        sipp: "takes it",
         bad: r#"<scenario><Global variables="n"/>
-<init><nop><action><jump variable="n"/></action></nop></init>
+<init><nop><action><jump variable="«n»"/></action></nop></init>
 <recv request="OPTIONS"/></scenario>"#,
         good: r#"<scenario><Global variables="n"/>
 <init><nop><action><assign assign_to="n" value="1"/></action></nop></init>

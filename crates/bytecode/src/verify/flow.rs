@@ -113,6 +113,10 @@ impl Verifier<'_> {
         let op = self.d.ops[pc];
         let allowed = match op {
             Op::Enter { .. }
+            | Op::Dialog { .. }
+            | Op::Begin { .. }
+            | Op::BeginAnew { .. }
+            | Op::Listen { .. }
             | Op::Send { .. }
             | Op::Sent { .. }
             | Op::TwinSend { .. }
@@ -154,6 +158,10 @@ impl Verifier<'_> {
             let allowed = match op {
                 Op::End {} | Op::Stop { .. } | Op::Fatal { .. } => true,
                 Op::Enter { .. }
+                | Op::Dialog { .. }
+                | Op::Begin { .. }
+                | Op::BeginAnew { .. }
+                | Op::Listen { .. }
                 | Op::Send { .. }
                 | Op::Sent { .. }
                 | Op::Pause { .. }
