@@ -14,6 +14,7 @@ use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, RunParams};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Checks that the scenarios fit what was asked, and puts a run together.
 ///
@@ -130,6 +131,7 @@ fn millis(time: std::time::Duration) -> u64 {
 fn socket(args: &HiArgs) -> SocketConfig {
     SocketConfig {
         buffer_bytes: args.buffer_bytes,
+        coalesce: args.coalesce_us.map(Duration::from_micros),
         ..SocketConfig::default()
     }
 }
@@ -181,6 +183,7 @@ fn params(args: &HiArgs) -> RunParams {
             .as_ref()
             .map_or_else(Vec::new, |peer| peer.host.clone().into_bytes()),
         media_port: args.media_port,
+        skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         base_cseq: args.base_cseq,
         call_id: args
@@ -222,6 +225,7 @@ fn params(args: &HiArgs) -> RunParams {
 fn answerer_params(args: &HiArgs) -> RunParams {
     RunParams {
         media_port: args.media_port,
+        skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         seed: args.seed.unwrap_or_else(seed_from_clock),
         ..RunParams::default()

@@ -27,8 +27,8 @@ use crate::pacing::Pacer;
 use crate::schedule::Schedule;
 use crate::shard::{self, Deadlines, Ending, Remains, Setup, ShardCommand};
 use crate::stats::Stats;
-use crate::transport::MAIN_FLOW;
 use crate::transport::udp::{self, Bound};
+use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW};
 use crate::twin;
 use crate::users::Users;
 
@@ -407,6 +407,14 @@ impl Part {
             bound: self.bound,
             twin: self.twin,
             backend: self.config.socket.backend,
+            coalesce: self
+                .config
+                .socket
+                .coalesce
+                .unwrap_or(COALESCE_DEFAULT)
+                .as_micros()
+                .try_into()
+                .map_or(Micros(u64::MAX), Micros),
             remote: self.config.sending_address.or(self.config.remote),
             clock: shared.clock,
             logs: shared.log_sender.clone(),

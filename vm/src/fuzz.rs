@@ -46,6 +46,7 @@ fn drive(program: &Arc<Program>, bytes: &[u8]) -> Option<String> {
         } else {
             TwinMode::One
         }),
+        skips_media: true,
         ..RunParams::default()
     };
     let image = Image::link(Arc::clone(program), params).ok()?;

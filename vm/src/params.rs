@@ -223,6 +223,8 @@ pub struct RunParams {
     pub trunk: Trunk,
     /// The twins of a scenario with commands.
     pub twin: Option<TwinMode>,
+    /// `-no_media`: media actions are passed over and counted. Otherwise a program that uses media is refused.
+    pub skips_media: bool,
     /// First, last and step of `[dynamic_id]`.
     pub dynamic_id: (u32, u32, u32),
     /// Seed of everything random.
@@ -300,6 +302,7 @@ impl Default for RunParams {
             trunk: Trunk::default(),
             twin: None,
             injection: Vec::new(),
+            skips_media: false,
             dynamic_id: (10_000, 12_000, 4),
             seed: 0,
             epoch_us: Micros(0).0,

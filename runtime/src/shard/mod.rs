@@ -4,6 +4,7 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | `run` | the loop: wait for the first of socket, deadline and command, then do a bounded turn |
+//! | `coalesce` | when to look at a busy socket again |
 //! | `core` | feeds inputs to the machine and carries its orders out |
 //! | `inbox` | operator commands and phases of the run |
 //! | `twins` | what happens on the connections to twins |
@@ -12,6 +13,7 @@
 //! A shard shares nothing that it waits for: commands come through a queue, snapshots go into a slot that is locked for
 //! a copy, log records into a bounded buffer. There is no task, timer or channel per call (docs/adr/0006).
 
+mod coalesce;
 mod core;
 mod inbox;
 mod run;
@@ -116,6 +118,8 @@ pub(crate) struct Setup<M> {
     /// Connections to twins.
     pub(crate) twin: Option<Opened>,
     pub(crate) backend: Backend,
+    /// How long a busy socket is left alone.
+    pub(crate) coalesce: Micros,
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) clock: Clock,
     pub(crate) logs: LogSender,

@@ -230,6 +230,7 @@ fn bench(machine: Script) -> Bench {
         bound,
         twin: None,
         backend: Backend::Auto,
+        coalesce: Micros(500),
         clock,
         logs,
         deadlines: Deadlines::default(),

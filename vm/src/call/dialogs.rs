@@ -187,6 +187,7 @@ impl Parked {
                 peers: _,
                 unexpected: _,
                 dialogs: _,
+                crypto: _,
             } = cold;
             core::mem::swap(&mut self.routes, routes);
             core::mem::swap(&mut self.target, target);
