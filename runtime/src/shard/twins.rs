@@ -53,7 +53,7 @@ impl<M: Machine> Shard<M> {
                 self.core.warn(now, text.as_bytes());
                 self.drain(now, Ending::TwinEnded);
                 if bond == Bond::Run && self.phase != Phase::Aborting {
-                    self.twin_end.get_or_insert(now.plus(GRACE));
+                    self.twin_end.get_or_insert_with(|| now.plus(GRACE));
                 }
             }
         }
