@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail};
 use gossipper_testkit::mirror::corpus::{Entry, folder, scenarios};
+use gossipper_testkit::mirror::known::Known;
 use gossipper_testkit::mirror::run::{Duel, Verdict};
 use gossipper_testkit::sipp::Tool;
 
@@ -34,12 +35,13 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
     let sipp = Tool::sipp().context("no SIPp")?;
     let ours = Tool::gossipper(binary()?);
+    let known = Known::load(&crate::root()).map_err(|error| anyhow!(error))?;
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
                 while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let verdict = verdict(&corpus, entry, &sipp, &ours);
+                    let verdict = verdict(&corpus, entry, &sipp, &ours, &known);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push((entry.file.clone(), verdict));
                     let (file, (verdict, _)) = &done[done.len() - 1];
@@ -99,11 +101,11 @@ fn binary() -> Result<PathBuf> {
 
 type Done = (String, (Verdict, usize));
 
-fn verdict(corpus: &std::path::Path, entry: &Entry, sipp: &Tool, ours: &Tool) -> (Verdict, usize) {
+fn verdict(corpus: &std::path::Path, entry: &Entry, sipp: &Tool, ours: &Tool, known: &[Known]) -> (Verdict, usize) {
     match Duel::prepare(corpus, entry) {
         Err(reason) => (Verdict::NotRun(reason), 0),
         Ok(duel) => {
-            let verdict = duel.compare(sipp, ours);
+            let verdict = duel.compare(sipp, ours, known);
             let verdict = verdict.unwrap_or_else(|error| Verdict::NotRun(error.to_string()));
             (verdict, duel.media_actions)
         }
@@ -116,6 +118,7 @@ fn summary(done: &[Done]) -> String {
         let class = match verdict {
             Verdict::Agreed => "agreed".to_owned(),
             Verdict::AgreedInFailure(reason) => format!("agreed in failure: {reason}"),
+            Verdict::Meant(reason) => format!("differs on purpose: {reason}"),
             Verdict::Differs(_) => "differs".to_owned(),
             Verdict::NotRun(reason) => format!("not run: {reason}"),
         };
@@ -133,6 +136,7 @@ fn report(done: &[Done]) -> String {
         let outcome = match verdict {
             Verdict::Agreed => "agreed".to_owned(),
             Verdict::AgreedInFailure(reason) => format!("agreed in failure: {reason}"),
+            Verdict::Meant(reason) => format!("differs on purpose: {reason}"),
             Verdict::Differs(text) => format!("differs: {}", text.lines().next().unwrap_or_default()),
             Verdict::NotRun(reason) => format!("not run: {reason}"),
         };

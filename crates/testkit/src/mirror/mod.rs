@@ -7,6 +7,7 @@
 //! | [`write`] | turns the plan into a SIPp scenario |
 //! | [`prepare`] | bounds what would make a run long: pauses, media |
 //! | [`corpus`] | which scenarios there are, and what each needs on the command line |
+//! | [`known`] | differences that are meant, by class |
 //! | [`run`] | a scenario against its mirror, with SIPp and with our tool, and the comparison |
 //!
 //! A mirror is plausible, not clever: it takes the mandatory `recv` of each group, does not take branches that hang on
@@ -15,6 +16,7 @@
 
 pub mod corpus;
 mod example;
+pub mod known;
 pub mod plan;
 pub mod prepare;
 pub mod run;

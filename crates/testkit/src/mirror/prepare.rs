@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Bounds what would make the run of a scenario long or noisy, the same for both tools: long pauses become short ones,
-//! and actions that play media are taken out. Nothing else of the file changes.
+//! loss by chance does not happen, and actions that play media are taken out. Nothing else of the file changes.
 
 use gossipper_compiler::ast::{Action, ActionKind, Exec, PauseLength, Scenario, StepKind};
 
@@ -31,6 +31,12 @@ pub fn prepare(bytes: &[u8], scenario: &Scenario) -> Prepared {
             if bytes.get(start..end).is_some_and(|b| b.iter().all(u8::is_ascii_digit)) {
                 edits.push((start, end, SHORT_MS.to_string().into_bytes()));
             }
+        }
+        if let Some(lost) = &step.common.lost
+            && lost.value > 0.0
+            && lost.value < 100.0
+        {
+            edits.push((lost.span.start as usize, lost.span.end as usize, b"0".to_vec()));
         }
         for action in step.actions.iter().flat_map(|actions| &actions.list) {
             if let Some((start, end)) = media_action(bytes, action) {
