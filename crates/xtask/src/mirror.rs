@@ -60,7 +60,11 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
 }
 
 fn options(arguments: &[&str]) -> Result<Options> {
-    let mut options = Options { filter: String::new(), report: None, show: false };
+    let mut options = Options {
+        filter: String::new(),
+        report: None,
+        show: false,
+    };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match *argument {
@@ -78,7 +82,10 @@ fn show(corpus: &std::path::Path, entries: &[Entry]) -> Result<()> {
     for entry in entries {
         println!("{}", entry.file);
         match Duel::prepare(corpus, entry) {
-            Ok(duel) => println!("{}", std::fs::read_to_string(duel.folder().join("mirror.xml"))?),
+            Ok(duel) => println!(
+                "{}",
+                std::fs::read_to_string(duel.folder().join("mirror.xml"))?
+            ),
             Err(reason) => println!("{reason}"),
         }
     }
@@ -95,13 +102,20 @@ fn binary() -> Result<PathBuf> {
     if !status.success() {
         bail!("our binary does not build");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     Ok(target.join("debug/gossipper").canonicalize()?)
 }
 
 type Done = (String, (Verdict, usize));
 
-fn verdict(corpus: &std::path::Path, entry: &Entry, sipp: &Tool, ours: &Tool, known: &[Known]) -> (Verdict, usize) {
+fn verdict(
+    corpus: &std::path::Path,
+    entry: &Entry,
+    sipp: &Tool,
+    ours: &Tool,
+    known: &[Known],
+) -> (Verdict, usize) {
     match Duel::prepare(corpus, entry) {
         Err(reason) => (Verdict::NotRun(reason), 0),
         Ok(duel) => {
@@ -124,10 +138,12 @@ fn summary(done: &[Done]) -> String {
         };
         *counts.entry(class).or_default() += 1;
     }
-    counts.iter().fold(String::new(), |mut out, (class, count)| {
-        let _ = writeln!(out, "{count:5}  {class}");
-        out
-    })
+    counts
+        .iter()
+        .fold(String::new(), |mut out, (class, count)| {
+            let _ = writeln!(out, "{count:5}  {class}");
+            out
+        })
 }
 
 fn report(done: &[Done]) -> String {
@@ -137,10 +153,16 @@ fn report(done: &[Done]) -> String {
             Verdict::Agreed => "agreed".to_owned(),
             Verdict::AgreedInFailure(reason) => format!("agreed in failure: {reason}"),
             Verdict::Meant(reason) => format!("differs on purpose: {reason}"),
-            Verdict::Differs(text) => format!("differs: {}", text.lines().next().unwrap_or_default()),
+            Verdict::Differs(text) => {
+                format!("differs: {}", text.lines().next().unwrap_or_default())
+            }
             Verdict::NotRun(reason) => format!("not run: {reason}"),
         };
-        let media = if *media > 0 { " (media actions taken out)" } else { "" };
+        let media = if *media > 0 {
+            " (media actions taken out)"
+        } else {
+            ""
+        };
         let _ = writeln!(out, "| {file} | {outcome}{media} |");
     }
     out

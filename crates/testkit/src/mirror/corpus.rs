@@ -3,7 +3,7 @@
 //!
 //! The corpus is no part of the repository; its folder has a `manifest.jsonl` with one object a line.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gossipper_compiler::ast::{ActionKind, Scenario, StepKind};
@@ -11,6 +11,9 @@ use serde::Deserialize;
 
 /// Lines of a made-up injection file.
 const ROWS: usize = 4;
+
+/// Highest field of a made-up injection file.
+const MAX_FIELD: usize = 99;
 
 /// A scenario of the corpus.
 #[derive(Debug, Clone, Deserialize)]
@@ -49,7 +52,8 @@ pub fn scenarios(corpus: &Path) -> Result<Vec<Entry>, String> {
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     let mut entries = Vec::new();
     for line in text.lines() {
-        let entry: Entry = serde_json::from_str(line).map_err(|e| format!("{}: {e}", path.display()))?;
+        let entry: Entry =
+            serde_json::from_str(line).map_err(|e| format!("{}: {e}", path.display()))?;
         if entry.kind == "scenario" {
             entries.push(entry);
         }
@@ -64,7 +68,8 @@ impl Entry {
         if !self.accepted_by_sipp && !self.accepted_by_sipp_3_7_7 {
             return Some("no SIPp loads it");
         }
-        let third_party = |kind: &StepKind| matches!(kind, StepKind::SendCmd(_) | StepKind::RecvCmd(_));
+        let third_party =
+            |kind: &StepKind| matches!(kind, StepKind::SendCmd(_) | StepKind::RecvCmd(_));
         if self.third_party || scenario.steps().any(|step| third_party(&step.kind)) {
             return Some("needs a twin (3PCC)");
         }
@@ -74,22 +79,37 @@ impl Entry {
         let elsewhere = |kind: &ActionKind| match kind {
             ActionKind::SetDest { host, .. } => {
                 let host = host.display();
-                !["[local_ip]", "[remote_ip]", "127."].iter().any(|known| host.starts_with(known))
+                !["[local_ip]", "[remote_ip]", "127."]
+                    .iter()
+                    .any(|known| host.starts_with(known))
             }
             _ => false,
         };
         let actions = scenario.steps().filter_map(|step| step.actions.as_ref());
-        if actions.flat_map(|actions| &actions.list).any(|action| elsewhere(&action.kind)) {
+        if actions
+            .flat_map(|actions| &actions.list)
+            .any(|action| elsewhere(&action.kind))
+        {
             return Some("sends to an address of its own (setdest)");
         }
         None
+    }
+
+    /// Does it take its values from an injection file?
+    pub(super) fn needs_a_file(&self) -> bool {
+        self.needs.iter().any(|need| need.starts_with("-inf"))
     }
 
     /// Writes the injection files that the scenario needs into `folder`; returns the flags that name them, and the keys.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn flags(&self, corpus: &Path, bytes: &[u8], folder: &Path) -> std::io::Result<Vec<String>> {
+    pub fn flags(
+        &self,
+        corpus: &Path,
+        bytes: &[u8],
+        folder: &Path,
+    ) -> std::io::Result<Vec<String>> {
         let text = String::from_utf8_lossy(bytes);
         let mut flags = Vec::new();
         for need in &self.needs {
@@ -100,7 +120,8 @@ impl Entry {
                 let base = name.rsplit('/').next().unwrap_or(name);
                 let path = folder.join(base);
                 let own = self.uses.iter().find(|used| {
-                    used.ends_with(".csv") && (need == "-inf" || used.ends_with(&format!("/{base}")))
+                    used.ends_with(".csv")
+                        && (need == "-inf" || used.ends_with(&format!("/{base}")))
                 });
                 match own {
                     Some(own) => {
@@ -116,34 +137,72 @@ impl Entry {
 }
 
 fn key_value(key: &str) -> &str {
-    if key.contains("ip") || key.contains("domain") { "127.0.0.1" } else { key }
+    if key.contains("ip") || key.contains("domain") {
+        "127.0.0.1"
+    } else {
+        key
+    }
 }
 
 /// An injection file with as many fields as the scenario names. A field that stands alone on its line is an answer to a
-/// challenge, as nearly always in the files that go with such scenarios.
+/// challenge, as nearly always in the files that go with such scenarios; a message has one at most.
 fn made_up_rows(scenario: &str) -> String {
-    let mut fields: BTreeMap<usize, bool> = BTreeMap::new();
+    let mut count = 1;
+    let mut answers = BTreeSet::new();
+    let mut others = BTreeSet::new();
+    let mut answered = false;
     for line in scenario.lines() {
+        let line = line.trim();
+        answered &= !line.contains("<send");
         for (at, _) in line.match_indices("[field") {
             let tail = &line[at + "[field".len()..];
             let digits: String = tail.chars().take_while(char::is_ascii_digit).collect();
-            let Ok(number) = digits.parse::<usize>() else { continue };
-            let line = line.trim();
-            let alone = line.starts_with("[field") && line.find(']') == Some(line.len() - 1);
-            *fields.entry(number.min(99)).or_default() |= alone;
+            let Ok(field) = digits.parse::<usize>() else {
+                continue;
+            };
+            let field = field.min(MAX_FIELD);
+            count = count.max(field + 1);
+            let alone = at == 0 && line.find(']') == Some(line.len() - 1);
+            if alone && !answered {
+                answers.insert(field);
+                answered = true;
+            } else {
+                others.insert(field);
+            }
         }
     }
-    let count = fields.keys().last().map_or(1, |last| last + 1);
     let mut out = String::from("SEQUENTIAL\n");
     for row in 1..=ROWS {
         let values: Vec<String> = (0..count)
-            .map(|field| match fields.get(&field) {
-                Some(true) => "[authentication username=mirror password=mirror]".to_owned(),
-                _ => format!("f{field}r{row}"),
+            .map(|field| {
+                if answers.contains(&field) && !others.contains(&field) {
+                    "[authentication username=mirror password=mirror]".to_owned()
+                } else {
+                    format!("f{field}r{row}")
+                }
             })
             .collect();
         out.push_str(&values.join(";"));
         out.push('\n');
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_rows_have_every_field_and_one_answer_to_a_challenge_a_message() {
+        let scenario = "<send>\nINVITE sip:[field0]@[field3]\n [field1]\n[field2]\n</send>\n<send>\n[field4 file=\"x\"]";
+        let rows = made_up_rows(scenario);
+        let mut lines = rows.lines();
+        assert_eq!(lines.next(), Some("SEQUENTIAL"));
+        let answer = "[authentication username=mirror password=mirror]";
+        assert_eq!(
+            lines.next(),
+            Some(format!("f0r1;{answer};f2r1;f3r1;{answer}").as_str())
+        );
+        assert_eq!(lines.count(), ROWS - 1);
+    }
 }

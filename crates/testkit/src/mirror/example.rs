@@ -17,7 +17,12 @@ const PREFERRED: &[u8] = b"1a0bA2.- ";
 pub(super) fn text(ere: &[u8]) -> String {
     let example = || {
         let pattern = translate(ere).ok()?.pattern;
-        let hir = ParserBuilder::new().unicode(false).utf8(false).build().parse(&pattern).ok()?;
+        let hir = ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .build()
+            .parse(&pattern)
+            .ok()?;
         let mut bytes = Vec::new();
         write(&hir, &mut bytes);
         let regex = Regex::new(&pattern).ok()?;
@@ -42,7 +47,11 @@ fn write(hir: &Hir, out: &mut Vec<u8>) {
         }
         HirKind::Class(Class::Unicode(_)) => {}
         HirKind::Repetition(repetition) => {
-            let times = if repetition.max == Some(0) { 0 } else { repetition.min.max(1) };
+            let times = if repetition.max == Some(0) {
+                0
+            } else {
+                repetition.min.max(1)
+            };
             for _ in 0..times.min(64) {
                 write(&repetition.sub, out);
             }
@@ -73,12 +82,26 @@ pub(super) fn status_code(ere: &[u8]) -> u16 {
 /// A method that an expression finds something in.
 #[must_use]
 pub(super) fn method(ere: &[u8]) -> String {
-    ["INVITE", "REGISTER", "OPTIONS", "MESSAGE", "BYE", "ACK", "CANCEL", "INFO", "NOTIFY", "SUBSCRIBE", "PUBLISH",
-        "UPDATE", "PRACK", "REFER"]
-        .into_iter()
-        .find(|method| matches(ere, method))
-        .unwrap_or("OPTIONS")
-        .to_owned()
+    [
+        "INVITE",
+        "REGISTER",
+        "OPTIONS",
+        "MESSAGE",
+        "BYE",
+        "ACK",
+        "CANCEL",
+        "INFO",
+        "NOTIFY",
+        "SUBSCRIBE",
+        "PUBLISH",
+        "UPDATE",
+        "PRACK",
+        "REFER",
+    ]
+    .into_iter()
+    .find(|method| matches(ere, method))
+    .unwrap_or("OPTIONS")
+    .to_owned()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! | [`corpus`] | which scenarios there are, and what each needs on the command line |
 //! | [`known`] | differences that are meant, by class |
 //! | [`run`] | a scenario against its mirror, with SIPp and with our tool, and the comparison |
+//! | [`sample`] | a few scenarios that stand for many |
 //!
 //! A mirror is plausible, not clever: it takes the mandatory `recv` of each group, does not take branches that hang on
 //! a variable, and goes through a loop a few times at most. A scenario that wants something else of its peer fails
@@ -20,6 +21,7 @@ pub mod known;
 pub mod plan;
 pub mod prepare;
 pub mod run;
+pub mod sample;
 pub mod write;
 
 use gossipper_compiler::ast::Scenario;

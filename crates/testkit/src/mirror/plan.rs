@@ -28,6 +28,8 @@ pub struct Plan {
     pub role: Role,
     /// What it does, in order.
     pub moves: Vec<Move>,
+    /// Does the scenario check the answers to its challenges, so that they have to be right?
+    pub verified: bool,
 }
 
 /// One thing a peer does.
@@ -77,8 +79,8 @@ pub enum Move {
         method: String,
         /// The request of the scenario that opened the dialog; `None` where our own requests do.
         dialog: Option<Dialog>,
-        /// A challenge has come that this request answers.
-        answers_challenge: bool,
+        /// The code of the challenge that this request answers.
+        answers_challenge: Option<u16>,
         /// What the scenario looks for in the message.
         wanted: Wanted,
     },
@@ -98,7 +100,7 @@ pub struct Dialog {
 pub struct Wanted {
     /// Header lines without their line end.
     pub headers: Vec<String>,
-    /// Body lines that are no SDP of ours.
+    /// Lines of the body.
     pub body: Vec<String>,
 }
 
@@ -129,19 +131,27 @@ impl Plan {
             sent: Vec::new(),
             latest: None,
             answered: false,
-            challenged: false,
+            challenged: None,
         };
         walk.follow(scenario, &steps);
         walk.mark_kept();
         (!walk.moves.is_empty()).then_some(Self {
             role,
             moves: walk.moves,
+            verified: steps.iter().any(|step| verifies(step)),
         })
     }
 }
 
 fn is_request(step: &Step, method: &[u8]) -> bool {
     matches!(&step.kind, StepKind::Send(send) if first_word(send).as_deref() == Some(method))
+}
+
+fn verifies(step: &Step) -> bool {
+    let actions: &[Action] = step.actions.as_ref().map_or(&[], |actions| &actions.list);
+    actions
+        .iter()
+        .any(|action| matches!(action.kind, ActionKind::VerifyAuth { .. }))
 }
 
 fn first_word(send: &Send) -> Option<Vec<u8>> {
@@ -164,6 +174,20 @@ fn label(scenario: &Scenario, name: &Name) -> Option<usize> {
     found
 }
 
+/// Is this optional `recv` what a peer should send: is there no mandatory one behind it, and is it the first that is no
+/// provisional response?
+fn only_choice(steps: &[&Step]) -> bool {
+    let receives = steps.iter().map_while(|step| match &step.kind {
+        StepKind::Recv(recv) => Some(recv),
+        _ => None,
+    });
+    let provisional =
+        |recv: &Recv| matches!(&recv.expect, Expect::Response(code) if code.value < 200);
+    let mut receives = receives.peekable();
+    receives.peek().is_some_and(|recv| !provisional(recv))
+        && receives.all(|recv| recv.optional != Optionality::Mandatory)
+}
+
 struct Walk {
     role: Role,
     /// Does the scenario send a PRACK, so that provisional responses have to be reliable?
@@ -176,8 +200,8 @@ struct Walk {
     latest: Option<usize>,
     /// Has the scenario seen our tag?
     answered: bool,
-    /// Has the scenario challenged our last request?
-    challenged: bool,
+    /// The code by which the scenario has challenged our last request.
+    challenged: Option<u16>,
 }
 
 impl Walk {
@@ -196,9 +220,11 @@ impl Walk {
                 }
                 StepKind::Recv(recv) => {
                     // The ACK of an INVITE comes from every peer, even where the scenario could do without it.
-                    let ack = matches!(&recv.expect, Expect::Request(method) if method.bytes() == b"ACK");
+                    let ack =
+                        matches!(&recv.expect, Expect::Request(method) if method.bytes() == b"ACK");
                     let mandatory = recv.optional == Optionality::Mandatory
-                        || ack && recv.optional == Optionality::Optional;
+                        || recv.optional == Optionality::Optional
+                            && (ack || only_choice(&steps[at..]));
                     if mandatory && recv.advance_state {
                         self.says(step, recv);
                     }
@@ -219,8 +245,8 @@ impl Walk {
                 }
                 StepKind::SendCmd(_) | StepKind::RecvCmd(_) => true,
             };
-            let certain =
-                step.common.test.is_none() && step.common.chance.as_ref().is_none_or(|c| c.value >= 1.0);
+            let certain = step.common.test.is_none()
+                && step.common.chance.as_ref().is_none_or(|c| c.value >= 1.0);
             at = match &step.common.next {
                 Some(next) if taken && certain => label(scenario, next).unwrap_or(steps.len()),
                 _ => at + 1,
@@ -231,20 +257,25 @@ impl Walk {
     /// The scenario sends.
     fn heard(&mut self, step: &Step, send: &Send) {
         let Some(text) = &send.text else { return };
-        let text = String::from_utf8_lossy(text.bytes()).trim_start().to_owned();
-        let optional =
-            step.common.condexec.is_some() || step.common.lost.as_ref().is_some_and(|l| l.value > 0.0);
+        let text = String::from_utf8_lossy(text.bytes())
+            .trim_start()
+            .to_owned();
+        let optional = step.common.condexec.is_some()
+            || step.common.lost.as_ref().is_some_and(|l| l.value > 0.0);
         let mut words = text.split_whitespace();
         let first = words.next().unwrap_or_default();
         if first.starts_with("SIP/2.0") {
-            let code = words.next().and_then(|code| code.parse().ok()).unwrap_or(200);
+            let code = words
+                .next()
+                .and_then(|code| code.parse().ok())
+                .unwrap_or(200);
             self.moves.push(Move::ExpectResponse { code, optional });
             self.latest = None;
             if code > 100 {
                 self.answered = true;
             }
             if code == 401 || code == 407 {
-                self.challenged = true;
+                self.challenged = Some(code);
             }
         } else {
             let computed = !first.bytes().all(|b| b.is_ascii_uppercase());
@@ -258,10 +289,16 @@ impl Walk {
             let to = header(&text, &["to", "t"]).unwrap_or_default();
             let tagged = to.contains("tag=")
                 || self.answered
-                    && ["[peer_tag_param]", "[$", "[last_", "[To"].iter().any(|k| to.contains(k));
+                    && ["[peer_tag_param]", "[$", "[last_", "[To"]
+                        .iter()
+                        .any(|k| to.contains(k));
             let whole_header = text.contains("[last_To") && self.answered;
             self.sent.push(Sent {
-                method: if computed { "OPTIONS".to_owned() } else { first.to_owned() },
+                method: if computed {
+                    "OPTIONS".to_owned()
+                } else {
+                    first.to_owned()
+                },
                 txn: send.start_txn.as_ref().map(|name| name.bytes.clone()),
                 tagged: tagged || whole_header,
                 open: first != "ACK",
@@ -306,7 +343,9 @@ impl Walk {
         self.wait();
         let mut wanted = wanted(step);
         if self.rel && (101..200).contains(&code) {
-            wanted.headers.extend(["Require: 100rel".to_owned(), "RSeq: 1".to_owned()]);
+            wanted
+                .headers
+                .extend(["Require: 100rel".to_owned(), "RSeq: 1".to_owned()]);
         }
         let request = &mut self.sent[slot];
         if code >= 200 {
@@ -333,10 +372,10 @@ impl Walk {
             return find(&|sent| sent.txn.as_ref() == Some(txn));
         }
         let invite = |sent: &Sent| sent.open && sent.method == "INVITE";
-        if code < 200 || code == 487 {
-            if let Some(slot) = find(&invite) {
-                return Some(slot);
-            }
+        if (code < 200 || code == 487)
+            && let Some(slot) = find(&invite)
+        {
+            return Some(slot);
         }
         find(&|sent| sent.open && sent.method != "INVITE")
             .or_else(|| find(&invite))
@@ -357,11 +396,11 @@ impl Walk {
         self.moves.push(Move::Request {
             method: method.to_owned(),
             dialog,
-            answers_challenge: self.challenged && method != "ACK",
+            answers_challenge: self.challenged.filter(|_| method != "ACK"),
             wanted: wanted(step),
         });
         if method != "ACK" {
-            self.challenged = false;
+            self.challenged = None;
         }
     }
 
@@ -371,8 +410,15 @@ impl Walk {
             .moves
             .iter()
             .filter_map(|one| match one {
-                Move::Answer { slot, latest: false, .. } => Some(*slot),
-                Move::Request { dialog: Some(dialog), .. } => Some(dialog.slot),
+                Move::Answer {
+                    slot,
+                    latest: false,
+                    ..
+                } => Some(*slot),
+                Move::Request {
+                    dialog: Some(dialog),
+                    ..
+                } => Some(dialog.slot),
                 _ => None,
             })
             .collect();
@@ -388,14 +434,32 @@ impl Walk {
 fn header<'a>(text: &'a str, names: &[&str]) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        names.iter().any(|n| name.trim().eq_ignore_ascii_case(n)).then_some(value)
+        names
+            .iter()
+            .any(|n| name.trim().eq_ignore_ascii_case(n))
+            .then_some(value)
     })
 }
 
 /// Headers that every message of a mirror has.
 const ALWAYS_THERE: &[&str] = &[
-    "via", "v", "from", "f", "to", "t", "call-id", "i", "cseq", "contact", "m", "content-length", "l",
-    "content-type", "c", "max-forwards", "www-authenticate", "proxy-authenticate", "authorization",
+    "via",
+    "v",
+    "from",
+    "f",
+    "to",
+    "t",
+    "call-id",
+    "i",
+    "cseq",
+    "contact",
+    "m",
+    "content-length",
+    "l",
+    "max-forwards",
+    "www-authenticate",
+    "proxy-authenticate",
+    "authorization",
     "proxy-authorization",
 ];
 
@@ -404,7 +468,13 @@ fn wanted(step: &Step) -> Wanted {
     let mut wanted = Wanted::default();
     let actions: &[Action] = step.actions.as_ref().map_or(&[], |actions| &actions.list);
     for action in actions {
-        let ActionKind::Ereg { regexp, search_in, check, .. } = &action.kind else {
+        let ActionKind::Ereg {
+            regexp,
+            search_in,
+            check,
+            ..
+        } = &action.kind
+        else {
             continue;
         };
         if *check == Check::MustNot {
@@ -413,14 +483,26 @@ fn wanted(step: &Step) -> Wanted {
         match search_in {
             SearchIn::Header(search) => {
                 let name = search.header.display();
-                let Some(name) = name.trim().strip_suffix(':') else { continue };
+                let name = name.trim().trim_end_matches(':');
                 let known = ALWAYS_THERE.iter().any(|n| name.eq_ignore_ascii_case(n));
-                let token = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-                let there = wanted.headers.iter().any(|line| line.starts_with(&format!("{name}: ")));
+                let token = !name.is_empty()
+                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+                let there = wanted
+                    .headers
+                    .iter()
+                    .any(|line| line.starts_with(&format!("{name}: ")));
                 if token && !known && !there {
                     let value = example::text(regexp.bytes());
                     wanted.headers.push(format!("{name}: {value}"));
                 }
+            }
+            SearchIn::Message if *check == Check::Must => {
+                wanted
+                    .headers
+                    .push(format!("X-Mirror: {}", example::text(regexp.bytes())));
+            }
+            SearchIn::Body if *check == Check::Must => {
+                wanted.body.push(example::text(regexp.bytes()))
             }
             SearchIn::Body | SearchIn::Message | SearchIn::Variable(_) => {}
         }

@@ -28,7 +28,10 @@ pub fn prepare(bytes: &[u8], scenario: &Scenario) -> Prepared {
         {
             let (start, end) = (length.span.start as usize, length.span.end as usize);
             // What cannot be found as a plain number in the file stays as it is.
-            if bytes.get(start..end).is_some_and(|b| b.iter().all(u8::is_ascii_digit)) {
+            if bytes
+                .get(start..end)
+                .is_some_and(|b| b.iter().all(u8::is_ascii_digit))
+            {
                 edits.push((start, end, SHORT_MS.to_string().into_bytes()));
             }
         }
@@ -36,7 +39,11 @@ pub fn prepare(bytes: &[u8], scenario: &Scenario) -> Prepared {
             && lost.value > 0.0
             && lost.value < 100.0
         {
-            edits.push((lost.span.start as usize, lost.span.end as usize, b"0".to_vec()));
+            edits.push((
+                lost.span.start as usize,
+                lost.span.end as usize,
+                b"0".to_vec(),
+            ));
         }
         for action in step.actions.iter().flat_map(|actions| &actions.list) {
             if let Some((start, end)) = media_action(bytes, action) {
@@ -57,7 +64,10 @@ pub fn prepare(bytes: &[u8], scenario: &Scenario) -> Prepared {
         copied = end;
     }
     out.extend_from_slice(&bytes[copied..]);
-    Prepared { bytes: out, media_actions }
+    Prepared {
+        bytes: out,
+        media_actions,
+    }
 }
 
 /// Where an action that plays media stands, from its `<` to its end.

@@ -104,12 +104,19 @@ impl Duel {
         let short = super::read(&entry.file, &prepared.bytes).ok_or("the prepared file is none")?;
         let mirror = super::derive(&short).ok_or("no message passes on its main path")?;
         let folder = TempDir::with_prefix("gossipper-mirror-").map_err(|e| e.to_string())?;
-        let flags = entry.flags(corpus, &bytes, folder.path()).map_err(|e| e.to_string())?;
+        let flags = entry
+            .flags(corpus, &bytes, folder.path())
+            .map_err(|e| e.to_string())?;
         let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
         write("scenario.xml", &prepared.bytes)
             .and_then(|()| write("mirror.xml", mirror.xml.as_bytes()))
             .map_err(|e| e.to_string())?;
-        Ok(Self { folder, mirror: mirror.role, flags, media_actions: prepared.media_actions })
+        Ok(Self {
+            folder,
+            mirror: mirror.role,
+            flags,
+            media_actions: prepared.media_actions,
+        })
     }
 
     /// Where the files are.
@@ -147,12 +154,55 @@ impl Duel {
                 }
             }
         }
-        let scenario = std::fs::read(self.file("scenario.xml"))?;
-        let scenario = String::from_utf8_lossy(&scenario);
-        Ok(match known.iter().find(|known| known.explains(&scenario, &difference)) {
-            Some(known) => Verdict::Meant(known.reason.clone()),
+        Ok(match self.meant(&expected, &actual, known, &difference)? {
+            Some(reason) => Verdict::Meant(reason),
             None => Verdict::Differs(difference),
         })
+    }
+
+    /// Why the difference is meant, if it is.
+    fn meant(
+        &self,
+        expected: &[View],
+        actual: &[View],
+        known: &[Known],
+        difference: &str,
+    ) -> io::Result<Option<String>> {
+        let scenario = std::fs::read(self.file("scenario.xml"))?;
+        let scenario = String::from_utf8_lossy(&scenario);
+        let known: Vec<&Known> = known
+            .iter()
+            .filter(|known| known.concerns(&scenario))
+            .collect();
+        let volatile = volatile_lines(expected);
+        let same = |masks: &[&Known]| {
+            expected.iter().any(|one| {
+                actual
+                    .iter()
+                    .any(|other| one.same_but_for(other, &volatile, masks))
+            })
+        };
+        // One mask if one will do, all of them otherwise.
+        let single = known.iter().find(|mask| same(&[**mask]));
+        let met = match single {
+            Some(mask) => vec![*mask],
+            None if same(&known) => known
+                .iter()
+                .copied()
+                .filter(|mask| {
+                    expected
+                        .iter()
+                        .any(|view| mask.mask(&mut view.messages.clone()))
+                })
+                .collect(),
+            None => known
+                .into_iter()
+                .filter(|known| known.explains(difference))
+                .take(1)
+                .collect(),
+        };
+        let reasons: Vec<&str> = met.iter().map(|known| known.reason.as_str()).collect();
+        Ok((!reasons.is_empty()).then(|| reasons.join("; ")))
     }
 
     /// One run of the scenario in `tool` against the mirror in `peer`.
@@ -183,7 +233,10 @@ impl Duel {
             Role::Client => {
                 let mut subject = Running::start(tool, subject_arguments)?;
                 if subject.wait_for_port(SocketAddr::new(IP, own)).is_err() {
-                    (subject.finish(Instant::now() + Duration::from_secs(1), own)?, 0)
+                    (
+                        subject.finish(Instant::now() + Duration::from_secs(1), own)?,
+                        0,
+                    )
                 } else {
                     mirror_arguments.extend(["-m".to_owned(), CALLS.to_string(), target(own)]);
                     mirror_arguments.extend(["-r", "10"].map(String::from));
@@ -210,11 +263,16 @@ impl Duel {
         Ok(View::of(&outcome, &identities))
     }
 
-    fn arguments(&self, file: &str, port: u16, _tool: &Tool) -> Vec<String> {
+    fn arguments(&self, file: &str, port: u16, tool: &Tool) -> Vec<String> {
         let mut arguments = vec!["-sf".to_owned(), self.file(file).display().to_string()];
-        arguments.extend(["-i".to_owned(), IP.to_string(), "-p".to_owned(), port.to_string()]);
+        arguments.extend([
+            "-i".to_owned(),
+            IP.to_string(),
+            "-p".to_owned(),
+            port.to_string(),
+        ]);
         arguments.push("-nostdin".to_owned());
-        if _tool.name == "sipp" {
+        if tool.name == "sipp" {
             arguments.extend(["-trace_stat", "-stf", "statistics.csv"].map(String::from));
         }
         arguments
@@ -233,7 +291,10 @@ impl View {
         .then(|| complaint(said));
         Self {
             messages,
-            counters: COMPARED.iter().map(|name| (*name, counters.value(name))).collect(),
+            counters: COMPARED
+                .iter()
+                .map(|name| (*name, counters.value(name)))
+                .collect(),
             exit: outcome.exit,
             errors: format!("{}\n{}", said, outcome.errors),
             refused,
@@ -253,25 +314,24 @@ impl View {
         Verdict::AgreedInFailure(reason)
     }
 
+    /// Is there no difference when these texts are hidden?
+    fn same_but_for(&self, other: &Self, volatile: &BTreeSet<Place>, masks: &[&Known]) -> bool {
+        let (mut mine, mut theirs) = (
+            masked(&self.messages, volatile),
+            masked(&other.messages, volatile),
+        );
+        for mask in masks {
+            mask.mask(&mut mine);
+            mask.mask(&mut theirs);
+        }
+        self.differences(other, mine, theirs).is_empty()
+    }
+
     /// What differs; `self` is SIPp's.
     fn difference(&self, other: &Self, volatile: &BTreeSet<Place>) -> Option<String> {
-        let mut found = Vec::new();
-        let (mut mine, mut theirs) = (masked(&self.messages, volatile), masked(&other.messages, volatile));
-        let endless = self.exit == Exit::TimedOut && other.exit == Exit::TimedOut;
-        if endless {
-            // Killed in the middle, one a little later than the other.
-            cut_to_the_shorter(&mut mine, &mut theirs);
-        }
-        found.extend(first_difference(&mine, &theirs));
-        let counters = if endless { 0 } else { self.counters.len() };
-        for ((name, expected), (_, actual)) in self.counters.iter().zip(&other.counters).take(counters) {
-            if expected != actual {
-                found.push(format!("{name}: SIPp {expected}, ours {actual}"));
-            }
-        }
-        if self.exit != other.exit {
-            found.push(format!("SIPp ends with {}, ours with {}", self.exit, other.exit));
-        }
+        let mine = masked(&self.messages, volatile);
+        let theirs = masked(&other.messages, volatile);
+        let mut found = self.differences(other, mine, theirs);
         if found.is_empty() {
             return None;
         }
@@ -279,8 +339,43 @@ impl View {
             let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
             lines[lines.len().saturating_sub(6)..].join("\n")
         };
-        found.push(format!("SIPp said: {}\nwe said: {}", last(&self.errors), last(&other.errors)));
+        found.push(format!(
+            "SIPp said: {}\nwe said: {}",
+            last(&self.errors),
+            last(&other.errors)
+        ));
         Some(found.join("\n"))
+    }
+
+    /// What differs between these messages, the counters and the exit codes.
+    fn differences(
+        &self,
+        other: &Self,
+        mut mine: Conversation,
+        mut theirs: Conversation,
+    ) -> Vec<String> {
+        let mut found = Vec::new();
+        let endless = self.exit == Exit::TimedOut && other.exit == Exit::TimedOut;
+        if endless {
+            // Killed in the middle, one a little later than the other.
+            cut_to_the_shorter(&mut mine, &mut theirs);
+        }
+        found.extend(first_difference(&mine, &theirs));
+        let counters = if endless { 0 } else { self.counters.len() };
+        for ((name, expected), (_, actual)) in
+            self.counters.iter().zip(&other.counters).take(counters)
+        {
+            if expected != actual {
+                found.push(format!("{name}: SIPp {expected}, ours {actual}"));
+            }
+        }
+        if self.exit != other.exit {
+            found.push(format!(
+                "SIPp ends with {}, ours with {}",
+                self.exit, other.exit
+            ));
+        }
+        found
     }
 }
 
@@ -294,7 +389,12 @@ fn volatile_lines(views: &[View]) -> BTreeSet<Place> {
         return places;
     };
     for other in others {
-        for (call, (one, two)) in first.messages.values().zip(other.messages.values()).enumerate() {
+        for (call, (one, two)) in first
+            .messages
+            .values()
+            .zip(other.messages.values())
+            .enumerate()
+        {
             for (message, (one, two)) in one.iter().zip(two).enumerate() {
                 if one.lines().count() != two.lines().count() {
                     continue;
@@ -318,7 +418,11 @@ fn masked(messages: &Conversation, volatile: &BTreeSet<Place>) -> Conversation {
         .map(|(call, texts)| {
             let texts = texts.iter().enumerate().map(|(message, text)| {
                 let lines = text.lines().enumerate().map(|(line, text)| {
-                    if volatile.contains(&(call, message, line)) { "<varies>" } else { text }
+                    if volatile.contains(&(call, message, line)) {
+                        "<varies>"
+                    } else {
+                        text
+                    }
                 });
                 lines.collect::<Vec<_>>().join("\n")
             });
@@ -329,9 +433,13 @@ fn masked(messages: &Conversation, volatile: &BTreeSet<Place>) -> Conversation {
 
 /// What SIPp says last before it ends, without time and place.
 fn complaint(said: &str) -> String {
-    let line = said.lines().rfind(|line| line.contains(": ")).unwrap_or_default();
+    let line = said
+        .lines()
+        .rfind(|line| line.contains(": "))
+        .unwrap_or_default();
     let text = line.split_once(": ").map_or(line, |(_, text)| text);
-    text.trim().replace(|c: char| c.is_ascii_control() || c == '|', " ")
+    text.trim()
+        .replace(|c: char| c.is_ascii_control() || c == '|', " ")
 }
 
 fn cut_to_the_shorter(one: &mut Conversation, other: &mut Conversation) {
