@@ -13,6 +13,7 @@ use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, RunParams};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Checks that the scenarios fit what was asked, and puts a run together.
 ///
@@ -58,6 +59,7 @@ pub(crate) fn run_config(
             total: args.total_calls(server),
             // Callers decide how many calls a server has open.
             open_limit: args.limit.filter(|_| !server),
+            users: args.users.filter(|_| !server),
         },
         answerer: answerer.map(|program| EngineConfig {
             // Beside the client, so that both are of one family; always a port of its own.
@@ -117,6 +119,7 @@ fn millis(time: std::time::Duration) -> u64 {
 fn socket(args: &HiArgs) -> SocketConfig {
     SocketConfig {
         buffer_bytes: args.buffer_bytes,
+        coalesce: args.coalesce_us.map(Duration::from_micros),
         ..SocketConfig::default()
     }
 }
@@ -168,12 +171,14 @@ fn params(args: &HiArgs) -> RunParams {
             .as_ref()
             .map_or_else(Vec::new, |peer| peer.host.clone().into_bytes()),
         media_port: args.media_port,
+        skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         base_cseq: args.base_cseq,
         call_id: args
             .call_id_format
             .as_deref()
             .map_or(base.call_id, CallIdFormat::parse),
+        users: args.users,
         pause_ms: args.pause_ms,
         recv_timeout_ms: args.recv_timeout_ms,
         retransmit: args.retransmit,
@@ -208,6 +213,7 @@ fn params(args: &HiArgs) -> RunParams {
 fn answerer_params(args: &HiArgs) -> RunParams {
     RunParams {
         media_port: args.media_port,
+        skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         seed: args.seed.unwrap_or_else(seed_from_clock),
         ..RunParams::default()

@@ -123,6 +123,8 @@ pub enum StatEvent {
     AutoAnswered,
     /// Bytes that are no SIP message, or one without Call-ID; discarded.
     Discarded,
+    /// A media action was passed over.
+    MediaSkipped,
     /// A keep-alive (CRLF CRLF or four NULs), ignored.
     KeepAlive,
 }
@@ -187,6 +189,10 @@ pub enum Output {
     Ended {
         /// The call.
         call: CallKey,
+        /// Its user, who may have another one now; 0 without users.
+        user: u32,
+        /// How long it was there.
+        length: Micros,
     },
     /// `stop_gracefully`: no new calls; end with the open ones.
     StopGracefully,

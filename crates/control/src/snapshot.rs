@@ -95,6 +95,9 @@ pub struct EngineSnapshot {
 pub struct RateSnapshot {
     /// Asked, 0 for a server.
     pub target: f64,
+    /// Users that each keep a call open (`-users`); `None` when a rate opens them.
+    #[serde(default)]
+    pub users: Option<u32>,
     /// Calls created per second of the run so far.
     pub mean: f64,
     /// Calls created per second in about the last second.
@@ -170,6 +173,8 @@ pub struct MessageCounts {
     pub auto_answered: u64,
     /// Input that is no SIP message.
     pub discarded: u64,
+    /// Media actions passed over.
+    pub media_skipped: u64,
     /// Keep-alives.
     pub keep_alives: u64,
     /// Warnings of the machine and of `warning` actions.

@@ -4,16 +4,20 @@
 //! One file per topic, named after the behaviour; each test is a sentence about it and sits at the lowest level that
 //! shows it. Scenarios are inline and ours.
 
+mod accept;
 mod actions;
 mod authentication;
 mod calls;
+mod dialogs;
 mod duplicates;
 mod handler;
 mod injection;
 mod matching;
+mod media;
 mod rendering;
 
 mod rtd;
 mod stage;
 mod timers;
 mod unexpected;
+mod users;
