@@ -73,14 +73,7 @@ pub fn prepare(bytes: &[u8], scenario: &Scenario) -> Prepared {
 /// Where an action that plays media stands, from its `<` to its end.
 fn media_action(bytes: &[u8], action: &Action) -> Option<(usize, usize)> {
     let value_end = match &action.kind {
-        ActionKind::Exec(
-            Exec::PlayPcapAudio(text)
-            | Exec::PlayPcapImage(text)
-            | Exec::PlayPcapVideo(text)
-            | Exec::PlayDtmf(text)
-            | Exec::RtpStream(text)
-            | Exec::RtpEcho(text),
-        ) => text.span().end as usize,
+        ActionKind::Exec(Exec::Media(_, text)) => text.span().end as usize,
         ActionKind::RtpEcho(_) => action.span.end as usize,
         _ => return None,
     };
