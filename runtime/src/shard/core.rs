@@ -346,8 +346,10 @@ impl<M: Machine> Core<M> {
                 }
                 Output::Yield { call } => self.resumes.push_back(call),
                 Output::StopGracefully => self.draining = true,
+                // Nothing that the call did after it counts any more.
                 Output::StopNow => {
                     self.ending.get_or_insert(Ending::StopNow);
+                    break;
                 }
                 Output::Fatal { text } => {
                     self.warn(now, out.bytes(text));
