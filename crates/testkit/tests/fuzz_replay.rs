@@ -6,7 +6,7 @@
 
 use gossipper_bytecode::Program;
 use gossipper_bytecode::fuzz::seal;
-use gossipper_stdlib_scenarios::{Role, all};
+use gossipper_stdlib_scenarios::{Builtin, Role, all};
 use gossipper_testkit::pair::program;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,14 +59,27 @@ fn scenarios() -> impl Iterator<Item = (&'static str, &'static str, &'static [u8
     let builtins = all();
     let builtins = builtins
         .iter()
-        .map(|builtin| (builtin.name, builtin.xml, inputs_of(builtin.role)));
+        .map(|builtin| (builtin.name, builtin.xml, inputs_of(builtin)));
     builtins.chain([("dialogs", DIALOGS, SEVERAL)])
 }
 
-fn inputs_of(role: Role) -> &'static [u8] {
-    match role {
-        Role::Client => CLIENT,
-        Role::Server => SERVER,
+/// Inputs that open a call by a command, answer what it sends, end one by a command, and hand on nothing at last.
+const COMMANDED: &[u8] = &[
+    7, 2, 9, 3, 1, 0, 1, 1, 0, 3, 7, 2, 9, 3, 4, 40, 1, 2, 3, 7, 2, 9, 3, 7, 2, 2, 3, 1, 3, 3, 7,
+    2, 2, 2, 7, 4, 0, 7, 3, 3, 105, 58, 120,
+];
+
+/// Inputs that answer an INVITE and send the command that follows back.
+const COMMANDING: &[u8] = &[
+    0, 1, 0, 1, 1, 0, 3, 7, 2, 0, 0, 4, 40, 1, 2, 3, 0, 1, 3, 3, 7, 4, 0, 3, 1, 2, 7, 0,
+];
+
+fn inputs_of(builtin: &Builtin) -> &'static [u8] {
+    match (builtin.name, builtin.role) {
+        ("3pcc-C-A", _) => COMMANDING,
+        ("3pcc-C-B", _) => COMMANDED,
+        (_, Role::Client) => CLIENT,
+        (_, Role::Server) => SERVER,
     }
 }
 
