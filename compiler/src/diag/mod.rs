@@ -153,6 +153,18 @@ impl Diagnostic {
         self
     }
 
+    /// What to do about it: the advice of this finding, or that of its code.
+    pub fn remedy(&self) -> Option<std::borrow::Cow<'_, str>> {
+        if let Some(suggestion) = &self.suggestion {
+            return Some(suggestion.text.as_str().into());
+        }
+        let remedy = codes::all().find(|entry| entry.code == self.code)?.remedy;
+        // As findings are written: lower case, no full stop.
+        let mut letters = remedy.trim_end_matches('.').chars();
+        let first = letters.next()?.to_lowercase();
+        Some(first.chain(letters).collect::<String>().into())
+    }
+
     /// ``did you mean `name`?``, when there is a `name` near enough (see [`suggest::nearest`]).
     #[must_use]
     pub fn did_you_mean(mut self, name: Option<&str>) -> Self {
