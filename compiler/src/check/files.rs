@@ -35,7 +35,7 @@ fn check_step(subject: &Subject<'_>, step: &Step, diagnostics: &mut Diagnostics)
             && let Some(name) = plain(subject, file)
             && let Some(missing) = missing_file(Ok((name, file.span())), subject.files)
         {
-            diagnostics.push(missing);
+            diagnostics.push_once(missing);
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod suggest;
 pub use codes::Code;
 
 use crate::source::Span;
+use std::collections::HashSet;
 
 /// How many diagnostics are shown; the rest is only counted.
 pub const MAX_SHOWN: usize = 50;
@@ -207,6 +208,8 @@ pub struct Diagnostics {
     errors: usize,
     warnings: usize,
     advice: usize,
+    /// What is told once only.
+    told: HashSet<(Code, String)>,
 }
 
 /// Most findings that are kept: a hostile file must not turn each of its bytes into a record. Errors beyond it are
@@ -247,6 +250,17 @@ impl Diagnostics {
         }
         if self.found.len() < MAX_KEPT {
             self.found.push(diagnostic);
+        }
+    }
+
+    /// Adds a finding unless one with the same code and message is there already: for what has one cause outside the
+    /// file, and as many places as the file has lines.
+    pub fn push_once(&mut self, diagnostic: Diagnostic) {
+        if self
+            .told
+            .insert((diagnostic.code, diagnostic.message.clone()))
+        {
+            self.push(diagnostic);
         }
     }
 

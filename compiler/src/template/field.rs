@@ -43,8 +43,8 @@ pub(super) fn read<'a>(
             .ok_or(span),
         keys.files(),
     ) {
-        diagnostics.push(missing);
-        return Read::Poisoned;
+        // The names in its line are names all the same.
+        diagnostics.push_once(missing);
     }
     let line = match find("line") {
         None => None,
