@@ -65,6 +65,7 @@ pub mod input;
 mod kept;
 pub mod link;
 mod matching;
+mod media;
 pub mod output;
 pub mod params;
 mod receive;
@@ -116,6 +117,7 @@ pub fn doc_program() -> gossipper_bytecode::Program {
         blank_after: false,
         starts_rtd: false,
         stops_rtd: false,
+        reads_sdp: false,
     };
     Draft {
         mode: Some(Mode::Client),
