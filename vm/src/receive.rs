@@ -4,7 +4,7 @@
 use crate::call::dialogs::{Phase, bring};
 use crate::call::{Answered, Call, Wait};
 use crate::engine::{Verdict, is_invite};
-use crate::exec::{Cx, run_block, send};
+use crate::exec::{Current, Cx, run_block, send};
 use crate::matching::{self, Match};
 use crate::output::StatEvent;
 use crate::params::DuplicateCheck;
@@ -282,7 +282,7 @@ fn accepted(
         state.final_response = fingerprint;
     }
     cx.stat(StatEvent::Received { step: recv.step });
-    let after = match run_block(cx, call, id, msg) {
+    let after = match run_block(cx, call, recv.entry, Current::Received(msg)) {
         Ok(pc) => pc,
         Err(reason) => return Verdict::Drop(reason),
     };
