@@ -177,8 +177,8 @@ REGISTER sip:[remote_ip] SIP/2.0
         title: "a dialog that begins has no name",
         explanation: "`accept` and `new_dialog` begin a dialog beside the main one, which the call has from its birth to \
             its end. Say which with `dialog`.",
-        remedy: "Name the dialog that begins: `dialog=\"in\"`.",
-        sipp: "ignores the attribute, which it does not know",
+        remedy: "Add `dialog=\"name\"`.",
+        sipp: "has one dialog per call and ignores the attributes",
         bad: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
@@ -193,8 +193,8 @@ REGISTER sip:[remote_ip] SIP/2.0
     ACCEPT_WITHOUT_REQUEST = 551 {
         title: "`accept` on a receive of no request",
         explanation: "A dialog of the peer begins with a request of its own. A response belongs to a request of ours.",
-        remedy: "Put `accept` on the `<recv>` of the request that begins the dialog.",
-        sipp: "ignores the attribute, which it does not know",
+        remedy: "Put `accept` on a `<recv>` with `request`.",
+        sipp: "has one dialog per call and ignores the attribute",
         bad: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
@@ -210,8 +210,8 @@ REGISTER sip:[remote_ip] SIP/2.0
         title: "`accept` holds more than a user",
         explanation: "`accept` is compared with the user part of the request URI: what stands between `sip:` and `@`. \
             With more in it no request matches.",
-        remedy: "Write the user part alone.",
-        sipp: "ignores the attribute, which it does not know",
+        remedy: "Write the user alone, or leave the value empty for any user.",
+        sipp: "has one dialog per call and ignores the attribute",
         bad: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
@@ -227,7 +227,7 @@ REGISTER sip:[remote_ip] SIP/2.0
         title: "`new_dialog` on a message that begins no dialog",
         explanation: "A dialog begins with a request that is neither ACK nor CANCEL.",
         remedy: "Put `new_dialog` on the request that begins the dialog.",
-        sipp: "ignores the attribute, which it does not know",
+        sipp: "has one dialog per call and ignores the attribute",
         bad: r#"<scenario><send dialog="out"><![CDATA[
 OPTIONS sip:[remote_ip] SIP/2.0
 
@@ -251,8 +251,8 @@ OPTIONS sip:[remote_ip] SIP/2.0
         title: "the first message of a server belongs to another dialog",
         explanation: "A server's call is born of a message, whose dialog is the main one of the call. So the `<recv>` that \
             gets it names no dialog.",
-        remedy: "Leave `dialog` out of the first `<recv>`.",
-        sipp: "ignores the attribute, which it does not know",
+        remedy: "Remove `dialog` and `accept` from the first `<recv>`.",
+        sipp: "has one dialog per call and ignores the attributes",
         bad: r#"<scenario><recv request="OPTIONS" dialog="«in»" accept=""/></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
     }
@@ -260,8 +260,8 @@ OPTIONS sip:[remote_ip] SIP/2.0
         title: "a dialog never begins",
         explanation: "A dialog begins with the first request that a `<send>` of it sends, or with the one that a `<recv>` \
             of it accepts (`accept`). Without either it has no Call-ID, and no message belongs to it.",
-        remedy: "Add `accept` to the `<recv>` that begins it, or a `<send>` of a request.",
-        sipp: "ignores `dialog`, which it does not know",
+        remedy: "Add `accept` to the `<recv>` that begins the dialog, or a `<send>` of a request before it.",
+        sipp: "has one dialog per call and ignores the attribute",
         bad: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
