@@ -13,6 +13,7 @@ use crate::inject::{EditedFile, Injection, NotWritable};
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::link::Image;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
+use crate::posix::Scratch;
 use crate::render::{DynamicId, LastView};
 use crate::{call_id, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
@@ -80,11 +81,12 @@ impl Engine {
                 dynamic: DynamicId::new(params.dynamic_id),
                 scratch: Vec::new(),
                 buffers: txn::Buffers::default(),
+                search: Scratch::default(),
                 injection: Injection::new(&params.injection),
                 locations: image
                     .regexes
                     .iter()
-                    .map(|r| r.capture_locations())
+                    .map(|expression| expression.locations())
                     .collect(),
             },
             next_number: 1,

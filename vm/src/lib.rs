@@ -16,6 +16,7 @@
 //! | `render`, `date` | templates -> bytes |
 //! | `auth` | challenges and their answers |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
+//! | [`posix`] | regular expressions as the C library has them |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
 //! | `dead`, `rng` | ended calls; random streams |
@@ -62,6 +63,7 @@ pub mod link;
 mod matching;
 pub mod output;
 pub mod params;
+pub mod posix;
 mod receive;
 mod render;
 mod rng;

@@ -4,7 +4,7 @@
 use crate::call::{Answered, Call, Wait};
 use crate::engine::{Verdict, is_invite};
 use crate::exec::{Cx, run_block, send};
-use crate::matching::{self, Match};
+use crate::matching::{self, GaveUpAt, Match};
 use crate::output::StatEvent;
 use crate::params::DuplicateCheck;
 use crate::render::LastView;
@@ -44,7 +44,12 @@ pub(crate) fn receive(
         return Verdict::Wait;
     }
     note(cx, call, msg);
-    match matching::find(cx.image, call, msg, fingerprint) {
+    let gave_up = GaveUpAt::default();
+    let found = matching::find(cx.image, call, msg, fingerprint, &gave_up);
+    if let Some(regex) = gave_up.get() {
+        cx.gave_up(regex);
+    }
+    match found {
         Match::Accepted(id) => accepted(cx, call, id, msg, fingerprint),
         Match::AckAgain(recv, ack) => {
             received_again(cx, recv);
@@ -108,7 +113,7 @@ fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: u6
     };
     if msg.method() == Some(b"ACK") {
         // Nothing answers an ACK. Where the scenario waits for another one, this is it.
-        if matching::expects(cx.image, call, msg) {
+        if matching::expects(cx.image, call, msg, &GaveUpAt::default()) {
             return false;
         }
         received_again(cx, recv);

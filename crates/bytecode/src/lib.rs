@@ -19,6 +19,7 @@
 //! | [`fail`] | why a call failed, the one enum that all reports take their names from |
 #![forbid(unsafe_code)]
 
+pub mod automaton;
 pub mod disasm;
 pub mod dist;
 pub mod fail;
@@ -35,9 +36,9 @@ pub mod wire;
 pub use dist::Distribution;
 pub use fail::FailReason;
 pub use ids::{
-    AuthId, CaptureId, CounterId, DistId, EregId, FieldId, FileId, IncludeId, NumId, PauseId, Pc,
-    RecvId, RegexId, RtdId, SendId, StepId, StrCmpId, TemplateId, TestId, TextRef, TxnId, VarId,
-    VarScope,
+    AuthId, AutomatonId, CaptureId, CounterId, DistId, EregId, FieldId, FileId, IncludeId, NumId,
+    PauseId, Pc, RecvId, RegexId, RtdId, SendId, StepId, StrCmpId, TemplateId, TestId, TextRef,
+    TxnId, VarId, VarScope,
 };
 pub use op::{ArithOp, LogLevel, Op, Operand, StopKind, TextOp};
 pub use program::{Draft, Mode, Program, Step, StepKind};

@@ -48,13 +48,6 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
 
 ]]></send></scenario>"#,
     }
-    BACK_REFERENCE = 806 {
-        title: "back-references belong to a later version",
-        explanation: "`\\1` in an expression matches what the first group has matched. This version's engine cannot \
-            do that.",
-        bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)\1" assign_to="_"/></action></recv></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)a" assign_to="_"/></action></recv></scenario>"#,
-    }
     DEFAULT_MESSAGE = 808 {
         title: "the default message belongs to a later version",
         explanation: "`3pcc_abort` goes to a twin, which this version does not have yet.",
