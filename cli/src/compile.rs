@@ -48,6 +48,9 @@ pub(crate) struct CompileArgs {
     /// Treat every warning as an error.
     #[arg(long)]
     strict: bool,
+    /// Give advice too: what runs and is common, and may still surprise.
+    #[arg(long, visible_alias = "pedantic")]
+    lint: bool,
     /// Do not keep the program in the cache.
     #[arg(long = "no_cache")]
     no_cache: bool,
@@ -65,13 +68,18 @@ pub(crate) struct ExplainArgs {
     /// The code of an error or warning, such as G0213, or a flag, such as -rsa; without it, all codes are listed.
     #[arg(value_name = "CODE|-FLAG", allow_hyphen_values = true)]
     what: Option<String>,
+    /// How codes are shown.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 /// Flags that may be written with one dash too, as they are in a run.
-const ONE_DASH: [&str; 7] = [
+const ONE_DASH: [&str; 9] = [
     "-key",
     "-inf",
     "-strict",
+    "-lint",
+    "-pedantic",
     "-no_cache",
     "-check",
     "-listing",
@@ -131,9 +139,11 @@ pub(crate) fn run(args: &CompileArgs) -> ExitCode {
         keys: &keys,
         injection: &injection,
         strict: args.strict,
+        advise: args.lint,
         style: stdio::stderr_style(),
     };
-    let cache = if args.check || args.no_cache {
+    // A run shows the warnings that are kept beside a program; it did not ask for advice.
+    let cache = if args.check || args.no_cache || args.lint {
         None
     } else {
         Cache::of_user()
@@ -221,7 +231,15 @@ fn xml(
 pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
     let Some(wanted) = &args.what else {
         for entry in codes::all() {
-            stdio::out(&format!("{}  {}\n", entry.code, entry.title));
+            stdio::out(&match args.format {
+                Format::Text => format!(
+                    "{}  {:7}  {}\n",
+                    entry.code,
+                    entry.severity().word(),
+                    entry.title
+                ),
+                Format::Json => render::json_page(entry),
+            });
         }
         return ExitCode::Good;
     };
@@ -234,26 +252,10 @@ pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
         ));
         return ExitCode::Failed;
     };
-    let mut page = format!(
-        "{}: {}\n\n{}\n",
-        entry.code,
-        entry.title,
-        entry.explanation.trim_end()
-    );
-    if let Some(example) = entry.example {
-        for (title, text) in [
-            ("This has the fault:", example.bad),
-            ("This has not:", example.good),
-        ] {
-            page.push_str(&format!("\n{title}\n\n"));
-            for line in text.trim_matches('\n').lines() {
-                page.push_str(if line.is_empty() { "" } else { "    " });
-                page.push_str(line);
-                page.push('\n');
-            }
-        }
-    }
-    stdio::out(&page);
+    stdio::out(&match args.format {
+        Format::Text => entry.page(),
+        Format::Json => render::json_page(entry),
+    });
     ExitCode::Good
 }
 

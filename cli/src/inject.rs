@@ -36,7 +36,7 @@ pub(crate) fn load(args: &HiArgs) -> Result<Vec<Arc<InjectionFile>>, Vec<String>
             .next();
         match read(path, index) {
             Ok(file) => {
-                note(path, &file);
+                note(path, &file, args.users);
                 files.push(Arc::new(file));
             }
             Err(fault) => faults.push(format!("injection file `{}`: {fault}", path.display())),
@@ -66,12 +66,12 @@ fn read(path: &Path, index: Option<u32>) -> Result<InjectionFile, String> {
     }
 }
 
-fn note(path: &Path, file: &InjectionFile) {
+fn note(path: &Path, file: &InjectionFile, users: Option<u32>) {
     let path = path.display();
     for hint in file.hints() {
         stdio::note(&format!("injection file `{path}`: {hint}"));
     }
-    if file.order() == Order::User {
+    if file.order() == Order::User && users.is_none() {
         stdio::note(&format!(
             "injection file `{path}`: USER without -users: its fields are empty"
         ));

@@ -42,6 +42,8 @@ pub(crate) struct How<'a> {
     pub(crate) injection: &'a [String],
     /// Warnings are errors.
     pub(crate) strict: bool,
+    /// Advice is given too.
+    pub(crate) advise: bool,
     /// How findings are rendered.
     pub(crate) style: Style,
 }
@@ -105,6 +107,7 @@ impl Input {
     pub(crate) fn compile(&self, how: How<'_>) -> Compiled {
         let options = Options {
             strict: how.strict,
+            advise: how.advise,
             name: self.name.clone(),
             injection: how.injection.to_vec(),
             keys: how

@@ -13,6 +13,7 @@ use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, RunParams};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Checks that the scenarios fit what was asked, and puts a run together.
 ///
@@ -58,6 +59,7 @@ pub(crate) fn run_config(
             total: args.total_calls(server),
             // Callers decide how many calls a server has open.
             open_limit: args.limit.filter(|_| !server),
+            users: args.users.filter(|_| !server),
         },
         answerer: answerer.map(|program| EngineConfig {
             // Beside the client, so that both are of one family; always a port of its own.
@@ -117,6 +119,7 @@ fn millis(time: std::time::Duration) -> u64 {
 fn socket(args: &HiArgs) -> SocketConfig {
     SocketConfig {
         buffer_bytes: args.buffer_bytes,
+        coalesce: args.coalesce_us.map(Duration::from_micros),
         ..SocketConfig::default()
     }
 }
@@ -174,6 +177,7 @@ fn params(args: &HiArgs) -> RunParams {
             .call_id_format
             .as_deref()
             .map_or(base.call_id, CallIdFormat::parse),
+        users: args.users,
         pause_ms: args.pause_ms,
         recv_timeout_ms: args.recv_timeout_ms,
         retransmit: args.retransmit,

@@ -127,6 +127,7 @@ fn program(
             Role::Answerer => &[],
         },
         strict: args.strict,
+        advise: false,
         style: stdio::stderr_style(),
     };
     let Loaded { program, warnings } =

@@ -83,10 +83,16 @@ fn counters(outcome: &Outcome) -> Counters {
     })
 }
 
-fn run_case(suite: &Suite, case: &Case, client: &Tool, server: &Tool) -> PairOutcome {
+/// One run of a case; an error where a side cannot start or leaves no counters.
+fn run_case(
+    suite: &Suite,
+    case: &Case,
+    client: &Tool,
+    server: &Tool,
+) -> Result<PairOutcome, String> {
     let client_file = suite.scenario(case, Role::Client);
     let server_file = suite.scenario(case, Role::Server);
-    Pair {
+    let outcome = Pair {
         server: Side {
             tool: server,
             scenario: Scenario::File(&server_file),
@@ -104,7 +110,16 @@ fn run_case(suite: &Suite, case: &Case, client: &Tool, server: &Tool) -> PairOut
         limit: Duration::from_secs(20),
     }
     .run()
-    .unwrap_or_else(|error| panic!("{}: {error}", case.name))
+    .map_err(|error| error.to_string())?;
+    for (name, side) in [("client", &outcome.client), ("server", &outcome.server)] {
+        if side.counters.is_none() {
+            return Err(format!(
+                "no counters of the {name}, which ended with {}\n{}{}{}",
+                side.exit, side.stdout, side.stderr, side.errors
+            ));
+        }
+    }
+    Ok(outcome)
 }
 
 fn exit_differences(case: &Case, outcome: &PairOutcome) -> Vec<String> {
@@ -143,9 +158,12 @@ struct Findings {
 
 /// Runs a case three times and compares.
 fn compare(suite: &Suite, case: &Case, sipp: &Tool, ours: &Tool, found: &mut Findings) {
-    let reference = run_case(suite, case, sipp, sipp);
+    let title = format!("{} (SIPp against SIPp)", case.name);
+    let reference = match run_case(suite, case, sipp, sipp) {
+        Ok(outcome) => outcome,
+        Err(error) => return found.failures.push(format!("{title}: {error}")),
+    };
     for problem in exit_differences(case, &reference) {
-        let title = format!("{} (SIPp against SIPp)", case.name);
         found.failures.push(format!("{title}: {problem}"));
     }
     for our_side in [Role::Client, Role::Server] {
@@ -153,7 +171,13 @@ fn compare(suite: &Suite, case: &Case, sipp: &Tool, ours: &Tool, found: &mut Fin
             Role::Client => (ours, sipp, "ours against SIPp"),
             Role::Server => (sipp, ours, "SIPp against ours"),
         };
-        let outcome = run_case(suite, case, client, server);
+        let outcome = match run_case(suite, case, client, server) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                (found.failures).push(format!("{} ({title}): {error}", case.name));
+                continue;
+            }
+        };
         let mut problems = exit_differences(case, &outcome);
 
         let mut expected = views(&reference);
@@ -176,13 +200,13 @@ fn compare(suite: &Suite, case: &Case, sipp: &Tool, ours: &Tool, found: &mut Fin
             (&reference.server, &outcome.server, Role::Server),
         ] {
             let (expected, actual) = (counters(expected), counters(actual));
-            for name in COMPARED {
+            for name in (COMPARED.iter().copied()).chain(case.also.iter().map(String::as_str)) {
                 let mut expected = expected.value(name);
                 let known = suite.known_counters.iter().position(|known| {
                     known.case == case.name
                         && known.side == side
                         && side == our_side
-                        && known.name == *name
+                        && known.name == name
                         && known.sipp == expected
                 });
                 if let Some(index) = known {
@@ -205,18 +229,35 @@ fn compare(suite: &Suite, case: &Case, sipp: &Tool, ours: &Tool, found: &mut Fin
 }
 
 /// Runs under way at a time: most of their time is pauses.
-const WORKERS: usize = 4;
+const WORKERS: usize = 6;
+
+/// With names in it, separated by commas, only these cases run: for work on one of them.
+const ONLY: &str = "GOSSIPPER_CASES";
+
+/// The cases to run; `false` when that is not all of them.
+fn chosen(suite: &Suite) -> (Vec<&Case>, bool) {
+    let Ok(names) = std::env::var(ONLY) else {
+        return (suite.cases.iter().collect(), true);
+    };
+    eprintln!(
+        "note: {ONLY} is set, only {names} of {} cases run",
+        suite.cases.len()
+    );
+    let named = |name| suite.case(name).unwrap_or_else(|| panic!("no case {name}"));
+    (names.split(',').map(named).collect(), false)
+}
 
 #[test]
 fn every_case_runs_as_between_two_sipps() {
     let _among_others = among_others();
     let Some(sipp) = Tool::sipp() else { return };
     let (ours, suite) = (ours(), Suite::load(&workspace()).expect("the suite"));
+    let (cases, all_of_them) = chosen(&suite);
     let (next, findings) = (AtomicUsize::new(0), Mutex::new(Findings::default()));
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
-                while let Some(case) = suite.cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let mut found = Findings::default();
                     compare(&suite, case, &sipp, &ours, &mut found);
                     let mut all = findings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -229,7 +270,7 @@ fn every_case_runs_as_between_two_sipps() {
     });
     let mut all = findings.into_inner().expect("no worker panicked");
     for (index, known) in suite.known.iter().enumerate() {
-        if !all.texts.contains(&index) {
+        if all_of_them && !all.texts.contains(&index) {
             all.failures.push(format!(
                 "the known difference {:?} of {} ({}) is met no more",
                 known.sipp, known.case, known.reason
@@ -237,7 +278,7 @@ fn every_case_runs_as_between_two_sipps() {
         }
     }
     for (index, known) in suite.known_counters.iter().enumerate() {
-        if !all.counters.contains(&index) {
+        if all_of_them && !all.counters.contains(&index) {
             all.failures.push(format!(
                 "the known difference in {} of {} ({}) is met no more",
                 known.name, known.case, known.reason

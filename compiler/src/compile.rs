@@ -17,6 +17,8 @@ use gossipper_bytecode::Program;
 pub struct Options {
     /// Every warning is an error.
     pub strict: bool,
+    /// Advice is given too; it never refuses anything.
+    pub advise: bool,
     /// `-key NAME VALUE`: keywords whose values are inserted as text.
     pub keys: Vec<(String, Vec<u8>)>,
     /// Base names of the injection files of `-inf`, the default one first.
@@ -39,7 +41,7 @@ pub struct Compiled {
 /// Compiles a scenario file. `file_name` is only printed.
 #[must_use]
 pub fn compile(file_name: &str, bytes: &[u8], options: &Options) -> Compiled {
-    let mut diagnostics = Diagnostics::new(options.strict);
+    let mut diagnostics = Diagnostics::new(options.strict).with_advice(options.advise);
     let (source, program) = match SourceFile::new(file_name, bytes) {
         Ok(source) => {
             let program = phases(&source, options, &mut diagnostics);
@@ -80,6 +82,7 @@ fn phases(
     let graph = Graph::build(&steps, &names.labels);
     let subject = Subject {
         source,
+        names: &names,
         scenario: &scenario,
         steps: &steps,
         texts: &texts,

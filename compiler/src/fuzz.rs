@@ -10,6 +10,7 @@ use crate::{Options, compile};
 /// When an invariant does not hold.
 pub fn fuzz_compile(data: &[u8]) {
     let options = Options {
+        advise: true,
         strict: data.first().is_some_and(|byte| byte & 0x80 != 0),
         keys: vec![("key".to_owned(), b"value".to_vec())],
         injection: vec!["users.csv".to_owned()],

@@ -51,4 +51,4 @@ pub mod xml;
 pub use compile::{Compiled, Options, compile};
 
 /// Changes whenever the same scenario may compile to another program: part of the key of cached programs.
-pub const COMPILER_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "-1");
+pub const COMPILER_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "-2");

@@ -32,6 +32,8 @@ fn listing(name: &str, xml: &str) -> String {
     let found: Vec<_> = compiled
         .diagnostics
         .iter()
+        // Parts of messages are enough for a listing; `lints.rs` looks at whole scenarios.
+        .filter(|d| !(600..700).contains(&d.code.number()))
         .map(|d| format!("{} {}", d.code, d.message))
         .collect();
     let expected = SAID

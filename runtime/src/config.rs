@@ -88,9 +88,12 @@ pub struct SocketConfig {
     pub buffer_bytes: Option<usize>,
     /// How datagrams are sent and received.
     pub backend: Backend,
+    /// While messages are many, the socket is looked at once per this time; zero reads each as it comes. `None` is
+    /// [`crate::transport::COALESCE_DEFAULT`].
+    pub coalesce: Option<Duration>,
 }
 
-/// The arrival schedule.
+/// When calls begin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PacingConfig {
     /// `-r`, `-rp`.
@@ -99,6 +102,8 @@ pub struct PacingConfig {
     pub total: Option<u64>,
     /// `-l`; computed from rate and scenario otherwise.
     pub open_limit: Option<u64>,
+    /// `-users`: so many calls are open, whatever rate and limit say.
+    pub users: Option<u32>,
 }
 
 impl Default for PacingConfig {
@@ -107,6 +112,7 @@ impl Default for PacingConfig {
             rate: Rate::DEFAULT,
             total: None,
             open_limit: None,
+            users: None,
         }
     }
 }

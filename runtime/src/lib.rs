@@ -50,10 +50,12 @@ pub mod exec;
 pub mod logs;
 pub mod pacing;
 pub mod run;
+mod schedule;
 mod shard;
 pub mod stats;
 pub mod sys;
 pub mod transport;
+pub mod users;
 pub mod wheel;
 
 pub use error::Error;

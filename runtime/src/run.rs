@@ -24,10 +24,12 @@ use crate::config::{EngineConfig, LocalConfig, PacingConfig, RunConfig, TimeLimi
 use crate::error::Error;
 use crate::logs::{LogSender, LogWriter};
 use crate::pacing::Pacer;
+use crate::schedule::Schedule;
 use crate::shard::{self, Deadlines, Ending, Remains, Setup, ShardCommand};
 use crate::stats::Stats;
-use crate::transport::MAIN_FLOW;
 use crate::transport::udp::{self, Bound};
+use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW};
+use crate::users::Users;
 
 /// Commands that may wait for a shard; it looks every turn, so more means that nobody should wait for them.
 const INBOX: usize = 64;
@@ -361,21 +363,24 @@ impl Part {
     ) -> Setup<Engine> {
         let program = &self.config.program;
         let now = shared.clock.now();
-        let pacer = main
+        let schedule = main
             .filter(|_| program.mode() == Mode::Client)
             .map(|(pacing, _)| {
+                if let Some(users) = pacing.users {
+                    return Schedule::Users(Users::new(now, users, pacing.total));
+                }
                 let pause_ms = u64::from(self.config.params.pause_ms);
                 let duration_ms = program
                     .duration_ms
                     .saturating_add(pause_ms.saturating_mul(program.default_pauses.into()));
-                Pacer::new(
+                Schedule::Rate(Pacer::new(
                     now,
                     pacing.rate,
                     pacing.total,
                     pacing.open_limit,
                     duration_ms,
                     pause_ms,
-                )
+                ))
             });
         let after = |limit: Option<Duration>| {
             limit
@@ -389,10 +394,18 @@ impl Part {
         Setup {
             machine: self.engine,
             stats: self.stats,
-            pacer,
+            schedule,
             total: main.and_then(|(pacing, _)| pacing.total),
             bound: self.bound,
             backend: self.config.socket.backend,
+            coalesce: self
+                .config
+                .socket
+                .coalesce
+                .unwrap_or(COALESCE_DEFAULT)
+                .as_micros()
+                .try_into()
+                .map_or(Micros(u64::MAX), Micros),
             remote: self.config.sending_address.or(self.config.remote),
             clock: shared.clock,
             logs: shared.log_sender.clone(),

@@ -43,6 +43,7 @@ fn pair(client: &str, server: &str, calls: u64) -> RunConfig {
             rate: Rate::new(2_000.0, 1_000),
             total: Some(calls),
             open_limit: None,
+            users: None,
         },
         limits: TimeLimits {
             timeout: Some(Duration::from_secs(60)),
@@ -66,6 +67,7 @@ fn alone(program: Arc<Program>, ip: IpAddr) -> RunConfig {
             rate: Rate::new(500.0, 1_000),
             total: Some(10),
             open_limit: None,
+            users: None,
         },
         limits: TimeLimits {
             timeout: Some(Duration::from_secs(60)),

@@ -4,28 +4,30 @@
 //! Owns the calls of one shard, the Call-ID index, ended calls and global variables. Everything that is done to a
 //! single call lives in `exec`, `receive` and `unexpected`.
 
-use crate::call::regs::Regs;
 use crate::call::{Call, RtdState, Wait};
 use crate::dead::{DeadCalls, Death};
 use crate::deadlines::{expire, rearm};
-use crate::exec::{Cx, Outcome, Shared, run};
+use crate::dialogs::DialogIndex;
+use crate::exec::{self, Cx, Outcome, Shared, run};
 use crate::inject::{EditedFile, Injection, NotWritable};
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::link::Image;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
 use crate::posix::Scratch;
+use crate::receive::Arrival;
 use crate::render::{DynamicId, LastView};
-use crate::{call_id, receive, rng, txn, unexpected};
+use crate::vars::Vars;
+use crate::{call_id, kept, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
-use gossipper_bytecode::{AutoMessage, FailReason, Mode, TemplateKind};
-use gossipper_sip::{Message, ParseError, strip_call_id_prefix};
+use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
+use gossipper_sip::{HeaderName, Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
 use slotmap::SlotMap;
 use smallvec::SmallVec;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-type Hasher = foldhash::fast::FixedState;
+pub(crate) type Hasher = foldhash::fast::FixedState;
 
 /// Calls aborted by one `AbortAll`, so that one input has a bounded cost.
 const ABORT_BATCH: usize = 256;
@@ -49,7 +51,6 @@ pub struct Engine {
     calls: SlotMap<CallKey, Call>,
     index: HashTable<CallKey>,
     hasher: Hasher,
-    dead: DeadCalls<Hasher>,
     shared: Shared,
     next_number: u64,
     draining: bool,
@@ -64,20 +65,15 @@ impl Engine {
     pub fn new(image: Arc<Image>) -> Self {
         let params = image.params();
         let hasher = Hasher::with_seed(params.seed);
-        let mut globals = Regs::new(image.global_regs);
-        for (name, value) in &params.globals {
-            // Linking checked the names.
-            if let Some(slot) = image.global_slot(name) {
-                globals.set_text(slot, value);
-            }
-        }
         let dead_wait = Micros::from_ms(u64::from(params.dead_call_ms));
         Self {
             calls: SlotMap::with_key(),
             index: HashTable::new(),
-            dead: DeadCalls::new(dead_wait, hasher.clone()),
             shared: Shared {
-                globals,
+                vars: Vars::new(&image),
+                users: params.users,
+                dead: DeadCalls::new(dead_wait, hasher.clone()),
+                dialogs: DialogIndex::new(hasher.clone()),
                 dynamic: DynamicId::new(params.dynamic_id),
                 scratch: Vec::new(),
                 buffers: txn::Buffers::default(),
@@ -109,7 +105,9 @@ impl Engine {
         let mut call = self.new_call(now, now, FlowId(0), UNSPECIFIED);
         call.pc = entry;
         call.call_id = SmallVec::from_slice(b"///main-init");
-        self.take_lines(&mut call, out);
+        if !self.take_lines(&mut call, out) {
+            return;
+        }
         for _ in 0..INIT_TURNS {
             let mut cx = Cx {
                 image: &self.image,
@@ -151,6 +149,7 @@ impl Engine {
             Input::Resume { call } => self.resume(now, call, out),
             Input::SendFailed { call } => self.send_failed(now, call, out),
             Input::Control(CallControl::Drain) => self.draining = true,
+            Input::Control(CallControl::Users(users)) => self.shared.users = Some(users),
             Input::Control(CallControl::AbortAll) => self.abort_all(now, out),
         }
     }
@@ -189,8 +188,9 @@ impl Engine {
         }
     }
 
-    /// Gives a new call its line of every injection file, whether the scenario reads that file or not.
-    fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) {
+    /// Gives a new call its line of every injection file, whether the scenario reads that file or not. False when there
+    /// is none for its user, which ends the run.
+    fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) -> bool {
         let Call {
             user, rng, lines, ..
         } = call;
@@ -198,7 +198,9 @@ impl Engine {
             let text = format!("injection file `{file}` has no line for user {user}");
             let text = out.store(text.as_bytes());
             out.push(Output::Fatal { text });
+            return false;
         }
+        true
     }
 
     /// The injection files that actions have changed, as they would be on disk.
@@ -208,13 +210,13 @@ impl Engine {
     }
 
     fn insert(&mut self, call: Call) -> CallKey {
-        let hash = self.hasher.hash_one(&call.call_id[..]);
+        let hash = self.hasher.hash_one(call.main_call_id());
         let key = self.calls.insert(call);
         let (calls, hasher) = (&self.calls, &self.hasher);
         self.index.insert_unique(hash, key, |key| {
             calls
                 .get(*key)
-                .map_or(0, |call| hasher.hash_one(&call.call_id[..]))
+                .map_or(0, |call| hasher.hash_one(call.main_call_id()))
         });
         key
     }
@@ -228,7 +230,10 @@ impl Engine {
         let flow = params.flow;
         let mut call = self.new_call(now, due, flow, destination);
         call.user = user;
-        self.take_lines(&mut call, out);
+        if !self.take_lines(&mut call, out) {
+            return;
+        }
+        self.shared.vars.welcome(user);
         call_id::write(&self.image.call_id, &mut call, &mut self.shared.scratch);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
@@ -268,13 +273,16 @@ impl Engine {
         } else {
             strip_call_id_prefix(full_id)
         };
-        if let Some(key) = self.find(id) {
-            self.deliver(now, key, &msg, out);
+        if let Some((key, dialog)) = self.find(id) {
+            self.deliver(now, key, dialog, &msg, out);
             return;
         }
-        if let Some(death) = self.dead.disturb(id, now) {
+        if let Some(death) = self.shared.dead.disturb(id, now) {
             out.push(Output::Stat(StatEvent::DeadCall));
             warn_dead(out, id, death, bytes);
+            return;
+        }
+        if !self.image.accepting.is_empty() && self.accept(now, flow, src, id, &msg, out) {
             return;
         }
         match self.image.mode {
@@ -285,15 +293,66 @@ impl Engine {
         }
     }
 
-    fn find(&self, id: &[u8]) -> Option<CallKey> {
+    /// The call and the dialog with this Call-ID.
+    fn find(&self, id: &[u8]) -> Option<(CallKey, DialogId)> {
         let hash = self.hasher.hash_one(id);
-        self.index
-            .find(hash, |key| {
-                self.calls
-                    .get(*key)
-                    .is_some_and(|call| call.call_id.as_slice() == id)
-            })
-            .copied()
+        let main = self.index.find(hash, |key| {
+            self.calls
+                .get(*key)
+                .is_some_and(|call| call.main_call_id() == id)
+        });
+        if let Some(key) = main {
+            return Some((*key, DialogId::MAIN));
+        }
+        if self.image.program.dialogs.is_empty() {
+            return None;
+        }
+        self.shared.dialogs.find(id, |key, dialog| {
+            self.calls
+                .get(key)
+                .is_some_and(|call| call.call_id_of(dialog) == id)
+        })
+    }
+
+    /// A request with an unknown Call-ID begins a dialog of a call that listens; `false` when there is none.
+    fn accept(
+        &mut self,
+        now: Micros,
+        flow: FlowId,
+        src: SocketAddr,
+        id: &[u8],
+        msg: &Message<'_>,
+        out: &mut OutBuf,
+    ) -> bool {
+        let (key, dialog) = match exec::dialogs::callee(&self.image, &self.shared, msg) {
+            exec::dialogs::Callee::Free(key, dialog) => (key, dialog),
+            exec::dialogs::Callee::Busy => {
+                out.push(Output::Stat(StatEvent::OutOfCall));
+                if msg.method() == Some(b"INVITE") {
+                    let bytes = busy_here(&self.hasher, msg, out);
+                    out.push(Output::Send {
+                        call: None,
+                        flow,
+                        to: src,
+                        bytes,
+                    });
+                }
+                return true;
+            }
+            exec::dialogs::Callee::Nobody => return false,
+        };
+        let params = self.image.params();
+        let peer = match params.destination {
+            Some(destination) if params.send_to_destination => destination,
+            _ => src,
+        };
+        let image = Arc::clone(&self.image);
+        let (calls, shared) = (&mut self.calls, &mut self.shared);
+        if let Some((call, mut cx)) = split(&image, calls, shared, key, now, out) {
+            exec::dialogs::begun_by_peer(&mut cx, call, dialog, id, flow, peer);
+        }
+        self.deliver(now, key, dialog, msg, out);
+        true
     }
 
     /// A message with an unknown Call-ID opens a call.
@@ -328,7 +387,9 @@ impl Engine {
         };
         let mut call = self.new_call(now, now, flow, peer);
         call.call_id.extend_from_slice(id);
-        self.take_lines(&mut call, out);
+        if !self.take_lines(&mut call, out) {
+            return;
+        }
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
             incoming: true,
@@ -339,12 +400,19 @@ impl Engine {
             Some(call) if call.wait == Wait::Turn => {
                 call.cold_mut().queued = Some(msg.bytes().into());
             }
-            Some(_) => self.deliver(now, key, msg, out),
+            Some(_) => self.deliver(now, key, DialogId::MAIN, msg, out),
             None => {}
         }
     }
 
-    fn deliver(&mut self, now: Micros, key: CallKey, msg: &Message<'_>, out: &mut OutBuf) {
+    fn deliver(
+        &mut self,
+        now: Micros,
+        key: CallKey,
+        dialog: DialogId,
+        msg: &Message<'_>,
+        out: &mut OutBuf,
+    ) {
         let Some((call, mut cx)) = split(
             &self.image,
             &mut self.calls,
@@ -355,7 +423,7 @@ impl Engine {
         ) else {
             return;
         };
-        let delivered = receive::receive(&mut cx, call, msg, false);
+        let delivered = receive::deliver(&mut cx, call, dialog, msg, Arrival::Live);
         self.settle(now, key, delivered, out);
     }
 
@@ -439,7 +507,7 @@ impl Engine {
         if let Some(bytes) = queued
             && let Ok(msg) = Message::parse(&bytes)
         {
-            self.deliver(now, key, &msg, out);
+            self.deliver(now, key, DialogId::MAIN, &msg, out);
         }
     }
 
@@ -480,7 +548,7 @@ impl Engine {
         let verdict = match verdict {
             Verdict::Run => match run(&mut cx, call) {
                 Outcome::Suspended => Verdict::Wait,
-                Outcome::Completed => Verdict::Complete,
+                Outcome::Completed => kept::left_over(&mut cx, call),
                 Outcome::Dropped(reason) => Verdict::Drop(reason),
             },
             other => other,
@@ -494,7 +562,17 @@ impl Engine {
                     && let Ok(msg) = Message::parse(&bytes)
                 {
                     // It leads to no handler again, so this ends.
-                    let delivered = receive::receive(&mut cx, call, &msg, true);
+                    let dialog = belongs_to(&cx, call, &msg);
+                    let delivered = receive::deliver(&mut cx, call, dialog, &msg, Arrival::Handled);
+                    return self.settle(now, key, delivered, out);
+                }
+                // Each takes one from those that are kept, so this ends.
+                if call.cold.is_some()
+                    && let Some(kept) = kept::next(&cx, call)
+                    && let Ok(msg) = Message::parse(&kept.bytes)
+                {
+                    let delivered =
+                        receive::deliver(&mut cx, call, kept.dialog, &msg, Arrival::Kept);
                     return self.settle(now, key, delivered, out);
                 }
                 let held = call.heap_bytes();
@@ -526,7 +604,7 @@ impl Engine {
         out: &mut OutBuf,
     ) {
         let hash = match self.calls.get(key) {
-            Some(call) => self.hasher.hash_one(&call.call_id[..]),
+            Some(call) => self.hasher.hash_one(call.main_call_id()),
             None => return,
         };
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == key) {
@@ -536,19 +614,38 @@ impl Engine {
             return;
         };
         self.held_bytes -= call.held_bytes;
+        if call.cold.is_some() {
+            exec::dialogs::end(&mut self.shared, &mut call, key, death, now);
+        }
         txn::stop(&mut call, &mut self.shared.buffers);
         if let Some(death) = death {
-            self.dead.bury(&call.call_id, death, now);
+            self.shared.dead.bury(&call.call_id, death, now);
         }
-        out.push(Output::Stat(StatEvent::Ended {
-            end,
-            length: now.since(call.created),
-        }));
-        out.push(Output::Ended { call: key });
+        let length = now.since(call.created);
+        out.push(Output::Stat(StatEvent::Ended { end, length }));
+        out.push(Output::Ended {
+            call: key,
+            user: call.user,
+            length,
+        });
         if self.spare.len() < SPARE_MAX && call.heap_bytes() <= SPARE_BYTES {
             self.spare.push(call);
         }
     }
+}
+
+/// The dialog of a call that a message belongs to.
+fn belongs_to(cx: &Cx<'_>, call: &Call, msg: &Message<'_>) -> DialogId {
+    if cx.image.program.dialogs.is_empty() {
+        return DialogId::MAIN;
+    }
+    let id = msg.call_id().unwrap_or_default();
+    let id = if cx.image.params().ignore_call_id_slashes {
+        id
+    } else {
+        strip_call_id_prefix(id)
+    };
+    call.dialog_of(id).unwrap_or(call.dialog)
 }
 
 /// What was decided about a call.
@@ -615,6 +712,32 @@ fn discard(out: &mut OutBuf, what: &[u8], bytes: &[u8]) {
         kind: LogKind::Warning,
         text,
     });
+}
+
+/// `486 Busy Here` to an INVITE that nobody can take now. Nothing remembers it: its repetition is answered alike.
+fn busy_here(hasher: &Hasher, msg: &Message<'_>, out: &mut OutBuf) -> crate::output::ByteRange {
+    let start = out.arena().len();
+    let arena = out.arena();
+    arena.extend_from_slice(b"SIP/2.0 486 Busy Here\r\n");
+    for (name, shown) in [
+        (HeaderName::Via, &b"Via: "[..]),
+        (HeaderName::From, b"From: "),
+        (HeaderName::To, b"To: "),
+        (HeaderName::CallId, b"Call-ID: "),
+        (HeaderName::CSeq, b"CSeq: "),
+    ] {
+        for value in msg.values(name) {
+            arena.extend_from_slice(shown);
+            arena.extend_from_slice(value);
+            if name == HeaderName::To {
+                let tag = hasher.hash_one(msg.call_id().unwrap_or_default());
+                arena.extend_from_slice(format!(";tag={tag:x}").as_bytes());
+            }
+            arena.extend_from_slice(b"\r\n");
+        }
+    }
+    arena.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+    out.range_from(start)
 }
 
 fn warn_dead(out: &mut OutBuf, id: &[u8], death: Death, bytes: &[u8]) {

@@ -169,7 +169,7 @@ impl Harness {
                 Output::Disarm { call } => {
                     self.armed.remove(&call);
                 }
-                Output::Ended { call } => {
+                Output::Ended { call, .. } => {
                     self.armed.remove(&call);
                     self.yielded.retain(|other| *other != call);
                 }

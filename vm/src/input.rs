@@ -57,6 +57,8 @@ pub enum CallControl {
     AbortAll,
     /// Open no more calls for messages with an unknown Call-ID.
     Drain,
+    /// There are now that many users (`[users]`).
+    Users(u32),
 }
 
 /// Something that happened.

@@ -13,11 +13,13 @@
 //! | [`engine`], `deadlines` | calls, Call-ID index, births, ends; what wakes a call |
 //! | `receive`, `matching`, `unexpected` | what a message is to a call, and what follows |
 //! | `exec` | the dispatch loop and the op handlers |
-//! | `render`, `date` | templates -> bytes |
+//! | `render`, `elsewhere`, `date` | templates -> bytes |
 //! | `auth` | challenges and their answers |
+//! | `dialogs`, `kept` | which call and dialog a message belongs to, when calls have several; those that come too early |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
 //! | [`posix`] | regular expressions as the C library has them |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
+//! | `vars` | variables of users, and global ones |
 //! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
 //! | `dead`, `rng` | ended calls; random streams |
 //!
@@ -53,12 +55,15 @@ mod date;
 mod dead;
 mod deadlines;
 mod dialog;
+mod dialogs;
+mod elsewhere;
 pub mod engine;
 mod exec;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod inject;
 pub mod input;
+mod kept;
 pub mod link;
 mod matching;
 pub mod output;
@@ -71,6 +76,7 @@ mod rng;
 mod testing;
 mod txn;
 mod unexpected;
+mod vars;
 
 pub use engine::Engine;
 pub use inject::InjectionFile;

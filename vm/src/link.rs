@@ -12,7 +12,8 @@ use core::net::IpAddr;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::template::Binding;
 use gossipper_bytecode::{
-    CaptureId, Mode, Program, Segment, Slot, Template, TextRef, VarId, VarScope,
+    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, VarId,
+    VarScope,
 };
 use std::sync::Arc;
 
@@ -22,6 +23,9 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
+    /// A server scenario begins dialogs of its own and has nowhere to send to.
+    #[error("a scenario that begins dialogs of its own needs a remote address")]
+    NoDialogDestination,
     /// `-set` names a variable that the scenario does not declare as global.
     #[error("-set: the scenario declares no global variable `{0}`")]
     NotGlobal(String),
@@ -52,6 +56,13 @@ pub enum LinkError {
 pub(crate) enum Place {
     /// In the call's register file.
     Call(u16),
+    /// In the register file of the call's user, or in the call's own for calls without a user.
+    User {
+        /// The slot there.
+        user: u16,
+        /// The slot here.
+        call: u16,
+    },
     /// In the shard's global register file.
     Global(u16),
 }
@@ -73,11 +84,15 @@ pub struct Image {
     pub(crate) digest_uri: Option<Vec<u8>>,
     /// Size of a call's register file: call and user variables.
     pub(crate) call_regs: usize,
+    /// Size of a user's register file.
+    pub(crate) user_regs: usize,
     pub(crate) global_regs: usize,
     /// The format of generated Call-IDs.
     pub(crate) call_id: Vec<Piece>,
     /// The capture that `[next_url]` falls back to.
     pub(crate) to_uri: Option<CaptureId>,
+    /// Receives that begin a dialog of the peer's.
+    pub(crate) accepting: Vec<RecvId>,
 }
 
 impl Image {
@@ -87,13 +102,17 @@ impl Image {
     /// See [`LinkError`].
     pub fn link(program: Arc<Program>, params: RunParams) -> Result<Self, LinkError> {
         let mode = program.mode();
-        if mode == Mode::Client {
-            if params.destination.is_none() {
-                return Err(LinkError::NoDestination);
-            }
-            if !params.call_id.is_unique() {
-                return Err(LinkError::CallIdNotUnique);
-            }
+        if mode == Mode::Client && params.destination.is_none() {
+            return Err(LinkError::NoDestination);
+        }
+        let begins = program.ops.iter().any(|op| {
+            matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)
+        });
+        if begins && params.destination.is_none() {
+            return Err(LinkError::NoDialogDestination);
+        }
+        if (begins || mode == Mode::Client) && !params.call_id.is_unique() {
+            return Err(LinkError::CallIdNotUnique);
         }
         for (name, _) in &params.globals {
             if find_global(&program, name).is_none() {
@@ -113,9 +132,17 @@ impl Image {
                 VarScope::Call => Place::Call(variable.slot),
                 // Without users each call has its own copy: behind the call's own variables.
                 // Verified: scopes are dense and at most 65 536 variables together.
-                VarScope::User => Place::Call(
-                    u16::try_from(call_count + usize::from(variable.slot)).unwrap_or(u16::MAX),
-                ),
+                VarScope::User => {
+                    let call =
+                        u16::try_from(call_count + usize::from(variable.slot)).unwrap_or(u16::MAX);
+                    match params.users {
+                        Some(_) => Place::User {
+                            user: variable.slot,
+                            call,
+                        },
+                        None => Place::Call(call),
+                    }
+                }
                 VarScope::Global => Place::Global(variable.slot),
             })
             .collect();
@@ -140,6 +167,7 @@ impl Image {
                 None => params.remote.map(crate::auth::digest_uri),
             },
             call_regs: call_count + program.variable_count(VarScope::User),
+            user_regs: program.variable_count(VarScope::User),
             global_regs: program.variable_count(VarScope::Global),
             call_id: call_id::fold(&params),
             to_uri: program
@@ -147,6 +175,13 @@ impl Image {
                 .iter()
                 .position(|capture| *capture == Capture::ToUri)
                 .and_then(CaptureId::new),
+            accepting: program
+                .recvs
+                .iter()
+                .enumerate()
+                .filter(|(_, recv)| recv.accept.is_some())
+                .filter_map(|(index, _)| RecvId::new(index))
+                .collect(),
             params,
             program,
         })
@@ -310,7 +345,6 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         Slot::MediaIpType => out.push(family(params.media_ip)),
         Slot::MediaPort(offset) => number(port(params.media_port, offset), out),
         Slot::Pid => number(i64::from(params.pid), out),
-        Slot::Users => number(params.users.map_or(-1, i64::from), out),
         // Checked when linking: each has its content.
         Slot::File(id) => out.extend_from_slice(&params.includes[id.index()]),
         Slot::SippVersion => out.extend_from_slice(&params.version),
@@ -328,6 +362,7 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::LastCseqNumber(_)
         | Slot::LastMessage(_)
         | Slot::LastHeader(..)
+        | Slot::Users
         | Slot::UserId
         | Slot::Timestamp
         | Slot::Date
@@ -336,6 +371,7 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::Var(_)
         | Slot::Field(_)
         | Slot::Authentication(_)
+        | Slot::Elsewhere(_)
         | Slot::Fill(..) => {
             debug_assert_ne!(
                 slot.binding(),

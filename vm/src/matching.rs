@@ -3,6 +3,7 @@
 //!
 //! Pure questions about a call and a message; what follows from the answer is done by [`crate::engine`].
 
+use crate::call::dialogs::Phase;
 use crate::call::{Call, TxnState};
 use crate::link::Image;
 use crate::posix::GaveUp;
@@ -103,6 +104,37 @@ pub(crate) fn txn_state(call: &Call, txn: TxnId) -> Option<&TxnState> {
 
 /// Whether the receive takes this kind of message, regardless of the place of the call.
 fn accepts(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>, gave_up: &GaveUpAt) -> bool {
+    if recv.dialog != call.dialog {
+        return false;
+    }
+    if recv.accept.is_some() && (call.phase() != Phase::Ringing || !may_begin(msg)) {
+        return false;
+    }
+    takes(image, call, recv, msg, gave_up)
+}
+
+/// Whether a request may begin a dialog.
+pub(crate) fn may_begin(msg: &Message<'_>) -> bool {
+    msg.to_tag().is_none()
+        && msg
+            .method()
+            .is_some_and(|method| method != b"ACK" && method != b"CANCEL")
+}
+
+/// Whether a receive takes requests of this method.
+pub(crate) fn takes_request(image: &Image, id: RecvId, msg: &Message<'_>) -> bool {
+    let program = &image.program;
+    match (program.recvs[id.index()].accepts, msg.method()) {
+        (RecvMatch::Request(wanted), Some(method)) => method == program.bytes(wanted),
+        (RecvMatch::RequestRegex(id), Some(method)) => {
+            image.regexes[id.index()].is_match(method).unwrap_or(false)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the receive takes this kind of message, whatever its dialog.
+fn takes(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>, gave_up: &GaveUpAt) -> bool {
     let program = &image.program;
     let matches = |id: RegexId, text: &[u8]| {
         image.regexes[id.index()]

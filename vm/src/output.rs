@@ -187,6 +187,10 @@ pub enum Output {
     Ended {
         /// The call.
         call: CallKey,
+        /// Its user, who may have another one now; 0 without users.
+        user: u32,
+        /// How long it was there.
+        length: Micros,
     },
     /// `stop_gracefully`: no new calls; end with the open ones.
     StopGracefully,

@@ -8,10 +8,11 @@
 use crate::auth::{Given, PLACEHOLDER, Pending};
 use crate::call::Call;
 use crate::call::last::append;
-use crate::call::regs::{Regs, Value};
+use crate::call::regs::Value;
 use crate::inject::{FieldError, Injection, NO_LINE};
 use crate::input::Micros;
-use crate::link::{Image, Place};
+use crate::link::Image;
+use crate::vars::Vars;
 use gossipper_bytecode::{AuthId, CaptureId, FieldId, Segment, Slot, TemplateId, VarId};
 use gossipper_sip::Message;
 use memchr::memmem;
@@ -48,7 +49,9 @@ pub(crate) struct Scene<'a> {
     /// `None` for answers that belong to no call.
     pub(crate) call: Option<&'a Call>,
     pub(crate) last: LastView<'a>,
-    pub(crate) globals: &'a Regs,
+    pub(crate) vars: &'a Vars,
+    /// `[users]`.
+    pub(crate) users: Option<u32>,
     pub(crate) dynamic: &'a mut DynamicId,
     pub(crate) injection: &'a Injection,
     /// The answer to a challenge that is to be put in once the text is rendered.
@@ -250,6 +253,7 @@ impl Scene<'_> {
                 let image = self.image;
                 self.capture(id, image.program.bytes(name), out);
             }
+            Slot::Users => number(self.users.map_or(-1, i64::from), out),
             Slot::UserId => number(call.map_or(0, |call| i64::from(call.user)), out),
             Slot::Timestamp => crate::date::log_time(self.wall_us(), params.utc_offset_s, out),
             Slot::Date => crate::date::rfc1123(self.wall_us(), out),
@@ -258,6 +262,11 @@ impl Scene<'_> {
             Slot::Var(var) => variable(self.value(var), out),
             Slot::Field(id) => self.field(id, out),
             Slot::Authentication(id) => self.authentication(id, out),
+            Slot::Elsewhere(id) => {
+                if let Some(call) = call {
+                    crate::elsewhere::print(self.image, call, id, out);
+                }
+            }
             Slot::Fill(text, var) => {
                 let image = self.image;
                 fill(image.program.bytes(text), self.value(var).as_number(), out);
@@ -280,7 +289,6 @@ impl Scene<'_> {
             | Slot::MediaIpType
             | Slot::MediaPort(_)
             | Slot::Pid
-            | Slot::Users
             | Slot::SippVersion
             | Slot::File(_)
             | Slot::Len(_) => {
@@ -400,10 +408,9 @@ impl Scene<'_> {
     }
 
     fn value(&self, var: VarId) -> Value<'_> {
-        match (self.image.place(var), self.call) {
-            (Place::Call(slot), Some(call)) => call.regs.value(usize::from(slot)),
-            (Place::Call(_), None) => Value::Unset,
-            (Place::Global(slot), _) => self.globals.value(usize::from(slot)),
+        match self.call {
+            Some(call) => self.vars.value(call, self.image.place(var)),
+            None => self.vars.value_without_call(self.image.place(var)),
         }
     }
 

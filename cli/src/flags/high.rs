@@ -94,6 +94,8 @@ pub(crate) struct HiArgs {
     pub(crate) media_ip: Option<IpAddr>,
     /// `-mp`.
     pub(crate) media_port: u16,
+    /// `-recv_coalesce`, in µs.
+    pub(crate) coalesce_us: Option<u64>,
     /// `-buff_size`.
     pub(crate) buffer_bytes: Option<usize>,
     /// `-r`.
@@ -104,6 +106,8 @@ pub(crate) struct HiArgs {
     pub(crate) rate_scale: f64,
     /// `-l`; `None` follows the rate.
     pub(crate) limit: Option<u64>,
+    /// `-users`.
+    pub(crate) users: Option<u32>,
     /// `-m`: `None` was not given, zero is unlimited.
     pub(crate) calls: Option<u64>,
     /// `-timeout`.
@@ -184,6 +188,25 @@ impl HiArgs {
             notes.push(
                 "-skip_rlimit has no effect: the limit of open files never stops a run".to_owned(),
             );
+        }
+
+        if low.users.is_some() {
+            if low.limit_after_users {
+                faults.push(
+                    "-l does not go with -users: so many calls are open as there are users"
+                        .to_owned(),
+                );
+            }
+            let given = [
+                (low.rate.is_some(), "-r"),
+                (low.rate_period.is_some(), "-rp"),
+                (low.limit.is_some() && !low.limit_after_users, "-l"),
+            ];
+            for (_, flag) in given.iter().filter(|(given, _)| *given) {
+                notes.push(format!(
+                    "{flag} has no effect: with -users a call begins when another one has ended"
+                ));
+            }
         }
 
         if sipp && low.scenario_file.is_some() && low.scenario_name.is_some() {
@@ -306,11 +329,13 @@ impl HiArgs {
             local_port,
             media_ip,
             media_port: low.media_port.unwrap_or(6000),
+            coalesce_us: low.coalesce_us,
             buffer_bytes: low.buffer_bytes,
             rate,
             rate_period,
             rate_scale: low.rate_scale.unwrap_or(1.0),
             limit: low.limit.or(if sipp { None } else { Some(1) }),
+            users: low.users,
             calls: low.calls,
             timeout: low.timeout.filter(|time| !time.is_zero()),
             timeout_global: low.timeout_global.filter(|time| !time.is_zero()),
@@ -589,6 +614,24 @@ mod tests {
             Some("127.0.0.1".to_owned())
         );
         assert_eq!(beside.sending_address, "127.0.0.2:5070".parse().ok());
+    }
+
+    #[test]
+    fn users_take_the_place_of_rate_and_limit() {
+        let args = sipp("-users 5 -r 3 127.0.0.1");
+        assert_eq!((args.users, args.notes.len()), (Some(5), 1));
+        assert!(
+            args.notes[0].starts_with("-r has no effect"),
+            "{:?}",
+            args.notes
+        );
+        assert_eq!(sipp("-l 2 -users 5 127.0.0.1").notes.len(), 1);
+        let faults = resolve(Dialect::Sipp, "-users 5 -l 2 127.0.0.1").expect_err("refused");
+        assert!(
+            faults[0].contains("-l does not go with -users"),
+            "{faults:?}"
+        );
+        assert!(sipp("127.0.0.1 -l 2 -r 3").notes.is_empty());
     }
 
     #[test]

@@ -12,8 +12,6 @@ struct Group {
     switches: &'static [&'static str],
     /// Flags with one value.
     values: &'static [&'static str],
-    /// Flags with two.
-    pairs: &'static [&'static str],
 }
 
 /// A flag that this version does not have.
@@ -30,7 +28,6 @@ static GROUPS: &[Group] = &[
         part: "out-of-call and receiving scenarios",
         switches: &[],
         values: &["oocsf", "oocsn", "rxsf", "rxsn", "rxrn", "rxinf"],
-        pairs: &[],
     },
     Group {
         part: "further transports",
@@ -51,7 +48,6 @@ static GROUPS: &[Group] = &[
             "pmtu",
             "send_timeout",
         ],
-        pairs: &[],
     },
     Group {
         part: "TLS",
@@ -64,7 +60,6 @@ static GROUPS: &[Group] = &[
             "tls_version",
             "tls_skip_verify",
         ],
-        pairs: &[],
     },
     Group {
         part: "twin links between instances",
@@ -77,7 +72,6 @@ static GROUPS: &[Group] = &[
             "cmd_name",
             "cmd_peers",
         ],
-        pairs: &[],
     },
     Group {
         part: "media",
@@ -115,13 +109,11 @@ static GROUPS: &[Group] = &[
             "rtp_ch",
             "rtp_streams",
         ],
-        pairs: &[],
     },
     Group {
-        part: "users mode and rate ramps",
+        part: "rate ramps",
         switches: &["no_rate_quit"],
-        values: &["users", "rate_increase", "rate_max", "rate_interval"],
-        pairs: &[],
+        values: &["rate_increase", "rate_max", "rate_interval"],
     },
     Group {
         part: "statistics files",
@@ -134,7 +126,6 @@ static GROUPS: &[Group] = &[
             "trace_error_codes",
         ],
         values: &["fd", "stf", "stat_delimiter", "rtt_freq", "stat_period"],
-        pairs: &[],
     },
     Group {
         part: "the remaining trace files",
@@ -157,19 +148,16 @@ static GROUPS: &[Group] = &[
             "ringbuffer_size",
             "max_log_size",
         ],
-        pairs: &[],
     },
     Group {
         part: "the control socket and the background mode",
         switches: &["bg"],
         values: &["ci", "cp", "sleep"],
-        pairs: &[],
     },
     Group {
-        part: "plug-ins, circuits and further Call-ID forms",
+        part: "plug-ins and further Call-ID forms",
         switches: &[],
-        values: &["plugin", "tdmmap", "cid_type", "sendbuffer_warn"],
-        pairs: &[],
+        values: &["plugin", "cid_type", "sendbuffer_warn"],
     },
     Group {
         part: "knobs of SIPp's main loop",
@@ -185,7 +173,6 @@ static GROUPS: &[Group] = &[
             "watchdog_minor_maxtriggers",
             "watchdog_major_maxtriggers",
         ],
-        pairs: &[],
     },
     Group {
         part: "reports and health gates",
@@ -203,7 +190,6 @@ static GROUPS: &[Group] = &[
             "health_min_rtp_packets_recv_per_call",
             "call_records_jsonl",
         ],
-        pairs: &[],
     },
     Group {
         part: "HEP and OTLP export",
@@ -229,7 +215,6 @@ static GROUPS: &[Group] = &[
             "cpuprofile",
             "memprofile",
         ],
-        pairs: &[],
     },
     Group {
         part: "the HTTP interface, profiles and the full-screen terminal",
@@ -242,7 +227,6 @@ static GROUPS: &[Group] = &[
             "config",
             "run-alias",
         ],
-        pairs: &[],
     },
 ];
 
@@ -253,8 +237,6 @@ pub(crate) fn find(name: &str) -> Option<Missing> {
             0
         } else if group.values.contains(&name) {
             1
-        } else if group.pairs.contains(&name) {
-            2
         } else {
             return None;
         };
@@ -267,14 +249,9 @@ pub(crate) fn find(name: &str) -> Option<Missing> {
 
 /// All the names, for suggestions.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    GROUPS.iter().flat_map(|group| {
-        group
-            .switches
-            .iter()
-            .chain(group.values)
-            .chain(group.pairs)
-            .copied()
-    })
+    GROUPS
+        .iter()
+        .flat_map(|group| group.switches.iter().chain(group.values).copied())
 }
 
 /// The state of a transport mode.

@@ -161,6 +161,8 @@ pub(crate) struct LowArgs {
     pub(crate) media_port: Option<u16>,
     /// `-buff_size`.
     pub(crate) buffer_bytes: Option<usize>,
+    /// `-recv_coalesce`, in µs.
+    pub(crate) coalesce_us: Option<u64>,
     /// `-skip_rlimit`.
     pub(crate) skip_rlimit: bool,
     /// `-loopback`.
@@ -178,6 +180,10 @@ pub(crate) struct LowArgs {
     pub(crate) rate_scale: Option<f64>,
     /// `-l`.
     pub(crate) limit: Option<u64>,
+    /// `-l` stands behind `-users`.
+    pub(crate) limit_after_users: bool,
+    /// `-users`.
+    pub(crate) users: Option<u32>,
     /// `-m`; zero is unlimited.
     pub(crate) calls: Option<u64>,
     /// `-timeout`.

@@ -77,6 +77,7 @@ pub(crate) mod sample {
                 remote: Some("127.0.0.1:5060".to_owned()),
                 phase: Phase::Ended,
                 rate: RateSnapshot {
+                    users: None,
                     target: 500.0,
                     mean: 498.7,
                     recent: 501.2,

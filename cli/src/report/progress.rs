@@ -21,6 +21,8 @@ pub(crate) fn line(snapshot: &Snapshot, width: usize) -> Option<String> {
     });
     if engine.calls.incoming > 0 || engine.remote.is_none() {
         let _ = write!(line, "  {}/s in", rate(engine.rate.recent));
+    } else if let Some(users) = engine.rate.users {
+        let _ = write!(line, "  {}/s by {users} users", rate(engine.rate.recent));
     } else {
         let _ = write!(
             line,
@@ -62,6 +64,17 @@ mod tests {
         insta::assert_snapshot!(
             line(&sample::client(), 200).expect("an engine"),
             @"2.04s  501/s of 500  open 0  done 997  failed 3  retrans 12  rt 0.31ms p99 1.24ms"
+        );
+    }
+
+    #[test]
+    fn users_stand_in_place_of_the_rate() {
+        let mut snapshot = sample::client();
+        snapshot.engines[0].rate.users = Some(20);
+        let line = line(&snapshot, 200).expect("an engine");
+        assert!(
+            line.starts_with("2.04s  501/s by 20 users  open 0"),
+            "{line}"
         );
     }
 

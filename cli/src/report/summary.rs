@@ -148,12 +148,19 @@ fn rates(out: &mut String, engine: &EngineSnapshot) {
         0 => String::new(),
         held => format!("  {held} held back by -l"),
     };
-    let _ = writeln!(
-        out,
-        "Rate       asked {}/s  reached {}/s{held}",
-        rate(engine.rate.target),
-        rate(engine.rate.mean)
-    );
+    let _ = match engine.rate.users {
+        Some(users) => writeln!(
+            out,
+            "Rate       by {users} users  reached {}/s",
+            rate(engine.rate.mean)
+        ),
+        None => writeln!(
+            out,
+            "Rate       asked {}/s  reached {}/s{held}",
+            rate(engine.rate.target),
+            rate(engine.rate.mean)
+        ),
+    };
     let late = &engine.lateness;
     let _ = writeln!(
         out,
@@ -349,6 +356,17 @@ mod tests {
         for line in shown.lines() {
             assert!(line.chars().count() <= WIDTH, "{line}");
         }
+    }
+
+    #[test]
+    fn users_stand_in_place_of_the_rate() {
+        let mut snapshot = sample::client();
+        snapshot.engines[0].rate.users = Some(20);
+        let shown = text(&snapshot, false);
+        assert!(
+            shown.contains("Rate       by 20 users  reached 499/s\n"),
+            "{shown}"
+        );
     }
 
     #[test]

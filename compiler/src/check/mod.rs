@@ -6,16 +6,20 @@
 //! | [`later`] | what belongs to a later version |
 //! | [`actions`] | regular expressions, jumps |
 //! | [`authentication`] | challenges and their answers |
+//! | [`dialogs`] | how dialogs begin |
 //! | [`files`] | injection files that actions name |
+//! | [`lint`] | what runs and surprises |
 //! | [`flow`] | who opens calls, pauses, default messages, steps that nothing leads to |
 //!
 //! Lowering runs only when nothing here or before was an error.
 
 mod actions;
 mod authentication;
+mod dialogs;
 mod files;
 mod flow;
 mod later;
+mod lint;
 
 pub(crate) use actions::Regexes;
 pub(crate) use flow::mode;
@@ -24,6 +28,7 @@ use crate::ast::{Scenario, Step};
 use crate::diag::Diagnostics;
 use crate::graph::Graph;
 use crate::recv_set::Receives;
+use crate::resolve::Names;
 use crate::source::SourceFile;
 use crate::template::Texts;
 
@@ -35,6 +40,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) scenario: &'a Scenario,
     /// Its steps.
     pub(crate) steps: &'a [&'a Step],
+    /// Its names.
+    pub(crate) names: &'a Names,
     /// Its texts.
     pub(crate) texts: &'a Texts,
     /// Its receives.
@@ -51,6 +58,11 @@ pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Reg
     let regexes = actions::check(subject, diagnostics);
     files::check(subject, diagnostics);
     authentication::check(subject, diagnostics);
+    dialogs::check(subject, diagnostics);
     flow::check(subject, diagnostics);
+    // With a step, a name or a path missing, the lints would blame what is right.
+    if !diagnostics.is_incomplete() {
+        lint::check(subject, diagnostics);
+    }
     regexes
 }

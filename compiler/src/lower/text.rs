@@ -43,7 +43,7 @@ impl Lowerer<'_> {
         self.pools.template(kind, &segments)
     }
 
-    fn slot(&mut self, kind: &Kind) -> Slot {
+    pub(super) fn slot(&mut self, kind: &Kind) -> Slot {
         match kind {
             Kind::Plain(slot) => {
                 match slot {
@@ -89,6 +89,7 @@ impl Lowerer<'_> {
                     line,
                 })
             }
+            Kind::Elsewhere { dialog, what } => self.elsewhere(dialog, what),
             Kind::Authentication(parameters) => self.authentication(parameters),
             Kind::Poisoned => unreachable!("a scenario without errors has no poisoned keywords"),
         }

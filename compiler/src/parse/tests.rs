@@ -422,13 +422,13 @@ fn examples_of_the_front_end_show_their_code_and_nothing_else_is_refused() {
                 .map(|d| (d.code, d.severity))
                 .collect::<Vec<_>>()
         };
-        let bad = diagnostics(example.bad);
+        let bad = diagnostics(&example.bad().text);
         assert!(
             bad.iter().any(|(code, _)| *code == entry.code),
             "{}: bad example reports {bad:?}",
             entry.code
         );
-        let good = diagnostics(example.good);
+        let good = diagnostics(&example.good());
         let refused = good
             .iter()
             .any(|(code, severity)| *code == entry.code || *severity == Severity::Error);

@@ -5,6 +5,7 @@
 //! any sign before a digit, so that `[last_X-3GPP-Foo]` becomes `[last_X]` there.
 
 use super::authentication::{self, Parameters};
+use super::dialog;
 use super::field;
 use super::file;
 use super::params::{self, Value};
@@ -57,6 +58,13 @@ pub(crate) enum Kind {
         /// The text that says which line.
         line: Option<Vec<Piece>>,
     },
+    /// `[call_id dialog=…]` and its kin
+    Elsewhere {
+        /// The dialog it speaks of.
+        dialog: Name,
+        /// What it prints of it.
+        what: Box<Self>,
+    },
     /// `[authentication …]`
     Authentication(Parameters),
     /// It was wrong, or belongs to a later version; already reported.
@@ -70,6 +78,7 @@ impl Kind {
             Self::Field { line, .. } => line.as_deref().unwrap_or_default(),
             Self::Authentication(parameters) => &parameters.pieces,
             Self::Plain(_)
+            | Self::Elsewhere { .. }
             | Self::LastRequestUri
             | Self::LastMessage
             | Self::LastHeader(_)
@@ -142,6 +151,9 @@ pub(super) fn read<'a>(
         );
         return Read::Poisoned;
     }
+    if let Some(found) = dialog::read(text, range.clone(), span, keys, diagnostics) {
+        return found;
+    }
     let (name, offset) = split_offset(word);
     if let Some(found) = simple(word, name) {
         if let Some(feature) = found.later {
@@ -199,7 +211,7 @@ fn simple(word: &[u8], name: &[u8]) -> Option<&'static schema::Keyword> {
 }
 
 /// Splits `cseq+1`. What follows the digits is dropped, as SIPp does.
-fn split_offset(word: &[u8]) -> (&[u8], i32) {
+pub(super) fn split_offset(word: &[u8]) -> (&[u8], i32) {
     let sign = word.iter().enumerate().position(|(at, byte)| {
         matches!(byte, b'+' | b'-') && word.get(at + 1).is_some_and(u8::is_ascii_digit)
     });
@@ -304,7 +316,7 @@ fn unknown(word: &[u8], span: Span, keys: &Keys<'_>) -> Diagnostic {
 }
 
 /// Whether a variable can have that name.
-fn is_name(bytes: &[u8]) -> bool {
+pub(super) fn is_name(bytes: &[u8]) -> bool {
     !bytes.is_empty() && !bytes.iter().any(|b| matches!(b, b'$' | b','))
 }
 

@@ -7,8 +7,10 @@
 //! | [`segments`] | literal bytes and `[keywords]` |
 //! | [`keywords`] | what a keyword means |
 //! | [`authentication`] | the answer to a challenge, and where it may stand |
+//! | [`dialog`] | keywords that speak of another dialog |
 //! | [`field`] | `[fieldN]` and the injection files it may name |
 //! | [`file`] | `[file]` |
+//! | [`outline`] | the headers of a message as its author typed them |
 //! | [`params`] | `name="value"` inside keywords |
 //! | [`message`] | what kind of message a text is, and whether its length is right |
 //!
@@ -16,10 +18,12 @@
 
 mod authentication;
 mod cdata;
+mod dialog;
 mod field;
 mod file;
 mod keywords;
 mod message;
+mod outline;
 mod params;
 mod segments;
 
@@ -27,6 +31,7 @@ pub(crate) use authentication::Parameters;
 pub(crate) use field::missing as missing_file;
 pub(crate) use keywords::{Keys, Keyword, Kind};
 pub(crate) use message::Head;
+pub(crate) use outline::{Header, Outline};
 pub(crate) use segments::Piece;
 
 use crate::ast::{ActionKind, DefaultMessageId, Exec, Item, Name, Scenario, Step, StepKind};
@@ -42,6 +47,8 @@ pub(crate) struct Parsed {
     pub(crate) pieces: Vec<Piece>,
     /// What it is.
     pub(crate) head: Head,
+    /// Its headers, for what looks at the sense of a message.
+    pub(crate) outline: Outline,
 }
 
 impl Parsed {
@@ -61,11 +68,20 @@ impl Parsed {
         })
     }
 
+    /// The dialogs it names, in order.
+    pub(crate) fn dialogs(&self) -> impl Iterator<Item = &Name> {
+        self.keywords().filter_map(|keyword| match &keyword.kind {
+            Kind::Elsewhere { dialog, .. } => Some(dialog),
+            _ => None,
+        })
+    }
+
     /// The variables it names, in order.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &Name> {
         self.keywords().filter_map(|keyword| match &keyword.kind {
             Kind::Var(name) | Kind::Fill { variable: name, .. } => Some(name),
             Kind::Plain(_)
+            | Kind::Elsewhere { .. }
             | Kind::LastRequestUri
             | Kind::LastMessage
             | Kind::LastHeader(_)
@@ -150,7 +166,11 @@ pub(crate) fn read_own(message: &str) -> Parsed {
     let pieces = segments::split(&text, &Keys::new(&[]), &mut diagnostics);
     let head = message::head(&text, &pieces, &mut diagnostics);
     debug_assert!(!diagnostics.has_errors(), "{message}");
-    Parsed { pieces, head }
+    Parsed {
+        pieces,
+        head,
+        outline: Outline::default(),
+    }
 }
 
 struct Reader<'a, 'k> {
@@ -172,11 +192,13 @@ impl Reader<'_, '_> {
                     self.cdata(text, Purpose::Command, step.span);
                 }
             }
-            StepKind::Recv(_)
-            | StepKind::Pause(_)
-            | StepKind::Timewait(_)
-            | StepKind::Nop
-            | StepKind::RecvCmd(_) => {}
+            StepKind::Recv(recv) => {
+                // An empty one means anyone and is no text.
+                if let Some(text) = recv.accept.as_ref().filter(|text| !text.bytes().is_empty()) {
+                    self.plain(text);
+                }
+            }
+            StepKind::Pause(_) | StepKind::Timewait(_) | StepKind::Nop | StepKind::RecvCmd(_) => {}
         }
         for action in step.actions.iter().flat_map(|actions| &actions.list) {
             for text in action_texts(&action.kind) {
@@ -189,9 +211,15 @@ impl Reader<'_, '_> {
         let pieces = segments::split(text, self.keys, self.diagnostics);
         let head = Head::Text;
         authentication::check(&head, &pieces, self.diagnostics);
-        self.texts
-            .parsed
-            .insert(text.span(), Parsed { pieces, head });
+        let outline = Outline::default();
+        self.texts.parsed.insert(
+            text.span(),
+            Parsed {
+                pieces,
+                head,
+                outline,
+            },
+        );
     }
 
     fn cdata(&mut self, text: &Text, purpose: Purpose, element: Span) {
@@ -218,9 +246,18 @@ impl Reader<'_, '_> {
             }
         };
         authentication::check(&head, &pieces, self.diagnostics);
-        self.texts
-            .parsed
-            .insert(text.span(), Parsed { pieces, head });
+        let outline = match purpose {
+            Purpose::Send => Outline::of(&normal),
+            Purpose::Default | Purpose::Command => Outline::default(),
+        };
+        self.texts.parsed.insert(
+            text.span(),
+            Parsed {
+                pieces,
+                head,
+                outline,
+            },
+        );
     }
 }
 

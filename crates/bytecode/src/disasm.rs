@@ -3,13 +3,13 @@
 //!
 //! Meant to be read without a manual and to be compared in snapshots; its format is not an interface.
 
-use crate::ids::{CaptureId, Pc, TextRef, VarId};
+use crate::ids::{CaptureId, DialogId, Pc, TextRef, VarId};
 use crate::op::{Op, Operand};
 use crate::program::{
     Capture, Check, Compare, Draft, OnTimeout, PauseLength, Program, SearchIn, Step, StepKind,
     StrOperand,
 };
-use crate::recv_set::{Optional, Recv, RecvMatch};
+use crate::recv_set::{Callee, Optional, Recv, RecvMatch};
 use crate::template::{AutoMessage, Segment, Slot, Template, TemplateKind};
 use core::fmt::{self, Write as _};
 
@@ -121,6 +121,13 @@ fn operand(d: &Draft, value: Operand) -> String {
     }
 }
 
+fn dialog_name(d: &Draft, id: DialogId) -> String {
+    match id {
+        DialogId::MAIN => "main".to_owned(),
+        other => d.display(d.dialogs[other.index()].name),
+    }
+}
+
 fn quoted(d: &Draft, text: TextRef) -> String {
     let bytes = d.bytes(text);
     let shown = &bytes[..bytes.len().min(QUOTED)];
@@ -143,6 +150,10 @@ fn operands(p: &Program, op: Op) -> String {
             String::new()
         }
         Op::Enter { step } => step.to_string(),
+        Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
+            dialog_name(d, dialog)
+        }
+        Op::Listen { recv } => recv.to_string(),
         Op::Jump { to } | Op::GuardKeep { to } | Op::GuardDrop { to } | Op::Resume { to } => at(to),
         Op::PauseRestore { until } => operand(d, until),
         Op::Index { var: id } => var(d, id),
@@ -290,6 +301,16 @@ fn receive(p: &Program, recv: &Recv) -> String {
         RecvMatch::StatusRegex(id) => format!("response ~ {}", id),
         RecvMatch::Never => "never".to_owned(),
     };
+    if recv.dialog != DialogId::MAIN {
+        let _ = write!(text, " of {}", dialog_name(d, recv.dialog));
+    }
+    match recv.accept {
+        None => {}
+        Some(Callee::Anyone) => text.push_str(" accept anyone"),
+        Some(Callee::User(template)) => {
+            let _ = write!(text, " accept {template}");
+        }
+    }
     match recv.optional {
         Optional::No => {}
         Optional::Yes => text.push_str(" optional"),
@@ -379,6 +400,11 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         Slot::LastHeader(_, typed) => format!("last_{}", d.display(typed)),
         Slot::Var(id) => var(d, id),
         Slot::File(id) => format!("file {}", quoted(d, d.includes[id.index()])),
+        Slot::Elsewhere(id) => {
+            let keyword = d.elsewhere[id.index()];
+            let inner = slot_text(d, keyword.slot);
+            format!("{inner} dialog={}", dialog_name(d, keyword.dialog))
+        }
         Slot::Fill(_, id) => format!("fill {}", var(d, id)),
         Slot::Authentication(id) => {
             let auth = d.authentications[id.index()];

@@ -64,6 +64,10 @@ id! {
     AuthId(u16) "a";
     /// A transaction named by `start_txn`.
     TxnId(u16) "";
+    /// A dialog of the scenario; 0 is the main one.
+    DialogId(u8) "";
+    /// A keyword that speaks of another dialog.
+    ElsewhereId(u16) "w";
     /// A regular expression.
     RegexId(u16) "x";
     /// The automaton of a regular expression.
@@ -84,6 +88,11 @@ id! {
     CaptureId(u16) "k";
     /// A position in the op list.
     Pc(u32) "";
+}
+
+impl DialogId {
+    /// The dialog of steps that name none: its Call-ID is the call's own.
+    pub const MAIN: Self = Self(0);
 }
 
 impl Pc {

@@ -36,12 +36,12 @@ pub mod wire;
 pub use dist::Distribution;
 pub use fail::FailReason;
 pub use ids::{
-    AuthId, AutomatonId, CaptureId, CounterId, DistId, EregId, FieldId, FileId, IncludeId, NumId,
-    PauseId, Pc, RecvId, RegexId, RtdId, SendId, StepId, StrCmpId, TemplateId, TestId, TextRef,
-    TxnId, VarId, VarScope,
+    AuthId, AutomatonId, CaptureId, CounterId, DialogId, DistId, ElsewhereId, EregId, FieldId,
+    FileId, IncludeId, NumId, PauseId, Pc, RecvId, RegexId, RtdId, SendId, StepId, StrCmpId,
+    TemplateId, TestId, TextRef, TxnId, VarId, VarScope,
 };
 pub use op::{ArithOp, LogLevel, Op, Operand, StopKind, TextOp};
 pub use program::{Draft, Mode, Program, Step, StepKind};
-pub use recv_set::{Optional, Recv, RecvMatch, RecvSet};
+pub use recv_set::{Callee, Optional, Recv, RecvMatch, RecvSet};
 pub use template::{AutoMessage, Segment, Slot, Template, TemplateKind};
 pub use verify::VerifyError;

@@ -8,12 +8,12 @@
 use crate::automaton::Automaton;
 use crate::dist::Distribution;
 use crate::ids::{
-    AutomatonId, CaptureId, FileId, NumId, Pc, RegexId, SendId, StepId, TemplateId, TextRef, TxnId,
-    VarId, VarScope,
+    AutomatonId, CaptureId, DialogId, FileId, NumId, Pc, RegexId, SendId, StepId, TemplateId,
+    TextRef, TxnId, VarId, VarScope,
 };
 use crate::op::{Op, Operand};
 use crate::recv_set::{Recv, RecvSet};
-use crate::template::{AutoMessage, Segment, Template};
+use crate::template::{AutoMessage, Segment, Slot, Template};
 use crate::verify::VerifyError;
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +123,25 @@ pub struct Txn {
     pub name: TextRef,
     /// The ACK that is repeated when its final response is.
     pub ack: Option<SendId>,
+}
+
+/// Most dialogs of a scenario: a call may hold the state of each.
+pub const MAX_DIALOGS: usize = 64;
+
+/// A dialog of a scenario that has several.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Dialog {
+    /// Its name; empty for the main one.
+    pub name: TextRef,
+}
+
+/// A keyword with `dialog=`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// The dialog it speaks of.
+    pub dialog: DialogId,
+    /// What it prints of it.
+    pub slot: Slot,
 }
 
 /// Something of a received message that later steps can read.
@@ -381,6 +400,12 @@ pub struct Draft {
     pub counters: Vec<TextRef>,
     /// Transactions.
     pub txns: Vec<Txn>,
+    /// Dialogs, the main one first; empty when there is no other.
+    pub dialogs: Vec<Dialog>,
+    /// Keywords that speak of another dialog than their step's.
+    pub elsewhere: Vec<Elsewhere>,
+    /// BYE of an aborted dialog that the peer began; there if one may be.
+    pub bye_from_called: Option<TemplateId>,
     /// Base names of the injection files that the scenario names.
     pub files: Vec<TextRef>,
     /// Fields of injection files.

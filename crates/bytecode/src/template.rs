@@ -4,7 +4,7 @@
 //! A template is a run of segments: bytes that never change, and slots that are filled when the text is rendered.
 //! [`Slot::binding`] says when a slot's value is known; linking folds run-constant slots into literals.
 
-use crate::ids::{AuthId, CaptureId, FieldId, IncludeId, TextRef, VarId};
+use crate::ids::{AuthId, CaptureId, ElsewhereId, FieldId, IncludeId, TextRef, VarId};
 use serde::{Deserialize, Serialize};
 
 /// What a template is rendered for.
@@ -155,7 +155,7 @@ slots! {
     /// A header of the last message: the name as typed (with colon), a space, and its joined values.
     LastHeader(CaptureId, TextRef) "last_*" Send;
     /// Number of users, −1 without `-users`.
-    Users "users" Run;
+    Users "users" Send;
     /// User id of the call, 0 without `-users`.
     UserId "userid" Call;
     /// Local time in the log format.
@@ -176,6 +176,8 @@ slots! {
     Field(FieldId) "field" Send;
     /// The answer to the stored challenge: one or two whole headers, put in when the message is complete.
     Authentication(AuthId) "authentication" Send;
+    /// A keyword that speaks of another dialog than the step's.
+    Elsewhere(ElsewhereId) "dialog=" Send;
     /// A text repeated or cut to as many characters as the variable says.
     Fill(TextRef, VarId) "fill" Send;
 }
@@ -187,6 +189,7 @@ impl Slot {
         matches!(
             self,
             Self::LastHeader(..)
+                | Self::Elsewhere(..)
                 | Self::Var(..)
                 | Self::Field(..)
                 | Self::Routes

@@ -22,15 +22,20 @@ pub enum ControlCommand {
         /// The period in ms; `None` keeps it.
         period_ms: Option<u64>,
     },
-    /// Raises or lowers the rate by some calls per period (keys `+ - * /`).
+    /// Raises or lowers the rate by some calls per period (keys `+ - * /`); in users mode the number of users.
     AddRate {
-        /// Calls per period, may be negative.
+        /// Calls per period or users, may be negative.
         calls: f64,
     },
     /// Sets the limit of open calls.
     SetOpenLimit {
         /// Calls that may be open at a time; 0 becomes 1.
         calls: u64,
+    },
+    /// Another number of users; those that are too many leave as their calls end. Nothing without users mode.
+    SetUsers {
+        /// How many.
+        users: u32,
     },
     /// Stops opening calls, or goes on.
     SetPaused {

@@ -95,6 +95,9 @@ pub struct EngineSnapshot {
 pub struct RateSnapshot {
     /// Asked, 0 for a server.
     pub target: f64,
+    /// Users that each keep a call open (`-users`); `None` when a rate opens them.
+    #[serde(default)]
+    pub users: Option<u32>,
     /// Calls created per second of the run so far.
     pub mean: f64,
     /// Calls created per second in about the last second.

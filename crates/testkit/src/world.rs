@@ -30,6 +30,7 @@ enum Event {
 enum ControlEvent {
     AbortAll,
     Drain,
+    Users(u32),
 }
 
 struct Node {
@@ -111,6 +112,7 @@ impl World {
         let event = match control {
             CallControl::AbortAll => ControlEvent::AbortAll,
             CallControl::Drain => ControlEvent::Drain,
+            CallControl::Users(users) => ControlEvent::Users(users),
         };
         self.push(at, node.0, Event::Control(event));
     }
@@ -149,6 +151,9 @@ impl World {
             Event::Resume { call } => Input::Resume { call: *call },
             Event::Control(ControlEvent::AbortAll) => Input::Control(CallControl::AbortAll),
             Event::Control(ControlEvent::Drain) => Input::Control(CallControl::Drain),
+            Event::Control(ControlEvent::Users(users)) => {
+                Input::Control(CallControl::Users(*users))
+            }
         };
         node.engine.handle(at, input, &mut self.out);
         let stale = matches!(input, Input::Timer { .. }) && self.out.records().is_empty();

@@ -16,6 +16,7 @@ use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::exec::Executor;
 use crate::logs::{LogSender, Traffic};
+use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
 use crate::sys::Datagram;
 use crate::transport::MAIN_FLOW;
@@ -23,7 +24,7 @@ use crate::transport::udp::{Outbox, Refused};
 use crate::wheel::{Fired, Wheel};
 
 /// Datagrams that make a batch full.
-const FLUSH_AT: usize = 128;
+const FLUSH_AT: usize = 256;
 
 /// Least time between two log lines about the same kind of socket trouble.
 const SAY_AGAIN: Micros = Micros(1_000_000);
@@ -42,6 +43,8 @@ pub(super) struct Core<M> {
     refused: Vec<Refused>,
     pub(super) counts: TransportCounts,
     pub(super) stats: Stats,
+    /// When a client's calls begin.
+    pub(super) schedule: Option<Schedule>,
     pub(super) clock: Clock,
     logs: LogSender,
     exec: Executor,
@@ -52,6 +55,8 @@ pub(super) struct Core<M> {
     /// A scenario ended the run.
     pub(super) ending: Option<Ending>,
     pub(super) last_warning: Option<String>,
+    /// The time of the last input.
+    told: Micros,
     said_at: Option<Micros>,
     unsaid: u64,
 }
@@ -64,6 +69,7 @@ impl<M: Machine> Core<M> {
     pub(super) fn new(
         machine: M,
         stats: Stats,
+        schedule: Option<Schedule>,
         total: Option<u64>,
         socket: UdpSocket,
         outbox: Outbox,
@@ -81,6 +87,7 @@ impl<M: Machine> Core<M> {
             refused: Vec::new(),
             counts,
             stats,
+            schedule,
             clock,
             logs,
             exec: Executor::default(),
@@ -88,6 +95,7 @@ impl<M: Machine> Core<M> {
             draining: false,
             ending: None,
             last_warning: None,
+            told: Micros(0),
             said_at: None,
             unsaid: 0,
         }
@@ -101,8 +109,15 @@ impl<M: Machine> Core<M> {
         self.carry_out(now);
     }
 
+    /// The next call that is due.
+    pub(super) fn next_opening(&mut self, now: Micros) -> Option<Opening> {
+        let open = self.stats.open();
+        self.schedule.as_mut()?.pop_due(now, open)
+    }
+
     /// Feeds one input and carries out what follows.
     pub(super) fn input(&mut self, now: Micros, input: Input<'_>) {
+        self.told = now;
         self.out.clear();
         self.machine.handle(now, input, &mut self.out);
         self.carry_out(now);
@@ -121,8 +136,10 @@ impl<M: Machine> Core<M> {
         self.input(now, Input::Control(CallControl::Drain));
     }
 
-    pub(super) fn datagram(&mut self, datagram: Datagram<'_>) {
-        let now = self.clock.now();
+    /// Takes in a datagram that was read at `read_at`.
+    pub(super) fn datagram(&mut self, read_at: Micros, datagram: Datagram<'_>) {
+        // What happened at a time the machine has left behind, say before a timer that fired, happens now.
+        let now = Micros(read_at.0.saturating_sub(datagram.waited_us)).max(self.told);
         self.counts.received += 1;
         self.counts.received_bytes += datagram.bytes.len() as u64;
         if self.logs.wants_messages() {
@@ -254,8 +271,14 @@ impl<M: Machine> Core<M> {
                 } => {
                     self.wheel.arm(call.data().as_ffi(), generation, at);
                 }
-                Output::Disarm { call } | Output::Ended { call } => {
+                Output::Disarm { call } => self.wheel.disarm(call.data().as_ffi()),
+                Output::Ended { call, user, length } => {
                     self.wheel.disarm(call.data().as_ffi());
+                    if user != 0
+                        && let Some(schedule) = &mut self.schedule
+                    {
+                        schedule.release(now, user, length);
+                    }
                 }
                 Output::Stat(event) => self.stats.apply(now, event),
                 Output::Log {

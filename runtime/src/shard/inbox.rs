@@ -10,6 +10,7 @@ use gossipper_vm::{CallControl, Input, Micros};
 use super::run::Shard;
 use super::{Ending, Machine};
 use crate::pacing::Rate;
+use crate::schedule::Schedule;
 
 /// What reaches a shard from outside.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +43,7 @@ impl<M: Machine> Shard<M> {
                 });
             }
             ControlCommand::AddRate { calls } => {
+                self.set_users(now, |users| f64::from(users) + calls);
                 self.with_pacer(|pacer| {
                     let rate = pacer.rate();
                     pacer.set_rate(now, Rate::new(rate.calls() + calls, rate.period_ms()));
@@ -50,19 +52,35 @@ impl<M: Machine> Shard<M> {
             ControlCommand::SetOpenLimit { calls } => {
                 self.with_pacer(|pacer| pacer.set_open_limit(calls))
             }
+            ControlCommand::SetUsers { users } => self.set_users(now, |_| f64::from(users)),
             ControlCommand::SetPaused { paused } => {
-                self.with_pacer(|pacer| pacer.set_paused(now, paused))
+                if let Some(schedule) = &mut self.core.schedule {
+                    schedule.set_paused(now, paused);
+                }
             }
             ControlCommand::TogglePause => {
-                self.with_pacer(|pacer| pacer.set_paused(now, !pacer.paused()))
+                if let Some(schedule) = &mut self.core.schedule {
+                    schedule.set_paused(now, !schedule.paused());
+                }
             }
         }
     }
 
-    /// A server has no schedule, so wishes about it have nothing to change.
+    /// A server has no schedule, and users have no rate: wishes about it have nothing to change then.
     fn with_pacer(&mut self, change: impl FnOnce(&mut crate::pacing::Pacer)) {
-        if let Some(pacer) = &mut self.pacer {
+        if let Some(Schedule::Rate(pacer)) = &mut self.core.schedule {
             change(pacer);
+        }
+    }
+
+    /// Changes the number of users, if there are users.
+    fn set_users(&mut self, now: Micros, change: impl FnOnce(u32) -> f64) {
+        if let Some(Schedule::Users(users)) = &mut self.core.schedule {
+            // A number that is too small or too large becomes the nearest.
+            users.set_count(now, change(users.count()) as u32);
+            let users = users.count();
+            self.core
+                .input(now, Input::Control(CallControl::Users(users)));
         }
     }
 
@@ -73,8 +91,8 @@ impl<M: Machine> Shard<M> {
         self.phase = Phase::Draining;
         self.ending = ending;
         self.opening_ended_at = Some(now);
-        if let Some(pacer) = &mut self.pacer {
-            pacer.stop();
+        if let Some(schedule) = &mut self.core.schedule {
+            schedule.stop();
         }
         self.core.drain(now);
     }
@@ -120,10 +138,7 @@ impl<M: Machine> Shard<M> {
                 self.abort(now, Ending::TimedOutGlobally);
             }
         }
-        let exhausted = self
-            .pacer
-            .as_ref()
-            .is_some_and(crate::pacing::Pacer::exhausted);
+        let exhausted = self.core.schedule.as_ref().is_some_and(Schedule::exhausted);
         if exhausted || self.core.draining {
             self.drain(now, Ending::Completed);
         }

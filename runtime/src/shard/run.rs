@@ -18,10 +18,12 @@ use tokio::io::Interest;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Sleep;
 
+use super::coalesce::Coalescer;
 use super::core::Core;
 use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
 use crate::pacing::Pacer;
+use crate::schedule::{Opening, Schedule};
 use crate::sys::BatchReceiver;
 use crate::transport::udp::Outbox;
 
@@ -36,7 +38,6 @@ const LAST_FLUSH: Duration = Duration::from_millis(500);
 
 pub(super) struct Shard<M> {
     pub(super) core: Core<M>,
-    pub(super) pacer: Option<Pacer>,
     pub(super) deadlines: Deadlines,
     pub(super) phase: Phase,
     /// How the run ends when the phase is over.
@@ -47,6 +48,7 @@ pub(super) struct Shard<M> {
     socket: UdpSocket,
     reactor: tokio::net::UdpSocket,
     receiver: BatchReceiver,
+    coalescer: Coalescer,
     inbox: Receiver<ShardCommand>,
     inbox_open: bool,
     slot: Arc<Mutex<EngineSnapshot>>,
@@ -65,10 +67,11 @@ impl<M: Machine> Shard<M> {
         let Setup {
             machine,
             stats,
-            pacer,
+            schedule,
             total,
             bound,
             backend,
+            coalesce,
             remote,
             clock,
             logs,
@@ -88,6 +91,7 @@ impl<M: Machine> Shard<M> {
         let core = Core::new(
             machine,
             stats,
+            schedule,
             total,
             socket.try_clone()?,
             outbox,
@@ -97,7 +101,6 @@ impl<M: Machine> Shard<M> {
         );
         Ok(Self {
             core,
-            pacer,
             deadlines,
             phase: Phase::Running,
             ending: Ending::Completed,
@@ -106,6 +109,7 @@ impl<M: Machine> Shard<M> {
             reactor: tokio::net::UdpSocket::from_std(socket.try_clone()?)?,
             socket,
             receiver,
+            coalescer: Coalescer::new(coalesce),
             inbox,
             inbox_open: true,
             slot,
@@ -157,7 +161,7 @@ impl<M: Machine> Shard<M> {
     }
 
     /// Does what is there to do, within bounds; true when work is left.
-    fn turn(&mut self) -> bool {
+    pub(super) fn turn(&mut self) -> bool {
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(self.core.clock.now(), command);
         }
@@ -176,6 +180,14 @@ impl<M: Machine> Shard<M> {
     }
 
     fn receive(&mut self) -> bool {
+        let mut datagrams = 0;
+        let more = self.receive_batches(&mut datagrams);
+        self.coalescer.received(self.core.clock.now(), datagrams);
+        more
+    }
+
+    /// Reads until nothing is left, or time is up: then true.
+    fn receive_batches(&mut self, received_datagrams: &mut u64) -> bool {
         let mut limit = WorkLimit::new(&self.core.clock);
         loop {
             let (socket, receiver) = (&self.socket, &mut self.receiver);
@@ -209,8 +221,10 @@ impl<M: Machine> Shard<M> {
                 }
             }
             let mut allowed = true;
+            let now = self.core.clock.now();
             for datagram in self.receiver.datagrams() {
-                self.core.datagram(datagram);
+                *received_datagrams += 1;
+                self.core.datagram(now, datagram);
                 self.core.flush_full();
                 // The batch is finished in any case: it is out of the kernel.
                 allowed &= limit.allow(&self.core.clock);
@@ -251,19 +265,10 @@ impl<M: Machine> Shard<M> {
     }
 
     fn starts(&mut self) -> bool {
-        let Some(pacer) = &mut self.pacer else {
-            return false;
-        };
         let mut limit = WorkLimit::new(&self.core.clock);
         let mut now = self.core.clock.now();
-        while let Some(start) = pacer.pop_due(now, self.core.stats.open()) {
-            self.core.input(
-                now,
-                Input::Spawn {
-                    user: 0,
-                    due: start.due,
-                },
-            );
+        while let Some(Opening { due, user }) = self.core.next_opening(now) {
+            self.core.input(now, Input::Spawn { user, due });
             self.core.flush_full();
             if self.core.draining || self.core.ending.is_some() {
                 return false;
@@ -291,7 +296,7 @@ impl<M: Machine> Shard<M> {
     }
 
     fn next_deadline(&self) -> Micros {
-        let schedule = self.pacer.as_ref().and_then(Pacer::next_due);
+        let schedule = self.core.schedule.as_ref().and_then(Schedule::next_due);
         let limits = if self.phase == Phase::Aborting {
             [None, None]
         } else {
@@ -314,6 +319,12 @@ impl<M: Machine> Shard<M> {
             .as_mut()
             .reset(self.core.clock.instant(deadline).into());
         let full = !self.core.outbox.is_empty();
+        if !full && let Some(until) = self.coalescer.rest(self.core.clock.now()) {
+            // Shorter than what the reactor's timer can wait. Whatever comes meanwhile is found afterwards.
+            std::thread::sleep(self.core.clock.until(until));
+            tokio::task::yield_now().await;
+            return;
+        }
         tokio::select! {
             biased;
             command = self.inbox.recv(), if self.inbox_open => match command {
@@ -340,17 +351,20 @@ impl<M: Machine> Shard<M> {
         snapshot.local = self.local.to_string();
         snapshot.remote = self.remote.map(|remote| remote.to_string());
         snapshot.phase = self.phase;
+        let schedule = self.core.schedule.as_ref();
+        let pacer = schedule.and_then(Schedule::pacer);
         snapshot.rate = RateSnapshot {
-            target: self
-                .pacer
-                .as_ref()
-                .map_or(0.0, |pacer| pacer.rate().per_second()),
+            target: pacer.map_or(0.0, |pacer| pacer.rate().per_second()),
+            users: schedule.and_then(Schedule::users),
             mean: per_second(created, until),
             recent: per_second(created - before.min(created), now.since(since)),
-            paused: self.pacer.as_ref().is_some_and(Pacer::paused),
+            paused: schedule.is_some_and(Schedule::paused),
         };
-        snapshot.calls.open_limit = self.pacer.as_ref().map_or(0, Pacer::open_limit);
-        snapshot.calls.held_back = self.pacer.as_ref().map_or(0, Pacer::held_back);
+        snapshot.calls.open_limit = match snapshot.rate.users {
+            Some(users) => u64::from(users),
+            None => pacer.map_or(0, Pacer::open_limit),
+        };
+        snapshot.calls.held_back = pacer.map_or(0, Pacer::held_back);
         snapshot.calls.total_limit = self.total;
         snapshot.transport = self.core.counts;
         snapshot.last_warning = self.core.last_warning.clone();

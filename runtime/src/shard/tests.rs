@@ -18,12 +18,14 @@ use tokio::sync::mpsc::{Sender, channel};
 use super::*;
 use crate::config::{LocalConfig, LogConfig, SocketConfig};
 use crate::logs::LogWriter;
-use crate::pacing::Rate;
+use crate::pacing::{Pacer, Rate};
 use crate::transport::udp;
+use crate::users::Users;
 
 /// A client that sends a line per call and ends it with the first answer, and a server that echoes.
 struct Script {
-    calls: SlotMap<CallKey, ()>,
+    /// Calls with their users.
+    calls: SlotMap<CallKey, u32>,
     to: Option<SocketAddr>,
     /// A deadline for each call of a client.
     timer: Option<Micros>,
@@ -33,6 +35,10 @@ struct Script {
     at_start: Vec<Output>,
     /// What it warns of then.
     warning: Vec<u8>,
+    /// The user of each call.
+    users_seen: Vec<u32>,
+    /// What it was told of the number of users.
+    counts_seen: Vec<u32>,
 }
 
 impl Script {
@@ -44,6 +50,8 @@ impl Script {
             yields: 0,
             at_start: Vec::new(),
             warning: Vec::new(),
+            users_seen: Vec::new(),
+            counts_seen: Vec::new(),
         }
     }
 
@@ -55,6 +63,8 @@ impl Script {
             yields: 0,
             at_start: Vec::new(),
             warning: Vec::new(),
+            users_seen: Vec::new(),
+            counts_seen: Vec::new(),
         }
     }
 
@@ -78,12 +88,16 @@ impl Script {
     }
 
     fn end(&mut self, call: CallKey, end: CallEnd, out: &mut OutBuf) {
-        if self.calls.remove(call).is_some() {
+        if let Some(user) = self.calls.remove(call) {
             out.push(Output::Stat(StatEvent::Ended {
                 end,
                 length: Micros(1),
             }));
-            out.push(Output::Ended { call });
+            out.push(Output::Ended {
+                call,
+                user,
+                length: Micros(1),
+            });
         }
     }
 }
@@ -108,8 +122,9 @@ impl Machine for Script {
 
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         match input {
-            Input::Spawn { user: _, due } => {
-                let call = self.calls.insert(());
+            Input::Spawn { user, due } => {
+                let call = self.calls.insert(user);
+                self.users_seen.push(user);
                 out.push(Output::Stat(StatEvent::Created {
                     incoming: false,
                     late: now.since(due),
@@ -131,7 +146,7 @@ impl Machine for Script {
                     incoming: true,
                     late: Micros(0),
                 }));
-                let call = self.calls.insert(());
+                let call = self.calls.insert(0);
                 let bytes = out.store(bytes);
                 out.push(Output::Send {
                     call: Some(call),
@@ -159,6 +174,7 @@ impl Machine for Script {
                 self.end(call, CallEnd::Failure(FailReason::CannotSendMessage), out);
             }
             Input::Control(CallControl::Drain) => {}
+            Input::Control(CallControl::Users(count)) => self.counts_seen.push(count),
             Input::Control(CallControl::AbortAll) => {
                 // A few at a time, as the engine does.
                 let some: Vec<_> = self.calls.keys().take(3).collect();
@@ -197,10 +213,11 @@ fn bench(machine: Script) -> Bench {
         remote: machine.to,
         machine,
         stats: Stats::new(&program),
-        pacer: None,
+        schedule: None,
         total: None,
         bound,
         backend: Backend::Auto,
+        coalesce: Micros(500),
         clock,
         logs,
         deadlines: Deadlines::default(),
@@ -219,14 +236,14 @@ fn bench(machine: Script) -> Bench {
 impl Bench {
     fn paced(mut self, rate: f64, total: Option<u64>, open_limit: u64) -> Self {
         let now = self.setup.clock.now();
-        self.setup.pacer = Some(Pacer::new(
+        self.setup.schedule = Some(Schedule::Rate(Pacer::new(
             now,
             Rate::new(rate, 1000),
             total,
             Some(open_limit),
             0,
             0,
-        ));
+        )));
         self.setup.total = total;
         self
     }
@@ -299,6 +316,71 @@ fn calls_go_out_and_come_back_on_every_backend() {
             (300, 300)
         );
     }
+}
+
+/// A shard whose calls belong to users, with the clock under the test's control as far as a turn allows.
+fn of_users(to: SocketAddr, users: u32, total: Option<u64>) -> Bench {
+    let mut bench = bench(Script::client(to));
+    let now = bench.setup.clock.now();
+    bench.setup.schedule = Some(Schedule::Users(Users::new(now, users, total)));
+    bench.setup.total = total;
+    bench
+}
+
+#[test]
+fn users_keep_their_calls_open_until_the_total() {
+    let server = Server::start(Backend::Auto);
+    let (ending, client) = of_users(server.address, 3, Some(40)).run();
+    assert_eq!(ending, Ending::Completed);
+    assert_eq!((client.calls.outgoing, client.calls.succeeded), (40, 40));
+    assert_eq!((client.calls.peak, client.calls.open_limit), (3, 3));
+    assert_eq!((client.rate.users, client.rate.target), (Some(3), 0.0));
+    server.end();
+}
+
+/// Turns of a shard that never waits, so that nothing depends on how long anything takes.
+fn with_shard(bench: Bench, test: impl FnOnce(&mut run::Shard<Script>)) {
+    let reactor = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .expect("a reactor");
+    let _inside = reactor.enter();
+    test(&mut run::Shard::new(bench.setup).expect("a shard"));
+}
+
+#[test]
+fn wishes_change_the_number_of_users_and_the_calls_follow() {
+    // Nobody answers there, so calls end only when they are ended.
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
+    let to = silent.local_addr().expect("bound");
+    with_shard(of_users(to, 2, None), |shard| {
+        let wish = |shard: &mut run::Shard<Script>, command| {
+            let now = shard.core.clock.now();
+            shard.obey(now, ShardCommand::Control(command));
+            while shard.turn() {}
+        };
+        wish(shard, ControlCommand::AddRate { calls: 2.0 });
+        assert_eq!(shard.core.machine.users_seen, [4, 3, 2, 1]);
+        wish(shard, ControlCommand::AddRate { calls: -10.0 });
+        wish(shard, ControlCommand::SetUsers { users: 5 });
+        assert_eq!(shard.core.machine.users_seen, [4, 3, 2, 1, 5]);
+        assert_eq!(shard.core.machine.counts_seen, [4, 0, 5]);
+        wish(
+            shard,
+            ControlCommand::SetRate {
+                calls: 1e6,
+                period_ms: None,
+            },
+        );
+        wish(shard, ControlCommand::SetOpenLimit { calls: 100 });
+        assert_eq!(shard.core.stats.open(), 5, "users have neither");
+        wish(shard, ControlCommand::TogglePause);
+        wish(shard, ControlCommand::SetUsers { users: 6 });
+        assert_eq!(shard.core.stats.open(), 5);
+        wish(shard, ControlCommand::TogglePause);
+        assert_eq!(shard.core.stats.open(), 6);
+    });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! The record of one call: everything the machine remembers about it, and nothing it can derive.
 
+pub(crate) mod dialogs;
 pub(crate) mod last;
 pub(crate) mod regs;
 
@@ -8,7 +9,8 @@ use crate::auth::Stored;
 use crate::inject::Lines;
 use crate::input::{FlowId, Micros};
 use core::net::SocketAddr;
-use gossipper_bytecode::{FailReason, Pc, RecvId, SendId, StepId};
+use dialogs::Dialogs;
+use gossipper_bytecode::{DialogId, FailReason, Pc, RecvId, SendId, StepId};
 use last::Last;
 use regs::Regs;
 use smallvec::SmallVec;
@@ -74,6 +76,8 @@ pub(crate) struct Cold {
     pub(crate) queued: Option<Box<[u8]>>,
     /// The message that led to the handler of unexpected messages, until its first `recv` waits.
     pub(crate) unexpected: Option<Box<[u8]>>,
+    /// Its dialogs, when it has or may have several.
+    pub(crate) dialogs: Option<Box<Dialogs>>,
 }
 
 impl Cold {
@@ -83,6 +87,10 @@ impl Cold {
             + self.target.capacity()
             + self.queued.as_ref().map_or(0, |message| message.len())
             + self.unexpected.as_ref().map_or(0, |message| message.len())
+            + self
+                .dialogs
+                .as_ref()
+                .map_or(0, |dialogs| dialogs.heap_bytes())
     }
 }
 
@@ -158,6 +166,8 @@ pub(crate) struct Call {
     pub(crate) lines: Lines,
     /// [`Self::heap_bytes`] as the engine last counted them.
     pub(crate) held_bytes: usize,
+    /// The dialog that the record holds; see [`dialogs`].
+    pub(crate) dialog: DialogId,
     /// Rarely used parts.
     pub(crate) cold: Option<Box<Cold>>,
 }
@@ -200,6 +210,7 @@ impl Call {
             generation: 0,
             lines: Lines::new(),
             held_bytes: 0,
+            dialog: DialogId::MAIN,
             cold: None,
         }
     }
@@ -226,7 +237,8 @@ impl Call {
         let repeat = self.repeat.map(|repeat| repeat.at);
         // A pause that was restored ends where the call waits for it, at its next step.
         let pause = self.pause_until.filter(|_| self.wait == Wait::Pause);
-        [recv, pause, repeat].into_iter().flatten().min()
+        let parked = self.dialogs().and_then(Dialogs::next_repeat);
+        [recv, pause, repeat, parked].into_iter().flatten().min()
     }
 }
 

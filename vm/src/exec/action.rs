@@ -142,6 +142,10 @@ pub(super) fn action(
         Op::Stop { what } => return super::stop(cx, what),
         Op::End {}
         | Op::Enter { .. }
+        | Op::Dialog { .. }
+        | Op::Begin { .. }
+        | Op::BeginAnew { .. }
+        | Op::Listen { .. }
         | Op::TakeJump {}
         | Op::Resume { .. }
         | Op::Gate {}
@@ -224,15 +228,17 @@ fn test(cx: &mut Cx<'_>, call: &mut Call, id: TestId) -> Option<FailReason> {
         Compare::GreaterEqual => left >= right,
         Compare::LessEqual => left <= right,
     };
-    if let Some(var) = test.assign_to {
-        set_bool(cx, call, var, result);
-    }
-    verdict(
+    let failed = verdict(
         test.check,
         result,
         FailReason::TestDoesntMatch,
         FailReason::TestShouldntMatch,
-    )
+    );
+    // As in SIPp, a check that fails leaves the variable as it was.
+    if let (None, Some(var)) = (failed, test.assign_to) {
+        set_bool(cx, call, var, result);
+    }
+    failed
 }
 
 fn strcmp(cx: &mut Cx<'_>, call: &mut Call, id: StrCmpId) -> Option<FailReason> {
@@ -245,7 +251,13 @@ fn strcmp(cx: &mut Cx<'_>, call: &mut Call, id: StrCmpId) -> Option<FailReason> 
         };
         left.cmp(right)
     };
-    if let Some(var) = strcmp.assign_to {
+    let failed = verdict(
+        strcmp.check,
+        ordering == Ordering::Equal,
+        FailReason::StrcmpDoesntMatch,
+        FailReason::StrcmpShouldntMatch,
+    );
+    if let (None, Some(var)) = (failed, strcmp.assign_to) {
         let value = match ordering {
             Ordering::Less => -1.0,
             Ordering::Equal => 0.0,
@@ -253,12 +265,7 @@ fn strcmp(cx: &mut Cx<'_>, call: &mut Call, id: StrCmpId) -> Option<FailReason> 
         };
         set_number(cx, call, var, value);
     }
-    verdict(
-        strcmp.check,
-        ordering == Ordering::Equal,
-        FailReason::StrcmpDoesntMatch,
-        FailReason::StrcmpShouldntMatch,
-    )
+    failed
 }
 
 /// A variable as text: anything but a text is empty.

@@ -6,6 +6,7 @@
 
 pub(crate) mod action;
 mod authentication;
+pub(crate) mod dialogs;
 mod injection;
 pub(crate) mod send;
 mod text;
@@ -13,14 +14,18 @@ mod text;
 use crate::auth::Pending;
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
+use crate::dead::DeadCalls;
+use crate::dialogs::DialogIndex;
+use crate::engine::Hasher;
 use crate::inject::Injection;
 use crate::input::{CallKey, Micros};
-use crate::link::{Image, Place};
+use crate::link::Image;
 use crate::output::{ByteRange, LogKind, OutBuf, Output, StatEvent};
 use crate::posix::Scratch;
 use crate::render::{DynamicId, LastView, Scene, TooLarge, Trouble, render};
 use crate::rng;
 use crate::txn::Buffers;
+use crate::vars::Vars;
 use gossipper_bytecode::program::PauseLength;
 use gossipper_bytecode::{
     CounterId, FailReason, Op, PauseId, Pc, RecvId, RegexId, RtdId, StepId, StopKind, TemplateId,
@@ -38,8 +43,10 @@ const PAUSE_MAX_MS: f64 = i32::MAX as f64;
 /// State of a shard that its calls share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// Global variables.
-    pub(crate) globals: Regs,
+    /// Variables of users, and global ones.
+    pub(crate) vars: Vars,
+    /// `[users]`.
+    pub(crate) users: Option<u32>,
     /// `[dynamic_id]`.
     pub(crate) dynamic: DynamicId,
     /// Texts in the making.
@@ -48,6 +55,10 @@ pub(crate) struct Shared {
     pub(crate) buffers: Buffers,
     /// Injection files.
     pub(crate) injection: Injection,
+    /// Call-IDs of further dialogs, and calls that listen for one.
+    pub(crate) dialogs: DialogIndex<Hasher>,
+    /// Calls and dialogs that have ended.
+    pub(crate) dead: DeadCalls<Hasher>,
     /// Scratch of each regular expression.
     pub(crate) locations: Vec<CaptureLocations>,
     /// Scratch of the searches for the longest match.
@@ -200,7 +211,8 @@ impl Cx<'_> {
             image: self.image,
             call,
             last,
-            globals: &self.shared.globals,
+            vars: &self.shared.vars,
+            users: self.shared.users,
             dynamic: &mut self.shared.dynamic,
             injection: &self.shared.injection,
             pending: None,
@@ -253,18 +265,12 @@ impl Cx<'_> {
 
     /// The value of a variable.
     pub(crate) fn value<'v>(&'v self, call: &'v Call, var: VarId) -> Value<'v> {
-        match self.image.place(var) {
-            Place::Call(slot) => call.regs.value(usize::from(slot)),
-            Place::Global(slot) => self.shared.globals.value(usize::from(slot)),
-        }
+        self.shared.vars.value(call, self.image.place(var))
     }
 
     /// The register file and slot of a variable.
     pub(crate) fn slot<'v>(&'v mut self, call: &'v mut Call, var: VarId) -> (&'v mut Regs, usize) {
-        match self.image.place(var) {
-            Place::Call(slot) => (&mut call.regs, usize::from(slot)),
-            Place::Global(slot) => (&mut self.shared.globals, usize::from(slot)),
-        }
+        self.shared.vars.slot(call, self.image.place(var))
     }
 
     /// A text became too large: the call cannot go on.
@@ -306,6 +312,14 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 call.recv_deadline = None;
                 call.jump_to = None;
                 current = Current::None;
+            }
+            Op::Dialog { dialog } => dialogs::enter(cx, call, dialog),
+            Op::Begin { dialog } => dialogs::begin(cx, call, dialog, false),
+            Op::BeginAnew { dialog } => dialogs::begin(cx, call, dialog, true),
+            Op::Listen { recv } => {
+                if let Next::Drop(reason) = dialogs::listen(cx, call, recv) {
+                    return Outcome::Dropped(reason);
+                }
             }
             Op::TakeJump {} => {
                 // COMPAT(sipp): SIPp takes the `next` of the step before the target first (docs/compat.md#actions).

@@ -323,7 +323,11 @@ fn a_call_whose_message_cannot_be_sent_fails_and_is_forgotten() {
         out.records(),
         [
             Output::Stat(StatEvent::Ended { end, length }),
-            Output::Ended { call }
+            Output::Ended {
+                call,
+                user: 0,
+                length
+            }
         ]
     );
     out.clear();

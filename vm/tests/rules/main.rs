@@ -4,9 +4,11 @@
 //! One file per topic, named after the behaviour; each test is a sentence about it and sits at the lowest level that
 //! shows it. Scenarios are inline and ours.
 
+mod accept;
 mod actions;
 mod authentication;
 mod calls;
+mod dialogs;
 mod duplicates;
 mod handler;
 mod injection;
@@ -17,3 +19,4 @@ mod rtd;
 mod stage;
 mod timers;
 mod unexpected;
+mod users;

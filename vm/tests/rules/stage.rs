@@ -267,6 +267,12 @@ impl Stage {
         self.spawn_due(self.now);
     }
 
+    /// A user begins a call.
+    pub(crate) fn spawn_as(&mut self, user: u32) {
+        let due = self.now;
+        self.handle(Input::Spawn { user, due });
+    }
+
     /// Pacing wanted a call at `due`.
     pub(crate) fn spawn_due(&mut self, due: Micros) {
         self.handle(Input::Spawn { user: 0, due });
@@ -424,7 +430,7 @@ impl Stage {
                 Output::Disarm { call } => {
                     self.deadlines.remove(&call);
                 }
-                Output::Ended { call } => {
+                Output::Ended { call, .. } => {
                     self.deadlines.remove(&call);
                     self.yielded.retain(|other| *other != call);
                 }

@@ -2,6 +2,7 @@
 //! How many calls, how fast, for how long.
 
 use crate::flags::{Arg, Default, Flag, Unit};
+use gossipper_runtime::users::USERS_MAX;
 
 /// The flags of this section, in the order of the help.
 pub(super) static FLAGS: &[Flag] = &[
@@ -43,11 +44,28 @@ pub(super) static FLAGS: &[Flag] = &[
         arg: Arg::Int {
             metavar: "CALLS",
             range: (1, 1 << 31),
-            set: |low, n| low.limit = u64::try_from(n).ok(),
+            set: |low, n| {
+                low.limit = u64::try_from(n).ok();
+                low.limit_after_users = low.users.is_some();
+            },
         },
         default: Default::Differs("3 x rate x max(scenario duration, -d, 1 s) / period", "1"),
         short: "Most calls open at a time.",
         long: "Calls that were not started because of this limit are not made up later.",
+    },
+    Flag {
+        names: &["users"],
+        arg: Arg::Int {
+            metavar: "USERS",
+            range: (0, USERS_MAX as i128),
+            set: |low, n| low.users = u32::try_from(n).ok(),
+        },
+        default: Default::None,
+        short: "Keep so many calls open, in place of a rate.",
+        long: "Each is of a user of its own. Users have the numbers 1 to USERS ([userid]); a user's next call begins when the one before \
+               has ended, at most one per millisecond. User variables and injection files of the kind USER \
+               follow the user. -r and -rp have no effect, -l is refused behind -users. The keys + - * / \
+               change the number of users.",
     },
     Flag {
         names: &["m"],

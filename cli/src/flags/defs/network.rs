@@ -98,6 +98,19 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "The system may grant less.",
     },
     Flag {
+        names: &["recv_coalesce"],
+        arg: Arg::Int {
+            metavar: "US",
+            range: (0, 100_000),
+            set: |low, n| low.coalesce_us = u64::try_from(n).ok(),
+        },
+        default: Default::Same("500"),
+        short: "While messages are many, look at the socket once per so many microseconds.",
+        long: "A wakeup costs more than a message, so several are read at once; while messages are rare, each is \
+               read as it comes. Response times count from when the kernel took a message in, not from when it was \
+               read. 0 reads each at once, whatever it costs.",
+    },
+    Flag {
         names: &["skip_rlimit"],
         arg: Arg::Switch(|low, on| low.skip_rlimit = on),
         default: Default::None,

@@ -7,8 +7,10 @@ codes! {
     ELEMENT = 801 {
         title: "the element belongs to a later version",
         explanation: "`sendCmd` and `recvCmd` need a twin (3PCC), which this version does not have yet.",
+        remedy: "Run this scenario with SIPp, or wait for that version.",
+        sipp: "runs it with `-3pcc` or `-master` and `-slave`",
         bad: r#"<scenario><recv request="OPTIONS"/>
-<sendCmd><![CDATA[
+<«sendCmd»><![CDATA[
 Call-ID: [call_id]
 
 ]]></sendCmd></scenario>"#,
@@ -17,16 +19,20 @@ Call-ID: [call_id]
     ACTION = 802 {
         title: "the action belongs to a later version",
         explanation: "The scenario is understood, but this version cannot run the action yet.",
-        bad: r#"<scenario><recv request="OPTIONS"><action><closecon/></action></recv></scenario>"#,
+        remedy: "Leave the action out, or wait for that version.",
+        sipp: "runs it",
+        bad: r#"<scenario><recv request="OPTIONS"><action><«closecon»/></action></recv></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action><log message="x"/></action></recv></scenario>"#,
     }
     KEYWORD = 803 {
         title: "the keyword belongs to a later version",
         explanation: "The keyword is understood, but it needs media, which this \
             version does not have yet.",
+        remedy: "Write the port or address as text, or wait for that version.",
+        sipp: "prints it",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-X: [rtpstream_audio_port]
+X: «[rtpstream_audio_port]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -39,7 +45,9 @@ X: [service]
         title: "`timeout` of a `<send>` concerns streams only",
         explanation: "It says how long to wait for a congested connection. Over UDP, the transport of this version, \
             it changes nothing.",
-        bad: r#"<scenario><send timeout="100"><![CDATA[
+        remedy: "Remove it.",
+        sipp: "uses it over TCP and TLS only, too",
+        bad: r#"<scenario><send timeout="«100»"><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 
 ]]></send></scenario>"#,
@@ -51,7 +59,9 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
     DEFAULT_MESSAGE = 808 {
         title: "the default message belongs to a later version",
         explanation: "`3pcc_abort` goes to a twin, which this version does not have yet.",
-        bad: r#"<scenario><DefaultMessage id="3pcc_abort"><![CDATA[
+        remedy: "Remove the message.",
+        sipp: "sends it to the twin with `-3pcc`",
+        bad: r#"<scenario><DefaultMessage id="«3pcc_abort»"><![CDATA[
 Call-ID: [call_id]
 
 ]]></DefaultMessage>
@@ -61,8 +71,10 @@ Call-ID: [call_id]
     INIT_JUMP = 809 {
         title: "a jump to a variable in `<init>` belongs to a later version",
         explanation: "In `<init>` a jump leads to a step that is written as a number.",
+        remedy: "Write the index of the step as a number.",
+        sipp: "takes it",
         bad: r#"<scenario><Global variables="n"/>
-<init><nop><action><jump variable="n"/></action></nop></init>
+<init><nop><action><jump variable="«n»"/></action></nop></init>
 <recv request="OPTIONS"/></scenario>"#,
         good: r#"<scenario><Global variables="n"/>
 <init><nop><action><assign assign_to="n" value="1"/></action></nop></init>

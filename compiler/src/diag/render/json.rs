@@ -12,9 +12,10 @@
 //!  "replacement":{"line":14,"col":40,"offset":512,"end":{…},"text":"[remote_port]"}}
 //! ```
 //!
-//! When findings were left out, a last line says how many: `{"file":"uac.xml","remaining":31}`.
+//! `severity` is `error`, `warning` or `advice`. When findings were left out, a last line says how many: `{"file":"uac.xml","remaining":31}`.
 
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::codes::Entry;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::{SourceFile, Span};
 use serde::Serialize;
 
@@ -61,6 +62,35 @@ struct Remaining<'a> {
     remaining: usize,
 }
 
+#[derive(Serialize)]
+struct Page<'a> {
+    code: String,
+    severity: &'static str,
+    title: &'a str,
+    explanation: &'a str,
+    remedy: &'a str,
+    sipp: String,
+    bad: Option<String>,
+    good: Option<String>,
+}
+
+/// The page of a code, see [`Entry`]; the examples are whole scenarios here.
+pub fn page(entry: &Entry) -> String {
+    let mut out = String::new();
+    let object = Page {
+        code: entry.code.to_string(),
+        severity: entry.severity().word(),
+        title: entry.title,
+        explanation: entry.explanation,
+        remedy: entry.remedy,
+        sipp: format!("SIPp {}", entry.sipp),
+        bad: entry.example.map(|example| example.bad().text),
+        good: entry.example.map(|example| example.good()),
+    };
+    line(&mut out, &object);
+    out
+}
+
 /// All findings that are shown, one object a line.
 pub fn json(source: &SourceFile, diags: &Diagnostics) -> String {
     let (shown, rest) = diags.shown();
@@ -96,10 +126,7 @@ fn finding<'a>(source: &'a SourceFile, diagnostic: &'a Diagnostic) -> Finding<'a
     Finding {
         file: source.name(),
         place: place(source, diagnostic.primary),
-        severity: match diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
+        severity: diagnostic.severity.word(),
         code: diagnostic.code.to_string(),
         message: &diagnostic.message,
         label: diagnostic.primary_label.as_deref(),
