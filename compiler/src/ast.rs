@@ -11,8 +11,8 @@
 mod action;
 
 pub use action::{
-    Action, ActionKind, Actions, ArithOp, Check, Compare, Exec, HeaderSearch, IntCmd, Operand,
-    SearchIn, TextOperand,
+    Action, ActionKind, Actions, ArithOp, Check, Compare, Exec, HeaderSearch, IntCmd, MediaWord,
+    Operand, SearchIn, TextOperand,
 };
 
 pub use gossipper_bytecode::Distribution;

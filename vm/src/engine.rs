@@ -12,6 +12,7 @@ use crate::exec::{self, Cx, Outcome, Shared, run};
 use crate::inject::{EditedFile, Injection, NotWritable};
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::link::Image;
+use crate::media::CryptoKeys;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
 use crate::posix::Scratch;
 use crate::receive::Arrival;
@@ -169,7 +170,7 @@ impl Engine {
             .resize(self.image.program.rtds.len(), RtdState::default());
         spare.peer_tag.clear();
         spare.call_id.clear();
-        Call {
+        let mut call = Call {
             number,
             pc: self.image.program.steps[0].entry,
             cseq: params.base_cseq.wrapping_sub(1),
@@ -185,7 +186,12 @@ impl Engine {
             rtds: spare.rtds,
             lines: spare.lines,
             ..Call::blank(peer)
+        };
+        if self.image.media.has_keys() {
+            let keys = CryptoKeys::new(&mut call.rng);
+            call.cold_mut().crypto = Some(Box::new(keys));
         }
+        call
     }
 
     /// Gives a new call its line of every injection file, whether the scenario reads that file or not. False when there

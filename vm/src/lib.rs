@@ -66,6 +66,7 @@ pub mod input;
 mod kept;
 pub mod link;
 mod matching;
+mod media;
 pub mod output;
 pub mod params;
 pub mod posix;
@@ -118,6 +119,7 @@ pub fn doc_program() -> gossipper_bytecode::Program {
         blank_after: false,
         starts_rtd: false,
         stops_rtd: false,
+        reads_sdp: false,
     };
     Draft {
         mode: Some(Mode::Client),

@@ -5,6 +5,7 @@
 //! variables get their place in a register file.
 
 use crate::call_id::{self, Piece};
+use crate::media::MediaPlan;
 use crate::params::RunParams;
 use crate::posix::Expression;
 use crate::render::skip_line_end;
@@ -46,6 +47,17 @@ pub enum LinkError {
     /// The scenario includes a file whose content was not handed in.
     #[error("the scenario includes the file `{0}`, which was not read")]
     NoInclude(String),
+    /// The scenario uses media.
+    #[error(
+        "this version does not play media, and the scenario uses `{what}`{place}; \
+         to run its signalling alone, say -no_media"
+    )]
+    Media {
+        /// What needs media first.
+        what: String,
+        /// Where that is, as the message says it.
+        place: String,
+    },
     /// The call number is not part of the Call-ID format.
     #[error("-cid_str: without `%u` all calls would have the same Call-ID")]
     CallIdNotUnique,
@@ -91,6 +103,8 @@ pub struct Image {
     pub(crate) call_id: Vec<Piece>,
     /// The capture that `[next_url]` falls back to.
     pub(crate) to_uri: Option<CaptureId>,
+    /// Ports and keys that keywords print in place of media.
+    pub(crate) media: MediaPlan,
     /// Receives that begin a dialog of the peer's.
     pub(crate) accepting: Vec<RecvId>,
 }
@@ -113,6 +127,14 @@ impl Image {
         }
         if (begins || mode == Mode::Client) && !params.call_id.is_unique() {
             return Err(LinkError::CallIdNotUnique);
+        }
+        if let Some(used) = program.media_use().filter(|_| !params.skips_media) {
+            let place = match (used.step, used.line) {
+                (Some(step), Some(line)) => format!(" in step {step}, line {line}"),
+                _ => String::new(),
+            };
+            let what = used.what;
+            return Err(LinkError::Media { what, place });
         }
         for (name, _) in &params.globals {
             if find_global(&program, name).is_none() {
@@ -175,6 +197,7 @@ impl Image {
                 .iter()
                 .position(|capture| *capture == Capture::ToUri)
                 .and_then(CaptureId::new),
+            media: MediaPlan::of(&program, &params),
             accepting: program
                 .recvs
                 .iter()
@@ -348,7 +371,13 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         // Checked when linking: each has its content.
         Slot::File(id) => out.extend_from_slice(&params.includes[id.index()]),
         Slot::SippVersion => out.extend_from_slice(&params.version),
+        Slot::CryptoTag(line) => out.push(if line.secondary { b'2' } else { b'1' }),
+        Slot::CryptoSuite(_, suite) => out.extend_from_slice(suite.name().as_bytes()),
+        Slot::CryptoUnencrypted(..) => out.extend_from_slice(b"UNENCRYPTED_SRTP"),
         Slot::AutoMediaPort(_)
+        | Slot::RtpStreamAudioPort(_)
+        | Slot::RtpStreamVideoPort(_)
+        | Slot::CryptoKey(..)
         | Slot::CallNumber
         | Slot::CallId
         | Slot::Cseq(_)

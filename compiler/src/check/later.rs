@@ -2,11 +2,10 @@
 //! What the language has and this version does not compile yet: refused by name and place, never ignored.
 
 use super::Subject;
-use crate::ast::{Action, ActionKind, DefaultMessageId, Exec, Item, Operand, Step, StepKind};
+use crate::ast::{Action, ActionKind, DefaultMessageId, Item, Operand, Step, StepKind};
 use crate::diag::codes::later as codes;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::schema;
-use crate::source::Text;
 
 /// Reports everything that belongs to a later version.
 pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
@@ -73,29 +72,14 @@ fn check_action(subject: &Subject<'_>, action: &Action, init: bool, diagnostics:
         return;
     }
     let name = String::from_utf8_lossy(subject.source.slice(action.span));
-    let (place, feature) = match &action.kind {
-        // What was wrong with it has been said.
-        ActionKind::Poisoned { .. } => return,
-        ActionKind::Exec(exec) => (exec_text(exec), Some("media")),
-        _ => (None, schema::action(&name).and_then(|known| known.later)),
-    };
+    // What was wrong with it has been said.
+    if let ActionKind::Poisoned { .. } = action.kind {
+        return;
+    }
+    let feature = schema::action(&name).and_then(|known| known.later);
     let feature = feature.unwrap_or("more than this version has");
     let message = format!("this `<{name}>` needs {feature}, which this version does not have yet");
-    let place = place.map_or(action.span, |text| text.span());
-    diagnostics.push(Diagnostic::error(codes::ACTION, place, message));
-}
-
-fn exec_text(exec: &Exec) -> Option<&Text> {
-    match exec {
-        Exec::Command(text)
-        | Exec::PlayPcapAudio(text)
-        | Exec::PlayPcapImage(text)
-        | Exec::PlayPcapVideo(text)
-        | Exec::PlayDtmf(text)
-        | Exec::RtpStream(text)
-        | Exec::RtpEcho(text) => Some(text),
-        Exec::IntCmd(_) => None,
-    }
+    diagnostics.push(Diagnostic::error(codes::ACTION, action.span, message));
 }
 
 /// Whether the machine of this version has the action.
@@ -123,11 +107,8 @@ fn is_supported(action: &ActionKind) -> bool {
         | ActionKind::Insert { .. }
         | ActionKind::Replace { .. }
         | ActionKind::VerifyAuth { .. }
-        | ActionKind::Exec(Exec::Command(_) | Exec::IntCmd(_)) => true,
-        ActionKind::SetDest { .. }
-        | ActionKind::CloseCon
         | ActionKind::RtpEcho(_)
-        | ActionKind::Exec(_)
-        | ActionKind::Poisoned { .. } => false,
+        | ActionKind::Exec(_) => true,
+        ActionKind::SetDest { .. } | ActionKind::CloseCon | ActionKind::Poisoned { .. } => false,
     }
 }

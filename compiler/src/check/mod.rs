@@ -8,6 +8,7 @@
 //! | [`authentication`] | challenges and their answers |
 //! | [`dialogs`] | how dialogs begin |
 //! | [`files`] | injection files that actions name |
+//! | [`media`] | arguments of media actions |
 //! | [`lint`] | what runs and surprises |
 //! | [`flow`] | who opens calls, pauses, default messages, steps that nothing leads to |
 //!
@@ -20,6 +21,7 @@ mod files;
 mod flow;
 mod later;
 mod lint;
+mod media;
 
 pub(crate) use actions::Regexes;
 pub(crate) use flow::mode;
@@ -30,7 +32,7 @@ use crate::graph::Graph;
 use crate::recv_set::Receives;
 use crate::resolve::Names;
 use crate::source::SourceFile;
-use crate::template::Texts;
+use crate::template::{Keys, Texts};
 
 /// What the checks look at.
 pub(crate) struct Subject<'a> {
@@ -48,8 +50,10 @@ pub(crate) struct Subject<'a> {
     pub(crate) receives: &'a Receives,
     /// Its flow.
     pub(crate) graph: &'a Graph,
-    /// Base names of the injection files.
-    pub(crate) files: &'a [String],
+    /// What the command line says.
+    pub(crate) keys: &'a Keys<'a>,
+    /// Media will be passed over: nothing needs to be said about it.
+    pub(crate) skips_media: bool,
 }
 
 /// Checks everything; gives the translated regular expressions.
@@ -57,6 +61,7 @@ pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Reg
     later::check(subject, diagnostics);
     let regexes = actions::check(subject, diagnostics);
     files::check(subject, diagnostics);
+    media::check(subject, diagnostics);
     authentication::check(subject, diagnostics);
     dialogs::check(subject, diagnostics);
     flow::check(subject, diagnostics);

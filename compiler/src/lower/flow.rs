@@ -94,6 +94,7 @@ impl Lowerer<'_> {
             blank_after: common.crlf,
             starts_rtd: common.start_rtd.is_some(),
             stops_rtd: common.rtd.is_some(),
+            reads_sdp: false,
         });
     }
 

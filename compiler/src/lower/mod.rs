@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`flow`] | the frame of each step: condition, entry, bookkeeping, branching |
 //! | [`send`], [`recv`], [`pause`] | what stands inside the frame, and the side tables' entries |
-//! | [`action`] | actions |
+//! | [`action`], [`media`] | actions |
 //! | [`text`] | templates |
 //! | [`dialogs`] | scenarios with several dialogs |
 //! | [`auto`] | the automatic messages |
@@ -18,6 +18,7 @@ mod action;
 mod auto;
 mod dialogs;
 mod flow;
+mod media;
 mod pause;
 mod recv;
 mod send;
@@ -263,8 +264,10 @@ impl<'a> Lowerer<'a> {
             ..
         } = self;
         let code = code.finish();
+        let reads_sdp = draft.media.iter().any(|entry| entry.media.needs_sdp());
         for (index, step) in draft.steps.iter_mut().enumerate() {
             step.entry = code.place(entries[index]);
+            step.reads_sdp = reads_sdp && !input.steps[index].common.ignoresdp;
             let end = entries.len() - 1;
             step.on_timeout = match input.graph.timeout(index) {
                 // A label behind the last element fails the call.

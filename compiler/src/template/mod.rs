@@ -7,6 +7,7 @@
 //! | [`segments`] | literal bytes and `[keywords]` |
 //! | [`keywords`] | what a keyword means |
 //! | [`authentication`] | the answer to a challenge, and where it may stand |
+//! | [`crypto`] | keywords of SRTP |
 //! | [`dialog`] | keywords that speak of another dialog |
 //! | [`field`] | `[fieldN]` and the injection files it may name |
 //! | [`file`] | `[file]` |
@@ -18,6 +19,7 @@
 
 mod authentication;
 mod cdata;
+mod crypto;
 mod dialog;
 mod field;
 mod file;
@@ -32,11 +34,14 @@ pub(crate) use field::missing as missing_file;
 pub(crate) use keywords::{Keys, Keyword, Kind};
 pub(crate) use message::Head;
 pub(crate) use outline::{Header, Outline};
-pub(crate) use segments::Piece;
+pub(crate) use segments::{Piece, known_text};
 
-use crate::ast::{ActionKind, DefaultMessageId, Exec, Item, Name, Scenario, Step, StepKind};
+use crate::ast::{
+    ActionKind, DefaultMessageId, Exec, Item, MediaWord, Name, Scenario, Step, StepKind,
+};
 use crate::diag::codes::template as codes;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::needs::MediaFile;
 use crate::source::{Span, Text};
 use std::collections::HashMap;
 
@@ -88,6 +93,7 @@ impl Parsed {
             | Kind::File(_)
             | Kind::Field { .. }
             | Kind::Authentication(_)
+            | Kind::Key(_)
             | Kind::Poisoned => None,
         })
     }
@@ -204,6 +210,9 @@ impl Reader<'_, '_> {
             for text in action_texts(&action.kind) {
                 self.plain(text);
             }
+            if let ActionKind::Exec(Exec::Media(MediaWord::PlayPcap(_), text)) = &action.kind {
+                self.capture_file(text);
+            }
         }
     }
 
@@ -220,6 +229,40 @@ impl Reader<'_, '_> {
                 outline,
             },
         );
+    }
+
+    /// The name of a capture file: as it is written, or all of it the value of a `-key`.
+    fn capture_file(&mut self, text: &Text) {
+        let bytes = text.bytes();
+        let key = bytes
+            .strip_prefix(b"[")
+            .and_then(|rest| rest.strip_suffix(b"]"))
+            .filter(|name| !name.is_empty() && !name.contains(&b']'));
+        let piece = match key {
+            None => Piece::Literal(bytes.to_vec()),
+            Some(name) => match keywords::key(name, text.span(), self.keys, self.diagnostics) {
+                keywords::Read::Literal(value) => Piece::Literal(value.to_vec()),
+                keywords::Read::Keyword(kind) => Piece::Keyword(Keyword {
+                    kind,
+                    span: text.span(),
+                }),
+                keywords::Read::Poisoned => return,
+            },
+        };
+        if let Piece::Literal(file) = &piece {
+            self.keys.note(|needs| {
+                needs.media_files.push(MediaFile {
+                    name: String::from_utf8_lossy(file).into_owned(),
+                    span: text.span(),
+                });
+            });
+        }
+        let parsed = Parsed {
+            pieces: vec![piece],
+            head: Head::Text,
+            outline: Outline::default(),
+        };
+        self.texts.parsed.insert(text.span(), parsed);
     }
 
     fn cdata(&mut self, text: &Text, purpose: Purpose, element: Span) {
@@ -269,12 +312,9 @@ pub(crate) fn action_texts(action: &ActionKind) -> Vec<&Text> {
         | ActionKind::Error(text)
         | ActionKind::AssignStr { value: text, .. } => vec![text],
         ActionKind::Exec(exec) => match exec {
-            Exec::Command(text) | Exec::PlayDtmf(text) | Exec::RtpStream(text) => vec![text],
-            Exec::IntCmd(_)
-            | Exec::PlayPcapAudio(_)
-            | Exec::PlayPcapImage(_)
-            | Exec::PlayPcapVideo(_)
-            | Exec::RtpEcho(_) => Vec::new(),
+            Exec::Command(text) => vec![text],
+            Exec::Media(word, text) if word.expands() => vec![text],
+            Exec::IntCmd(_) | Exec::Media(..) => Vec::new(),
         },
         ActionKind::VerifyAuth {
             username, password, ..

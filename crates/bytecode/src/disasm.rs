@@ -3,7 +3,10 @@
 //!
 //! Meant to be read without a manual and to be compared in snapshots; its format is not an interface.
 
+mod media;
+
 use crate::ids::{CaptureId, DialogId, Pc, TextRef, VarId};
+use crate::media::KeyUse;
 use crate::op::{Op, Operand};
 use crate::program::{
     Capture, Check, Compare, Draft, OnTimeout, PauseLength, Program, SearchIn, Step, StepKind,
@@ -99,6 +102,9 @@ fn step_line(out: &mut String, index: usize, step: &Step) -> fmt::Result {
     }
     if let OnTimeout::Goto(pc) = step.on_timeout {
         write!(line, "  timeout {}", at(pc))?;
+    }
+    if step.reads_sdp {
+        line.push_str("  reads sdp");
     }
     if !line.is_empty() {
         writeln!(out, "at {index:<3}{line}")?;
@@ -256,6 +262,9 @@ fn operands(p: &Program, op: Op) -> String {
             username,
             password,
         } => format!("{} = {username} {password}", var(d, id)),
+        Op::Media { media } | Op::MediaCheck { media } => {
+            media::operands(d, &d.media[media.index()].media)
+        }
         Op::Stop { what } => format!("{what:?}"),
     }
 }
@@ -389,6 +398,8 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         | Slot::LocalPort(n)
         | Slot::MediaPort(n)
         | Slot::AutoMediaPort(n)
+        | Slot::RtpStreamAudioPort(n)
+        | Slot::RtpStreamVideoPort(n)
         | Slot::Cseq(n)
         | Slot::Branch(n)
         | Slot::Len(n)
@@ -400,6 +411,17 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         Slot::LastHeader(_, typed) => format!("last_{}", d.display(typed)),
         Slot::Var(id) => var(d, id),
         Slot::File(id) => format!("file {}", quoted(d, d.includes[id.index()])),
+        Slot::CryptoTag(line) => format!("{name}{}", line.suffix()),
+        Slot::CryptoSuite(line, suite) | Slot::CryptoUnencrypted(line, suite) => {
+            format!("{name}{} {}", line.suffix(), suite.name())
+        }
+        Slot::CryptoKey(line, key) => {
+            let again = match key {
+                KeyUse::Fresh => "",
+                KeyUse::Again => " again",
+            };
+            format!("{name}{}{again}", line.suffix())
+        }
         Slot::Elsewhere(id) => {
             let keyword = d.elsewhere[id.index()];
             let inner = slot_text(d, keyword.slot);

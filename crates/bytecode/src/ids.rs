@@ -80,6 +80,8 @@ id! {
     StrCmpId(u16) "c";
     /// A file whose content a message includes.
     IncludeId(u16) "i";
+    /// A media action.
+    MediaId(u16) "y";
     /// A distribution that `sample` draws from.
     DistId(u16) "d";
     /// A number in the pool of numeric constants.

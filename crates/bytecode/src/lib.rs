@@ -12,6 +12,8 @@
 //! | [`template`] | texts split into literal and keyword segments |
 //! | [`recv_set`] | which `recv` steps may match at which step, and how |
 //! | [`dist`] | random distributions of pauses: sampling and percentiles |
+//! | [`media`] | what a scenario asks of media |
+//! | [`media_args`] | reading the arguments of media actions |
 //! | [`program`] | the draft, its side tables, the verified program |
 //! | [`verify`] | what must hold before a draft may run |
 //! | [`disasm`] | the listing that `gossipper compile --listing` prints |
@@ -26,6 +28,8 @@ pub mod fail;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod ids;
+pub mod media;
+pub mod media_args;
 pub mod op;
 pub mod program;
 pub mod recv_set;
@@ -37,8 +41,8 @@ pub use dist::Distribution;
 pub use fail::FailReason;
 pub use ids::{
     AuthId, AutomatonId, CaptureId, CounterId, DialogId, DistId, ElsewhereId, EregId, FieldId,
-    FileId, IncludeId, NumId, PauseId, Pc, RecvId, RegexId, RtdId, SendId, StepId, StrCmpId,
-    TemplateId, TestId, TextRef, TxnId, VarId, VarScope,
+    FileId, IncludeId, MediaId, NumId, PauseId, Pc, RecvId, RegexId, RtdId, SendId, StepId,
+    StrCmpId, TemplateId, TestId, TextRef, TxnId, VarId, VarScope,
 };
 pub use op::{ArithOp, LogLevel, Op, Operand, StopKind, TextOp};
 pub use program::{Draft, Mode, Program, Step, StepKind};

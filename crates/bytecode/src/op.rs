@@ -6,8 +6,8 @@
 //! does between two suspensions happens at one instant.
 
 use crate::ids::{
-    CounterId, DialogId, DistId, EregId, NumId, PauseId, Pc, RecvId, RtdId, SendId, StepId,
-    StrCmpId, TemplateId, TestId, VarId,
+    CounterId, DialogId, DistId, EregId, MediaId, NumId, PauseId, Pc, RecvId, RtdId, SendId,
+    StepId, StrCmpId, TemplateId, TestId, VarId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -192,6 +192,10 @@ define_ops! {
     Log "log" { level: LogLevel, template: TemplateId } false;
     /// Render a shell command and hand it to the driver; nothing waits for it.
     Exec "exec" { template: TemplateId } false;
+    /// Start or steer media. The machine of this version only passes over it, when told to.
+    Media "media" { media: MediaId } false;
+    /// Wait until packets have flown, or fail the call.
+    MediaCheck "media-check" { media: MediaId } true;
     /// Set a variable to the number of the line that holds a text in the indexed field of an injection file, or -1.
     Lookup "lookup" { var: VarId, file: TemplateId, key: TemplateId } false;
     /// Add a line to an injection file in memory.
@@ -247,6 +251,8 @@ impl Op {
             | Self::GetTime { .. }
             | Self::Log { .. }
             | Self::Exec { .. }
+            | Self::Media { .. }
+            | Self::MediaCheck { .. }
             | Self::PauseRestore { .. }
             | Self::Index { .. }
             | Self::Sample { .. }

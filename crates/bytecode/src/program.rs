@@ -11,6 +11,7 @@ use crate::ids::{
     AutomatonId, CaptureId, DialogId, FileId, NumId, Pc, RegexId, SendId, StepId, TemplateId,
     TextRef, TxnId, VarId, VarScope,
 };
+use crate::media::MediaAction;
 use crate::op::{Op, Operand};
 use crate::recv_set::{Recv, RecvSet};
 use crate::template::{AutoMessage, Segment, Slot, Template};
@@ -75,6 +76,9 @@ pub struct Step {
     pub starts_rtd: bool,
     /// Response-time timers that stop here, for the screen.
     pub stops_rtd: bool,
+    /// The SDP of a message that arrives while a call is here tells where media goes: the program sends some, and the
+    /// step has no `ignoresdp`.
+    pub reads_sdp: bool,
 }
 
 /// A `send` step.
@@ -388,6 +392,8 @@ pub struct Draft {
     pub includes: Vec<TextRef>,
     /// Distributions that `sample` draws from.
     pub samples: Vec<Distribution>,
+    /// Media actions in document order, those of `init` behind them.
+    pub media: Vec<MediaAction>,
     /// Where unexpected messages lead.
     pub handler: Option<Handler>,
     /// Numeric constants.

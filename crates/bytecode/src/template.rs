@@ -5,6 +5,7 @@
 //! [`Slot::binding`] says when a slot's value is known; linking folds run-constant slots into literals.
 
 use crate::ids::{AuthId, CaptureId, ElsewhereId, FieldId, IncludeId, TextRef, VarId};
+use crate::media::{CryptoLine, CryptoSuite, KeyUse};
 use serde::{Deserialize, Serialize};
 
 /// What a template is rendered for.
@@ -126,6 +127,18 @@ slots! {
     MediaPort(i32) "media_port" Run;
     /// Media port of this call: media port + (4·(call number − 1)) mod 10000.
     AutoMediaPort(i32) "auto_media_port" Call;
+    /// Port of the call's audio stream plus n.
+    RtpStreamAudioPort(i32) "rtpstream_audio_port" Call;
+    /// Port of the call's video stream plus n.
+    RtpStreamVideoPort(i32) "rtpstream_video_port" Call;
+    /// `1` or `2`.
+    CryptoTag(CryptoLine) "cryptotag" Run;
+    /// Name of the suite; selects it.
+    CryptoSuite(CryptoLine, CryptoSuite) "cryptosuite" Run;
+    /// A new master key and salt in base64, or the one before again.
+    CryptoKey(CryptoLine, KeyUse) "cryptokeyparams" Send;
+    /// `UNENCRYPTED_SRTP`; selects that.
+    CryptoUnencrypted(CryptoLine, CryptoSuite) "ue" Run;
     /// 1-based number of the call.
     CallNumber "call_number" Call;
     /// Call-ID without a `xxx///` prefix.

@@ -16,8 +16,10 @@ mod authentication;
 mod dialogs;
 mod fields;
 mod flow;
+mod media;
 
 use crate::ids::{DialogId, NumId, Pc, TextRef, VarId, VarScope};
+use crate::media::Media;
 use crate::op::{Op, Operand, StopKind};
 use crate::program::{Capture, Draft, OnTimeout, PauseLength, SearchIn, StepKind, StrOperand};
 use crate::recv_set::{Callee, RecvMatch};
@@ -77,6 +79,7 @@ pub(crate) fn check(draft: &Draft) -> Result<(), VerifyError> {
     let v = Verifier { d: draft };
     v.tables()?;
     v.actions()?;
+    v.media()?;
     v.fields()?;
     v.dialogs()?;
     v.authentications()?;
@@ -292,6 +295,12 @@ impl Verifier<'_> {
                 | Slot::MediaIpType
                 | Slot::MediaPort(_)
                 | Slot::AutoMediaPort(_)
+                | Slot::RtpStreamAudioPort(_)
+                | Slot::RtpStreamVideoPort(_)
+                | Slot::CryptoTag(_)
+                | Slot::CryptoSuite(..)
+                | Slot::CryptoKey(..)
+                | Slot::CryptoUnencrypted(..)
                 | Slot::CallNumber
                 | Slot::CallId
                 | Slot::Cseq(_)
@@ -579,6 +588,14 @@ impl Verifier<'_> {
                 }
                 Op::Log { template, .. } | Op::Exec { template } | Op::Fatal { template } => {
                     within("template", template.index(), d.templates.len(), by)?;
+                }
+                Op::Media { media } | Op::MediaCheck { media } => {
+                    within("media action", media.index(), d.media.len(), by)?;
+                    let waits = matches!(d.media[media.index()].media, Media::Check(_));
+                    if waits != matches!(op, Op::MediaCheck { .. }) {
+                        let rule = "only a media check waits for media";
+                        return Err(VerifyError::Flow { pc, rule });
+                    }
                 }
                 Op::Stop { what } => match what {
                     StopKind::Call | StopKind::Gracefully | StopKind::Now => {}

@@ -185,6 +185,7 @@ impl Parked {
                 queued: _,
                 unexpected: _,
                 dialogs: _,
+                crypto: _,
             } = cold;
             core::mem::swap(&mut self.routes, routes);
             core::mem::swap(&mut self.target, target);

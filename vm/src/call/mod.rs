@@ -8,6 +8,7 @@ pub(crate) mod regs;
 use crate::auth::Stored;
 use crate::inject::Lines;
 use crate::input::{FlowId, Micros};
+use crate::media::CryptoKeys;
 use core::net::SocketAddr;
 use dialogs::Dialogs;
 use gossipper_bytecode::{DialogId, FailReason, Pc, RecvId, SendId, StepId};
@@ -72,6 +73,8 @@ pub(crate) struct Cold {
     pub(crate) challenges: Vec<Stored>,
     /// Transactions of the program, by id.
     pub(crate) txns: Vec<TxnState>,
+    /// Keys that `[cryptokeyparams…]` prints.
+    pub(crate) crypto: Option<Box<CryptoKeys>>,
     /// The message that opened the call, until its first `recv` waits.
     pub(crate) queued: Option<Box<[u8]>>,
     /// The message that led to the handler of unexpected messages, until its first `recv` waits.
@@ -85,6 +88,7 @@ impl Cold {
     fn heap_bytes(&self) -> usize {
         self.routes.capacity()
             + self.target.capacity()
+            + self.crypto.as_ref().map_or(0, |_| size_of::<CryptoKeys>())
             + self.queued.as_ref().map_or(0, |message| message.len())
             + self.unexpected.as_ref().map_or(0, |message| message.len())
             + self

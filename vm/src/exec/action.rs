@@ -4,7 +4,7 @@
 use super::{Current, Cx, Next, authentication, injection};
 use crate::call::Call;
 use crate::input::Micros;
-use crate::output::{LogKind, Output};
+use crate::output::{LogKind, Output, StatEvent};
 use crate::posix::{GaveUp, Spans};
 use core::cmp::Ordering;
 use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
@@ -101,6 +101,8 @@ pub(super) fn action(
             Ok(command) => cx.out.push(Output::Exec { command }),
             Err(_) => return Next::Drop(cx.too_large(call)),
         },
+        // Linking refused the program unless the run passes over media.
+        Op::Media { .. } | Op::MediaCheck { .. } => cx.stat(StatEvent::MediaSkipped),
         Op::Lookup { var, file, key } => return injection::lookup(cx, call, var, file, key),
         Op::Insert { file, value } => return injection::insert(cx, call, file, value),
         Op::Replace { file, line, value } => {

@@ -13,6 +13,7 @@ mod duplicates;
 mod handler;
 mod injection;
 mod matching;
+mod media;
 mod rendering;
 
 mod rtd;

@@ -87,6 +87,16 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "This version describes media in SDP and sends none.",
     },
     Flag {
+        names: &["no_media"],
+        arg: Arg::Switch(|low, on| low.no_media = on),
+        default: Default::None,
+        short: "Runs the signalling alone: media actions are passed over and counted.",
+        long: "This version plays no media and refuses a scenario that uses it. With this flag such a scenario \
+               runs: nothing is sent or received but SIP, [rtpstream_audio_port] and its like render the ports and \
+               keys they would render otherwise, and a pause that stands for the length of a file stays one. The \
+               start and the summary say so.",
+    },
+    Flag {
         names: &["buff_size"],
         arg: Arg::Int {
             metavar: "BYTES",

@@ -147,4 +147,44 @@ codes! {
 <nop><action><«ereg» regexp="a" assign_to="_"/></action></nop></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="a" assign_to="_"/></action></recv></scenario>"#,
     }
+    MEDIA_ARGUMENT = 430 {
+        title: "the argument of a media action is wrong",
+        explanation: "Fields stand in order, with commas and no blanks between them: `FILE,LOOP,PT,NAME` for \
+            `rtp_stream`. Payload types 0, 8, 9, 13 and 18 have a fixed codec; 96 to 127 take the name of one. SIPp \
+            finds out when a call gets there, and ends.",
+        remedy: "Write the field as the message says.",
+        sipp: "ends when a call gets there",
+        bad: r#"<scenario><recv request="INVITE"/>
+<nop><action><exec rtp_stream="a.wav,1,8,«PCMU/8000»"/></action></nop></scenario>"#,
+        good: r#"<scenario><recv request="INVITE"/>
+<nop><action><exec rtp_stream="a.wav,1,8,PCMA/8000"/></action></nop></scenario>"#,
+    }
+    MEDIA_SURPRISE = 431 {
+        title: "the argument of a media action means something else",
+        explanation: "A character that is no digit is passed over, a length of digits that is out of range is 200 ms, \
+            and a misspelt word of `rtp_stream` is the name of a file.",
+        remedy: "Leave away what has no effect, or write what was meant.",
+        sipp: "does the same and says nothing",
+        bad: r#"<scenario><recv request="INVITE"/>
+<nop><action><exec play_dtmf="12«E»,200"/></action></nop></scenario>"#,
+        good: r#"<scenario><recv request="INVITE"/>
+<nop><action><exec play_dtmf="12D,200"/></action></nop></scenario>"#,
+    }
+    RTP_CHECK_PLACE = 432 {
+        title: "`rtpcheck` cannot wait here",
+        explanation: "`rtpcheck` waits for packets. The actions of a `<recv>` are done at once, before the call goes \
+            on, and `<init>` has no media.",
+        remedy: "Put it into a `<nop>` behind the `<recv>`.",
+        sipp: "has no `rtpcheck`",
+        bad: r#"<scenario><recv request="INVITE"><action><«exec» rtpcheck="min_packets=1"/></action></recv></scenario>"#,
+        good: r#"<scenario><recv request="INVITE"/>
+<nop><action><exec rtpcheck="min_packets=1"/></action></nop></scenario>"#,
+    }
+    MEDIA_FILE = 433 {
+        title: "a file of a media action is not there",
+        explanation: "It was looked for in the folder of the scenario and in the current one. SIPp reads capture files \
+            when it starts, and ends when one is missing. Only `gossipper compile` looks.",
+        remedy: "Put the file beside the scenario, or correct its name.",
+        sipp: "ends when a capture file is missing",
+    }
 }

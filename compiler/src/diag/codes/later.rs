@@ -32,7 +32,7 @@ Call-ID: [call_id]
         sipp: "prints it",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-X: «[rtpstream_audio_port]»
+X: «[audio_pt]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -79,5 +79,17 @@ Call-ID: [call_id]
         good: r#"<scenario><Global variables="n"/>
 <init><nop><action><assign assign_to="n" value="1"/></action></nop></init>
 <recv request="OPTIONS"/></scenario>"#,
+    }
+    MEDIA = 810 {
+        title: "the scenario uses media, which this version does not play",
+        explanation: "It compiles, with every argument checked. A run is refused, because its calls would lack what the \
+            scenario asks for, unless `-no_media` says that only the signalling is wanted: then media actions are passed \
+            over and counted.",
+        remedy: "Run the signalling alone with `-no_media`, or wait for that version.",
+        sipp: "plays it",
+        bad: r#"<scenario><recv request="INVITE"/>
+<nop><action><exec play_pcap_audio="«a.pcap»"/></action></nop></scenario>"#,
+        good: r#"<scenario><recv request="INVITE"/>
+<pause milliseconds="2000"/></scenario>"#,
     }
 }

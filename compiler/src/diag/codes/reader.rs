@@ -109,8 +109,9 @@ codes! {
     }
     MISMATCHED_END_TAG = 13 {
         title: "an end tag does not match",
-        explanation: "The end tag closes another element than the one opened last, or none at all. Where the missing \
-            tag belongs cannot be guessed, so the scenario is refused.",
+        explanation: "The end tag closes another element than the one opened last, or none at all. A step is taken to end \
+            where the next one begins, so that all other faults can be told too; but which tag was meant is for you to \
+            say, so the scenario is refused.",
         remedy: "Add the end tag that is missing, or remove the one too many.",
         sipp: "stops with `Invalid XML in scenario`",
         bad: r#"<scenario><recv request="OPTIONS">«</scenario>»"#,

@@ -12,10 +12,16 @@
 //!  "replacement":{"line":14,"col":40,"offset":512,"end":{…},"text":"[remote_port]"}}
 //! ```
 //!
-//! `severity` is `error`, `warning` or `advice`. When findings were left out, a last line says how many: `{"file":"uac.xml","remaining":31}`.
+//! `severity` is `error`, `warning` or `advice`. When findings were left out, a line says how many: `{"file":"uac.xml","remaining":31}`. `gossipper compile` ends with
+//! what a run needs ([`needs`]):
+//!
+//! ```json
+//! {"file":"uac.xml","needs":{"inf":[{"file":null,"fields":[0,1]}],"key":["domain"],"3pcc":false,"media":true}}
+//! ```
 
 use crate::diag::codes::Entry;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::needs::Needs;
 use crate::source::{SourceFile, Span};
 use serde::Serialize;
 
@@ -60,6 +66,44 @@ struct Finding<'a> {
 struct Remaining<'a> {
     file: &'a str,
     remaining: usize,
+}
+
+#[derive(Serialize)]
+struct NeedsLine<'a> {
+    file: &'a str,
+    needs: NeedsOf<'a>,
+}
+
+#[derive(Serialize)]
+struct NeedsOf<'a> {
+    inf: Vec<InjectionNeed<'a>>,
+    key: Vec<&'a str>,
+    #[serde(rename = "3pcc")]
+    twin: bool,
+    media: bool,
+}
+
+#[derive(Serialize)]
+struct InjectionNeed<'a> {
+    file: Option<&'a str>,
+    fields: Vec<u32>,
+}
+
+/// What a run needs, as one line; `media` says whether the program uses media.
+pub fn needs(file: &str, needs: &Needs, media: bool) -> String {
+    let mut out = String::new();
+    let inf = needs.injection.iter().map(|(file, fields)| InjectionNeed {
+        file: Some(file.as_str()).filter(|file| !file.is_empty()),
+        fields: fields.iter().copied().collect(),
+    });
+    let needs = NeedsOf {
+        inf: inf.collect(),
+        key: needs.keys.iter().map(String::as_str).collect(),
+        twin: needs.twin,
+        media,
+    };
+    line(&mut out, &NeedsLine { file, needs });
+    out
 }
 
 #[derive(Serialize)]
