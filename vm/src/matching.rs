@@ -59,12 +59,13 @@ pub(crate) fn find(
 }
 
 /// Whether the call waits for this kind of message.
-pub(crate) fn expects(image: &Image, call: &Call, msg: &Message<'_>, gave_up: &GaveUpAt) -> bool {
+pub(crate) fn expects(image: &Image, call: &Call, msg: &Message<'_>) -> bool {
+    let gave_up = GaveUpAt::default();
     let program = &image.program;
     program.steps[call.step.index()]
         .set
         .forward()
-        .any(|id| accepts(image, call, &program.recvs[id.index()], msg, gave_up))
+        .any(|id| accepts(image, call, &program.recvs[id.index()], msg, &gave_up))
 }
 
 /// A match that is neither adjacent nor global: a late answer to an old transaction?

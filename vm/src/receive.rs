@@ -210,7 +210,7 @@ fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: u6
     };
     if msg.method() == Some(b"ACK") {
         // Nothing answers an ACK. Where the scenario waits for another one, this is it.
-        if matching::expects(cx.image, call, msg, &GaveUpAt::default()) {
+        if matching::expects(cx.image, call, msg) {
             return false;
         }
         received_again(cx, recv);

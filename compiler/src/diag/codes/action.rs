@@ -7,7 +7,7 @@ codes! {
     UNKNOWN_ACTION = 401 {
         title: "the action is unknown",
         explanation: "Names of actions are case-sensitive.",
-        remedy: "Correct the name; the message names the nearest one.",
+        remedy: "Correct the name; `docs/scenario-reference.md` lists the actions.",
         sipp: "stops with `Unknown action` and the name",
         bad: r#"<scenario><recv request="OPTIONS"><action><«print» message="x"/></action></recv></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action><log message="x"/></action></recv></scenario>"#,
