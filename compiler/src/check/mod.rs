@@ -22,6 +22,7 @@ mod flow;
 mod later;
 mod lint;
 mod media;
+mod twin;
 
 pub(crate) use actions::Regexes;
 pub(crate) use flow::mode;
@@ -65,6 +66,7 @@ pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Reg
     authentication::check(subject, diagnostics);
     dialogs::check(subject, diagnostics);
     flow::check(subject, diagnostics);
+    twin::check(subject, diagnostics);
     // With a step, a name or a path missing, the lints would blame what is right.
     if !diagnostics.is_incomplete() {
         lint::check(subject, diagnostics);

@@ -153,6 +153,8 @@ pub(super) fn action(
         | Op::Sent { .. }
         | Op::Await {}
         | Op::Accept { .. }
+        | Op::TwinSend { .. }
+        | Op::TwinAccept { .. }
         | Op::Pause { .. }
         | Op::PauseWait {} => {
             debug_assert!(false, "handled by the dispatch loop");
@@ -290,6 +292,7 @@ fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> O
             Current::None => &b""[..],
             Current::Received(msg) => msg.bytes(),
             Current::Sent(range) => cx.out.bytes(range),
+            Current::Command(command) => command,
         };
         match ereg.search_in {
             SearchIn::Message => Some(message),

@@ -19,5 +19,6 @@ mod rendering;
 mod rtd;
 mod stage;
 mod timers;
+mod twin;
 mod unexpected;
 mod users;
