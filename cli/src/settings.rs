@@ -176,6 +176,7 @@ fn params(args: &HiArgs) -> RunParams {
             .as_deref()
             .map_or(base.call_id, CallIdFormat::parse),
         users: args.users,
+        circuits: args.circuits,
         pause_ms: args.pause_ms,
         recv_timeout_ms: args.recv_timeout_ms,
         retransmit: args.retransmit,

@@ -16,6 +16,7 @@
 //! | `render`, `date` | templates -> bytes |
 //! | `auth` | challenges and their answers |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
+//! | [`circuits`] | circuits of `-tdmmap` |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `vars` | variables of users, and global ones |
 //! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
@@ -49,6 +50,7 @@
 mod auth;
 mod call;
 mod call_id;
+pub mod circuits;
 mod date;
 mod dead;
 mod deadlines;

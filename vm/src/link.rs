@@ -11,7 +11,7 @@ use core::net::IpAddr;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::template::Binding;
 use gossipper_bytecode::{
-    CaptureId, Mode, Program, Segment, Slot, Template, TextRef, VarId, VarScope,
+    CaptureId, Mode, Op, Program, Segment, Slot, Template, TextRef, VarId, VarScope,
 };
 use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
@@ -42,6 +42,9 @@ pub enum LinkError {
     /// The scenario includes a file whose content was not handed in.
     #[error("the scenario includes the file `{0}`, which was not read")]
     NoInclude(String),
+    /// The scenario prints circuits, and there are none.
+    #[error("the scenario prints [tdmmap]: say with -tdmmap which circuits there are")]
+    NoCircuits,
     /// The call number is not part of the Call-ID format.
     #[error("-cid_str: without `%u` all calls would have the same Call-ID")]
     CallIdNotUnique,
@@ -115,6 +118,10 @@ impl Image {
         let files = find_files(&program, &params)?;
         if let Some(missing) = program.includes.get(params.includes.len()) {
             return Err(LinkError::NoInclude(program.display(*missing)));
+        }
+        let mut segments = program.segments.iter();
+        if params.circuits.is_none() && segments.any(|s| *s == Segment::Slot(Slot::TdmMap)) {
+            return Err(LinkError::NoCircuits);
         }
         let regexes = build_regexes(&program)?;
         let call_count = program.variable_count(VarScope::Call);
@@ -193,6 +200,32 @@ impl Image {
     pub(crate) fn global_slot(&self, name: &str) -> Option<usize> {
         find_global(&self.program, name)
     }
+}
+
+/// The names of hosts that `setdest` actions of a program use, as far as they are known before a call runs: the driver
+/// looks them up and puts them into [`RunParams::hosts`]. The parameters must know all addresses already.
+#[must_use]
+pub fn host_names(program: &Program, params: &RunParams) -> Vec<Vec<u8>> {
+    let mut folder = Folder {
+        program,
+        params,
+        text: Vec::new(),
+        segments: Vec::new(),
+    };
+    let mut names = Vec::new();
+    for op in &program.ops {
+        let Op::SetDest { host, .. } = op else {
+            continue;
+        };
+        let folded = folder.fold(&program.templates[host.index()]);
+        if let [Segment::Literal(text)] = folder.segments[folded.range()] {
+            let name = &folder.text[text.range()];
+            if crate::exec::setdest::numeric(name).is_none() && !names.iter().any(|n| n == name) {
+                names.push(name.to_vec());
+            }
+        }
+    }
+    names
 }
 
 fn find_global(program: &Program, name: &str) -> Option<usize> {
@@ -354,6 +387,7 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::LastHeader(..)
         | Slot::Users
         | Slot::UserId
+        | Slot::TdmMap
         | Slot::Timestamp
         | Slot::Date
         | Slot::ClockTick

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What a run adds to a program: addresses, identities, limits. Linking folds most of it into the templates.
 
+use crate::circuits::CircuitMap;
 use crate::inject::InjectionFile;
 use crate::input::{FlowId, Micros};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -157,6 +158,10 @@ pub struct RunParams {
     pub pid: u32,
     /// `[users]`; `None` without `-users`.
     pub users: Option<u32>,
+    /// `-tdmmap`: each call needs a circuit of its own.
+    pub circuits: Option<CircuitMap>,
+    /// Addresses of names that `setdest` may use; see [`crate::link::host_names`].
+    pub hosts: Vec<(Vec<u8>, IpAddr)>,
     /// `[sipp_version]`.
     pub version: Vec<u8>,
     /// The path that client calls send on.
@@ -261,6 +266,8 @@ impl Default for RunParams {
             media_port: 6000,
             pid: 1,
             users: None,
+            circuits: None,
+            hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
             flow: FlowId(0),
             base_cseq: 1,

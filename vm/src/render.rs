@@ -253,6 +253,12 @@ impl Scene<'_> {
                 let image = self.image;
                 self.capture(id, image.program.bytes(name), out);
             }
+            Slot::TdmMap => {
+                let circuit = call.and_then(|call| call.cold.as_ref()?.circuit);
+                if let (Some(map), Some(circuit)) = (&params.circuits, circuit) {
+                    map.print(circuit, out);
+                }
+            }
             Slot::Users => number(self.users.map_or(-1, i64::from), out),
             Slot::UserId => number(call.map_or(0, |call| i64::from(call.user)), out),
             Slot::Timestamp => crate::date::log_time(self.wall_us(), params.utc_offset_s, out),

@@ -123,11 +123,9 @@ fn is_supported(action: &ActionKind) -> bool {
         | ActionKind::Insert { .. }
         | ActionKind::Replace { .. }
         | ActionKind::VerifyAuth { .. }
-        | ActionKind::Exec(Exec::Command(_) | Exec::IntCmd(_)) => true,
-        ActionKind::SetDest { .. }
+        | ActionKind::SetDest { .. }
         | ActionKind::CloseCon
-        | ActionKind::RtpEcho(_)
-        | ActionKind::Exec(_)
-        | ActionKind::Poisoned { .. } => false,
+        | ActionKind::Exec(Exec::Command(_) | Exec::IntCmd(_)) => true,
+        ActionKind::RtpEcho(_) | ActionKind::Exec(_) | ActionKind::Poisoned { .. } => false,
     }
 }

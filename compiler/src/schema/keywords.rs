@@ -112,7 +112,7 @@ pub const KEYWORDS: &[Keyword] = &[
     k("clock_tick", "Milliseconds since the start."),
     k("dynamic_id", "A number that each use advances."),
     k("sipp_version", "Version."),
-    k("tdmmap", "Circuit of this call.").later("TDM circuits"),
+    k("tdmmap", "Circuit of this call (`-tdmmap`)."),
     k("field", "A field of an injection file.").prefix(),
     k("file", "Content of a file.").prefix(),
     k("$", "Value of a variable.").prefix(),

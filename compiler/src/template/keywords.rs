@@ -251,6 +251,7 @@ fn plain(name: &str, offset: i32) -> Kind {
         "last_message" => return Kind::LastMessage,
         "users" => Slot::Users,
         "userid" => Slot::UserId,
+        "tdmmap" => Slot::TdmMap,
         "timestamp" => Slot::Timestamp,
         "date" => Slot::Date,
         "clock_tick" => Slot::ClockTick,

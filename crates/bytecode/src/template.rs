@@ -158,6 +158,8 @@ slots! {
     Users "users" Send;
     /// User id of the call, 0 without `-users`.
     UserId "userid" Call;
+    /// Circuit of the call (`-tdmmap`).
+    TdmMap "tdmmap" Call;
     /// Local time in the log format.
     Timestamp "timestamp" Send;
     /// RFC 1123 date in GMT.

@@ -70,6 +70,8 @@ pub(crate) struct Cold {
     pub(crate) challenges: Vec<Stored>,
     /// Transactions of the program, by id.
     pub(crate) txns: Vec<TxnState>,
+    /// Its circuit.
+    pub(crate) circuit: Option<u32>,
     /// The message that opened the call, until its first `recv` waits.
     pub(crate) queued: Option<Box<[u8]>>,
     /// The message that led to the handler of unexpected messages, until its first `recv` waits.

@@ -76,7 +76,7 @@ pub(super) fn action(
                 regs.set_text(slot, &scratch);
                 cx.shared.scratch = scratch;
             }
-            Err(_) => return Next::Drop(cx.too_large(call)),
+            Err(reason) => return Next::Drop(reason),
         },
         Op::ToDouble { var, from } => match cx.value(call, from).to_number() {
             Some(number) => set_number(cx, call, var, number),
@@ -93,17 +93,24 @@ pub(super) fn action(
                 kind: LogKind::Action(level),
                 text,
             }),
-            Err(_) => return Next::Drop(cx.too_large(call)),
+            Err(reason) => return Next::Drop(reason),
         },
         Op::Exec { template } => match cx.render_action(call, template) {
             Ok(command) => cx.out.push(Output::Exec { command }),
-            Err(_) => return Next::Drop(cx.too_large(call)),
+            Err(reason) => return Next::Drop(reason),
         },
         Op::Lookup { var, file, key } => return injection::lookup(cx, call, var, file, key),
         Op::Insert { file, value } => return injection::insert(cx, call, file, value),
         Op::Replace { file, line, value } => {
             return injection::replace(cx, call, file, line, value);
         }
+        Op::SetDest {
+            host,
+            port,
+            protocol,
+        } => return super::setdest::set_dest(cx, call, host, port, protocol),
+        // COMPAT(sipp): all calls share the one socket of UDP, which stays; SIPp crashes (docs/compat.md#actions).
+        Op::CloseCon {} => {}
         Op::VerifyAuth {
             var,
             username,
@@ -134,7 +141,7 @@ pub(super) fn action(
                     cx.out.push(Output::Fatal { text });
                     FailReason::ScenarioFault
                 }
-                Err(_) => cx.too_large(call),
+                Err(reason) => reason,
             });
         }
         Op::Stop { what } => return super::stop(cx, what),

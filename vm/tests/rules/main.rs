@@ -13,6 +13,7 @@ mod injection;
 mod matching;
 mod rendering;
 
+mod destination;
 mod rtd;
 mod stage;
 mod timers;

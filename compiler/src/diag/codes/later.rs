@@ -17,7 +17,7 @@ Call-ID: [call_id]
     ACTION = 802 {
         title: "the action belongs to a later version",
         explanation: "The scenario is understood, but this version cannot run the action yet.",
-        bad: r#"<scenario><recv request="OPTIONS"><action><closecon/></action></recv></scenario>"#,
+        bad: r#"<scenario><recv request="OPTIONS"><action><rtp_echo value="1"/></action></recv></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action><log message="x"/></action></recv></scenario>"#,
     }
     KEYWORD = 803 {
