@@ -196,6 +196,11 @@ fn params(args: &HiArgs) -> RunParams {
         ignore_call_id_slashes: args.call_id_slash_plain,
         dead_call_ms: args.dead_call_ms.unwrap_or(base.dead_call_ms),
         lost_percent: args.lost_percent,
+        keys: args
+            .keys
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+            .collect(),
         globals: args
             .globals
             .iter()

@@ -14,6 +14,7 @@
 //! | `receive`, `matching`, `unexpected` | what a message is to a call, and what follows |
 //! | `exec` | the dispatch loop and the op handlers |
 //! | `render`, `date` | templates -> bytes |
+//! | `inserted` | keywords in texts of injection files |
 //! | `auth` | challenges and their answers |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
 //! | [`circuits`] | circuits of `-tdmmap` |
@@ -61,6 +62,7 @@ mod exec;
 pub mod fuzz;
 pub mod inject;
 pub mod input;
+mod inserted;
 pub mod link;
 mod matching;
 pub mod output;

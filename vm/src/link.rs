@@ -328,7 +328,7 @@ impl Folder<'_> {
 }
 
 /// Prints a run-constant keyword.
-fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
+pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
     let port = |port: u16, offset: i32| i64::from(port) + i64::from(offset);
     match slot {
         Slot::Service => out.extend_from_slice(&params.service),

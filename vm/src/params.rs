@@ -209,6 +209,8 @@ pub struct RunParams {
     pub auth_password: Vec<u8>,
     /// URI of `[authentication]` without its `sip:` (`-auth_uri`); `None` takes the peer's address.
     pub auth_uri: Option<Vec<u8>>,
+    /// Keywords of `-key`, for texts that are known only while calls run.
+    pub keys: Vec<(String, Vec<u8>)>,
     /// `-set`: values of global variables.
     pub globals: Vec<(String, Vec<u8>)>,
     /// Injection files in the order of the command line (`-inf`); their names differ.
@@ -291,6 +293,7 @@ impl Default for RunParams {
             auth_username: None,
             auth_password: AUTH_PASSWORD_DEFAULT.as_bytes().to_vec(),
             auth_uri: None,
+            keys: Vec::new(),
             globals: Vec::new(),
             includes: Vec::new(),
             trunk: Trunk::default(),
