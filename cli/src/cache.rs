@@ -54,6 +54,8 @@ pub(crate) struct Question<'a> {
     pub(crate) injection: &'a [String],
     /// `-strict`.
     pub(crate) strict: bool,
+    /// `-no_media`.
+    pub(crate) skips_media: bool,
 }
 
 /// What an earlier run left.
@@ -102,7 +104,7 @@ impl Cache {
         part(&wire::VERSION.to_le_bytes());
         part(&program_stamp());
         part(question.name.as_bytes());
-        part(&[u8::from(question.strict)]);
+        part(&[u8::from(question.strict), u8::from(question.skips_media)]);
         part(question.bytes);
         part(&(question.injection.len() as u64).to_le_bytes());
         for name in question.injection {
@@ -280,6 +282,7 @@ mod tests {
             keys,
             injection: &[],
             strict: false,
+            skips_media: false,
         }
     }
 

@@ -13,8 +13,9 @@ use crate::load::{How, Input};
 use crate::stdio;
 use clap::{Args, ValueEnum};
 use gossipper_bytecode::Program;
-use gossipper_compiler::diag::codes;
 use gossipper_compiler::diag::render::{self, Style};
+use gossipper_compiler::diag::{Diagnostic, codes, quote};
+use gossipper_compiler::{Compiled, Missing};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +49,12 @@ pub(crate) struct CompileArgs {
     /// Treat every warning as an error.
     #[arg(long)]
     strict: bool,
+    /// Say nothing about media, as for a run with -no_media.
+    #[arg(long = "no_media")]
+    no_media: bool,
+    /// Give advice too: what runs and is common, and may still surprise.
+    #[arg(long, visible_alias = "pedantic")]
+    lint: bool,
     /// Do not keep the program in the cache.
     #[arg(long = "no_cache")]
     no_cache: bool,
@@ -65,14 +72,20 @@ pub(crate) struct ExplainArgs {
     /// The code of an error or warning, such as G0213, or a flag, such as -rsa; without it, all codes are listed.
     #[arg(value_name = "CODE|-FLAG", allow_hyphen_values = true)]
     what: Option<String>,
+    /// How codes are shown.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 /// Flags that may be written with one dash too, as they are in a run.
-const ONE_DASH: [&str; 7] = [
+const ONE_DASH: [&str; 10] = [
     "-key",
     "-inf",
     "-strict",
+    "-lint",
+    "-pedantic",
     "-no_cache",
+    "-no_media",
     "-check",
     "-listing",
     "-format",
@@ -131,9 +144,18 @@ pub(crate) fn run(args: &CompileArgs) -> ExitCode {
         keys: &keys,
         injection: &injection,
         strict: args.strict,
+        skips_media: args.no_media,
+        // What is written to a file is for a run, and cannot be completed there.
+        missing: if args.output.is_some() {
+            Missing::Refuse
+        } else {
+            Missing::Warn
+        },
+        advise: args.lint,
         style: stdio::stderr_style(),
     };
-    let cache = if args.check || args.no_cache {
+    // A run shows the warnings that are kept beside a program; it did not ask for advice.
+    let cache = if args.check || args.no_cache || args.lint {
         None
     } else {
         Cache::of_user()
@@ -155,7 +177,7 @@ fn one(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, file: &Path) -> 
     let (program, kept) = if input.is_gsc() {
         (input.program(how).map_err(plain)?, false)
     } else {
-        xml(args, how, cache, &input)?
+        xml(args, how, cache, &input, file)?
     };
     if args.listing {
         stdio::out(&program.listing());
@@ -189,8 +211,12 @@ fn xml(
     how: How<'_>,
     cache: Option<&Cache>,
     input: &Input,
+    file: &Path,
 ) -> Result<(Program, bool), String> {
-    let compiled = input.compile(how);
+    let mut compiled = input.compile(how);
+    // A run looks for the files itself, so its warnings are without these.
+    let warnings = render::text(&compiled.source, &compiled.diagnostics, Style::Plain);
+    missing_media(&mut compiled, file);
     match args.format {
         Format::Text => stdio::err(&render::text(
             &compiled.source,
@@ -199,29 +225,83 @@ fn xml(
         )),
         Format::Json => stdio::out(&render::json(&compiled.source, &compiled.diagnostics)),
     }
-    let Some(program) = compiled.program else {
+    let needs = &compiled.needs;
+    let Some(program) = compiled
+        .program
+        .filter(|_| !compiled.diagnostics.has_errors())
+    else {
         return Err(String::new());
     };
-    if let Some(cache) = cache {
+    match args.format {
+        Format::Text if needs.is_empty() => {}
+        Format::Text => stdio::out(&format!("{}: needs: {needs}\n", input.file)),
+        Format::Json => {
+            let media = program.media_use().is_some();
+            stdio::out(&render::needs(&input.file, needs, media));
+        }
+    }
+    let keys: Vec<(String, Vec<u8>)> = how
+        .keys
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+        .collect();
+    if let Some(cache) = cache
+        && needs.are_met_by(&keys, how.injection)
+    {
         let question = Question {
             name: &input.file,
             bytes: &input.bytes,
             keys: how.keys,
             injection: how.injection,
             strict: how.strict,
+            skips_media: how.skips_media,
         };
-        let warnings = render::text(&compiled.source, &compiled.diagnostics, Style::Plain);
         let kept = cache.store(&Cache::key(&question), &program, &warnings);
         return Ok((program, kept));
     }
     Ok((program, false))
 }
 
+/// Warns about files of media actions that are neither in the folder of the scenario nor in the current one.
+fn missing_media(compiled: &mut Compiled, file: &Path) {
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    for wanted in &compiled.needs.media_files {
+        let path = match wanted.name.strip_prefix('~') {
+            Some(rest) => match std::env::var_os("HOME") {
+                Some(home) => PathBuf::from(home).join(rest.trim_start_matches('/')),
+                None => continue,
+            },
+            None => PathBuf::from(&wanted.name),
+        };
+        // Joining an absolute path gives that path.
+        if folder.join(&path).is_file() || path.is_file() {
+            continue;
+        }
+        let name = quote(wanted.name.as_bytes());
+        compiled.diagnostics.push(
+            Diagnostic::warning(
+                codes::action::MEDIA_FILE,
+                wanted.span,
+                format!("the file `{name}` is not there"),
+            )
+            .note("it was looked for in the folder of the scenario and in the current one"),
+        );
+    }
+}
+
 /// Runs `gossipper explain`.
 pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
     let Some(wanted) = &args.what else {
         for entry in codes::all() {
-            stdio::out(&format!("{}  {}\n", entry.code, entry.title));
+            stdio::out(&match args.format {
+                Format::Text => format!(
+                    "{}  {:7}  {}\n",
+                    entry.code,
+                    entry.severity().word(),
+                    entry.title
+                ),
+                Format::Json => render::json_page(entry),
+            });
         }
         return ExitCode::Good;
     };
@@ -234,26 +314,10 @@ pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
         ));
         return ExitCode::Failed;
     };
-    let mut page = format!(
-        "{}: {}\n\n{}\n",
-        entry.code,
-        entry.title,
-        entry.explanation.trim_end()
-    );
-    if let Some(example) = entry.example {
-        for (title, text) in [
-            ("This has the fault:", example.bad),
-            ("This has not:", example.good),
-        ] {
-            page.push_str(&format!("\n{title}\n\n"));
-            for line in text.trim_matches('\n').lines() {
-                page.push_str(if line.is_empty() { "" } else { "    " });
-                page.push_str(line);
-                page.push('\n');
-            }
-        }
-    }
-    stdio::out(&page);
+    stdio::out(&match args.format {
+        Format::Text => entry.page(),
+        Format::Json => render::json_page(entry),
+    });
     ExitCode::Good
 }
 

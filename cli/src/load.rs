@@ -9,7 +9,7 @@ use crate::flags::high::Source;
 use gossipper_bytecode::Program;
 use gossipper_compiler::diag::render::{self, Style};
 use gossipper_compiler::source::MAX_SOURCE_BYTES;
-use gossipper_compiler::{Compiled, Options};
+use gossipper_compiler::{Compiled, Missing, Options};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
@@ -42,6 +42,12 @@ pub(crate) struct How<'a> {
     pub(crate) injection: &'a [String],
     /// Warnings are errors.
     pub(crate) strict: bool,
+    /// Media is passed over.
+    pub(crate) skips_media: bool,
+    /// What to do about keys and injection files that are not given.
+    pub(crate) missing: Missing,
+    /// Advice is given too.
+    pub(crate) advise: bool,
     /// How findings are rendered.
     pub(crate) style: Style,
 }
@@ -105,6 +111,9 @@ impl Input {
     pub(crate) fn compile(&self, how: How<'_>) -> Compiled {
         let options = Options {
             strict: how.strict,
+            skips_media: how.skips_media,
+            missing: how.missing,
+            advise: how.advise,
             name: self.name.clone(),
             injection: how.injection.to_vec(),
             keys: how
@@ -152,6 +161,7 @@ impl Input {
                 keys: how.keys,
                 injection: how.injection,
                 strict: how.strict,
+                skips_media: how.skips_media,
             };
             (cache, Cache::key(&question))
         });

@@ -13,6 +13,7 @@ use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, RunParams};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Checks that the scenarios fit what was asked, and puts a run together.
 ///
@@ -118,6 +119,7 @@ fn millis(time: std::time::Duration) -> u64 {
 fn socket(args: &HiArgs) -> SocketConfig {
     SocketConfig {
         buffer_bytes: args.buffer_bytes,
+        coalesce: args.coalesce_us.map(Duration::from_micros),
         ..SocketConfig::default()
     }
 }
@@ -169,6 +171,7 @@ fn params(args: &HiArgs) -> RunParams {
             .as_ref()
             .map_or_else(Vec::new, |peer| peer.host.clone().into_bytes()),
         media_port: args.media_port,
+        skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         base_cseq: args.base_cseq,
         call_id: args
@@ -216,6 +219,7 @@ fn params(args: &HiArgs) -> RunParams {
 fn answerer_params(args: &HiArgs) -> RunParams {
     RunParams {
         media_port: args.media_port,
+        skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         seed: args.seed.unwrap_or_else(seed_from_clock),
         ..RunParams::default()

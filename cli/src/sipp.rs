@@ -12,6 +12,7 @@ use crate::load::{How, Input, Loaded};
 use crate::settings;
 use crate::{stdio, version};
 use gossipper_bytecode::Program;
+use gossipper_compiler::Missing;
 use std::ffi::OsString;
 
 /// Runs what the scenario flags ask for.
@@ -127,10 +128,21 @@ fn program(
             Role::Answerer => &[],
         },
         strict: args.strict,
+        skips_media: args.skips_media,
+        missing: Missing::Refuse,
+        advise: false,
         style: stdio::stderr_style(),
     };
     let Loaded { program, warnings } =
         input.load(how, cache).map_err(|fault| stdio::err(&fault))?;
     stdio::err(&warnings);
+    if args.skips_media
+        && let Some(used) = program.media_use()
+    {
+        stdio::note(&format!(
+            "-no_media: `{}` of scenario `{}` and all other media is NOT played; media actions are passed over",
+            used.what, program.name
+        ));
+    }
     Ok(program)
 }

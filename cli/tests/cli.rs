@@ -620,7 +620,7 @@ OPTIONS sip:[field0 file=\"users.csv\"]@[remote_ip] SIP/2.0
 
 ]]></send></scenario>",
     );
-    let ran = place.run("compile -check call.xml");
+    let ran = place.run("compile -check -strict call.xml");
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("G0214"), "{}", ran.err);
     let ran = place.run("compile -check call.xml -inf dir/users.csv");

@@ -11,8 +11,8 @@
 mod action;
 
 pub use action::{
-    Action, ActionKind, Actions, ArithOp, Check, Compare, Exec, HeaderSearch, IntCmd, Operand,
-    SearchIn, TextOperand,
+    Action, ActionKind, Actions, ArithOp, Check, Compare, Exec, HeaderSearch, IntCmd, MediaWord,
+    Operand, SearchIn, TextOperand,
 };
 
 pub use gossipper_bytecode::Distribution;
@@ -211,6 +211,8 @@ pub struct Common {
     pub chance: Option<Spanned<f64>>,
     /// Label to go to on a timeout.
     pub ontimeout: Option<Name>,
+    /// The dialog it belongs to; the main one otherwise.
+    pub dialog: Option<Name>,
 }
 
 /// What a step does.
@@ -243,6 +245,8 @@ pub struct Send {
     pub start_txn: Option<Name>,
     /// Transaction that this ACK ends.
     pub ack_txn: Option<Name>,
+    /// The dialog begins anew with it: the place of the attribute.
+    pub new_dialog: Option<Span>,
     /// `response_txn`, which is an error here; its place.
     pub response_txn: Option<Name>,
     /// The CDATA as written; absent when missing.
@@ -283,6 +287,8 @@ pub struct Recv {
     pub expect: Expect,
     /// `response` beside a `request`: shown, never matched.
     pub shown_response: Option<Text>,
+    /// The user that a request must be for that begins the dialog; anyone, when empty.
+    pub accept: Option<Text>,
     /// Transaction whose response it is.
     pub response_txn: Option<Name>,
     /// May it be passed over.

@@ -6,10 +6,12 @@ use crate::check::{self, Subject};
 use crate::diag::codes::{flow, reader};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::Graph;
+use crate::needs::{Missing, Needs};
 use crate::recv_set::Receives;
 use crate::source::{SourceFile, Span};
 use crate::template::{self, Keys};
 use crate::{lower, parse, resolve};
+use core::cell::RefCell;
 use gossipper_bytecode::Program;
 
 /// What a compilation depends on besides the file.
@@ -17,10 +19,16 @@ use gossipper_bytecode::Program;
 pub struct Options {
     /// Every warning is an error.
     pub strict: bool,
+    /// Advice is given too; it never refuses anything.
+    pub advise: bool,
     /// `-key NAME VALUE`: keywords whose values are inserted as text.
     pub keys: Vec<(String, Vec<u8>)>,
     /// Base names of the injection files of `-inf`, the default one first.
     pub injection: Vec<String>,
+    /// What to do about injection files and keywords of `-key` that are not given.
+    pub missing: Missing,
+    /// The run passes over media, so that nothing needs to be said about it.
+    pub skips_media: bool,
     /// Name of the program: the file name without folder and `.xml`, or the built-in's name.
     pub name: String,
 }
@@ -32,6 +40,8 @@ pub struct Compiled {
     pub program: Option<Program>,
     /// Everything that was found.
     pub diagnostics: Diagnostics,
+    /// What a run of it needs besides the file.
+    pub needs: Needs,
     /// The file, for rendering the diagnostics.
     pub source: SourceFile,
 }
@@ -39,10 +49,11 @@ pub struct Compiled {
 /// Compiles a scenario file. `file_name` is only printed.
 #[must_use]
 pub fn compile(file_name: &str, bytes: &[u8], options: &Options) -> Compiled {
-    let mut diagnostics = Diagnostics::new(options.strict);
+    let mut diagnostics = Diagnostics::new(options.strict).with_advice(options.advise);
+    let needs = RefCell::new(Needs::default());
     let (source, program) = match SourceFile::new(file_name, bytes) {
         Ok(source) => {
-            let program = phases(&source, options, &mut diagnostics);
+            let program = phases(&source, options, &needs, &mut diagnostics);
             (source, program)
         }
         Err(error) => {
@@ -58,6 +69,7 @@ pub fn compile(file_name: &str, bytes: &[u8], options: &Options) -> Compiled {
     Compiled {
         program,
         diagnostics,
+        needs: needs.into_inner(),
         source,
     }
 }
@@ -65,13 +77,16 @@ pub fn compile(file_name: &str, bytes: &[u8], options: &Options) -> Compiled {
 fn phases(
     source: &SourceFile,
     options: &Options,
+    needs: &RefCell<Needs>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Program> {
     // XML and attribute values.
     let scenario = parse::parse(source, diagnostics)?;
     let steps: Vec<&Step> = scenario.steps().collect();
     // Texts into literals and keywords.
-    let keys = Keys::new(&options.keys).with_files(&options.injection);
+    let keys = Keys::new(&options.keys)
+        .with_files(&options.injection)
+        .noting(options.missing, needs);
     let texts = template::read_all(&scenario, &keys, diagnostics);
     // Names into ids.
     let names = resolve::resolve(&scenario, &texts, diagnostics);
@@ -80,14 +95,17 @@ fn phases(
     let graph = Graph::build(&steps, &names.labels);
     let subject = Subject {
         source,
+        names: &names,
         scenario: &scenario,
         steps: &steps,
         texts: &texts,
         receives: &receives,
         graph: &graph,
-        files: &options.injection,
+        keys: &keys,
+        skips_media: options.skips_media,
     };
     let regexes = check::check(&subject, diagnostics);
+    needs.borrow_mut().of_steps(&steps);
     if diagnostics.has_errors() {
         return None;
     }

@@ -2,17 +2,30 @@
 //! The body of the fuzz target `compile_xml`: whatever the bytes, compiling ends, spans lie in the file, and what
 //! compiles is a program that its verifier takes.
 
-use crate::{Options, compile};
+use crate::{Missing, Options, compile};
 
 /// Compiles arbitrary bytes.
 ///
 /// # Panics
 /// When an invariant does not hold.
 pub fn fuzz_compile(data: &[u8]) {
+    // As a run or as a check: the bytes decide, so that a failure can be replayed.
+    let lenient = data.len() % 2 == 1;
     let options = Options {
+        advise: true,
         strict: data.first().is_some_and(|byte| byte & 0x80 != 0),
         keys: vec![("key".to_owned(), b"value".to_vec())],
-        injection: vec!["users.csv".to_owned()],
+        injection: if lenient {
+            Vec::new()
+        } else {
+            vec!["users.csv".to_owned()]
+        },
+        missing: if lenient {
+            Missing::Warn
+        } else {
+            Missing::Refuse
+        },
+        skips_media: lenient,
         name: "fuzz".to_owned(),
     };
     let compiled = compile("fuzz.xml", data, &options);
@@ -54,7 +67,7 @@ mod tests {
   <init><label id="a"/><nop next="b" test="g"/><nop><action><jump value="0"/></action></nop><label id="b"/></init>
   <send retrans="500" start_rtd="1" start_txn="t"><![CDATA[
     INVITE sip:[service]@[remote_ip]:[remote_port+1] SIP/2.0
-    X: [$g][fill text="ab" variable=u] \x41 [key] [last_Via:] [branch-2]
+    X: [$g][fill text="ab" variable=u] \x41 [key] [last_Via:] [branch-2] [rtpstream_audio_port+1] [cryptokeyparams1audio-1]
     Content-Length: [len]
 
     [last_message]
@@ -67,13 +80,16 @@ mod tests {
     <strcmp assign_to="u" variable="g" value="x" check_it_inverse="true"/>
     <assignstr assign_to="g" value="[next_url][routes]"/>
     <exec command="true [$u]"/>
+    <exec rtp_stream="a.wav,-1,97,iLBC/8000"/>
+    <exec play_dtmf="[$u],50"/>
+    <exec play_pcap_audio="[key]"/>
   </action></recv>
   <send ack_txn="t" next="d" chance="0.5"><![CDATA[
     ACK [next_url] SIP/2.0
     [last_From]
   ]]></send>
   <label id="c"/>
-  <nop condexec="g" condexec_inverse="true" counter="n"><action><jump variable="u"/></action></nop>
+  <nop condexec="g" condexec_inverse="true" counter="n"><action><exec rtpcheck="min=1,direction=rx"/><jump variable="u"/></action></nop>
   <pause distribution="gamma" k="2" theta="3"/>
   <label id="d"/>
   <DefaultMessage id="bye"><![CDATA[

@@ -14,6 +14,7 @@
 //! | `check`, `graph`, [`ere`] | all of it | rules of the whole scenario; translated regular expressions |
 //! | `recv_set`, `liveness` | steps and their flow | which receives may match where, what each must keep |
 //! | `lower`, `emit` | all of it | ops and side tables: a draft, which its verifier makes a program |
+//! | [`needs`] | texts and steps | what a run needs besides the file |
 //! | [`diag`] | any phase | [`diag::Diagnostics`]: all findings at once, as text or JSON |
 //!
 //! ```
@@ -38,6 +39,7 @@ pub mod grammar;
 mod graph;
 mod liveness;
 mod lower;
+pub mod needs;
 pub mod parse;
 mod recv_set;
 mod resolve;
@@ -49,6 +51,7 @@ mod testing;
 pub mod xml;
 
 pub use compile::{Compiled, Options, compile};
+pub use needs::{Missing, Needs};
 
 /// Changes whenever the same scenario may compile to another program: part of the key of cached programs.
-pub const COMPILER_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "-1");
+pub const COMPILER_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "-2");

@@ -3,7 +3,7 @@
 //!
 //! Spellings here are API, letter for letter. The parser checks what an author wrote against this table, suggestions
 //! take their names from it, and the scenario reference is generated from it. What the table says is in the language
-//! is accepted by the parser; the field `later` of [`Attribute`] and [`Element`] names what this version refuses to compile.
+//! is accepted by the parser; the field `later` of [`Element`] and [`Keyword`] names what this version refuses to compile.
 //!
 //! Not here: what the values mean (see [`crate::parse`]).
 
@@ -49,8 +49,6 @@ pub struct Attribute {
     pub value: Value,
     /// Whether entities are decoded a second time.
     pub decoded_again: bool,
-    /// The feature of a later version that it belongs to.
-    pub later: Option<&'static str>,
     /// One sentence for the reference.
     pub doc: &'static str,
 }
@@ -61,7 +59,6 @@ impl Attribute {
             name,
             value,
             decoded_again: false,
-            later: None,
             doc,
         }
     }
@@ -69,12 +66,6 @@ impl Attribute {
     /// Entities are decoded a second time.
     const fn again(mut self) -> Self {
         self.decoded_again = true;
-        self
-    }
-
-    /// Belongs to a feature that this version does not compile.
-    const fn later(mut self, feature: &'static str) -> Self {
-        self.later = Some(feature);
         self
     }
 }

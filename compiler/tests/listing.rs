@@ -6,12 +6,16 @@
     reason = "a test reads its data; the crate itself does not"
 )]
 
-use gossipper_compiler::{Options, compile};
+use gossipper_compiler::{Missing, Options, compile};
 use gossipper_stdlib_scenarios as stdlib;
 use std::path::{Path, PathBuf};
 
 /// What the compiler rightly says about files that are as they should be.
 const SAID: &[(&str, &[&str])] = &[
+    (
+        "media",
+        &["G0810 this compiles, but this version does not play media"],
+    ),
     // SIPp's flow of that name has a step that nothing leads to.
     ("branchc", &["G0521 nothing leads to this step"]),
 ];
@@ -32,6 +36,8 @@ fn listing(name: &str, xml: &str) -> String {
     let found: Vec<_> = compiled
         .diagnostics
         .iter()
+        // Parts of messages are enough for a listing; `lints.rs` looks at whole scenarios.
+        .filter(|d| !(600..700).contains(&d.code.number()))
         .map(|d| format!("{} {}", d.code, d.message))
         .collect();
     let expected = SAID
@@ -84,7 +90,7 @@ fn scenarios_for_comparing_runs_compile() {
     for (name, xml) in files("scenarios") {
         let options = Options {
             name: name.clone(),
-            keys: vec![("colour".to_owned(), b"red".to_vec())],
+            missing: Missing::Warn,
             injection: injection(),
             ..Options::default()
         };

@@ -35,6 +35,12 @@ impl Clock {
         Micros(saturating_micros(self.start.elapsed()))
     }
 
+    /// How long it is until `at`; zero if that has passed.
+    #[must_use]
+    pub fn until(&self, at: Micros) -> Duration {
+        Duration::from_micros(at.since(self.now()).0)
+    }
+
     /// The wall clock when the run began, in microseconds since the epoch.
     #[must_use]
     pub fn wall_base_us(&self) -> u64 {

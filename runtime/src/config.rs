@@ -88,6 +88,9 @@ pub struct SocketConfig {
     pub buffer_bytes: Option<usize>,
     /// How datagrams are sent and received.
     pub backend: Backend,
+    /// While messages are many, the socket is looked at once per this time; zero reads each as it comes. `None` is
+    /// [`crate::transport::COALESCE_DEFAULT`].
+    pub coalesce: Option<Duration>,
 }
 
 /// When calls begin.

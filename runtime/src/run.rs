@@ -28,9 +28,9 @@ use crate::pacing::Pacer;
 use crate::schedule::Schedule;
 use crate::shard::{self, Deadlines, Ending, Remains, Setup, ShardCommand};
 use crate::stats::Stats;
-use crate::transport::MAIN_FLOW;
 use crate::transport::resolve::resolve_host;
 use crate::transport::udp::{self, Bound};
+use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW};
 use crate::users::Users;
 
 /// Commands that may wait for a shard; it looks every turn, so more means that nobody should wait for them.
@@ -404,6 +404,14 @@ impl Part {
             total: main.and_then(|(pacing, _)| pacing.total),
             bound: self.bound,
             backend: self.config.socket.backend,
+            coalesce: self
+                .config
+                .socket
+                .coalesce
+                .unwrap_or(COALESCE_DEFAULT)
+                .as_micros()
+                .try_into()
+                .map_or(Micros(u64::MAX), Micros),
             remote: self.config.sending_address.or(self.config.remote),
             clock: shared.clock,
             logs: shared.log_sender.clone(),

@@ -5,8 +5,9 @@ use gossipper_bytecode::Mode;
 use gossipper_compiler::{Options, compile};
 use gossipper_stdlib_scenarios::{Role, all};
 
-/// branchc has a step that nothing leads to, since the flow it reproduces has it, and element numbers are on the wire.
-const MEANT: &[(&str, &str)] = &[("branchc", "G0521")];
+/// branchc has a step that nothing leads to and a refusal without an ACK, since the flow it reproduces has them, and
+/// element numbers are on the wire.
+const MEANT: &[(&str, &str)] = &[("branchc", "G0521"), ("branchc", "G0610")];
 
 #[test]
 fn every_built_in_compiles_with_no_finding_but_those_meant() {

@@ -51,6 +51,31 @@ pub(crate) fn fold(params: &RunParams) -> Vec<Piece> {
 /// Gives a call its Call-ID.
 pub(crate) fn write(pieces: &[Piece], call: &mut Call, scratch: &mut Vec<u8>) {
     scratch.clear();
+    append(pieces, call, scratch);
+}
+
+/// Gives the dialog in front a Call-ID of its own: its name, the how manieth of the call it is, and what the call's
+/// would be.
+pub(crate) fn write_dialog(
+    pieces: &[Piece],
+    name: &[u8],
+    number: u32,
+    call: &mut Call,
+    scratch: &mut Vec<u8>,
+) {
+    scratch.clear();
+    // A name may hold what no Call-ID may (RFC 3261 §25.1 word).
+    scratch.extend(name.iter().map(|byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' => *byte,
+        _ => b'_',
+    }));
+    scratch.push(b'-');
+    render::number(i64::from(number), scratch);
+    scratch.push(b'-');
+    append(pieces, call, scratch);
+}
+
+fn append(pieces: &[Piece], call: &mut Call, scratch: &mut Vec<u8>) {
     for piece in pieces {
         match piece {
             Piece::Literal(text) => scratch.extend_from_slice(text),

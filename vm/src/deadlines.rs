@@ -4,6 +4,7 @@
 //! A call has up to three: the repetition of what it sent, the timeout of its receive, the end of its pause. The driver
 //! knows the earliest alone. What was armed before and has been replaced meanwhile carries an old generation.
 
+use crate::call::dialogs::bring;
 use crate::call::{Call, Wait};
 use crate::engine::{Verdict, is_invite};
 use crate::exec::{self, Cx};
@@ -12,7 +13,7 @@ use crate::output::{OutBuf, Output, StatEvent};
 use crate::txn::{self, Expired};
 use crate::unexpected;
 use gossipper_bytecode::program::OnTimeout;
-use gossipper_bytecode::{FailReason, StepId};
+use gossipper_bytecode::{DialogId, FailReason, StepId};
 
 /// Keeps the driver's deadline for a call in step with the call.
 pub(crate) fn rearm(call: &mut Call, key: CallKey, out: &mut OutBuf) {
@@ -36,6 +37,49 @@ pub(crate) fn rearm(call: &mut Call, key: CallKey, out: &mut OutBuf) {
 
 /// Handles whichever deadlines of a call have passed.
 pub(crate) fn expire(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
+    match repetitions(cx, call) {
+        Verdict::Wait => {}
+        other => return other,
+    }
+    if let Some((at, step)) = call.recv_deadline
+        && at <= cx.now
+    {
+        call.recv_deadline = None;
+        let what = b"Receive timeout, Call-Id";
+        return timed_out(cx, call, step, FailReason::TimeoutOnRecv, what);
+    }
+    if call.pause_until.is_some_and(|until| until <= cx.now) && call.wait == Wait::Pause {
+        return Verdict::Run;
+    }
+    Verdict::Wait
+}
+
+/// Repeats what has not been answered, in every dialog of the call.
+fn repetitions(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
+    let front = call.dialog;
+    let first = repetition(cx, call);
+    if first != Verdict::Wait {
+        return first;
+    }
+    let count = call.dialogs().map_or(0, |dialogs| dialogs.sides.len());
+    for dialog in (0..count).filter_map(DialogId::new) {
+        let due = call
+            .side(dialog)
+            .and_then(|side| side.parked.repeat)
+            .is_some_and(|repeat| repeat.at <= cx.now);
+        if due && dialog != front {
+            bring(call, dialog);
+            let verdict = repetition(cx, call);
+            bring(call, front);
+            if verdict != Verdict::Wait {
+                return verdict;
+            }
+        }
+    }
+    Verdict::Wait
+}
+
+fn repetition(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
     if let Some(repeat) = &mut call.repeat
         && repeat.at <= cx.now
     {
@@ -50,16 +94,6 @@ pub(crate) fn expire(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
                 return timed_out(cx, call, send.step, FailReason::MaxUdpRetrans, what);
             }
         }
-    }
-    if let Some((at, step)) = call.recv_deadline
-        && at <= cx.now
-    {
-        call.recv_deadline = None;
-        let what = b"Receive timeout, Call-Id";
-        return timed_out(cx, call, step, FailReason::TimeoutOnRecv, what);
-    }
-    if call.pause_until.is_some_and(|until| until <= cx.now) && call.wait == Wait::Pause {
-        return Verdict::Run;
     }
     Verdict::Wait
 }

@@ -8,24 +8,27 @@ use crate::call::{Call, RtdState, Wait};
 use crate::circuits::Circuits;
 use crate::dead::{DeadCalls, Death};
 use crate::deadlines::{expire, rearm};
-use crate::exec::{Cx, Outcome, Shared, run};
+use crate::dialogs::DialogIndex;
+use crate::exec::{self, Cx, Outcome, Shared, run};
 use crate::inject::{EditedFile, Injection, NotWritable};
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::link::Image;
+use crate::media::CryptoKeys;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
+use crate::receive::Arrival;
 use crate::render::{DynamicId, LastView};
 use crate::vars::Vars;
-use crate::{call_id, receive, rng, txn, unexpected};
+use crate::{call_id, kept, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
-use gossipper_bytecode::{AutoMessage, FailReason, Mode, TemplateKind};
-use gossipper_sip::{Message, ParseError, strip_call_id_prefix};
+use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
+use gossipper_sip::{HeaderName, Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
 use slotmap::SlotMap;
 use smallvec::SmallVec;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-type Hasher = foldhash::fast::FixedState;
+pub(crate) type Hasher = foldhash::fast::FixedState;
 
 /// Calls aborted by one `AbortAll`, so that one input has a bounded cost.
 const ABORT_BATCH: usize = 256;
@@ -49,7 +52,6 @@ pub struct Engine {
     calls: SlotMap<CallKey, Call>,
     index: HashTable<CallKey>,
     hasher: Hasher,
-    dead: DeadCalls<Hasher>,
     shared: Shared,
     next_number: u64,
     draining: bool,
@@ -68,11 +70,12 @@ impl Engine {
         Self {
             calls: SlotMap::with_key(),
             index: HashTable::new(),
-            dead: DeadCalls::new(dead_wait, hasher.clone()),
             shared: Shared {
                 vars: Vars::new(&image),
                 users: params.users,
                 circuits: params.circuits.as_ref().map(Circuits::new),
+                dead: DeadCalls::new(dead_wait, hasher.clone()),
+                dialogs: DialogIndex::new(hasher.clone()),
                 dynamic: DynamicId::new(params.dynamic_id),
                 scratch: Vec::new(),
                 buffers: txn::Buffers::default(),
@@ -178,7 +181,7 @@ impl Engine {
             .resize(self.image.program.rtds.len(), RtdState::default());
         spare.peer_tag.clear();
         spare.call_id.clear();
-        Call {
+        let mut call = Call {
             number,
             pc: self.image.program.steps[0].entry,
             cseq: params.base_cseq.wrapping_sub(1),
@@ -194,7 +197,12 @@ impl Engine {
             rtds: spare.rtds,
             lines: spare.lines,
             ..Call::blank(peer)
+        };
+        if self.image.media.has_keys() {
+            let keys = CryptoKeys::new(&mut call.rng);
+            call.cold_mut().crypto = Some(Box::new(keys));
         }
+        call
     }
 
     /// Gives a new call its line of every injection file, whether the scenario reads that file or not. False when there
@@ -248,13 +256,13 @@ impl Engine {
     }
 
     fn insert(&mut self, call: Call) -> CallKey {
-        let hash = self.hasher.hash_one(&call.call_id[..]);
+        let hash = self.hasher.hash_one(call.main_call_id());
         let key = self.calls.insert(call);
         let (calls, hasher) = (&self.calls, &self.hasher);
         self.index.insert_unique(hash, key, |key| {
             calls
                 .get(*key)
-                .map_or(0, |call| hasher.hash_one(&call.call_id[..]))
+                .map_or(0, |call| hasher.hash_one(call.main_call_id()))
         });
         key
     }
@@ -315,13 +323,16 @@ impl Engine {
         } else {
             strip_call_id_prefix(full_id)
         };
-        if let Some(key) = self.find(id) {
-            self.deliver(now, key, &msg, out);
+        if let Some((key, dialog)) = self.find(id) {
+            self.deliver(now, key, dialog, &msg, out);
             return;
         }
-        if let Some(death) = self.dead.disturb(id, now) {
+        if let Some(death) = self.shared.dead.disturb(id, now) {
             out.push(Output::Stat(StatEvent::DeadCall));
             warn_dead(out, id, death, bytes);
+            return;
+        }
+        if !self.image.accepting.is_empty() && self.accept(now, flow, src, id, &msg, out) {
             return;
         }
         match self.image.mode {
@@ -332,15 +343,66 @@ impl Engine {
         }
     }
 
-    fn find(&self, id: &[u8]) -> Option<CallKey> {
+    /// The call and the dialog with this Call-ID.
+    fn find(&self, id: &[u8]) -> Option<(CallKey, DialogId)> {
         let hash = self.hasher.hash_one(id);
-        self.index
-            .find(hash, |key| {
-                self.calls
-                    .get(*key)
-                    .is_some_and(|call| call.call_id.as_slice() == id)
-            })
-            .copied()
+        let main = self.index.find(hash, |key| {
+            self.calls
+                .get(*key)
+                .is_some_and(|call| call.main_call_id() == id)
+        });
+        if let Some(key) = main {
+            return Some((*key, DialogId::MAIN));
+        }
+        if self.image.program.dialogs.is_empty() {
+            return None;
+        }
+        self.shared.dialogs.find(id, |key, dialog| {
+            self.calls
+                .get(key)
+                .is_some_and(|call| call.call_id_of(dialog) == id)
+        })
+    }
+
+    /// A request with an unknown Call-ID begins a dialog of a call that listens; `false` when there is none.
+    fn accept(
+        &mut self,
+        now: Micros,
+        flow: FlowId,
+        src: SocketAddr,
+        id: &[u8],
+        msg: &Message<'_>,
+        out: &mut OutBuf,
+    ) -> bool {
+        let (key, dialog) = match exec::dialogs::callee(&self.image, &self.shared, msg) {
+            exec::dialogs::Callee::Free(key, dialog) => (key, dialog),
+            exec::dialogs::Callee::Busy => {
+                out.push(Output::Stat(StatEvent::OutOfCall));
+                if msg.method() == Some(b"INVITE") {
+                    let bytes = busy_here(&self.hasher, msg, out);
+                    out.push(Output::Send {
+                        call: None,
+                        flow,
+                        to: src,
+                        bytes,
+                    });
+                }
+                return true;
+            }
+            exec::dialogs::Callee::Nobody => return false,
+        };
+        let params = self.image.params();
+        let peer = match params.destination {
+            Some(destination) if params.send_to_destination => destination,
+            _ => src,
+        };
+        let image = Arc::clone(&self.image);
+        let (calls, shared) = (&mut self.calls, &mut self.shared);
+        if let Some((call, mut cx)) = split(&image, calls, shared, key, now, out) {
+            exec::dialogs::begun_by_peer(&mut cx, call, dialog, id, flow, peer);
+        }
+        self.deliver(now, key, dialog, msg, out);
+        true
     }
 
     /// A message with an unknown Call-ID opens a call.
@@ -392,12 +454,19 @@ impl Engine {
             Some(call) if call.wait == Wait::Turn => {
                 call.cold_mut().queued = Some(msg.bytes().into());
             }
-            Some(_) => self.deliver(now, key, msg, out),
+            Some(_) => self.deliver(now, key, DialogId::MAIN, msg, out),
             None => {}
         }
     }
 
-    fn deliver(&mut self, now: Micros, key: CallKey, msg: &Message<'_>, out: &mut OutBuf) {
+    fn deliver(
+        &mut self,
+        now: Micros,
+        key: CallKey,
+        dialog: DialogId,
+        msg: &Message<'_>,
+        out: &mut OutBuf,
+    ) {
         let Some((call, mut cx)) = split(
             &self.image,
             &mut self.calls,
@@ -408,7 +477,7 @@ impl Engine {
         ) else {
             return;
         };
-        let delivered = receive::receive(&mut cx, call, msg, false);
+        let delivered = receive::deliver(&mut cx, call, dialog, msg, Arrival::Live);
         self.settle(now, key, delivered, out);
     }
 
@@ -492,7 +561,7 @@ impl Engine {
         if let Some(bytes) = queued
             && let Ok(msg) = Message::parse(&bytes)
         {
-            self.deliver(now, key, &msg, out);
+            self.deliver(now, key, DialogId::MAIN, &msg, out);
         }
     }
 
@@ -533,7 +602,7 @@ impl Engine {
         let verdict = match verdict {
             Verdict::Run => match run(&mut cx, call) {
                 Outcome::Suspended => Verdict::Wait,
-                Outcome::Completed => Verdict::Complete,
+                Outcome::Completed => kept::left_over(&mut cx, call),
                 Outcome::Dropped(reason) => Verdict::Drop(reason),
             },
             other => other,
@@ -547,7 +616,17 @@ impl Engine {
                     && let Ok(msg) = Message::parse(&bytes)
                 {
                     // It leads to no handler again, so this ends.
-                    let delivered = receive::receive(&mut cx, call, &msg, true);
+                    let dialog = belongs_to(&cx, call, &msg);
+                    let delivered = receive::deliver(&mut cx, call, dialog, &msg, Arrival::Handled);
+                    return self.settle(now, key, delivered, out);
+                }
+                // Each takes one from those that are kept, so this ends.
+                if call.cold.is_some()
+                    && let Some(kept) = kept::next(&cx, call)
+                    && let Ok(msg) = Message::parse(&kept.bytes)
+                {
+                    let delivered =
+                        receive::deliver(&mut cx, call, kept.dialog, &msg, Arrival::Kept);
                     return self.settle(now, key, delivered, out);
                 }
                 let held = call.heap_bytes();
@@ -579,7 +658,7 @@ impl Engine {
         out: &mut OutBuf,
     ) {
         let hash = match self.calls.get(key) {
-            Some(call) => self.hasher.hash_one(&call.call_id[..]),
+            Some(call) => self.hasher.hash_one(call.main_call_id()),
             None => return,
         };
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == key) {
@@ -590,9 +669,12 @@ impl Engine {
         };
         self.held_bytes -= call.held_bytes;
         self.give_back(&call);
+        if call.cold.is_some() {
+            exec::dialogs::end(&mut self.shared, &mut call, key, death, now);
+        }
         txn::stop(&mut call, &mut self.shared.buffers);
         if let Some(death) = death {
-            self.dead.bury(&call.call_id, death, now);
+            self.shared.dead.bury(&call.call_id, death, now);
         }
         let length = now.since(call.created);
         out.push(Output::Stat(StatEvent::Ended { end, length }));
@@ -605,6 +687,20 @@ impl Engine {
             self.spare.push(call);
         }
     }
+}
+
+/// The dialog of a call that a message belongs to.
+fn belongs_to(cx: &Cx<'_>, call: &Call, msg: &Message<'_>) -> DialogId {
+    if cx.image.program.dialogs.is_empty() {
+        return DialogId::MAIN;
+    }
+    let id = msg.call_id().unwrap_or_default();
+    let id = if cx.image.params().ignore_call_id_slashes {
+        id
+    } else {
+        strip_call_id_prefix(id)
+    };
+    call.dialog_of(id).unwrap_or(call.dialog)
 }
 
 /// What was decided about a call.
@@ -671,6 +767,32 @@ fn discard(out: &mut OutBuf, what: &[u8], bytes: &[u8]) {
         kind: LogKind::Warning,
         text,
     });
+}
+
+/// `486 Busy Here` to an INVITE that nobody can take now. Nothing remembers it: its repetition is answered alike.
+fn busy_here(hasher: &Hasher, msg: &Message<'_>, out: &mut OutBuf) -> crate::output::ByteRange {
+    let start = out.arena().len();
+    let arena = out.arena();
+    arena.extend_from_slice(b"SIP/2.0 486 Busy Here\r\n");
+    for (name, shown) in [
+        (HeaderName::Via, &b"Via: "[..]),
+        (HeaderName::From, b"From: "),
+        (HeaderName::To, b"To: "),
+        (HeaderName::CallId, b"Call-ID: "),
+        (HeaderName::CSeq, b"CSeq: "),
+    ] {
+        for value in msg.values(name) {
+            arena.extend_from_slice(shown);
+            arena.extend_from_slice(value);
+            if name == HeaderName::To {
+                let tag = hasher.hash_one(msg.call_id().unwrap_or_default());
+                arena.extend_from_slice(format!(";tag={tag:x}").as_bytes());
+            }
+            arena.extend_from_slice(b"\r\n");
+        }
+    }
+    arena.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+    out.range_from(start)
 }
 
 fn warn_dead(out: &mut OutBuf, id: &[u8], death: Death, bytes: &[u8]) {

@@ -41,6 +41,7 @@ fn drive(program: &Arc<Program>, bytes: &[u8]) -> Option<String> {
         destination: Some(address),
         remote: Some(address),
         recv_timeout_ms: 8000,
+        skips_media: true,
         ..RunParams::default()
     };
     let image = Image::link(Arc::clone(program), params).ok()?;

@@ -13,9 +13,10 @@
 //! | [`engine`], `deadlines` | calls, Call-ID index, births, ends; what wakes a call |
 //! | `receive`, `matching`, `unexpected` | what a message is to a call, and what follows |
 //! | `exec` | the dispatch loop and the op handlers |
-//! | `render`, `date` | templates -> bytes |
+//! | `render`, `elsewhere`, `date` | templates -> bytes |
 //! | `inserted` | keywords in texts of injection files |
 //! | `auth` | challenges and their answers |
+//! | `dialogs`, `kept` | which call and dialog a message belongs to, when calls have several; those that come too early |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
 //! | [`circuits`] | circuits of `-tdmmap` |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
@@ -56,6 +57,8 @@ mod date;
 mod dead;
 mod deadlines;
 mod dialog;
+mod dialogs;
+mod elsewhere;
 pub mod engine;
 mod exec;
 #[cfg(any(test, feature = "internal-fuzz"))]
@@ -63,8 +66,10 @@ pub mod fuzz;
 pub mod inject;
 pub mod input;
 mod inserted;
+mod kept;
 pub mod link;
 mod matching;
+mod media;
 pub mod output;
 pub mod params;
 mod receive;
@@ -116,6 +121,7 @@ pub fn doc_program() -> gossipper_bytecode::Program {
         blank_after: false,
         starts_rtd: false,
         stops_rtd: false,
+        reads_sdp: false,
     };
     Draft {
         mode: Some(Mode::Client),

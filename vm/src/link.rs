@@ -5,13 +5,15 @@
 //! variables get their place in a register file.
 
 use crate::call_id::{self, Piece};
+use crate::media::MediaPlan;
 use crate::params::RunParams;
 use crate::render::skip_line_end;
 use core::net::IpAddr;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::template::Binding;
 use gossipper_bytecode::{
-    CaptureId, Mode, Op, Program, Segment, Slot, Template, TextRef, VarId, VarScope,
+    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, VarId,
+    VarScope,
 };
 use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
@@ -22,6 +24,9 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
+    /// A server scenario begins dialogs of its own and has nowhere to send to.
+    #[error("a scenario that begins dialogs of its own needs a remote address")]
+    NoDialogDestination,
     /// `-set` names a variable that the scenario does not declare as global.
     #[error("-set: the scenario declares no global variable `{0}`")]
     NotGlobal(String),
@@ -45,6 +50,17 @@ pub enum LinkError {
     /// The scenario prints circuits, and there are none.
     #[error("the scenario prints [tdmmap]: say with -tdmmap which circuits there are")]
     NoCircuits,
+    /// The scenario uses media.
+    #[error(
+        "this version does not play media, and the scenario uses `{what}`{place}; \
+         to run its signalling alone, say -no_media"
+    )]
+    Media {
+        /// What needs media first.
+        what: String,
+        /// Where that is, as the message says it.
+        place: String,
+    },
     /// The call number is not part of the Call-ID format.
     #[error("-cid_str: without `%u` all calls would have the same Call-ID")]
     CallIdNotUnique,
@@ -93,6 +109,10 @@ pub struct Image {
     pub(crate) call_id: Vec<Piece>,
     /// The capture that `[next_url]` falls back to.
     pub(crate) to_uri: Option<CaptureId>,
+    /// Ports and keys that keywords print in place of media.
+    pub(crate) media: MediaPlan,
+    /// Receives that begin a dialog of the peer's.
+    pub(crate) accepting: Vec<RecvId>,
 }
 
 impl Image {
@@ -102,13 +122,25 @@ impl Image {
     /// See [`LinkError`].
     pub fn link(program: Arc<Program>, params: RunParams) -> Result<Self, LinkError> {
         let mode = program.mode();
-        if mode == Mode::Client {
-            if params.destination.is_none() {
-                return Err(LinkError::NoDestination);
-            }
-            if !params.call_id.is_unique() {
-                return Err(LinkError::CallIdNotUnique);
-            }
+        if mode == Mode::Client && params.destination.is_none() {
+            return Err(LinkError::NoDestination);
+        }
+        let begins = program.ops.iter().any(|op| {
+            matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)
+        });
+        if begins && params.destination.is_none() {
+            return Err(LinkError::NoDialogDestination);
+        }
+        if (begins || mode == Mode::Client) && !params.call_id.is_unique() {
+            return Err(LinkError::CallIdNotUnique);
+        }
+        if let Some(used) = program.media_use().filter(|_| !params.skips_media) {
+            let place = match (used.step, used.line) {
+                (Some(step), Some(line)) => format!(" in step {step}, line {line}"),
+                _ => String::new(),
+            };
+            let what = used.what;
+            return Err(LinkError::Media { what, place });
         }
         for (name, _) in &params.globals {
             if find_global(&program, name).is_none() {
@@ -175,6 +207,14 @@ impl Image {
                 .iter()
                 .position(|capture| *capture == Capture::ToUri)
                 .and_then(CaptureId::new),
+            media: MediaPlan::of(&program, &params),
+            accepting: program
+                .recvs
+                .iter()
+                .enumerate()
+                .filter(|(_, recv)| recv.accept.is_some())
+                .filter_map(|(index, _)| RecvId::new(index))
+                .collect(),
             params,
             program,
         })
@@ -371,7 +411,13 @@ pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         // Checked when linking: each has its content.
         Slot::File(id) => out.extend_from_slice(&params.includes[id.index()]),
         Slot::SippVersion => out.extend_from_slice(&params.version),
+        Slot::CryptoTag(line) => out.push(if line.secondary { b'2' } else { b'1' }),
+        Slot::CryptoSuite(_, suite) => out.extend_from_slice(suite.name().as_bytes()),
+        Slot::CryptoUnencrypted(..) => out.extend_from_slice(b"UNENCRYPTED_SRTP"),
         Slot::AutoMediaPort(_)
+        | Slot::RtpStreamAudioPort(_)
+        | Slot::RtpStreamVideoPort(_)
+        | Slot::CryptoKey(..)
         | Slot::CallNumber
         | Slot::CallId
         | Slot::Cseq(_)
@@ -395,6 +441,7 @@ pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::Var(_)
         | Slot::Field(_)
         | Slot::Authentication(_)
+        | Slot::Elsewhere(_)
         | Slot::Fill(..) => {
             debug_assert_ne!(
                 slot.binding(),

@@ -3,6 +3,7 @@
 //!
 //! Pure questions about a call and a message; what follows from the answer is done by [`crate::engine`].
 
+use crate::call::dialogs::Phase;
 use crate::call::{Call, TxnState};
 use crate::link::Image;
 use gossipper_bytecode::{Optional, Recv, RecvId, RecvMatch, SendId, StepId, TxnId};
@@ -92,6 +93,35 @@ pub(crate) fn txn_state(call: &Call, txn: TxnId) -> Option<&TxnState> {
 
 /// Whether the receive takes this kind of message, regardless of the place of the call.
 fn accepts(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>) -> bool {
+    if recv.dialog != call.dialog {
+        return false;
+    }
+    if recv.accept.is_some() && (call.phase() != Phase::Ringing || !may_begin(msg)) {
+        return false;
+    }
+    takes(image, call, recv, msg)
+}
+
+/// Whether a request may begin a dialog.
+pub(crate) fn may_begin(msg: &Message<'_>) -> bool {
+    msg.to_tag().is_none()
+        && msg
+            .method()
+            .is_some_and(|method| method != b"ACK" && method != b"CANCEL")
+}
+
+/// Whether a receive takes requests of this method.
+pub(crate) fn takes_request(image: &Image, id: RecvId, msg: &Message<'_>) -> bool {
+    let program = &image.program;
+    match (program.recvs[id.index()].accepts, msg.method()) {
+        (RecvMatch::Request(wanted), Some(method)) => method == program.bytes(wanted),
+        (RecvMatch::RequestRegex(id), Some(method)) => image.regexes[id.index()].is_match(method),
+        _ => false,
+    }
+}
+
+/// Whether the receive takes this kind of message, whatever its dialog.
+fn takes(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>) -> bool {
     let program = &image.program;
     match (recv.accepts, msg.method(), msg.status()) {
         (RecvMatch::Request(wanted), Some(method), _) => method == program.bytes(wanted),

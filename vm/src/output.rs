@@ -123,6 +123,8 @@ pub enum StatEvent {
     AutoAnswered,
     /// Bytes that are no SIP message, or one without Call-ID; discarded.
     Discarded,
+    /// A media action was passed over.
+    MediaSkipped,
     /// A keep-alive (CRLF CRLF or four NULs), ignored.
     KeepAlive,
 }

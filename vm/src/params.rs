@@ -219,6 +219,8 @@ pub struct RunParams {
     pub includes: Vec<Vec<u8>>,
     /// `[trunk_*]`.
     pub trunk: Trunk,
+    /// `-no_media`: media actions are passed over and counted. Otherwise a program that uses media is refused.
+    pub skips_media: bool,
     /// First, last and step of `[dynamic_id]`.
     pub dynamic_id: (u32, u32, u32),
     /// Seed of everything random.
@@ -298,6 +300,7 @@ impl Default for RunParams {
             includes: Vec::new(),
             trunk: Trunk::default(),
             injection: Vec::new(),
+            skips_media: false,
             dynamic_id: (10_000, 12_000, 4),
             seed: 0,
             epoch_us: Micros(0).0,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! A message for an open call: repetition, match, dialog bookkeeping.
 
+use crate::call::dialogs::{Phase, bring};
 use crate::call::{Answered, Call, Wait};
 use crate::engine::{Verdict, is_invite};
 use crate::exec::{Cx, run_block, send};
@@ -9,18 +10,47 @@ use crate::output::StatEvent;
 use crate::params::DuplicateCheck;
 use crate::render::LastView;
 use crate::unexpected::ToHandler;
-use crate::{auth, dialog, rng, txn, unexpected};
-use gossipper_bytecode::{FailReason, Optional, Pc, Recv, RecvId};
+use crate::{auth, dialog, kept, rng, txn, unexpected};
+use gossipper_bytecode::{DialogId, FailReason, Optional, Pc, Recv, RecvId};
 use gossipper_sip::{HeaderName, Message, StatusCode};
 
-/// Gives a message to a call that waits.
-///
-/// `handled` says that the message has led to the scenario's handler already, which does not take it either.
-pub(crate) fn receive(
+/// How a message comes to a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Arrival {
+    /// From the network.
+    Live,
+    /// It was kept until the call waited for its dialog.
+    Kept,
+    /// It has led to the scenario's handler already, which does not take it either.
+    Handled,
+}
+
+/// Gives a message of one of its dialogs to a call that waits.
+pub(crate) fn deliver(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    dialog: DialogId,
+    msg: &Message<'_>,
+    arrival: Arrival,
+) -> Verdict {
+    if cx.image.program.dialogs.is_empty() {
+        return receive(cx, call, msg, arrival, true);
+    }
+    let front = call.dialog;
+    let awaited = arrival != Arrival::Live || kept::is_awaited(cx, call, dialog);
+    bring(call, dialog);
+    let verdict = receive(cx, call, msg, arrival, awaited);
+    bring(call, front);
+    verdict
+}
+
+/// Gives a message of the dialog in front to a call that waits, or keeps it if nothing there is `awaited`.
+fn receive(
     cx: &mut Cx<'_>,
     call: &mut Call,
     msg: &Message<'_>,
-    handled: bool,
+    arrival: Arrival,
+    awaited: bool,
 ) -> Verdict {
     let params = cx.image.params();
     if params.ignore_in_pause && call.wait == Wait::Pause {
@@ -43,6 +73,17 @@ pub(crate) fn receive(
     if params.unreliable && params.retransmit && repeated(cx, call, msg, fingerprint) {
         return Verdict::Wait;
     }
+    if call.cold.is_some() && arrival == Arrival::Live {
+        match too_early(cx, call, msg, fingerprint, awaited) {
+            TooEarly::No => {}
+            TooEarly::Over => return over(cx, call, msg),
+            TooEarly::Known => return Verdict::Wait,
+            TooEarly::Yes => {
+                kept::keep(cx, call, msg, fingerprint);
+                return Verdict::Wait;
+            }
+        }
+    }
     note(cx, call, msg);
     match matching::find(cx.image, call, msg, fingerprint) {
         Match::Accepted(id) => accepted(cx, call, id, msg, fingerprint),
@@ -60,7 +101,7 @@ pub(crate) fn receive(
                 received_again(cx, recv);
                 Verdict::Wait
             }
-            None if handled => unexpected::refuse(cx, call, msg),
+            None if arrival == Arrival::Handled => unexpected::refuse(cx, call, msg),
             None => match unexpected::to_handler(cx, call, msg) {
                 ToHandler::NoHandler => unexpected::unexpected(cx, call, msg),
                 ToHandler::Inside => unexpected::refuse(cx, call, msg),
@@ -68,6 +109,62 @@ pub(crate) fn receive(
             },
         },
     }
+}
+
+/// Whether a message has to wait for the call to come to its dialog.
+enum TooEarly {
+    /// It has not.
+    No,
+    /// The dialog is over.
+    Over,
+    /// It is the repetition of one that waits already.
+    Known,
+    /// It has.
+    Yes,
+}
+
+fn too_early(
+    cx: &Cx<'_>,
+    call: &Call,
+    msg: &Message<'_>,
+    fingerprint: u64,
+    awaited: bool,
+) -> TooEarly {
+    if call.dialogs().is_none() {
+        return TooEarly::No;
+    }
+    if call.phase() == Phase::Over {
+        return TooEarly::Over;
+    }
+    let (others, same) = kept::among(call, call.dialog, fingerprint);
+    let params = cx.image.params();
+    if same && params.unreliable && params.retransmit {
+        return TooEarly::Known;
+    }
+    let matched = || matching::find(cx.image, call, msg, fingerprint);
+    let known_ack = || acknowledged_before(cx, call, msg).is_some();
+    if others || (!awaited && matched() == Match::Unexpected && !known_ack()) {
+        TooEarly::Yes
+    } else {
+        TooEarly::No
+    }
+}
+
+/// A message of a dialog that is over, and no repetition of one that was answered.
+fn over(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> Verdict {
+    match acknowledged_before(cx, call, msg) {
+        Some(recv) => received_again(cx, recv),
+        None => {
+            cx.stat(StatEvent::DeadCall);
+            let mut text = b"Message for a dialog that is over, Call-Id '".to_vec();
+            text.extend_from_slice(&call.call_id);
+            text.extend_from_slice(b"', received '");
+            text.extend_from_slice(msg.bytes());
+            text.push(b'\'');
+            cx.warn(&text);
+        }
+    }
+    Verdict::Wait
 }
 
 /// The receive that has accepted the ACK of the same INVITE, if repetitions are looked for at all.
@@ -193,6 +290,22 @@ fn accept(
     }
     if msg.method() == Some(b"ACK") {
         call.acknowledged = msg.cseq().map(|cseq| (cseq.number, id));
+    }
+    if let Some(front) = call.front_mut() {
+        front.stage = match (msg.method(), msg.status(), msg.cseq()) {
+            (Some(method), ..) => front.stage.request(method),
+            (None, Some(code), Some(cseq)) if cseq.method == b"INVITE" => {
+                front.stage.response(code.0)
+            }
+            _ => front.stage,
+        };
+        if recv.accept.is_some() {
+            front.phase = Phase::Open;
+        }
+        // Of a dialog that the peer began, target and routes are always known.
+        if !front.ours && matching::may_begin(msg) {
+            dialog::store_routes(call, msg);
+        }
     }
     quiet(cx, call, recv, msg);
     if msg.status().is_some_and(|code| code.0 == 200) {

@@ -200,6 +200,20 @@ impl Scene<'_> {
                 let port = u64::from(params.media_port) + index.wrapping_mul(4) % 10_000;
                 number(port as i64 + i64::from(offset), out);
             }
+            Slot::RtpStreamAudioPort(offset) | Slot::RtpStreamVideoPort(offset) => {
+                let video = matches!(slot, Slot::RtpStreamVideoPort(_));
+                let call = call.map_or(1, |call| call.number);
+                let port = self.image.media.port(video, call, offset);
+                number(i64::from(port), out);
+            }
+            Slot::CryptoKey(line, key) => {
+                if let Some(keys) = call
+                    .and_then(|call| call.cold.as_deref())
+                    .and_then(|cold| cold.crypto.as_deref())
+                {
+                    keys.print(line, key, out);
+                }
+            }
             Slot::CallNumber => number(call.map_or(0, |call| call.number as i64), out),
             Slot::CallId => {
                 if let Some(call) = call {
@@ -269,6 +283,11 @@ impl Scene<'_> {
             Slot::Var(var) => variable(self.value(var), out),
             Slot::Field(id) => self.field(id, out),
             Slot::Authentication(id) => self.authentication(id, out),
+            Slot::Elsewhere(id) => {
+                if let Some(call) = call {
+                    crate::elsewhere::print(self.image, call, id, out);
+                }
+            }
             Slot::Fill(text, var) => {
                 let image = self.image;
                 fill(image.program.bytes(text), self.value(var).as_number(), out);
@@ -290,6 +309,9 @@ impl Scene<'_> {
             | Slot::MediaIp
             | Slot::MediaIpType
             | Slot::MediaPort(_)
+            | Slot::CryptoTag(_)
+            | Slot::CryptoSuite(..)
+            | Slot::CryptoUnencrypted(..)
             | Slot::Pid
             | Slot::SippVersion
             | Slot::File(_)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What happens when no step takes a message, and how calls are given up.
 
+use crate::call::dialogs::{Stage, bring};
 use crate::call::{Call, Wait};
 use crate::dead::Death;
 use crate::engine::{Verdict, is_invite};
 use crate::exec::{Cx, send};
 use crate::output::StatEvent;
 use crate::render::LastView;
-use gossipper_bytecode::{AutoMessage, FailReason, Mode, StepId};
+use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, StepId, TemplateId};
 use gossipper_sip::Message;
 
 /// Requests that `-aa` answers.
@@ -107,6 +108,19 @@ pub(crate) fn to_handler(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) ->
     ToHandler::Entered
 }
 
+/// A message that the scenario has ended without expecting; whether it was answered as `-aa` asks.
+pub(crate) fn left_over(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> bool {
+    if cx.image.params().auto_answer && msg.method().is_some_and(is_auto_answered) {
+        auto(cx, call, AutoMessage::Ok, LastView::Whole(msg));
+        cx.stat(StatEvent::AutoAnswered);
+        return true;
+    }
+    cx.stat(StatEvent::Unexpected { step: call.step });
+    let aborts = cx.image.params().behaviors.abort_unexpected;
+    warn_unexpected(cx, call, msg, aborts);
+    false
+}
+
 fn warn_unexpected(cx: &mut Cx<'_>, call: &Call, msg: &Message<'_>, aborts: bool) {
     let program = &cx.image.program;
     let step = &program.steps[call.step.index()];
@@ -150,9 +164,59 @@ pub(crate) fn give_up(
     Verdict::Aborted(reason, death)
 }
 
+/// Ends every dialog of a call that has several, as its state asks.
+fn abort_dialogs(cx: &mut Cx<'_>, call: &mut Call, last: Option<&Message<'_>>) {
+    let front = call.dialog;
+    let count = call.dialogs().map_or(0, |dialogs| dialogs.sides.len());
+    for dialog in (0..count).filter_map(DialogId::new) {
+        bring(call, dialog);
+        abort_dialog(cx, call, last.filter(|_| dialog == front));
+    }
+    bring(call, front);
+}
+
+/// Ends the dialog in front.
+fn abort_dialog(cx: &mut Cx<'_>, call: &mut Call, last: Option<&Message<'_>>) {
+    let Some(side) = call.side(call.dialog) else {
+        return;
+    };
+    let (mut stage, ours) = (side.stage, side.ours);
+    let answer = last
+        .filter(|msg| !msg.is_request() && msg.cseq().is_some_and(|cseq| cseq.method == b"INVITE"));
+    if let Some(code) = answer.and_then(Message::status) {
+        stage = stage.response(code.0);
+    }
+    let view = match answer {
+        Some(msg) => LastView::Whole(msg),
+        None if call.last.present => LastView::Kept,
+        None => return,
+    };
+    // A message of ours that goes the way of the last one, or against it.
+    let against = answer.is_none() && call.last.status == 0;
+    match (stage, ours) {
+        (Stage::Nothing, _) | (Stage::Inviting | Stage::Refused, false) => {}
+        (Stage::Inviting, true) => auto(cx, call, AutoMessage::Cancel, view),
+        (Stage::Refused, true) => auto(cx, call, AutoMessage::Ack, view),
+        (Stage::Answered, true) => {
+            auto(cx, call, AutoMessage::Ack, view);
+            auto(cx, call, AutoMessage::Bye, view);
+        }
+        (Stage::Confirmed, _) | (Stage::Answered, false) => {
+            match cx.image.program.bye_from_called.filter(|_| against) {
+                Some(template) => transmit(cx, call, template, view),
+                None => auto(cx, call, AutoMessage::Bye, view),
+            }
+        }
+    }
+}
+
 /// Sends ACK, CANCEL or BYE as the state of the call asks, and says what remains of it.
 pub(crate) fn abort(cx: &mut Cx<'_>, call: &mut Call, last: Option<&Message<'_>>) -> Option<Death> {
     let death = Some(Death::Aborted(call.step.0));
+    if !cx.image.program.dialogs.is_empty() {
+        abort_dialogs(cx, call, last);
+        return death;
+    }
     if cx.image.mode == Mode::Server || call.step == StepId(0) {
         return death;
     }
@@ -191,6 +255,10 @@ pub(crate) fn abort(cx: &mut Cx<'_>, call: &mut Call, last: Option<&Message<'_>>
 /// Sends an automatic message. It goes out once and nothing waits for its answer.
 fn auto(cx: &mut Cx<'_>, call: &mut Call, message: AutoMessage, last: LastView<'_>) {
     let template = cx.image.program.auto_template(message);
+    transmit(cx, call, template, last);
+}
+
+fn transmit(cx: &mut Cx<'_>, call: &mut Call, template: TemplateId, last: LastView<'_>) {
     let branch = i64::from(call.step.0) - 1;
     if let Ok(bytes) = cx.render_message(call, template, last, -1, branch) {
         send::transmit(cx, call, bytes);

@@ -95,6 +95,10 @@ pub(crate) struct HiArgs {
     pub(crate) media_ip: Option<IpAddr>,
     /// `-mp`.
     pub(crate) media_port: u16,
+    /// `-no_media`.
+    pub(crate) skips_media: bool,
+    /// `-recv_coalesce`, in µs.
+    pub(crate) coalesce_us: Option<u64>,
     /// `-buff_size`.
     pub(crate) buffer_bytes: Option<usize>,
     /// `-r`.
@@ -330,6 +334,8 @@ impl HiArgs {
             local_port,
             media_ip,
             media_port: low.media_port.unwrap_or(6000),
+            skips_media: low.no_media,
+            coalesce_us: low.coalesce_us,
             buffer_bytes: low.buffer_bytes,
             rate,
             rate_period,

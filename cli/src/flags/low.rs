@@ -162,6 +162,10 @@ pub(crate) struct LowArgs {
     pub(crate) media_port: Option<u16>,
     /// `-buff_size`.
     pub(crate) buffer_bytes: Option<usize>,
+    /// `-no_media`.
+    pub(crate) no_media: bool,
+    /// `-recv_coalesce`, in µs.
+    pub(crate) coalesce_us: Option<u64>,
     /// `-skip_rlimit`.
     pub(crate) skip_rlimit: bool,
     /// `-loopback`.

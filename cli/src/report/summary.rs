@@ -23,7 +23,13 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
     calls(&mut out, engine, colour);
     rates(&mut out, engine);
     messages(&mut out, engine);
-    times(&mut out, engine);
+    let skipped = engine.messages.media_skipped;
+    if skipped > 0 {
+        let text = format!("Media      NOT played (-no_media): media actions skipped: {skipped}");
+        let _ = writeln!(out, "{}", paint(&text, "33", colour));
+    }
+    // The screen has no room for both at their longest.
+    times(&mut out, engine, ROWS_MAX - usize::from(skipped > 0));
     failures(&mut out, engine, colour);
     if let Some(answerer) = snapshot.answerer() {
         let calls = &answerer.calls;
@@ -81,9 +87,13 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
         .first()
         .map_or_else(TimeSummary::default, |response| response.actual);
     // No media yet: its figures are there, because scripts split by position, and zero.
+    let skipped = match engine.messages.media_skipped {
+        0 => String::new(),
+        skipped => format!(" media_skipped={skipped}"),
+    };
     format!(
         "calls={} success={} failed={} cps={:.2} avg_call={} avg_invite={} retransmits={} timeouts={} \
-         rtp_sent=0 rtp_recv=0 rtcp_sr=0 rtcp_rr=0 rtcp_in=0\n",
+         rtp_sent=0 rtp_recv=0 rtcp_sr=0 rtcp_rr=0 rtcp_in=0{skipped}\n",
         engine.calls.created(),
         engine.calls.succeeded,
         engine.calls.failed,
@@ -205,7 +215,7 @@ fn messages(out: &mut String, engine: &EngineSnapshot) {
     }
 }
 
-fn times(out: &mut String, engine: &EngineSnapshot) {
+fn times(out: &mut String, engine: &EngineSnapshot, most: usize) {
     let mut rows: Vec<(String, &TimeSummary)> = Vec::new();
     for response in &engine.response_times {
         rows.push((format!("rtd {}", response.name), &response.actual));
@@ -213,8 +223,8 @@ fn times(out: &mut String, engine: &EngineSnapshot) {
             rows.push(("  from due time".to_owned(), &response.from_due));
         }
     }
-    let dropped = rows.len().saturating_sub(ROWS_MAX);
-    rows.truncate(ROWS_MAX);
+    let dropped = rows.len().saturating_sub(most);
+    rows.truncate(most);
     rows.push(("call length".to_owned(), &engine.call_length));
     rows.retain(|(_, times)| times.count > 0);
     if rows.is_empty() {
@@ -330,6 +340,7 @@ mod tests {
             &mut m.auto_answered,
             &mut m.discarded,
             &mut m.lost,
+            &mut m.media_skipped,
             &mut engine.transport.send_errors,
             &mut engine.transport.icmp_errors,
             &mut engine.transport.recv_errors,
@@ -356,6 +367,19 @@ mod tests {
         for line in shown.lines() {
             assert!(line.chars().count() <= WIDTH, "{line}");
         }
+    }
+
+    #[test]
+    fn media_that_was_passed_over_is_not_overlooked() {
+        let mut snapshot = sample::client();
+        assert!(!text(&snapshot, false).contains("Media"));
+        assert!(!line(&snapshot).contains("media"));
+        snapshot.engines[0].messages.media_skipped = 12;
+        assert!(
+            text(&snapshot, false)
+                .contains("\nMedia      NOT played (-no_media): media actions skipped: 12\n")
+        );
+        assert!(line(&snapshot).ends_with(" media_skipped=12\n"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use super::{Distribution, Name};
 use crate::source::{Span, Spanned, Text};
+use gossipper_bytecode::media::MediaStream;
 
 /// An `<action>` block.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,18 +130,37 @@ pub enum Exec {
     Command(Text),
     /// `int_cmd`
     IntCmd(Spanned<IntCmd>),
-    /// `play_pcap_audio`
-    PlayPcapAudio(Text),
-    /// `play_pcap_image`
-    PlayPcapImage(Text),
-    /// `play_pcap_video`
-    PlayPcapVideo(Text),
+    /// A media attribute and its value.
+    Media(MediaWord, Text),
+}
+
+/// A media attribute of `<exec>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaWord {
+    /// `play_pcap_audio`, `play_pcap_image`, `play_pcap_video`
+    PlayPcap(MediaStream),
     /// `play_dtmf`
-    PlayDtmf(Text),
+    PlayDtmf,
+    /// `send_dtmf`
+    SendDtmf,
     /// `rtp_stream`
-    RtpStream(Text),
+    RtpStream,
     /// `rtp_echo`
-    RtpEcho(Text),
+    RtpEcho,
+    /// `rtp_record`
+    RtpRecord,
+    /// `rtpcheck`
+    RtpCheck,
+}
+
+impl MediaWord {
+    /// Whether keywords in the value are expanded.
+    pub const fn expands(self) -> bool {
+        match self {
+            Self::PlayDtmf | Self::SendDtmf | Self::RtpStream | Self::RtpRecord => true,
+            Self::PlayPcap(_) | Self::RtpEcho | Self::RtpCheck => false,
+        }
+    }
 }
 
 /// What an action does.

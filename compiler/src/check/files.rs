@@ -33,9 +33,16 @@ fn check_step(subject: &Subject<'_>, step: &Step, diagnostics: &mut Diagnostics)
         | ActionKind::Insert { file, .. }
         | ActionKind::Replace { file, .. } = &action.kind
             && let Some(name) = plain(subject, file)
-            && let Some(missing) = missing_file(Ok((name, file.span())), subject.files)
         {
-            diagnostics.push(missing);
+            let shown = String::from_utf8_lossy(name).into_owned();
+            subject.keys.note(|needs| needs.file(shown));
+            if let Some(missing) = missing_file(
+                Ok((name, file.span())),
+                subject.keys.files(),
+                subject.keys.missing(),
+            ) {
+                diagnostics.push(missing);
+            }
         }
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
     default_messages(subject, diagnostics);
     responses_without_request(subject, diagnostics);
     // With an undefined label or an unread element a path is missing, and this would blame the wrong step.
-    if !diagnostics.has_errors() {
+    if !diagnostics.is_incomplete() {
         unreachable_steps(subject, diagnostics);
     }
 }

@@ -6,16 +6,22 @@
 //! | [`later`] | what belongs to a later version |
 //! | [`actions`] | regular expressions, jumps |
 //! | [`authentication`] | challenges and their answers |
+//! | [`dialogs`] | how dialogs begin |
 //! | [`files`] | injection files that actions name |
+//! | [`media`] | arguments of media actions |
+//! | [`lint`] | what runs and surprises |
 //! | [`flow`] | who opens calls, pauses, default messages, steps that nothing leads to |
 //!
 //! Lowering runs only when nothing here or before was an error.
 
 mod actions;
 mod authentication;
+mod dialogs;
 mod files;
 mod flow;
 mod later;
+mod lint;
+mod media;
 
 pub(crate) use actions::Regexes;
 pub(crate) use flow::mode;
@@ -24,8 +30,9 @@ use crate::ast::{Scenario, Step};
 use crate::diag::Diagnostics;
 use crate::graph::Graph;
 use crate::recv_set::Receives;
+use crate::resolve::Names;
 use crate::source::SourceFile;
-use crate::template::Texts;
+use crate::template::{Keys, Texts};
 
 /// What the checks look at.
 pub(crate) struct Subject<'a> {
@@ -35,14 +42,18 @@ pub(crate) struct Subject<'a> {
     pub(crate) scenario: &'a Scenario,
     /// Its steps.
     pub(crate) steps: &'a [&'a Step],
+    /// Its names.
+    pub(crate) names: &'a Names,
     /// Its texts.
     pub(crate) texts: &'a Texts,
     /// Its receives.
     pub(crate) receives: &'a Receives,
     /// Its flow.
     pub(crate) graph: &'a Graph,
-    /// Base names of the injection files.
-    pub(crate) files: &'a [String],
+    /// What the command line says.
+    pub(crate) keys: &'a Keys<'a>,
+    /// Media will be passed over: nothing needs to be said about it.
+    pub(crate) skips_media: bool,
 }
 
 /// Checks everything; gives the translated regular expressions.
@@ -50,7 +61,13 @@ pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Reg
     later::check(subject, diagnostics);
     let regexes = actions::check(subject, diagnostics);
     files::check(subject, diagnostics);
+    media::check(subject, diagnostics);
     authentication::check(subject, diagnostics);
+    dialogs::check(subject, diagnostics);
     flow::check(subject, diagnostics);
+    // With a step, a name or a path missing, the lints would blame what is right.
+    if !diagnostics.is_incomplete() {
+        lint::check(subject, diagnostics);
+    }
     regexes
 }

@@ -27,6 +27,28 @@ pub enum Severity {
     Error,
     /// It runs, but perhaps not as its author thinks.
     Warning,
+    /// It runs, and much of what is in use does the same; shown only to those who ask.
+    Advice,
+}
+
+impl Severity {
+    /// As findings begin.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Advice => "advice",
+        }
+    }
+
+    /// As a sentence begins.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Error => "Error",
+            Self::Warning => "Warning",
+            Self::Advice => "Advice",
+        }
+    }
 }
 
 /// A second place that takes part in a finding.
@@ -77,6 +99,11 @@ impl Diagnostic {
     /// A finding that does not (unless warnings are errors, see [`Diagnostics::new`]).
     pub fn warning(code: Code, primary: Span, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, primary, message.into())
+    }
+
+    /// A finding that only those see who ask for it (see [`Diagnostics::with_advice`]).
+    pub fn advice(code: Code, primary: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Advice, code, primary, message.into())
     }
 
     fn new(severity: Severity, code: Code, primary: Span, message: String) -> Self {
@@ -163,8 +190,11 @@ pub fn quote(text: &[u8]) -> String {
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
     strict: bool,
+    advise: bool,
+    refused: bool,
     errors: usize,
     warnings: usize,
+    advice: usize,
 }
 
 /// Most findings that are kept: a hostile file must not turn each of its bytes into a record. Errors beyond it are
@@ -180,10 +210,19 @@ impl Diagnostics {
         }
     }
 
+    /// The same collector, which keeps advice too if `advise`; else advice is dropped when it is pushed.
+    #[must_use]
+    pub fn with_advice(self, advise: bool) -> Self {
+        Self { advise, ..self }
+    }
+
     /// Adds a finding; one with the same code at the same place is kept once.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
-        if self.strict {
-            diagnostic.severity = Severity::Error;
+        match diagnostic.severity {
+            Severity::Error => self.refused = true,
+            Severity::Warning if self.strict => diagnostic.severity = Severity::Error,
+            Severity::Advice if !self.advise => return,
+            Severity::Warning | Severity::Advice => {}
         }
         let same = |d: &Diagnostic| d.code == diagnostic.code && d.primary == diagnostic.primary;
         if self.found.last().is_some_and(same) {
@@ -192,6 +231,7 @@ impl Diagnostics {
         match diagnostic.severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
+            Severity::Advice => self.advice += 1,
         }
         if self.found.len() < MAX_KEPT {
             self.found.push(diagnostic);
@@ -201,6 +241,12 @@ impl Diagnostics {
     /// Whether the scenario is refused.
     pub fn has_errors(&self) -> bool {
         self.errors > 0
+    }
+
+    /// Whether something was found that refuses the scenario even where warnings do not: part of it may be missing,
+    /// and what looks at the whole had better be quiet.
+    pub fn is_incomplete(&self) -> bool {
+        self.refused
     }
 
     /// Number of errors, those not shown included.
@@ -213,19 +259,29 @@ impl Diagnostics {
         self.warnings
     }
 
+    /// Number of pieces of advice, those not shown included.
+    pub fn advice_count(&self) -> usize {
+        self.advice
+    }
+
     /// What was found, in the order of finding.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.found.iter()
     }
 
     /// What to show: by position, at most [`MAX_SHOWN`], and the number of those left out. Errors are never left out
-    /// in favour of warnings.
+    /// in favour of warnings, nor warnings in favour of advice.
     pub fn shown(&self) -> (Vec<&Diagnostic>, usize) {
         let mut shown: Vec<&Diagnostic> = self.found.iter().collect();
-        shown.sort_by_key(|d| (d.severity == Severity::Warning, d.primary));
+        let rank = |severity: Severity| match severity {
+            Severity::Error => 0u8,
+            Severity::Warning => 1,
+            Severity::Advice => 2,
+        };
+        shown.sort_by_key(|d| (rank(d.severity), d.primary));
         shown.truncate(MAX_SHOWN);
         shown.sort_by_key(|d| (d.primary, d.code));
-        let rest = self.errors + self.warnings - shown.len();
+        let rest = self.errors + self.warnings + self.advice - shown.len();
         (shown, rest)
     }
 }
@@ -263,6 +319,18 @@ mod tests {
         all.push(at(3));
         assert!(all.has_errors());
         assert_eq!((all.error_count(), all.warning_count()), (1, 0));
+    }
+
+    #[test]
+    fn advice_is_for_those_who_ask_and_never_refuses() {
+        let code = codes::find("G0001").expect("exists").code;
+        for (advise, kept) in [(false, 0), (true, 1)] {
+            let mut all = Diagnostics::new(true).with_advice(advise);
+            all.push(Diagnostic::advice(code, Span::new(1, 2), "x"));
+            assert_eq!(all.advice_count(), kept);
+            assert_eq!(all.iter().count(), kept);
+            assert!(!all.has_errors() && !all.is_incomplete());
+        }
     }
 
     #[test]

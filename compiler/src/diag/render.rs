@@ -4,7 +4,7 @@
 mod json;
 mod text;
 
-pub use json::json;
+pub use json::{json, needs, page as json_page};
 pub use text::text;
 
 /// Whether text output may use colours.

@@ -4,6 +4,7 @@
 use super::Lowerer;
 use crate::ast::{self, ActionKind, Exec, Step, TextOperand};
 use crate::emit::Label;
+use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::{Check, Compare, Ereg, SearchIn, StrCmp, StrOperand, Test};
 use gossipper_bytecode::{
     ArithOp, DistId, EregId, LogLevel, Op, Operand, StopKind, StrCmpId, TestId, TextOp,
@@ -219,16 +220,12 @@ impl Lowerer<'_> {
                 };
                 self.code.op(Op::Stop { what });
             }
-            ActionKind::Exec(
-                Exec::PlayPcapAudio(_)
-                | Exec::PlayPcapImage(_)
-                | Exec::PlayPcapVideo(_)
-                | Exec::PlayDtmf(_)
-                | Exec::RtpStream(_)
-                | Exec::RtpEcho(_),
-            )
-            | ActionKind::RtpEcho(_)
-            | ActionKind::Poisoned { .. } => {
+            ActionKind::Exec(Exec::Media(word, text)) => self.media(*word, text),
+            ActionKind::RtpEcho(value) => {
+                let value = self.operand(value);
+                self.media_op(Media::EchoSwitch(value));
+            }
+            ActionKind::Poisoned { .. } => {
                 unreachable!("refused before: wrong, or belongs to a later version")
             }
         }

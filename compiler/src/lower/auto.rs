@@ -83,6 +83,12 @@ impl<'a> Lowerer<'a> {
                     self.template(&parsed)
                 }
             };
+            if message == AutoMessage::Bye && self.is_called() {
+                let own = template::read_own(own);
+                let parsed = self.replacement(id).unwrap_or(&own);
+                let mirrored = self.mirrored(parsed);
+                self.draft.bye_from_called = Some(mirrored);
+            }
             self.draft.auto.push(template);
             let reads = core::mem::take(&mut self.reading);
             match message {

@@ -35,6 +35,7 @@ impl Lowerer<'_> {
         let id = self.step_id(index);
         let skip = self.condition(common);
         self.code.op(Op::Enter { step: id });
+        self.enter_dialog(step);
         let resumed = self.restores.then(|| {
             let done = self.code.label();
             self.code.op(Op::Resume { to: done.pc() });
@@ -93,6 +94,7 @@ impl Lowerer<'_> {
             blank_after: common.crlf,
             starts_rtd: common.start_rtd.is_some(),
             stops_rtd: common.rtd.is_some(),
+            reads_sdp: false,
         });
     }
 

@@ -5,8 +5,9 @@
 //! | --- | --- |
 //! | [`flow`] | the frame of each step: condition, entry, bookkeeping, branching |
 //! | [`send`], [`recv`], [`pause`] | what stands inside the frame, and the side tables' entries |
-//! | [`action`] | actions |
+//! | [`action`], [`media`] | actions |
 //! | [`text`] | templates |
+//! | [`dialogs`] | scenarios with several dialogs |
 //! | [`auto`] | the automatic messages |
 //!
 //! Runs only on scenarios without errors, so names are found and texts are whole. Every step becomes:
@@ -15,7 +16,9 @@
 
 mod action;
 mod auto;
+mod dialogs;
 mod flow;
+mod media;
 mod pause;
 mod recv;
 mod send;
@@ -33,7 +36,7 @@ use crate::resolve::{Names, PAUSED_UNTIL, RETURN_TO};
 use crate::source::SourceFile;
 use crate::template::Texts;
 use gossipper_bytecode::program::{Handler, Rtd, Txn, Variable};
-use gossipper_bytecode::{CaptureId, Draft, Mode, StepId, TextRef, VarId, VarScope};
+use gossipper_bytecode::{CaptureId, DialogId, Draft, Mode, StepId, TextRef, VarId, VarScope};
 
 /// What lowering reads.
 pub(crate) struct Input<'a> {
@@ -92,22 +95,25 @@ struct Lowerer<'a> {
     reads: Vec<Vec<CaptureId>>,
     /// Captures that the texts lowered since the last step read.
     reading: Vec<CaptureId>,
+    /// Captures that keywords read of another dialog than their step's.
+    elsewhere: Vec<(DialogId, CaptureId)>,
     /// Whether a `jump` or `pauserestore` has an effect where actions are being lowered.
     jumps: bool,
     /// Whether the scenario restores pauses, so that each step must look whether one goes on.
     restores: bool,
     /// The index of the step of `<init>` that is being lowered.
     init_index: Option<usize>,
-    /// Methods of all request sends, concatenated, once a receive needs them.
-    methods: Option<TextRef>,
-    /// Length of those of the steps lowered so far.
-    methods_len: u32,
+    /// Per dialog: the methods of all request sends, concatenated, once a receive needs them.
+    methods: Vec<Option<TextRef>>,
+    /// Per dialog: length of those of the steps lowered so far.
+    methods_len: Vec<u32>,
 }
 
 impl<'a> Lowerer<'a> {
     fn new(input: &'a Input<'a>) -> Self {
         let mut code = Builder::default();
         let count = input.steps.len();
+        let dialogs = input.names.dialogs.others().count() + 1;
         Self {
             input,
             mode: mode(input.steps),
@@ -124,11 +130,12 @@ impl<'a> Lowerer<'a> {
             init: None,
             reads: Vec::with_capacity(count),
             reading: Vec::new(),
+            elsewhere: Vec::new(),
             jumps: false,
             restores: input.graph.restores_pauses(),
             init_index: None,
-            methods: None,
-            methods_len: 0,
+            methods: vec![None; dialogs],
+            methods_len: vec![0; dialogs],
         }
     }
 
@@ -151,6 +158,10 @@ impl<'a> Lowerer<'a> {
     /// Works out what each receive keeps.
     fn captures(&mut self, aborts: &[CaptureId]) {
         let captures = self.pools.capture_count();
+        if self.input.names.dialogs.several() {
+            self.keep_by_dialog(captures, aborts);
+            return;
+        }
         if !liveness::fits(self.reads.len(), captures) {
             self.keep_everything(captures);
             return;
@@ -225,6 +236,7 @@ impl<'a> Lowerer<'a> {
             let name = self.pools.text(counter);
             self.draft.counters.push(name);
         }
+        self.dialog_names();
         for (index, txn) in names.txns.iter().enumerate() {
             let mut sends = self.draft.sends.iter();
             let ack = sends.position(|send| send.acks.is_some_and(|acks| acks.index() == index));
@@ -252,8 +264,10 @@ impl<'a> Lowerer<'a> {
             ..
         } = self;
         let code = code.finish();
+        let reads_sdp = draft.media.iter().any(|entry| entry.media.needs_sdp());
         for (index, step) in draft.steps.iter_mut().enumerate() {
             step.entry = code.place(entries[index]);
+            step.reads_sdp = reads_sdp && !input.steps[index].common.ignoresdp;
             let end = entries.len() - 1;
             step.on_timeout = match input.graph.timeout(index) {
                 // A label behind the last element fails the call.

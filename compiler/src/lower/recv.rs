@@ -6,7 +6,8 @@ use super::text::milliseconds;
 use crate::ast::{Expect, Optionality, Recv, Step, StepKind};
 use crate::template::Head;
 use gossipper_bytecode::{
-    Op, Optional, Pc, Recv as RecvEntry, RecvId, RecvMatch, RegexId, SendId, StepId, TextRef,
+    DialogId, Op, Optional, Pc, Recv as RecvEntry, RecvId, RecvMatch, RegexId, SendId, StepId,
+    TextRef,
 };
 
 impl Lowerer<'_> {
@@ -17,6 +18,7 @@ impl Lowerer<'_> {
             self.pools.full("receives");
             RecvId(0)
         });
+        self.listen(index);
         self.code.op(Op::Await {});
         let block = self.blocks[number];
         self.code.place(block);
@@ -24,7 +26,9 @@ impl Lowerer<'_> {
         self.actions(step, true);
         self.code.op(Op::Accept { recv: entry });
         let (accepts, name) = self.accepts(recv);
-        let methods = self.methods();
+        let dialog = self.dialog(step);
+        let methods = self.methods(dialog);
+        let accept = recv.accept.as_ref().map(|text| self.callee(text));
         let lost = step.common.lost.map(|lost| self.pools.number(lost.value));
         let stay_unless = match recv.optional {
             Optionality::Mandatory => None,
@@ -40,6 +44,8 @@ impl Lowerer<'_> {
             name,
             methods,
             txn,
+            dialog,
+            accept,
             optional: match recv.optional {
                 Optionality::Mandatory => Optional::No,
                 Optionality::Optional => Optional::Yes,
@@ -92,20 +98,23 @@ impl Lowerer<'_> {
         self.pools.regex(text.bytes(), &translated.pattern)
     }
 
-    /// Methods of the requests sent so far: a beginning of the list of all of them, so that it is stored once.
-    fn methods(&mut self) -> TextRef {
-        let all = *self.methods.get_or_insert_with(|| {
+    /// Methods of the requests sent so far in a dialog: a beginning of the list of all of them, so that it is stored once.
+    fn methods(&mut self, dialog: DialogId) -> TextRef {
+        let all = self.methods[dialog.index()].unwrap_or_else(|| {
             let mut all = Vec::new();
             for step in self.input.steps {
-                if let Some(method) = listed_method(step, self.input.texts) {
+                if self.dialog(step) == dialog
+                    && let Some(method) = listed_method(step, self.input.texts)
+                {
                     all.extend_from_slice(method);
                 }
             }
             self.pools.text(&all)
         });
+        self.methods[dialog.index()] = Some(all);
         TextRef {
             off: all.off,
-            len: self.methods_len.min(all.len),
+            len: self.methods_len[dialog.index()].min(all.len),
         }
     }
 
@@ -113,12 +122,17 @@ impl Lowerer<'_> {
     pub(super) fn note_method(&mut self, step: &Step) {
         let length = listed_method(step, self.input.texts).map_or(0, <[u8]>::len);
         let length = u32::try_from(length).unwrap_or(u32::MAX);
-        self.methods_len = self.methods_len.saturating_add(length);
+        let dialog = self.dialog(step);
+        let total = &mut self.methods_len[dialog.index()];
+        *total = total.saturating_add(length);
     }
 
     /// The send of the next step, if that is an ACK.
     fn following_ack(&self, index: usize) -> Option<SendId> {
         let next = self.input.steps.get(index + 1)?;
+        if self.dialog(next) != self.dialog(self.input.steps[index]) {
+            return None;
+        }
         let StepKind::Send(send) = &next.kind else {
             return None;
         };

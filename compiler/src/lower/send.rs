@@ -16,6 +16,10 @@ impl Lowerer<'_> {
             SendId(0)
         });
         self.code.op(Op::Gate {});
+        if send.new_dialog.is_some() {
+            let dialog = self.dialog(step);
+            self.code.op(Op::BeginAnew { dialog });
+        }
         self.bookkeeping(&step.common);
         self.code.op(Op::Send { send: entry });
         let (template, name) = self.message(send);

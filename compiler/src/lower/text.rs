@@ -3,7 +3,7 @@
 
 use super::Lowerer;
 use crate::source::{Spanned, Text};
-use crate::template::{Head, Kind, Parameters, Parsed, Piece};
+use crate::template::{Head, Keyword, Kind, Parameters, Parsed, Piece};
 use gossipper_bytecode::program::{Authentication, Field};
 use gossipper_bytecode::{
     AuthId, FieldId, FileId, IncludeId, Segment, Slot, TemplateId, TemplateKind,
@@ -35,7 +35,11 @@ impl Lowerer<'_> {
         let mut segments: Vec<Segment> = Vec::with_capacity(pieces.len());
         for piece in pieces {
             let segment = match piece {
-                Piece::Literal(bytes) => Segment::Literal(self.pools.text(bytes)),
+                Piece::Literal(bytes)
+                | Piece::Keyword(Keyword {
+                    kind: Kind::Key(bytes),
+                    ..
+                }) => Segment::Literal(self.pools.text(bytes)),
                 Piece::Keyword(keyword) => Segment::Slot(self.slot(&keyword.kind)),
             };
             segments.push(segment);
@@ -43,7 +47,7 @@ impl Lowerer<'_> {
         self.pools.template(kind, &segments)
     }
 
-    fn slot(&mut self, kind: &Kind) -> Slot {
+    pub(super) fn slot(&mut self, kind: &Kind) -> Slot {
         match kind {
             Kind::Plain(slot) => {
                 match slot {
@@ -89,7 +93,9 @@ impl Lowerer<'_> {
                     line,
                 })
             }
+            Kind::Elsewhere { dialog, what } => self.elsewhere(dialog, what),
             Kind::Authentication(parameters) => self.authentication(parameters),
+            Kind::Key(_) => unreachable!("its name is a literal"),
             Kind::Poisoned => unreachable!("a scenario without errors has no poisoned keywords"),
         }
     }

@@ -7,14 +7,15 @@
 use super::attrs::{Attrs, warn_cdata, warn_children};
 use super::pause::distribution;
 use crate::ast::{
-    Action, ActionKind, Actions, ArithOp, Check, Compare, Exec, HeaderSearch, IntCmd, Name,
-    Operand, SearchIn, TextOperand,
+    Action, ActionKind, Actions, ArithOp, Check, Compare, Exec, HeaderSearch, IntCmd, MediaWord,
+    Name, Operand, SearchIn, TextOperand,
 };
 use crate::diag::codes::{action as code, structure};
 use crate::diag::{Diagnostic, Diagnostics, quote, suggest};
 use crate::schema;
-use crate::source::{Spanned, Text};
+use crate::source::Spanned;
 use crate::xml::Element;
+use gossipper_bytecode::media::MediaStream;
 
 /// Most variables an `ereg` can fill: the whole match and nine groups.
 const MAX_TARGETS: usize = 10;
@@ -456,24 +457,24 @@ fn string_compare(attrs: &mut Attrs<'_>) -> Option<ActionKind> {
     })
 }
 
-type MakeExec = fn(Text) -> Exec;
-
-/// What `<exec>` can do, in the order SIPp looks for it.
-const EXEC: [(&str, MakeExec); 7] = [
-    ("command", Exec::Command),
-    ("play_pcap_audio", Exec::PlayPcapAudio),
-    ("play_pcap_image", Exec::PlayPcapImage),
-    ("play_pcap_video", Exec::PlayPcapVideo),
-    ("play_dtmf", Exec::PlayDtmf),
-    ("rtp_stream", Exec::RtpStream),
-    ("rtp_echo", Exec::RtpEcho),
+/// The media attributes of `<exec>`, in the order SIPp looks for them.
+const MEDIA: [(&str, MediaWord); 9] = [
+    ("play_pcap_audio", MediaWord::PlayPcap(MediaStream::Audio)),
+    ("play_pcap_image", MediaWord::PlayPcap(MediaStream::Image)),
+    ("play_pcap_video", MediaWord::PlayPcap(MediaStream::Video)),
+    ("play_dtmf", MediaWord::PlayDtmf),
+    ("rtp_stream", MediaWord::RtpStream),
+    ("rtp_echo", MediaWord::RtpEcho),
+    ("send_dtmf", MediaWord::SendDtmf),
+    ("rtp_record", MediaWord::RtpRecord),
+    ("rtpcheck", MediaWord::RtpCheck),
 ];
 
 fn exec(attrs: &mut Attrs<'_>) -> Option<Exec> {
     let mut found = None;
     let names = ["command", "int_cmd"]
         .into_iter()
-        .chain(EXEC.iter().map(|(name, _)| *name).skip(1));
+        .chain(MEDIA.iter().map(|(name, _)| *name));
     for name in names {
         if !attrs.has(name) {
             continue;
@@ -495,8 +496,10 @@ fn exec(attrs: &mut Attrs<'_>) -> Option<Exec> {
     if name == "int_cmd" {
         return internal_command(attrs).map(Exec::IntCmd);
     }
-    let make = EXEC.iter().find(|(known, _)| *known == name)?.1;
-    attrs.text(name).map(make)
+    match MEDIA.iter().find(|(known, _)| *known == name) {
+        Some((_, word)) => attrs.text(name).map(|text| Exec::Media(*word, text)),
+        None => attrs.text(name).map(Exec::Command),
+    }
 }
 
 /// COMPAT(sipp): any other value acts as `stop_call`.

@@ -9,7 +9,7 @@ use crate::ast::{Common, Expect, Optionality, Recv, RecvCmd, Send, SendCmd, Step
 use crate::diag::codes::{flow, structure as code};
 use crate::diag::{Diagnostic, Diagnostics, quote};
 use crate::schema;
-use crate::source::{OffsetMap, Spanned, Text};
+use crate::source::{OffsetMap, Span, Spanned, Text};
 use crate::xml::Element;
 
 /// Status codes a response can have.
@@ -96,6 +96,7 @@ fn common(attrs: &mut Attrs<'_>) -> Common {
         chance: if next.is_some() { chance(attrs) } else { None },
         next,
         ontimeout: attrs.label("ontimeout"),
+        dialog: attrs.name("dialog"),
     }
 }
 
@@ -134,11 +135,18 @@ fn send(attrs: &mut Attrs<'_>) -> Send {
     Send {
         retrans_ms: attrs.milliseconds("retrans"),
         timeout_ms: attrs.milliseconds("timeout"),
+        new_dialog: new_dialog(attrs),
         start_txn: attrs.name("start_txn"),
         ack_txn: attrs.name("ack_txn"),
         response_txn: attrs.name("response_txn"),
         text: attrs.required_cdata(),
     }
+}
+
+fn new_dialog(attrs: &mut Attrs<'_>) -> Option<Span> {
+    let set = attrs.boolean("new_dialog", false);
+    let attribute = attrs.raw("new_dialog").filter(|_| set)?;
+    Some(attribute.name_span)
 }
 
 fn optional(attrs: &mut Attrs<'_>) -> Optionality {
@@ -174,6 +182,7 @@ fn recv(attrs: &mut Attrs<'_>) -> Recv {
     Recv {
         expect,
         shown_response,
+        accept: attrs.text("accept"),
         response_txn: attrs.name("response_txn"),
         optional,
         advance_state,

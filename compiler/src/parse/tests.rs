@@ -219,12 +219,24 @@ fn every_action_of_the_language_is_read() {
             r#"<exec int_cmd="halt"/>"#,
             "Exec(IntCmd(Spanned { value: StopCall",
         ),
-        (r#"<exec play_pcap_audio="f"/>"#, "Exec(PlayPcapAudio"),
-        (r#"<exec play_pcap_image="f"/>"#, "Exec(PlayPcapImage"),
-        (r#"<exec play_pcap_video="f"/>"#, "Exec(PlayPcapVideo"),
-        (r#"<exec play_dtmf="1"/>"#, "Exec(PlayDtmf"),
-        (r#"<exec rtp_stream="f"/>"#, "Exec(RtpStream"),
-        (r#"<exec rtp_echo="startaudio"/>"#, "Exec(RtpEcho"),
+        (
+            r#"<exec play_pcap_audio="f"/>"#,
+            "Exec(Media(PlayPcap(Audio)",
+        ),
+        (
+            r#"<exec play_pcap_image="f"/>"#,
+            "Exec(Media(PlayPcap(Image)",
+        ),
+        (
+            r#"<exec play_pcap_video="f"/>"#,
+            "Exec(Media(PlayPcap(Video)",
+        ),
+        (r#"<exec play_dtmf="1"/>"#, "Exec(Media(PlayDtmf"),
+        (r#"<exec rtp_stream="f"/>"#, "Exec(Media(RtpStream"),
+        (r#"<exec rtp_echo="startaudio"/>"#, "Exec(Media(RtpEcho"),
+        (r#"<exec send_dtmf="1"/>"#, "Exec(Media(SendDtmf"),
+        (r#"<exec rtp_record="stop"/>"#, "Exec(Media(RtpRecord"),
+        (r#"<exec rtpcheck="1"/>"#, "Exec(Media(RtpCheck"),
         (r#"<rtp_echo value="1"/>"#, "RtpEcho"),
         (r#"<ereg regexp=".*" assign_to="a"/>"#, "Ereg"),
     ] {
@@ -422,13 +434,13 @@ fn examples_of_the_front_end_show_their_code_and_nothing_else_is_refused() {
                 .map(|d| (d.code, d.severity))
                 .collect::<Vec<_>>()
         };
-        let bad = diagnostics(example.bad);
+        let bad = diagnostics(&example.bad().text);
         assert!(
             bad.iter().any(|(code, _)| *code == entry.code),
             "{}: bad example reports {bad:?}",
             entry.code
         );
-        let good = diagnostics(example.good);
+        let good = diagnostics(&example.good());
         let refused = good
             .iter()
             .any(|(code, severity)| *code == entry.code || *severity == Severity::Error);

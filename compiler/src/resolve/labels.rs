@@ -57,6 +57,17 @@ impl Labels {
         self.places.get(&name.bytes).map(|(step, _)| *step)
     }
 
+    /// Every label with its place in the file and the step behind it, in the order of the file.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Span, usize)> {
+        let mut all: Vec<_> = self
+            .places
+            .iter()
+            .map(|(name, (step, span))| (&name[..], *span, *step))
+            .collect();
+        all.sort_unstable_by_key(|(_, span, _)| *span);
+        all.into_iter()
+    }
+
     /// The step behind the label `_unexp.main`.
     pub(crate) fn handler(&self) -> Option<usize> {
         self.places.get(HANDLER).map(|(step, _)| *step)

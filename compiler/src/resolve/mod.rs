@@ -5,20 +5,22 @@
 //! repartition holds for the timers named above it. What is undefined, defined twice, used once or half a transaction
 //! is reported here; later phases look names up and find them.
 
+mod dialogs;
 mod labels;
 mod mentions;
 mod rtds;
 mod txns;
 mod variables;
 
+pub(crate) use dialogs::Dialogs;
 pub(crate) use labels::Labels;
 pub(crate) use rtds::{Counters, Rtds};
 pub(crate) use txns::Txns;
 pub(crate) use variables::{PAUSED_UNTIL, RETURN_TO, Variables};
 
-use crate::ast::{DeclarationKind, Init, Item, Name, RepartitionKind, Scenario, Step, StepKind};
+use crate::ast::{DeclarationKind, Init, Item, RepartitionKind, Scenario, Step, StepKind};
 use crate::diag::Diagnostics;
-use crate::template::{Texts, action_texts};
+use crate::template::{Parsed, Texts, action_texts};
 
 /// Every name of a scenario.
 #[derive(Debug, Default)]
@@ -35,6 +37,8 @@ pub(crate) struct Names {
     pub(crate) counters: Counters,
     /// Transactions.
     pub(crate) txns: Txns,
+    /// Dialogs.
+    pub(crate) dialogs: Dialogs,
     /// Borders of the call-length repartition.
     pub(crate) call_length_borders_ms: Vec<u32>,
 }
@@ -74,11 +78,13 @@ pub(crate) fn resolve(scenario: &Scenario, texts: &Texts, diagnostics: &mut Diag
                     for name in parsed.variables() {
                         names.variables.mention(name);
                     }
+                    names.dialogs.mention(parsed);
                 }
             }
             Item::Init(init) => names.init(init, texts, diagnostics),
         }
     }
+    names.dialogs.check(diagnostics);
     names.labels.check(scenario.steps(), diagnostics);
     names.variables.check(diagnostics);
     names.rtds.check(diagnostics);
@@ -102,6 +108,9 @@ impl Names {
 
     fn step(&mut self, step: &Step, texts: &Texts, diagnostics: &mut Diagnostics) {
         let common = &step.common;
+        if let Some(name) = &common.dialog {
+            self.dialogs.define(name);
+        }
         if let Some(name) = &common.start_rtd {
             self.rtds.start(name);
         }
@@ -119,13 +128,16 @@ impl Names {
             StepKind::Send(send) => {
                 let parsed = send.text.as_ref().and_then(|text| texts.get(text));
                 self.txns.send(send, parsed.map(|p| &p.head), diagnostics);
-                self.text(parsed.map(|p| p.variables()));
+                self.text(parsed);
             }
             StepKind::SendCmd(send) => {
                 let parsed = send.text.as_ref().and_then(|text| texts.get(text));
-                self.text(parsed.map(|p| p.variables()));
+                self.text(parsed);
             }
-            StepKind::Recv(recv) => self.txns.recv(recv, diagnostics),
+            StepKind::Recv(recv) => {
+                self.txns.recv(recv, diagnostics);
+                self.text(recv.accept.as_ref().and_then(|text| texts.get(text)));
+            }
             StepKind::Pause(pause) | StepKind::Timewait(pause) => {
                 if let crate::ast::PauseLength::Variable(name) = &pause.length {
                     self.variables.mention(name);
@@ -138,14 +150,18 @@ impl Names {
                 self.variables.mention(name);
             }
             for text in action_texts(&action.kind) {
-                self.text(texts.get(text).map(|parsed| parsed.variables()));
+                self.text(texts.get(text));
             }
         }
     }
 
-    fn text<'a>(&mut self, variables: Option<impl Iterator<Item = &'a Name>>) {
-        for name in variables.into_iter().flatten() {
+    fn text(&mut self, parsed: Option<&Parsed>) {
+        let Some(parsed) = parsed else {
+            return;
+        };
+        for name in parsed.variables() {
             self.variables.mention(name);
         }
+        self.dialogs.mention(parsed);
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Rtd {
     /// Borders of its repartition.
     pub(crate) borders_ms: Vec<u32>,
     started: Option<Span>,
-    stopped: bool,
+    stopped: Option<Span>,
 }
 
 /// All response timers.
@@ -39,6 +39,12 @@ impl Rtds {
             .and_then(|index| RtdId::new(*index))
     }
 
+    /// The timers that are stopped and never started, with the place of a stop.
+    pub(crate) fn never_started(&self) -> impl Iterator<Item = (&Rtd, Span)> {
+        let unstarted = self.list.iter().filter(|rtd| rtd.started.is_none());
+        unstarted.filter_map(|rtd| Some((rtd, rtd.stopped?)))
+    }
+
     fn entry(&mut self, name: &Name) -> &mut Rtd {
         let next = self.list.len();
         let index = *self.by_name.entry(name.bytes.clone()).or_insert(next);
@@ -47,7 +53,7 @@ impl Rtds {
                 name: name.bytes.clone(),
                 borders_ms: Vec::new(),
                 started: None,
-                stopped: false,
+                stopped: None,
             });
         }
         &mut self.list[index]
@@ -61,7 +67,8 @@ impl Rtds {
 
     /// `rtd`
     pub(super) fn stop(&mut self, name: &Name) {
-        self.entry(name).stopped = true;
+        let rtd = self.entry(name);
+        rtd.stopped = rtd.stopped.or(Some(name.span));
     }
 
     /// `<ResponseTimeRepartition>`: holds for the timers named so far.
@@ -73,7 +80,7 @@ impl Rtds {
 
     /// Reports timers that nobody stops.
     pub(super) fn check(&self, diagnostics: &mut Diagnostics) {
-        for rtd in self.list.iter().filter(|rtd| !rtd.stopped) {
+        for rtd in self.list.iter().filter(|rtd| rtd.stopped.is_none()) {
             if let Some(span) = rtd.started {
                 let message = format!(
                     "response timer `{}` is started and never stopped",

@@ -17,8 +17,6 @@ const MESSAGE: &[Attribute] = &[a("message", Template, "Text of the line.").agai
 const ARITHMETIC: &[Attribute] = &[TO, NUMBER, VARIABLE];
 const FILE: Attribute = a("file", Template, "Injection file.").again();
 
-const MEDIA: &str = "media";
-
 /// Every action.
 pub const ACTIONS: &[Element] = &[
     Element::new(
@@ -221,12 +219,44 @@ pub const ACTIONS: &[Element] = &[
                 "Command for the shell; its result is ignored.",
             ),
             a("int_cmd", OneOf(INT_CMD), "Ends the run or this call."),
-            a("play_pcap_audio", Text, "Plays a capture file as audio.").later(MEDIA),
-            a("play_pcap_image", Text, "Plays a capture file as image.").later(MEDIA),
-            a("play_pcap_video", Text, "Plays a capture file as video.").later(MEDIA),
-            a("play_dtmf", Template, "Plays digits.").later(MEDIA),
-            a("rtp_stream", Template, "Starts or steers an RTP stream.").later(MEDIA),
-            a("rtp_echo", Text, "Starts or steers an SRTP echo.").later(MEDIA),
+            a(
+                "play_pcap_audio",
+                Text,
+                "Plays a capture file as audio. A whole `[NAME]` is the value of that `-key`.",
+            ),
+            a("play_pcap_image", Text, "Plays a capture file as image."),
+            a("play_pcap_video", Text, "Plays a capture file as video."),
+            a(
+                "play_dtmf",
+                Template,
+                "`DIGITS[,LENGTH]`: plays digits, each as long as so many ms (200).",
+            ),
+            a(
+                "send_dtmf",
+                Template,
+                "Sends digits as the peer's SDP asks for them.",
+            ),
+            a(
+                "rtp_stream",
+                Template,
+                "`FILE[,LOOP[,PT[,NAME]]]`, `apattern[,ID[,PT[,NAME]]]`, `vpattern…`, `synthetic…`, `mic[,INPUT]`, \
+                 `echo`, `stop`, `pause`, `resume`, `pauseapattern`…: starts or steers an RTP stream.",
+            ),
+            a(
+                "rtp_echo",
+                Text,
+                "`startaudio`, `updateaudio`, `stopaudio` or `…video`, with `,PT,NAME`: steers an SRTP echo.",
+            ),
+            a(
+                "rtp_record",
+                Template,
+                "`start,FILE.wav[,duplex]` or `stop`: records what is received.",
+            ),
+            a(
+                "rtpcheck",
+                Text,
+                "`min_packets=N,timeout_ms=N,direction=any|send|recv|both`: fails the call unless packets flow.",
+            ),
         ],
         "Runs a command, or steers the run or media.",
     ),
@@ -234,6 +264,5 @@ pub const ACTIONS: &[Element] = &[
         "rtp_echo",
         &[NUMBER, VARIABLE],
         "Turns the RTP echo of the process on or off.",
-    )
-    .later(MEDIA),
+    ),
 ];

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! `<scenario>` and its children.
 
-use super::Value::{Boolean, Double, Integer, Integers, Name, Names, OneOf, Presence, Text};
+use super::Value::{
+    Boolean, Double, Integer, Integers, Name, Names, OneOf, Presence, Template, Text,
+};
 use super::{Attribute, Content, DEFAULT_MESSAGES, DISTRIBUTION_NAMES, Element, OPTIONAL};
 
 const fn a(name: &'static str, value: super::Value, doc: &'static str) -> Attribute {
@@ -73,6 +75,11 @@ pub const COMMON: &[Attribute] = &[
         "ontimeout",
         Name,
         "Label to go to when waiting or retransmitting ends without an answer.",
+    ),
+    a(
+        "dialog",
+        Name,
+        "Dialog that the element belongs to, `main` by default; its keywords and actions speak of that dialog.",
     ),
 ];
 
@@ -161,6 +168,11 @@ pub const ELEMENTS: &[Element] = &[
             ),
             a("ack_txn", Name, "Names the transaction that this ACK ends."),
             a(
+                "new_dialog",
+                Boolean,
+                "The dialog begins anew with this request, under another Call-ID.",
+            ),
+            a(
                 "response_txn",
                 Name,
                 "Not allowed here: a transaction's response is received.",
@@ -196,6 +208,11 @@ pub const ELEMENTS: &[Element] = &[
                 "Exactly `true`: `response` or `request` is a regular expression.",
             ),
             a("timeout", Integer, "Milliseconds to wait."),
+            a(
+                "accept",
+                Template,
+                "The request that matches begins the dialog: the user part that its URI must have; empty for any.",
+            ),
             a(
                 "rrs",
                 Boolean,

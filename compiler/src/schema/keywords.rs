@@ -80,12 +80,8 @@ pub const KEYWORDS: &[Keyword] = &[
     k("media_ip_type", "`4` or `6`."),
     k("media_port", "Media port.").offset(),
     k("auto_media_port", "Media port, another one for each call.").offset(),
-    k("rtpstream_audio_port", "Port of the call's audio stream.")
-        .offset()
-        .later(MEDIA),
-    k("rtpstream_video_port", "Port of the call's video stream.")
-        .offset()
-        .later(MEDIA),
+    k("rtpstream_audio_port", "Port of the call's audio stream.").offset(),
+    k("rtpstream_video_port", "Port of the call's video stream.").offset(),
     k("call_number", "Number of the call, from 1."),
     k("call_id", "The call's Call-ID."),
     k("cseq", "The call's CSeq number.").offset(),
@@ -112,6 +108,19 @@ pub const KEYWORDS: &[Keyword] = &[
     k("clock_tick", "Milliseconds since the start."),
     k("dynamic_id", "A number that each use advances."),
     k("sipp_version", "Version."),
+    k("audio_pt", "Payload type of the answer to an offer.").later(MEDIA),
+    k("audio_codec", "Codec of the answer to an offer.").later(MEDIA),
+    k("audio_rtpmap", "Its `a=rtpmap` value.").later(MEDIA),
+    k("audio_fmtp", "Its `a=fmtp` value.").later(MEDIA),
+    k("audio_sdp", "The audio lines of the answer to an offer.")
+        .offset()
+        .later(MEDIA),
+    k("media_transport", "Transport of media.").later(MEDIA),
+    k("contact_transport", "Transport for a Contact.").later(MEDIA),
+    k("ice_ufrag", "ICE user fragment of the call.").later(MEDIA),
+    k("ice_pwd", "ICE password of the call.").later(MEDIA),
+    k("webrtc_offer", "SDP offer of the WebRTC bridge.").later(MEDIA),
+    k("webrtc_answer", "SDP answer of the WebRTC bridge.").later(MEDIA),
     k("tdmmap", "Circuit of this call (`-tdmmap`)."),
     k("field", "A field of an injection file.").prefix(),
     k("file", "Content of a file.").prefix(),
@@ -124,13 +133,25 @@ pub const KEYWORDS: &[Keyword] = &[
          `all=true`.",
     )
     .prefix(),
-    k("cryptotag", "SRTP tag.").prefix().later(MEDIA),
-    k("cryptosuite", "SRTP suite.").prefix().later(MEDIA),
-    k("cryptokeyparams", "SRTP key.")
-        .prefix()
-        .offset()
-        .later(MEDIA),
-    k("ue", "SRTP session parameter: unencrypted.")
-        .prefix()
-        .later(MEDIA),
+    k(
+        "cryptotag",
+        "Tag of a crypto line of SDP: followed by `1` or `2` and `audio` or `video`, as in `[cryptotag1audio]`.",
+    )
+    .prefix(),
+    k(
+        "cryptosuite",
+        "Its suite, as in `[cryptosuiteaescm128sha1801audio]`: `aescm128sha1` or `nullsha1`, `80` or `32`, the line.",
+    )
+    .prefix(),
+    k(
+        "cryptokeyparams",
+        "Its key, new each time; `[cryptokeyparams1audio-1]` is the one before again.",
+    )
+    .prefix()
+    .offset(),
+    k(
+        "ue",
+        "Its session parameter `UNENCRYPTED_SRTP`, as in `[ueaescm128sha1801audio]`.",
+    )
+    .prefix(),
 ];

@@ -63,7 +63,8 @@ pub(super) fn normalise(text: &Text, keeps_last_line_end: bool) -> Result<Text, 
         out.push(byte);
         at += 1;
     }
-    map.push(out.len(), text.span().end as usize);
+    // What is added below stands right behind the last byte.
+    map.push(out.len(), origin(end - 1) + 1);
     if !out.windows(2).any(|pair| pair == b"\n\n") {
         out.extend_from_slice(b"\n\n");
     }

@@ -8,7 +8,8 @@ use super::keywords::{Keys, Kind, Read};
 use super::params::{self, Value};
 use super::segments::{self, Piece};
 use crate::diag::codes::template as codes;
-use crate::diag::{Diagnostic, Diagnostics, quote, suggest};
+use crate::diag::{Diagnostic, Diagnostics, Severity, quote, suggest};
+use crate::needs::Missing;
 use crate::source::{OffsetMap, Span, Text};
 use core::ops::Range;
 
@@ -37,15 +38,28 @@ pub(super) fn read<'a>(
         Some((value, place))
     };
     let file = find("file").map(|(value, place)| (value.bytes(), place));
+    let shown = file
+        .as_ref()
+        .map(|(name, _)| String::from_utf8_lossy(name).into_owned());
     if let Some(missing) = missing(
         file.as_ref()
             .map(|(name, place)| (&name[..], *place))
             .ok_or(span),
         keys.files(),
+        keys.missing(),
     ) {
-        diagnostics.push(missing);
-        return Read::Poisoned;
+        let refused = missing.severity == Severity::Error;
+        let mut is_known = false;
+        keys.note(|needs| is_known = needs.has_file(shown.as_deref()));
+        // What a run needs is said once.
+        if refused || !is_known {
+            diagnostics.push(missing);
+        }
+        if refused {
+            return Read::Poisoned;
+        }
     }
+    keys.note(|needs| needs.field(shown, index));
     let line = match find("line") {
         None => None,
         Some((value, place)) => {
@@ -83,13 +97,26 @@ fn is_nested(piece: &Piece) -> bool {
 }
 
 /// What is wrong when an injection file is not there: the one of this name, or for a keyword without one any at all.
-pub(crate) fn missing(file: Result<(&[u8], Span), Span>, files: &[String]) -> Option<Diagnostic> {
+/// Without any file it may be left to the run.
+pub(crate) fn missing(
+    file: Result<(&[u8], Span), Span>,
+    files: &[String],
+    missing: Missing,
+) -> Option<Diagnostic> {
+    let wants = |place: Span, message: String, left: String| {
+        Some(if files.is_empty() && missing == Missing::Warn {
+            Diagnostic::warning(codes::INJECTION_FILE, place, left)
+        } else {
+            Diagnostic::error(codes::INJECTION_FILE, place, message)
+        })
+    };
     let (name, place) = match file {
         Ok(named) => named,
         Err(_) if !files.is_empty() => return None,
         Err(place) => {
-            let message = "there is no injection file to take the field from";
-            let found = Diagnostic::error(codes::INJECTION_FILE, place, message);
+            let message = "there is no injection file to take the field from".to_owned();
+            let left = "a run needs an injection file to take the field from".to_owned();
+            let found = wants(place, message, left)?;
             return Some(found.help("name one with `-inf FILE`"));
         }
     };
@@ -98,7 +125,8 @@ pub(crate) fn missing(file: Result<(&[u8], Span), Span>, files: &[String]) -> Op
     }
     let shown = quote(name);
     let message = format!("there is no injection file `{shown}`");
-    let found = Diagnostic::error(codes::INJECTION_FILE, place, message);
+    let left = format!("a run needs the injection file `{shown}`");
+    let found = wants(place, message, left)?;
     let typed = String::from_utf8_lossy(name);
     let near = suggest::nearest(&typed, files.iter().map(String::as_str));
     Some(match near {

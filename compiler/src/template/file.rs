@@ -4,7 +4,7 @@
 //! The path may hold what `-key` defines and nothing that only a call knows: the driver reads each file once, before
 //! the run, since the machine reads none (docs/compat.md#included-files).
 
-use super::keywords::{Keys, Kind, Read};
+use super::keywords::{Keys, Keyword, Kind, Read};
 use super::params;
 use super::segments::{self, Piece};
 use crate::diag::codes::{later, template as codes};
@@ -41,6 +41,10 @@ pub(super) fn read<'a>(
     for piece in segments::split(&name, keys, diagnostics) {
         match piece {
             Piece::Literal(bytes) => path.extend_from_slice(&bytes),
+            Piece::Keyword(Keyword {
+                kind: Kind::Key(name),
+                ..
+            }) => path.extend_from_slice(&name),
             Piece::Keyword(keyword) => {
                 if keyword.kind != Kind::Poisoned {
                     let message = "the path of a `[file]` must be the same for every call";

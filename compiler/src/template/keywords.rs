@@ -5,6 +5,8 @@
 //! any sign before a digit, so that `[last_X-3GPP-Foo]` becomes `[last_X]` there.
 
 use super::authentication::{self, Parameters};
+use super::crypto;
+use super::dialog;
 use super::field;
 use super::file;
 use super::params::{self, Value};
@@ -12,8 +14,10 @@ use super::segments::Piece;
 use crate::ast::Name;
 use crate::diag::codes::{later, template as codes};
 use crate::diag::{Diagnostic, Diagnostics, quote, suggest};
+use crate::needs::{Missing, Needs};
 use crate::schema;
 use crate::source::{Span, Text};
+use core::cell::RefCell;
 use core::ops::Range;
 use gossipper_bytecode::Slot;
 
@@ -57,10 +61,26 @@ pub(crate) enum Kind {
         /// The text that says which line.
         line: Option<Vec<Piece>>,
     },
+    /// `[call_id dialog=…]` and its kin
+    Elsewhere {
+        /// The dialog it speaks of.
+        dialog: Name,
+        /// What it prints of it.
+        what: Box<Self>,
+    },
     /// `[authentication …]`
     Authentication(Parameters),
+    /// The value of a `-key` that a run has to define; only where that was a warning.
+    Key(Vec<u8>),
     /// It was wrong, or belongs to a later version; already reported.
     Poisoned,
+}
+
+impl Keyword {
+    /// Whether it means something only with media.
+    pub(crate) fn is_media(&self) -> bool {
+        matches!(self.kind, Kind::Plain(slot) if slot.is_media())
+    }
 }
 
 impl Kind {
@@ -70,12 +90,14 @@ impl Kind {
             Self::Field { line, .. } => line.as_deref().unwrap_or_default(),
             Self::Authentication(parameters) => &parameters.pieces,
             Self::Plain(_)
+            | Self::Elsewhere { .. }
             | Self::LastRequestUri
             | Self::LastMessage
             | Self::LastHeader(_)
             | Self::Var(_)
             | Self::File(_)
             | Self::Fill { .. }
+            | Self::Key(_)
             | Self::Poisoned => &[],
         }
     }
@@ -96,12 +118,40 @@ pub(super) enum Read<'a> {
 pub(crate) struct Keys<'a> {
     keys: &'a [(String, Vec<u8>)],
     files: &'a [String],
+    missing: Missing,
+    needs: Option<&'a RefCell<Needs>>,
 }
 
 impl<'a> Keys<'a> {
     /// Takes them as the command line gave them; of two with the same name the last one counts.
     pub(crate) fn new(keys: &'a [(String, Vec<u8>)]) -> Self {
-        Self { keys, files: &[] }
+        Self {
+            keys,
+            files: &[],
+            missing: Missing::Refuse,
+            needs: None,
+        }
+    }
+
+    /// The same, with what to do about what the run lacks, and where to note what it needs.
+    pub(crate) fn noting(self, missing: Missing, needs: &'a RefCell<Needs>) -> Self {
+        Self {
+            missing,
+            needs: Some(needs),
+            ..self
+        }
+    }
+
+    /// Notes what a run needs.
+    pub(crate) fn note(&self, note: impl FnOnce(&mut Needs)) {
+        if let Some(needs) = self.needs {
+            note(&mut needs.borrow_mut());
+        }
+    }
+
+    /// What to do about what the run lacks.
+    pub(crate) fn missing(&self) -> Missing {
+        self.missing
     }
 
     /// The same with injection files, by their base names.
@@ -110,7 +160,7 @@ impl<'a> Keys<'a> {
     }
 
     /// Base names of the injection files.
-    pub(super) fn files(&self) -> &'a [String] {
+    pub(crate) fn files(&self) -> &'a [String] {
         self.files
     }
 
@@ -142,9 +192,19 @@ pub(super) fn read<'a>(
         );
         return Read::Poisoned;
     }
+    if let Some(found) = dialog::read(text, range.clone(), span, keys, diagnostics) {
+        return found;
+    }
     let (name, offset) = split_offset(word);
+    if let Some(slot) = crypto::read(name, offset) {
+        return Read::Keyword(Kind::Plain(slot));
+    }
     if let Some(found) = simple(word, name) {
         if let Some(feature) = found.later {
+            // SIPp does not know most of them, and takes a `-key` of that name.
+            if let Some(value) = keys.value(word) {
+                return Read::Literal(value);
+            }
             return refuse(text, range, span, feature, diagnostics);
         }
         let offset = if found.name.as_bytes() == word {
@@ -164,14 +224,9 @@ pub(super) fn read<'a>(
     let Some(prefix) = schema::KEYWORDS
         .iter()
         .find(|keyword| keyword.prefix && word.starts_with(keyword.name.as_bytes()))
-        // `ue…` is one only in front of a suite, or every name with these letters would be.
-        .filter(|keyword| keyword.name != "ue" || word.starts_with(b"ueaescm"))
+        .filter(|keyword| !crypto::PREFIXES.contains(&keyword.name))
     else {
-        if let Some(value) = keys.value(word) {
-            return Read::Literal(value);
-        }
-        diagnostics.push(unknown(word, span, keys));
-        return Read::Poisoned;
+        return key(word, span, keys, diagnostics);
     };
     if let Some(feature) = prefix.later {
         return refuse(text, range, span, feature, diagnostics);
@@ -199,7 +254,7 @@ fn simple(word: &[u8], name: &[u8]) -> Option<&'static schema::Keyword> {
 }
 
 /// Splits `cseq+1`. What follows the digits is dropped, as SIPp does.
-fn split_offset(word: &[u8]) -> (&[u8], i32) {
+pub(super) fn split_offset(word: &[u8]) -> (&[u8], i32) {
     let sign = word.iter().enumerate().position(|(at, byte)| {
         matches!(byte, b'+' | b'-') && word.get(at + 1).is_some_and(u8::is_ascii_digit)
     });
@@ -245,33 +300,74 @@ fn refuse<'a>(
     Read::Poisoned
 }
 
-fn unknown(word: &[u8], span: Span, keys: &Keys<'_>) -> Diagnostic {
+/// A word that is no keyword: the name of a `-key`, or a mistake.
+pub(super) fn key<'a>(
+    word: &[u8],
+    span: Span,
+    keys: &Keys<'a>,
+    diagnostics: &mut Diagnostics,
+) -> Read<'a> {
+    let name = || String::from_utf8_lossy(word).into_owned();
+    if let Some(value) = keys.value(word) {
+        keys.note(|needs| _ = needs.keys.insert(name()));
+        return Read::Literal(value);
+    }
+    let near = nearest(word, keys);
+    if keys.missing == Missing::Warn && near.is_none() && may_be_key(word) {
+        let mut is_first = true;
+        keys.note(|needs| is_first = needs.keys.insert(name()));
+        if is_first {
+            let shown = quote(word);
+            diagnostics.push(
+                Diagnostic::warning(
+                    codes::UNKNOWN_KEYWORD,
+                    span,
+                    format!("`[{shown}]` is no keyword; a run needs `-key {shown} VALUE`"),
+                )
+                .label("must be the name of a `-key`"),
+            );
+        }
+        return Read::Keyword(Kind::Key(word.to_vec()));
+    }
+    diagnostics.push(unknown(word, span, near));
+    Read::Poisoned
+}
+
+/// Whether somebody would call a `-key` so: what holds blanks, quotes or brackets is rather a mistake.
+fn may_be_key(word: &[u8]) -> bool {
+    word.iter()
+        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'[' | b']' | b'\'' | b'='))
+}
+
+/// The keyword or `-key` that was perhaps meant, with what followed the name.
+fn nearest(word: &[u8], keys: &Keys<'_>) -> Option<String> {
     let typed = String::from_utf8_lossy(word);
     let (name, _) = split_offset(word);
     let name = String::from_utf8_lossy(name);
+    let crypto = crypto::names();
     let candidates = schema::KEYWORDS
         .iter()
-        .filter(|keyword| !keyword.prefix)
+        .filter(|keyword| !keyword.prefix && keyword.later.is_none())
         .map(|keyword| keyword.name)
-        .chain(keys.keys.iter().map(|(key, _)| key.as_str()));
-    let near = suggest::nearest(&name, candidates);
-    let found = Diagnostic::error(
+        .chain(keys.keys.iter().map(|(key, _)| key.as_str()))
+        .chain(crypto.iter().map(String::as_str));
+    let near = suggest::nearest(&name, candidates)?;
+    let suffix = typed.strip_prefix(&*name).unwrap_or_default();
+    Some(format!("[{near}{suffix}]"))
+}
+
+fn unknown(word: &[u8], span: Span, near: Option<String>) -> Diagnostic {
+    Diagnostic::error(
         codes::UNKNOWN_KEYWORD,
         span,
         format!("unknown keyword `[{}]`", quote(word)),
     )
-    .label("neither a keyword nor a `-key`");
-    match near {
-        Some(near) => {
-            let suffix = typed.strip_prefix(&*name).unwrap_or_default();
-            found.did_you_mean(Some(&format!("[{near}{suffix}]")))
-        }
-        None => found,
-    }
+    .label("neither a keyword nor a `-key`")
+    .did_you_mean(near.as_deref())
 }
 
 /// Whether a variable can have that name.
-fn is_name(bytes: &[u8]) -> bool {
+pub(super) fn is_name(bytes: &[u8]) -> bool {
     !bytes.is_empty() && !bytes.iter().any(|b| matches!(b, b'$' | b','))
 }
 
@@ -374,6 +470,9 @@ mod tests {
                 "fill" => "fill variable=x".to_owned(),
                 "last_" => "last_Via:".to_owned(),
                 "file" => "file name=x".to_owned(),
+                "cryptotag" => "cryptotag1audio".to_owned(),
+                "cryptosuite" => "cryptosuitenullsha1322video".to_owned(),
+                "cryptokeyparams" => "cryptokeyparams1audio-1".to_owned(),
                 "ue" => "ueaescm128sha1801audio".to_owned(),
                 name => name.to_owned(),
             };

@@ -39,6 +39,10 @@ pub(super) fn head(text: &Text, pieces: &[Piece], diagnostics: &mut Diagnostics)
     let first = match pieces.first() {
         Some(Piece::Literal(literal)) => &literal[..],
         Some(Piece::Keyword(keyword)) => {
+            // Whatever the run says, a method is likely.
+            if let Kind::Key(name) = &keyword.kind {
+                return Head::Request(name.clone());
+            }
             if keyword.kind != Kind::Poisoned {
                 diagnostics.push(
                     Diagnostic::error(

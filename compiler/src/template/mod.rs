@@ -7,8 +7,11 @@
 //! | [`segments`] | literal bytes and `[keywords]` |
 //! | [`keywords`] | what a keyword means |
 //! | [`authentication`] | the answer to a challenge, and where it may stand |
+//! | [`crypto`] | keywords of SRTP |
+//! | [`dialog`] | keywords that speak of another dialog |
 //! | [`field`] | `[fieldN]` and the injection files it may name |
 //! | [`file`] | `[file]` |
+//! | [`outline`] | the headers of a message as its author typed them |
 //! | [`params`] | `name="value"` inside keywords |
 //! | [`message`] | what kind of message a text is, and whether its length is right |
 //!
@@ -16,10 +19,13 @@
 
 mod authentication;
 mod cdata;
+mod crypto;
+mod dialog;
 mod field;
 mod file;
 mod keywords;
 mod message;
+mod outline;
 mod params;
 mod segments;
 
@@ -27,11 +33,15 @@ pub(crate) use authentication::Parameters;
 pub(crate) use field::missing as missing_file;
 pub(crate) use keywords::{Keys, Keyword, Kind};
 pub(crate) use message::Head;
-pub(crate) use segments::Piece;
+pub(crate) use outline::{Header, Outline};
+pub(crate) use segments::{Piece, known_text};
 
-use crate::ast::{ActionKind, DefaultMessageId, Exec, Item, Name, Scenario, Step, StepKind};
+use crate::ast::{
+    ActionKind, DefaultMessageId, Exec, Item, MediaWord, Name, Scenario, Step, StepKind,
+};
 use crate::diag::codes::template as codes;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::needs::MediaFile;
 use crate::source::{Span, Text};
 use std::collections::HashMap;
 
@@ -42,6 +52,8 @@ pub(crate) struct Parsed {
     pub(crate) pieces: Vec<Piece>,
     /// What it is.
     pub(crate) head: Head,
+    /// Its headers, for what looks at the sense of a message.
+    pub(crate) outline: Outline,
 }
 
 impl Parsed {
@@ -61,17 +73,27 @@ impl Parsed {
         })
     }
 
+    /// The dialogs it names, in order.
+    pub(crate) fn dialogs(&self) -> impl Iterator<Item = &Name> {
+        self.keywords().filter_map(|keyword| match &keyword.kind {
+            Kind::Elsewhere { dialog, .. } => Some(dialog),
+            _ => None,
+        })
+    }
+
     /// The variables it names, in order.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &Name> {
         self.keywords().filter_map(|keyword| match &keyword.kind {
             Kind::Var(name) | Kind::Fill { variable: name, .. } => Some(name),
             Kind::Plain(_)
+            | Kind::Elsewhere { .. }
             | Kind::LastRequestUri
             | Kind::LastMessage
             | Kind::LastHeader(_)
             | Kind::File(_)
             | Kind::Field { .. }
             | Kind::Authentication(_)
+            | Kind::Key(_)
             | Kind::Poisoned => None,
         })
     }
@@ -150,7 +172,11 @@ pub(crate) fn read_own(message: &str) -> Parsed {
     let pieces = segments::split(&text, &Keys::new(&[]), &mut diagnostics);
     let head = message::head(&text, &pieces, &mut diagnostics);
     debug_assert!(!diagnostics.has_errors(), "{message}");
-    Parsed { pieces, head }
+    Parsed {
+        pieces,
+        head,
+        outline: Outline::default(),
+    }
 }
 
 struct Reader<'a, 'k> {
@@ -172,15 +198,20 @@ impl Reader<'_, '_> {
                     self.cdata(text, Purpose::Command, step.span);
                 }
             }
-            StepKind::Recv(_)
-            | StepKind::Pause(_)
-            | StepKind::Timewait(_)
-            | StepKind::Nop
-            | StepKind::RecvCmd(_) => {}
+            StepKind::Recv(recv) => {
+                // An empty one means anyone and is no text.
+                if let Some(text) = recv.accept.as_ref().filter(|text| !text.bytes().is_empty()) {
+                    self.plain(text);
+                }
+            }
+            StepKind::Pause(_) | StepKind::Timewait(_) | StepKind::Nop | StepKind::RecvCmd(_) => {}
         }
         for action in step.actions.iter().flat_map(|actions| &actions.list) {
             for text in action_texts(&action.kind) {
                 self.plain(text);
+            }
+            if let ActionKind::Exec(Exec::Media(MediaWord::PlayPcap(_), text)) = &action.kind {
+                self.capture_file(text);
             }
         }
     }
@@ -189,9 +220,49 @@ impl Reader<'_, '_> {
         let pieces = segments::split(text, self.keys, self.diagnostics);
         let head = Head::Text;
         authentication::check(&head, &pieces, self.diagnostics);
-        self.texts
-            .parsed
-            .insert(text.span(), Parsed { pieces, head });
+        let outline = Outline::default();
+        self.texts.parsed.insert(
+            text.span(),
+            Parsed {
+                pieces,
+                head,
+                outline,
+            },
+        );
+    }
+
+    /// The name of a capture file: as it is written, or all of it the value of a `-key`.
+    fn capture_file(&mut self, text: &Text) {
+        let bytes = text.bytes();
+        let key = bytes
+            .strip_prefix(b"[")
+            .and_then(|rest| rest.strip_suffix(b"]"))
+            .filter(|name| !name.is_empty() && !name.contains(&b']'));
+        let piece = match key {
+            None => Piece::Literal(bytes.to_vec()),
+            Some(name) => match keywords::key(name, text.span(), self.keys, self.diagnostics) {
+                keywords::Read::Literal(value) => Piece::Literal(value.to_vec()),
+                keywords::Read::Keyword(kind) => Piece::Keyword(Keyword {
+                    kind,
+                    span: text.span(),
+                }),
+                keywords::Read::Poisoned => return,
+            },
+        };
+        if let Piece::Literal(file) = &piece {
+            self.keys.note(|needs| {
+                needs.media_files.push(MediaFile {
+                    name: String::from_utf8_lossy(file).into_owned(),
+                    span: text.span(),
+                });
+            });
+        }
+        let parsed = Parsed {
+            pieces: vec![piece],
+            head: Head::Text,
+            outline: Outline::default(),
+        };
+        self.texts.parsed.insert(text.span(), parsed);
     }
 
     fn cdata(&mut self, text: &Text, purpose: Purpose, element: Span) {
@@ -218,9 +289,18 @@ impl Reader<'_, '_> {
             }
         };
         authentication::check(&head, &pieces, self.diagnostics);
-        self.texts
-            .parsed
-            .insert(text.span(), Parsed { pieces, head });
+        let outline = match purpose {
+            Purpose::Send => Outline::of(&normal),
+            Purpose::Default | Purpose::Command => Outline::default(),
+        };
+        self.texts.parsed.insert(
+            text.span(),
+            Parsed {
+                pieces,
+                head,
+                outline,
+            },
+        );
     }
 }
 
@@ -232,12 +312,9 @@ pub(crate) fn action_texts(action: &ActionKind) -> Vec<&Text> {
         | ActionKind::Error(text)
         | ActionKind::AssignStr { value: text, .. } => vec![text],
         ActionKind::Exec(exec) => match exec {
-            Exec::Command(text) | Exec::PlayDtmf(text) | Exec::RtpStream(text) => vec![text],
-            Exec::IntCmd(_)
-            | Exec::PlayPcapAudio(_)
-            | Exec::PlayPcapImage(_)
-            | Exec::PlayPcapVideo(_)
-            | Exec::RtpEcho(_) => Vec::new(),
+            Exec::Command(text) => vec![text],
+            Exec::Media(word, text) if word.expands() => vec![text],
+            Exec::IntCmd(_) | Exec::Media(..) => Vec::new(),
         },
         ActionKind::VerifyAuth {
             username, password, ..

@@ -21,6 +21,21 @@ pub(crate) enum Piece {
     Keyword(Keyword),
 }
 
+/// A text that holds no keywords.
+pub(crate) fn known_text(pieces: &[Piece]) -> Option<&[u8]> {
+    match pieces {
+        [] => Some(b""),
+        [
+            Piece::Literal(text)
+            | Piece::Keyword(Keyword {
+                kind: keywords::Kind::Key(text),
+                ..
+            }),
+        ] => Some(text),
+        _ => None,
+    }
+}
+
 /// Tokens of a text, over bytes: what reaches the wire need not be UTF-8.
 #[derive(Logos, Clone, Copy, Debug, PartialEq, Eq)]
 #[logos(utf8 = false)]

@@ -3,10 +3,14 @@
 //!
 //! Works on the original bytes, so it needs no decoding: every byte it looks for is ASCII. What it writes is UTF-8
 //! (see [`crate::source::Encoding`]), holds only start tags, end tags and CDATA, and is balanced.
+//!
+//! A missing end tag is found out late: at that of the scenario. Such a file is read a second time, knowing that steps do
+//! not hold steps, so that the fault is told at its place and the steps behind it are not taken for its children.
 
 use super::{MAX_DEPTH, MAX_ELEMENTS};
 use crate::diag::codes::reader as code;
-use crate::diag::{Diagnostic, Diagnostics, quote};
+use crate::diag::{Diagnostic, Diagnostics, quote, suggest};
+use crate::schema;
 use crate::source::{Encoding, OffsetMap, SourceFile, Span, offset};
 
 /// Well-formed XML and where each of its bytes came from.
@@ -29,6 +33,12 @@ pub(super) struct Repair<'a> {
     out: Repaired,
     open: Vec<Open>,
     elements: usize,
+    /// A step ends where the next one begins, whether it has an end tag or not.
+    steps_end: bool,
+    /// Names of the elements that were ended so, whose end tags may still come.
+    ended: Vec<(usize, usize)>,
+    /// An end tag did not fit.
+    unbalanced: bool,
     /// No `?>` follows: do not look for it again.
     no_instruction_end: bool,
     pub(super) diags: &'a mut Diagnostics,
@@ -36,6 +46,17 @@ pub(super) struct Repair<'a> {
 
 /// Repairs a whole file.
 pub(super) fn repair(source: &SourceFile, diags: &mut Diagnostics) -> Repaired {
+    let mut found = diags.clone();
+    let (repaired, unbalanced) = walk(source, false, &mut found);
+    if !unbalanced {
+        *diags = found;
+        return repaired;
+    }
+    walk(source, true, diags).0
+}
+
+/// Walks over a file; says as well whether an end tag did not fit.
+fn walk(source: &SourceFile, steps_end: bool, diags: &mut Diagnostics) -> (Repaired, bool) {
     let mut walk = Repair {
         bytes: source.bytes(),
         encoding: source.encoding(),
@@ -46,11 +67,14 @@ pub(super) fn repair(source: &SourceFile, diags: &mut Diagnostics) -> Repaired {
         },
         open: Vec::new(),
         elements: 0,
+        steps_end,
+        ended: Vec::new(),
+        unbalanced: false,
         no_instruction_end: false,
         diags,
     };
     walk.document();
-    walk.out
+    (walk.out, walk.unbalanced)
 }
 
 /// Whether the walk goes on.
@@ -271,6 +295,9 @@ impl Repair<'_> {
         self.pos += 1;
         let name = self.name();
         self.elements += 1;
+        if self.steps_end && is_top_level(&self.bytes[name.0..name.1]) {
+            self.end_step(tag, name);
+        }
         if self.open.len() >= MAX_DEPTH || self.elements > MAX_ELEMENTS {
             let span = self.span(name.0, name.1);
             let what = if self.elements > MAX_ELEMENTS {
@@ -301,6 +328,40 @@ impl Repair<'_> {
         self.write(">", name.1, self.pos);
         self.open.push(Open { name });
         Flow::Continue
+    }
+
+    /// Ends a step that is open where another element of the scenario begins.
+    fn end_step(&mut self, tag: usize, next: (usize, usize)) {
+        let bytes = self.bytes;
+        let is_step = |open: &Open| {
+            let name = &bytes[open.name.0..open.name.1];
+            is_top_level(name) && name != b"init"
+        };
+        let Some(depth) = self.open.iter().skip(1).position(is_step) else {
+            return;
+        };
+        if let Some(inner) = self.open.last() {
+            let (start, stop) = inner.name;
+            let open = quote(&bytes[start..stop]);
+            let next_name = quote(&bytes[next.0..next.1]);
+            let found = Diagnostic::error(
+                code::MISMATCHED_END_TAG,
+                self.span(start, stop),
+                format!("`<{open}>` has no end tag"),
+            );
+            self.diags.push(
+                found
+                    .with(
+                        self.span(next.0, next.1),
+                        format!("`<{next_name}>` begins before it has ended"),
+                    )
+                    .help(format!("end it with `</{open}>` or `/>`")),
+            );
+        }
+        while self.open.len() > depth + 1 {
+            self.ended.extend(self.open.last().map(|open| open.name));
+            self.close_last(tag, tag);
+        }
     }
 
     /// Moves over a name and returns its range.
@@ -347,6 +408,16 @@ impl Repair<'_> {
             .iter()
             .rposition(|open| name_of(open.name) == name_of(name));
         let Some(depth) = matching else {
+            // The element it belongs to has been ended, and that was reported.
+            let late = self
+                .ended
+                .iter()
+                .rposition(|ended| name_of(*ended) == name_of(name));
+            if let Some(late) = late {
+                self.ended.swap_remove(late);
+                return Flow::Continue;
+            }
+            self.unbalanced = true;
             let span = self.span(name.0.min(tag), self.pos);
             let mut found = Diagnostic::error(
                 code::MISMATCHED_END_TAG,
@@ -362,10 +433,23 @@ impl Repair<'_> {
                     ),
                 );
             }
+            // Misspelt, or that of another step: it stands where the end of this one belongs.
+            let meant = self.open.last().filter(|open| {
+                let typed = String::from_utf8_lossy(name_of(name));
+                let open = String::from_utf8_lossy(name_of(open.name));
+                let near = suggest::nearest(&typed, [&*open]).is_some();
+                near || (is_top_level(typed.as_bytes()) && is_top_level(open.as_bytes()))
+            });
+            let meant = meant.filter(|_| self.open.len() > 1).map(|open| open.name);
+            if let Some(open) = meant {
+                found = found.help(format!("write `</{}>`", quote(name_of(open))));
+                self.close_last(tag, self.pos);
+            }
             self.diags.push(found);
             return Flow::Continue;
         };
         if let Some(inner) = self.open.get(depth + 1..).and_then(<[Open]>::last) {
+            self.unbalanced = true;
             let open = quote(name_of(inner.name));
             let found = Diagnostic::error(
                 code::MISMATCHED_END_TAG,
@@ -438,6 +522,11 @@ impl Repair<'_> {
             }
         }
     }
+}
+
+/// Whether it is the name of something that stands directly in a scenario.
+fn is_top_level(name: &[u8]) -> bool {
+    core::str::from_utf8(name).is_ok_and(|name| schema::element(name).is_some())
 }
 
 /// May a name begin with it: anything that is neither ASCII punctuation nor blank.

@@ -454,4 +454,42 @@ mod tests {
         assert!(tree.expect("a root").children.len() <= crate::xml::MAX_ELEMENTS);
         assert_eq!(found.iter().filter(|(code, _)| code == "G0020").count(), 1);
     }
+
+    #[test]
+    fn a_missing_end_tag_is_told_at_its_step_and_hides_no_other() {
+        let names = |text: &str| {
+            let (tree, found) = read_str(text);
+            let children = tree.map(|root| root.children).unwrap_or_default();
+            let names: Vec<_> = children.into_iter().map(|child| child.name).collect();
+            (names.join(" "), found)
+        };
+        let cases: [(&str, &str, Listed); 5] = [
+            (
+                "<scenario><recv><action><log/></action><send/><nop/></scenario>",
+                "recv send nop",
+                &[("G0013", "recv")],
+            ),
+            (
+                "<scenario><recv><action><send></send></recv><nop/></scenario>",
+                "recv send nop",
+                &[("G0013", "action")],
+            ),
+            (
+                "<scenario><send></sends><nop/></scenario>",
+                "send nop",
+                &[("G0013", "</sends>")],
+            ),
+            (
+                "<scenario><recv></send><nop/></scenario>",
+                "recv nop",
+                &[("G0013", "</send>")],
+            ),
+            // Well formed: the inner step is a child, which SIPp ignores.
+            ("<scenario><send><nop/></send></scenario>", "send", &[]),
+        ];
+        for (text, wanted, faults) in cases {
+            let (names, found) = names(text);
+            assert_eq!((names.as_str(), found), (wanted, pairs(faults)), "{text}");
+        }
+    }
 }

@@ -3,13 +3,16 @@
 //!
 //! Meant to be read without a manual and to be compared in snapshots; its format is not an interface.
 
-use crate::ids::{CaptureId, Pc, TextRef, VarId};
+mod media;
+
+use crate::ids::{CaptureId, DialogId, Pc, TextRef, VarId};
+use crate::media::KeyUse;
 use crate::op::{Op, Operand};
 use crate::program::{
     Capture, Check, Compare, Draft, OnTimeout, PauseLength, Program, SearchIn, Step, StepKind,
     StrOperand,
 };
-use crate::recv_set::{Optional, Recv, RecvMatch};
+use crate::recv_set::{Callee, Optional, Recv, RecvMatch};
 use crate::template::{AutoMessage, Segment, Slot, Template, TemplateKind};
 use core::fmt::{self, Write as _};
 
@@ -95,6 +98,9 @@ fn step_line(out: &mut String, index: usize, step: &Step) -> fmt::Result {
     if let OnTimeout::Goto(pc) = step.on_timeout {
         write!(line, "  timeout {}", at(pc))?;
     }
+    if step.reads_sdp {
+        line.push_str("  reads sdp");
+    }
     if !line.is_empty() {
         writeln!(out, "at {index:<3}{line}")?;
     }
@@ -113,6 +119,13 @@ fn operand(d: &Draft, value: Operand) -> String {
     match value {
         Operand::Num(num) => d.numbers[num.index()].to_string(),
         Operand::Var(id) => var(d, id),
+    }
+}
+
+fn dialog_name(d: &Draft, id: DialogId) -> String {
+    match id {
+        DialogId::MAIN => "main".to_owned(),
+        other => d.display(d.dialogs[other.index()].name),
     }
 }
 
@@ -141,6 +154,10 @@ fn operands(p: &Program, op: Op) -> String {
         | Op::PauseWait {}
         | Op::Await {} => String::new(),
         Op::Enter { step } => step.to_string(),
+        Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
+            dialog_name(d, dialog)
+        }
+        Op::Listen { recv } => recv.to_string(),
         Op::Jump { to } | Op::GuardKeep { to } | Op::GuardDrop { to } | Op::Resume { to } => at(to),
         Op::PauseRestore { until } => operand(d, until),
         Op::Index { var: id } => var(d, id),
@@ -248,6 +265,9 @@ fn operands(p: &Program, op: Op) -> String {
             username,
             password,
         } => format!("{} = {username} {password}", var(d, id)),
+        Op::Media { media } | Op::MediaCheck { media } => {
+            media::operands(d, &d.media[media.index()].media)
+        }
         Op::Stop { what } => format!("{what:?}"),
     }
 }
@@ -293,6 +313,16 @@ fn receive(p: &Program, recv: &Recv) -> String {
         RecvMatch::StatusRegex(id) => format!("response ~ {}", id),
         RecvMatch::Never => "never".to_owned(),
     };
+    if recv.dialog != DialogId::MAIN {
+        let _ = write!(text, " of {}", dialog_name(d, recv.dialog));
+    }
+    match recv.accept {
+        None => {}
+        Some(Callee::Anyone) => text.push_str(" accept anyone"),
+        Some(Callee::User(template)) => {
+            let _ = write!(text, " accept {template}");
+        }
+    }
     match recv.optional {
         Optional::No => {}
         Optional::Yes => text.push_str(" optional"),
@@ -371,6 +401,8 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         | Slot::LocalPort(n)
         | Slot::MediaPort(n)
         | Slot::AutoMediaPort(n)
+        | Slot::RtpStreamAudioPort(n)
+        | Slot::RtpStreamVideoPort(n)
         | Slot::Cseq(n)
         | Slot::Branch(n)
         | Slot::Len(n)
@@ -382,6 +414,22 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         Slot::LastHeader(_, typed) => format!("last_{}", d.display(typed)),
         Slot::Var(id) => var(d, id),
         Slot::File(id) => format!("file {}", quoted(d, d.includes[id.index()])),
+        Slot::CryptoTag(line) => format!("{name}{}", line.suffix()),
+        Slot::CryptoSuite(line, suite) | Slot::CryptoUnencrypted(line, suite) => {
+            format!("{name}{} {}", line.suffix(), suite.name())
+        }
+        Slot::CryptoKey(line, key) => {
+            let again = match key {
+                KeyUse::Fresh => "",
+                KeyUse::Again => " again",
+            };
+            format!("{name}{}{again}", line.suffix())
+        }
+        Slot::Elsewhere(id) => {
+            let keyword = d.elsewhere[id.index()];
+            let inner = slot_text(d, keyword.slot);
+            format!("{inner} dialog={}", dialog_name(d, keyword.dialog))
+        }
         Slot::Fill(_, id) => format!("fill {}", var(d, id)),
         Slot::Authentication(id) => {
             let auth = d.authentications[id.index()];

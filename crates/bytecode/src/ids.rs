@@ -64,6 +64,10 @@ id! {
     AuthId(u16) "a";
     /// A transaction named by `start_txn`.
     TxnId(u16) "";
+    /// A dialog of the scenario; 0 is the main one.
+    DialogId(u8) "";
+    /// A keyword that speaks of another dialog.
+    ElsewhereId(u16) "w";
     /// A regular expression.
     RegexId(u16) "x";
     /// An `ereg` action's parameters.
@@ -74,6 +78,8 @@ id! {
     StrCmpId(u16) "c";
     /// A file whose content a message includes.
     IncludeId(u16) "i";
+    /// A media action.
+    MediaId(u16) "y";
     /// A distribution that `sample` draws from.
     DistId(u16) "d";
     /// A number in the pool of numeric constants.
@@ -82,6 +88,11 @@ id! {
     CaptureId(u16) "k";
     /// A position in the op list.
     Pc(u32) "";
+}
+
+impl DialogId {
+    /// The dialog of steps that name none: its Call-ID is the call's own.
+    pub const MAIN: Self = Self(0);
 }
 
 impl Pc {

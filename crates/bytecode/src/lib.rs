@@ -12,6 +12,8 @@
 //! | [`template`] | texts split into literal and keyword segments |
 //! | [`recv_set`] | which `recv` steps may match at which step, and how |
 //! | [`dist`] | random distributions of pauses: sampling and percentiles |
+//! | [`media`] | what a scenario asks of media |
+//! | [`media_args`] | reading the arguments of media actions |
 //! | [`program`] | the draft, its side tables, the verified program |
 //! | [`verify`] | what must hold before a draft may run |
 //! | [`disasm`] | the listing that `gossipper compile --listing` prints |
@@ -25,6 +27,8 @@ pub mod fail;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod ids;
+pub mod media;
+pub mod media_args;
 pub mod op;
 pub mod program;
 pub mod recv_set;
@@ -35,12 +39,12 @@ pub mod wire;
 pub use dist::Distribution;
 pub use fail::FailReason;
 pub use ids::{
-    AuthId, CaptureId, CounterId, DistId, EregId, FieldId, FileId, IncludeId, NumId, PauseId, Pc,
-    RecvId, RegexId, RtdId, SendId, StepId, StrCmpId, TemplateId, TestId, TextRef, TxnId, VarId,
-    VarScope,
+    AuthId, CaptureId, CounterId, DialogId, DistId, ElsewhereId, EregId, FieldId, FileId,
+    IncludeId, MediaId, NumId, PauseId, Pc, RecvId, RegexId, RtdId, SendId, StepId, StrCmpId,
+    TemplateId, TestId, TextRef, TxnId, VarId, VarScope,
 };
 pub use op::{ArithOp, LogLevel, Op, Operand, StopKind, TextOp};
 pub use program::{Draft, Mode, Program, Step, StepKind};
-pub use recv_set::{Optional, Recv, RecvMatch, RecvSet};
+pub use recv_set::{Callee, Optional, Recv, RecvMatch, RecvSet};
 pub use template::{AutoMessage, Segment, Slot, Template, TemplateKind};
 pub use verify::VerifyError;

@@ -6,8 +6,8 @@
 //! does between two suspensions happens at one instant.
 
 use crate::ids::{
-    CounterId, DistId, EregId, NumId, PauseId, Pc, RecvId, RtdId, SendId, StepId, StrCmpId,
-    TemplateId, TestId, VarId,
+    CounterId, DialogId, DistId, EregId, MediaId, NumId, PauseId, Pc, RecvId, RtdId, SendId,
+    StepId, StrCmpId, TemplateId, TestId, VarId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +116,14 @@ define_ops! {
     End "end" {} true;
     /// The call is now at this step; a receive timeout of the step before is disarmed.
     Enter "enter" { step: StepId } false;
+    /// The step belongs to this dialog: what follows speaks of it.
+    Dialog "dialog" { dialog: DialogId } false;
+    /// The same; a dialog that has not begun begins now, with a Call-ID of ours.
+    Begin "begin" { dialog: DialogId } false;
+    /// The same; the dialog begins again, whatever it was.
+    BeginAnew "begin-anew" { dialog: DialogId } false;
+    /// From now on a request for the user of this receive begins its dialog.
+    Listen "listen" { recv: RecvId } false;
     /// Go on at `to`.
     Jump "jump" { to: Pc } false;
     /// Go on at `to` if the variable is set.
@@ -184,6 +192,10 @@ define_ops! {
     Log "log" { level: LogLevel, template: TemplateId } false;
     /// Render a shell command and hand it to the driver; nothing waits for it.
     Exec "exec" { template: TemplateId } false;
+    /// Start or steer media. The machine of this version only passes over it, when told to.
+    Media "media" { media: MediaId } false;
+    /// Wait until packets have flown, or fail the call.
+    MediaCheck "media-check" { media: MediaId } true;
     /// Set a variable to the number of the line that holds a text in the indexed field of an injection file, or -1.
     Lookup "lookup" { var: VarId, file: TemplateId, key: TemplateId } false;
     /// Add a line to an injection file in memory.
@@ -216,6 +228,10 @@ impl Op {
             | Self::Resume { to } => Some(to),
             Self::End {}
             | Self::Enter { .. }
+            | Self::Dialog { .. }
+            | Self::Begin { .. }
+            | Self::BeginAnew { .. }
+            | Self::Listen { .. }
             | Self::SetJump { .. }
             | Self::TakeJump {}
             | Self::Gate {}
@@ -239,6 +255,8 @@ impl Op {
             | Self::GetTime { .. }
             | Self::Log { .. }
             | Self::Exec { .. }
+            | Self::Media { .. }
+            | Self::MediaCheck { .. }
             | Self::PauseRestore { .. }
             | Self::Index { .. }
             | Self::Sample { .. }

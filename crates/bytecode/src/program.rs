@@ -7,12 +7,13 @@
 
 use crate::dist::Distribution;
 use crate::ids::{
-    CaptureId, FileId, NumId, Pc, RegexId, SendId, StepId, TemplateId, TextRef, TxnId, VarId,
-    VarScope,
+    CaptureId, DialogId, FileId, NumId, Pc, RegexId, SendId, StepId, TemplateId, TextRef, TxnId,
+    VarId, VarScope,
 };
+use crate::media::MediaAction;
 use crate::op::{Op, Operand};
 use crate::recv_set::{Recv, RecvSet};
-use crate::template::{AutoMessage, Segment, Template};
+use crate::template::{AutoMessage, Segment, Slot, Template};
 use crate::verify::VerifyError;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,9 @@ pub struct Step {
     pub starts_rtd: bool,
     /// Response-time timers that stop here, for the screen.
     pub stops_rtd: bool,
+    /// The SDP of a message that arrives while a call is here tells where media goes: the program sends some, and the
+    /// step has no `ignoresdp`.
+    pub reads_sdp: bool,
 }
 
 /// A `send` step.
@@ -122,6 +126,25 @@ pub struct Txn {
     pub name: TextRef,
     /// The ACK that is repeated when its final response is.
     pub ack: Option<SendId>,
+}
+
+/// Most dialogs of a scenario: a call may hold the state of each.
+pub const MAX_DIALOGS: usize = 64;
+
+/// A dialog of a scenario that has several.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Dialog {
+    /// Its name; empty for the main one.
+    pub name: TextRef,
+}
+
+/// A keyword with `dialog=`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// The dialog it speaks of.
+    pub dialog: DialogId,
+    /// What it prints of it.
+    pub slot: Slot,
 }
 
 /// Something of a received message that later steps can read.
@@ -363,6 +386,8 @@ pub struct Draft {
     pub includes: Vec<TextRef>,
     /// Distributions that `sample` draws from.
     pub samples: Vec<Distribution>,
+    /// Media actions in document order, those of `init` behind them.
+    pub media: Vec<MediaAction>,
     /// Where unexpected messages lead.
     pub handler: Option<Handler>,
     /// Numeric constants.
@@ -375,6 +400,12 @@ pub struct Draft {
     pub counters: Vec<TextRef>,
     /// Transactions.
     pub txns: Vec<Txn>,
+    /// Dialogs, the main one first; empty when there is no other.
+    pub dialogs: Vec<Dialog>,
+    /// Keywords that speak of another dialog than their step's.
+    pub elsewhere: Vec<Elsewhere>,
+    /// BYE of an aborted dialog that the peer began; there if one may be.
+    pub bye_from_called: Option<TemplateId>,
     /// Base names of the injection files that the scenario names.
     pub files: Vec<TextRef>,
     /// Fields of injection files.

@@ -5,7 +5,9 @@
 //! one, then backward. Both walks depend on the scenario alone, so a [`RecvSet`] holds
 //! their results for each step as ranges of the table of [`Recv`]s, which is in document order.
 
-use crate::ids::{NumId, Pc, RecvId, RegexId, SendId, StepId, TextRef, TxnId, VarId};
+use crate::ids::{
+    DialogId, NumId, Pc, RecvId, RegexId, SendId, StepId, TemplateId, TextRef, TxnId, VarId,
+};
 use serde::{Deserialize, Serialize};
 
 /// The attribute `optional`.
@@ -34,6 +36,15 @@ pub enum RecvMatch {
     Never,
 }
 
+/// For whom a request must be that begins a dialog (`accept`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Callee {
+    /// For anyone.
+    Anyone,
+    /// For the user that this text names when the call begins to listen.
+    User(TemplateId),
+}
+
 /// A `recv` step.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Recv {
@@ -47,6 +58,10 @@ pub struct Recv {
     pub methods: TextRef,
     /// `response_txn`: the response's branch must be that of the transaction.
     pub txn: Option<TxnId>,
+    /// Its dialog: messages of others do not match.
+    pub dialog: DialogId,
+    /// `accept`: the request that matches begins the dialog.
+    pub accept: Option<Callee>,
     /// `optional`.
     pub optional: Optional,
     /// `advance_state`.

@@ -4,7 +4,8 @@
 //! A template is a run of segments: bytes that never change, and slots that are filled when the text is rendered.
 //! [`Slot::binding`] says when a slot's value is known; linking folds run-constant slots into literals.
 
-use crate::ids::{AuthId, CaptureId, FieldId, IncludeId, TextRef, VarId};
+use crate::ids::{AuthId, CaptureId, ElsewhereId, FieldId, IncludeId, TextRef, VarId};
+use crate::media::{CryptoLine, CryptoSuite, KeyUse};
 use serde::{Deserialize, Serialize};
 
 /// What a template is rendered for.
@@ -126,6 +127,18 @@ slots! {
     MediaPort(i32) "media_port" Run;
     /// Media port of this call: media port + (4·(call number − 1)) mod 10000.
     AutoMediaPort(i32) "auto_media_port" Call;
+    /// Port of the call's audio stream plus n.
+    RtpStreamAudioPort(i32) "rtpstream_audio_port" Call;
+    /// Port of the call's video stream plus n.
+    RtpStreamVideoPort(i32) "rtpstream_video_port" Call;
+    /// `1` or `2`.
+    CryptoTag(CryptoLine) "cryptotag" Run;
+    /// Name of the suite; selects it.
+    CryptoSuite(CryptoLine, CryptoSuite) "cryptosuite" Run;
+    /// A new master key and salt in base64, or the one before again.
+    CryptoKey(CryptoLine, KeyUse) "cryptokeyparams" Send;
+    /// `UNENCRYPTED_SRTP`; selects that.
+    CryptoUnencrypted(CryptoLine, CryptoSuite) "ue" Run;
     /// 1-based number of the call.
     CallNumber "call_number" Call;
     /// Call-ID without a `xxx///` prefix.
@@ -178,6 +191,8 @@ slots! {
     Field(FieldId) "field" Send;
     /// The answer to the stored challenge: one or two whole headers, put in when the message is complete.
     Authentication(AuthId) "authentication" Send;
+    /// A keyword that speaks of another dialog than the step's.
+    Elsewhere(ElsewhereId) "dialog=" Send;
     /// A text repeated or cut to as many characters as the variable says.
     Fill(TextRef, VarId) "fill" Send;
 }
@@ -204,6 +219,8 @@ impl Slot {
             b"media_ip" => Self::MediaIp,
             b"media_ip_type" => Self::MediaIpType,
             b"media_port" => Self::MediaPort(offset),
+            b"rtpstream_audio_port" => Self::RtpStreamAudioPort(offset),
+            b"rtpstream_video_port" => Self::RtpStreamVideoPort(offset),
             b"auto_media_port" => Self::AutoMediaPort(offset),
             b"call_number" => Self::CallNumber,
             b"call_id" => Self::CallId,
@@ -234,6 +251,7 @@ impl Slot {
         matches!(
             self,
             Self::LastHeader(..)
+                | Self::Elsewhere(..)
                 | Self::Var(..)
                 | Self::Field(..)
                 | Self::Routes

@@ -13,13 +13,16 @@
 //! Loops of other ops are legal: the machine's step budget bounds what one input can cost.
 
 mod authentication;
+mod dialogs;
 mod fields;
 mod flow;
+mod media;
 
-use crate::ids::{NumId, Pc, TextRef, VarId, VarScope};
+use crate::ids::{DialogId, NumId, Pc, TextRef, VarId, VarScope};
+use crate::media::Media;
 use crate::op::{Op, Operand, StopKind};
 use crate::program::{Capture, Draft, OnTimeout, PauseLength, SearchIn, StepKind, StrOperand};
-use crate::recv_set::RecvMatch;
+use crate::recv_set::{Callee, RecvMatch};
 use crate::template::{AutoMessage, Segment, Slot, TemplateKind};
 
 /// A rule that a draft breaks.
@@ -76,7 +79,9 @@ pub(crate) fn check(draft: &Draft) -> Result<(), VerifyError> {
     let v = Verifier { d: draft };
     v.tables()?;
     v.actions()?;
+    v.media()?;
     v.fields()?;
+    v.dialogs()?;
     v.authentications()?;
     v.ops()?;
     v.flow()
@@ -263,6 +268,11 @@ impl Verifier<'_> {
                         "a keyword".to_owned()
                     })
                 }
+                Slot::Elsewhere(id) => {
+                    within("keyword", id.index(), self.d.elsewhere.len(), || {
+                        "a keyword".to_owned()
+                    })
+                }
                 Slot::Fill(text, var) => {
                     self.text(text, "[fill]")?;
                     self.var(var, "[fill]")
@@ -285,6 +295,12 @@ impl Verifier<'_> {
                 | Slot::MediaIpType
                 | Slot::MediaPort(_)
                 | Slot::AutoMediaPort(_)
+                | Slot::RtpStreamAudioPort(_)
+                | Slot::RtpStreamVideoPort(_)
+                | Slot::CryptoTag(_)
+                | Slot::CryptoSuite(..)
+                | Slot::CryptoKey(..)
+                | Slot::CryptoUnencrypted(..)
                 | Slot::CallNumber
                 | Slot::CallId
                 | Slot::Cseq(_)
@@ -379,6 +395,18 @@ impl Verifier<'_> {
             if let Some(txn) = recv.txn {
                 within("transaction", txn.index(), d.txns.len(), by)?;
             }
+            self.dialog(recv.dialog, by)?;
+            match recv.accept {
+                Some(Callee::User(text)) => {
+                    within("template", text.index(), d.templates.len(), by)?;
+                }
+                Some(Callee::Anyone) | None => {}
+            }
+            if recv.accept.is_some() && recv.dialog == DialogId::MAIN {
+                return Err(VerifyError::Inconsistent(format!(
+                    "recv {index} begins the main dialog, which the call has from its birth"
+                )));
+            }
             if let Some(num) = recv.lost {
                 self.num(num, "a recv")?;
             }
@@ -464,6 +492,17 @@ impl Verifier<'_> {
                 | Op::Await {}
                 | Op::PauseWait {} => {}
                 Op::Enter { step } => within("step", step.index(), d.steps.len(), by)?,
+                Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
+                    within("dialog", dialog.index(), d.dialogs.len(), by)?;
+                }
+                Op::Listen { recv } => {
+                    within("recv", recv.index(), d.recvs.len(), by)?;
+                    if d.recvs[recv.index()].accept.is_none() {
+                        return Err(VerifyError::Inconsistent(format!(
+                            "op {pc} listens for a receive that accepts nobody"
+                        )));
+                    }
+                }
                 Op::Jump { to }
                 | Op::GuardKeep { to }
                 | Op::GuardDrop { to }
@@ -554,6 +593,14 @@ impl Verifier<'_> {
                 }
                 Op::Log { template, .. } | Op::Exec { template } | Op::Fatal { template } => {
                     within("template", template.index(), d.templates.len(), by)?;
+                }
+                Op::Media { media } | Op::MediaCheck { media } => {
+                    within("media action", media.index(), d.media.len(), by)?;
+                    let waits = matches!(d.media[media.index()].media, Media::Check(_));
+                    if waits != matches!(op, Op::MediaCheck { .. }) {
+                        let rule = "only a media check waits for media";
+                        return Err(VerifyError::Flow { pc, rule });
+                    }
                 }
                 Op::Stop { what } => match what {
                     StopKind::Call | StopKind::Gracefully | StopKind::Now => {}

@@ -173,6 +173,8 @@ pub struct MessageCounts {
     pub auto_answered: u64,
     /// Input that is no SIP message.
     pub discarded: u64,
+    /// Media actions passed over.
+    pub media_skipped: u64,
     /// Keep-alives.
     pub keep_alives: u64,
     /// Warnings of the machine and of `warning` actions.

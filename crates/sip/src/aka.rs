@@ -105,7 +105,9 @@ fn keyed<M: hmac::Mac + hmac::KeyInit>(key: &[u8; 40]) -> Vec<u8> {
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-fn base64_encode(bytes: &[u8]) -> Vec<u8> {
+/// Base64 with padding (RFC 4648 §4).
+#[must_use]
+pub fn base64_encode(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let group = chunk

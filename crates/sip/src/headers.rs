@@ -116,34 +116,94 @@ header_names! {
 impl HeaderName {
     /// Recognises a long or compact name in any case. Everything else is [`HeaderName::Other`].
     pub fn from_bytes(name: &[u8]) -> Self {
-        // The length alone leaves at most five candidates, so no hash is needed.
-        let candidates: &[Self] = match name.len() {
-            1 => return Self::from_compact(name[0].to_ascii_lowercase()),
-            2 => &[Self::To],
-            3 => &[Self::Via],
-            4 => &[Self::From, Self::CSeq, Self::RSeq, Self::RAck],
-            5 => &[Self::Route, Self::Event],
-            7 => &[
-                Self::CallId,
-                Self::Contact,
-                Self::Subject,
-                Self::Expires,
-                Self::Require,
-            ],
-            9 => &[Self::Supported],
-            12 => &[Self::ContentType, Self::MaxForwards, Self::RecordRoute],
-            13 => &[Self::Authorization],
-            14 => &[Self::ContentLength],
-            16 => &[Self::ContentEncoding, Self::WwwAuthenticate],
-            18 => &[Self::ProxyAuthenticate],
-            19 => &[Self::ProxyAuthorization],
-            _ => &[],
+        Self::from_start_of(name, name.len())
+    }
+
+    /// The name that the first `length` bytes of a line are. What stands behind them is only read, so that a short
+    /// name can be compared as one word of eight bytes.
+    #[inline]
+    pub(crate) fn from_start_of(line: &[u8], length: usize) -> Self {
+        match length {
+            1 => line.first().map_or(Self::Other, |letter| {
+                Self::from_compact(letter.to_ascii_lowercase())
+            }),
+            2..=8 => {
+                let mask = u64::MAX >> (64 - 8 * length);
+                Self::short(first_word(line) & mask)
+            }
+            9..=19 => line.get(..length).map_or(Self::Other, Self::long),
+            _ => Self::Other,
+        }
+    }
+
+    /// A name of two to eight bytes, as a word in lower case.
+    #[inline]
+    fn short(word: u64) -> Self {
+        const TO: u64 = packed(b"to");
+        const VIA: u64 = packed(b"via");
+        const FROM: u64 = packed(b"from");
+        const CSEQ: u64 = packed(b"cseq");
+        const RSEQ: u64 = packed(b"rseq");
+        const RACK: u64 = packed(b"rack");
+        const ROUTE: u64 = packed(b"route");
+        const EVENT: u64 = packed(b"event");
+        const CALL_ID: u64 = packed(b"call-id");
+        const CONTACT: u64 = packed(b"contact");
+        const SUBJECT: u64 = packed(b"subject");
+        const EXPIRES: u64 = packed(b"expires");
+        const REQUIRE: u64 = packed(b"require");
+        match lower(word) {
+            TO => Self::To,
+            VIA => Self::Via,
+            FROM => Self::From,
+            CSEQ => Self::CSeq,
+            RSEQ => Self::RSeq,
+            RACK => Self::RAck,
+            ROUTE => Self::Route,
+            EVENT => Self::Event,
+            CALL_ID => Self::CallId,
+            CONTACT => Self::Contact,
+            SUBJECT => Self::Subject,
+            EXPIRES => Self::Expires,
+            REQUIRE => Self::Require,
+            _ => Self::Other,
+        }
+    }
+
+    /// A name of nine bytes or more: its first and its last eight bytes are all of it, or nearly.
+    #[inline]
+    fn long(name: &[u8]) -> Self {
+        const SUPPORTED: (u64, u64) = ends(b"supported");
+        const CONTENT_TYPE: (u64, u64) = ends(b"content-type");
+        const MAX_FORWARDS: (u64, u64) = ends(b"max-forwards");
+        const RECORD_ROUTE: (u64, u64) = ends(b"record-route");
+        const AUTHORIZATION: (u64, u64) = ends(b"authorization");
+        const CONTENT_LENGTH: (u64, u64) = ends(b"content-length");
+        const CONTENT_ENCODING: (u64, u64) = ends(b"content-encoding");
+        const WWW_AUTHENTICATE: (u64, u64) = ends(b"www-authenticate");
+        const PROXY_AUTHENTICATE: (u64, u64) = ends(b"proxy-authenticate");
+        const PROXY_AUTHORIZATION: (u64, u64) = ends(b"proxy-authorization");
+        let last = name
+            .last_chunk()
+            .map_or(0, |word| u64::from_le_bytes(*word));
+        let found = match (lower(first_word(name)), lower(last)) {
+            SUPPORTED => Self::Supported,
+            CONTENT_TYPE => Self::ContentType,
+            MAX_FORWARDS => Self::MaxForwards,
+            RECORD_ROUTE => Self::RecordRoute,
+            AUTHORIZATION => Self::Authorization,
+            CONTENT_LENGTH => Self::ContentLength,
+            CONTENT_ENCODING => Self::ContentEncoding,
+            WWW_AUTHENTICATE => Self::WwwAuthenticate,
+            PROXY_AUTHENTICATE => Self::ProxyAuthenticate,
+            PROXY_AUTHORIZATION => Self::ProxyAuthorization,
+            _ => return Self::Other,
         };
-        candidates
-            .iter()
-            .copied()
-            .find(|candidate| candidate.as_str().as_bytes().eq_ignore_ascii_case(name))
-            .unwrap_or(Self::Other)
+        let spelt = found.as_str().as_bytes();
+        // The two words of a name of up to sixteen bytes overlap; between those of a longer one something is left.
+        let same =
+            name.len() == spelt.len() && (name.len() <= 16 || spelt.eq_ignore_ascii_case(name));
+        if same { found } else { Self::Other }
     }
 
     /// The name with this discriminant, for tables that store names as a byte.
@@ -189,9 +249,74 @@ impl HeaderName {
     }
 }
 
+/// The first eight bytes as a word, the first lowest; zeroes where the text is shorter.
+#[inline]
+fn first_word(text: &[u8]) -> u64 {
+    match text.first_chunk::<8>() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => {
+            let mut word = [0; 8];
+            word[..text.len()].copy_from_slice(text);
+            u64::from_le_bytes(word)
+        }
+    }
+}
+
+/// A text of at most eight bytes as [`first_word`] would read it.
+const fn packed(text: &[u8]) -> u64 {
+    let mut word = 0;
+    let mut at = text.len();
+    while at > 0 {
+        at -= 1;
+        word = word << 8 | text[at] as u64;
+    }
+    word
+}
+
+/// The first and the last eight bytes of a text of at least that length.
+const fn ends(text: &[u8]) -> (u64, u64) {
+    let (mut first, mut last) = (0, 0);
+    let mut at = 8;
+    while at > 0 {
+        at -= 1;
+        first = first << 8 | text[at] as u64;
+        last = last << 8 | text[text.len() - 8 + at] as u64;
+    }
+    (first, last)
+}
+
+/// Eight bytes in lower case at once: `A` to `Z` change, nothing else does.
+#[inline]
+const fn lower(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let low = word & !HIGH;
+    // The high bit of each byte says: at least `A`; beyond `Z`.
+    let from_a = low + ONES * (0x80 - b'A' as u64);
+    let beyond_z = low + ONES * (0x7f - b'Z' as u64);
+    let upper = (from_a & !beyond_z) & !word & HIGH;
+    word | upper >> 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_becomes_lower_case_byte_by_byte() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut text = [b'Q'; 8];
+                text[place] = byte;
+                let expected = u64::from_le_bytes(text.map(|byte| byte.to_ascii_lowercase()));
+                assert_eq!(
+                    lower(u64::from_le_bytes(text)),
+                    expected,
+                    "{byte} at {place}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn every_name_is_found_in_any_case_and_by_its_number() {

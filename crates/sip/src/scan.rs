@@ -372,6 +372,7 @@ impl<'a> FieldScanner<'a> {
 impl Iterator for FieldScanner<'_> {
     type Item = FieldAt;
 
+    #[inline]
     fn next(&mut self) -> Option<FieldAt> {
         while self.body.is_none() && self.at < self.bytes.len() {
             let line_start = self.at;
@@ -382,11 +383,11 @@ impl Iterator for FieldScanner<'_> {
                 break;
             }
             let line = trim_end(line);
-            let Some(colon) = memchr(b':', line) else {
+            let Some(colon) = colon_in(line) else {
                 continue;
             };
             let raw_name = trim_end(&line[..colon]);
-            let name = HeaderName::from_bytes(raw_name);
+            let name = HeaderName::from_start_of(line, raw_name.len());
             if name == HeaderName::Other && !is_token(raw_name) {
                 continue;
             }
@@ -401,11 +402,34 @@ impl Iterator for FieldScanner<'_> {
                 value: offset(line_start + colon + 1 + blanks),
                 end: offset(line_start + line.len()),
             };
-            self.continuation(&mut field);
+            if matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
+                self.continuation(&mut field);
+            }
             return Some(field);
         }
         None
     }
+}
+
+/// Where the first colon of a line is. Names are short, so that most are found in the first words of eight bytes.
+#[inline]
+fn colon_in(line: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let mut at = 0;
+    while let Some(word) = line.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        // The lowest byte that became zero has its high bit set, and none below it has.
+        let differs = u64::from_le_bytes(*word) ^ (ONES * b':' as u64);
+        let zeroes = differs.wrapping_sub(ONES) & !differs & HIGH;
+        if zeroes != 0 {
+            return Some(at + (zeroes.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    let rest = line.get(at..)?;
+    rest.iter()
+        .position(|byte| *byte == b':')
+        .map(|found| at + found)
 }
 
 /// The line that begins at `from`, without its LF, and where the next one begins.
@@ -473,6 +497,10 @@ fn parse_cseq(value: &[u8]) -> Option<CSeq<'_>> {
 }
 
 fn append_without_cr(value: &[u8], out: &mut Vec<u8>) {
+    if memchr(b'\r', value).is_none() {
+        out.extend_from_slice(value);
+        return;
+    }
     for (index, piece) in value.split(|byte| *byte == b'\r').enumerate() {
         // Only a CR that belongs to a line end is dropped; one in the middle of a line is the sender's own text.
         if index > 0 && piece.first() != Some(&b'\n') {
@@ -493,10 +521,20 @@ fn slice(bytes: &[u8], from: u32, to: u32) -> &[u8] {
 
 /// RFC 3261 §25.1 `token`.
 fn is_token(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(byte))
+    const TOKEN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            table[byte] = (byte as u8).is_ascii_alphanumeric()
+                || matches!(
+                    byte as u8,
+                    b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+                );
+            byte += 1;
+        }
+        table
+    };
+    !text.is_empty() && text.iter().all(|byte| TOKEN[usize::from(*byte)])
 }
 
 pub(crate) fn is_blank(byte: u8) -> bool {

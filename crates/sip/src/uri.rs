@@ -10,7 +10,7 @@
 //!
 //! Rules: RFC 3261 §19.1.1 (URI), §20.10 (name-addr against addr-spec), §7.3.1 (comma-separated values).
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use crate::scan::trim;
 
@@ -195,6 +195,48 @@ pub fn param<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// A parameter of the first value in a header: behind the angle brackets if there are any, before the first comma.
 pub(crate) fn header_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    // Nearly every value is a URI in brackets, or one token, with plain parameters behind it.
+    match behind_brackets(value) {
+        Some(plain) => {
+            let plain = memchr(b',', plain).map_or(plain, |comma| &plain[..comma]);
+            let from = memchr(b';', plain)? + 1;
+            plain_param(&plain[from..], name)
+        }
+        None => quoted_header_param(value, name),
+    }
+}
+
+/// What follows the bracketed URI of a value, or the whole value; `None` if quotes, further brackets or separators in
+/// front of the bracket ask for a closer look.
+fn behind_brackets(value: &[u8]) -> Option<&[u8]> {
+    let Some(open) = memchr2(b'"', b'<', value) else {
+        return Some(value);
+    };
+    let (before, rest) = value.split_at(open);
+    if rest.first() != Some(&b'<') || memchr2(b';', b',', before).is_some() {
+        return None;
+    }
+    let behind = &rest[memchr(b'>', rest)? + 1..];
+    memchr2(b'"', b'<', behind).is_none().then_some(behind)
+}
+
+/// [`param`] of a list without quotes and brackets.
+fn plain_param<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = params;
+    loop {
+        let (piece, more) = match split_once(rest, b';') {
+            Some((piece, more)) => (piece, Some(more)),
+            None => (rest, None),
+        };
+        let (key, value) = split_once(piece, b'=').unwrap_or((piece, &[]));
+        if trim(key).eq_ignore_ascii_case(name) {
+            return Some(trim(value));
+        }
+        rest = more?;
+    }
+}
+
+fn quoted_header_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut from = None;
     let mut to = value.len();
     for (at, byte) in Outside::new(value) {
@@ -382,6 +424,27 @@ mod tests {
         let items: Vec<_> = split_header_list(value).map(text).collect();
         assert_eq!(items, ["<sip:a,b@h;lr>", "\"x, y\" <sip:c@h>", "sip:d@h"]);
         assert_eq!(split_header_list(b"").count(), 0);
+    }
+
+    #[test]
+    fn the_short_way_to_a_parameter_finds_what_the_long_way_finds() {
+        let pieces = [
+            "", "\"", "<", ">", ";", ",", "=", " ", "tag", "TAG", "a", "sip:b", ";tag=c", "\\",
+        ];
+        for first in pieces {
+            for second in pieces {
+                for third in pieces {
+                    for fourth in pieces {
+                        let value = format!("{first}{second}{third}{fourth};tag=z");
+                        assert_eq!(
+                            header_param(value.as_bytes(), b"tag"),
+                            quoted_header_param(value.as_bytes(), b"tag"),
+                            "{value}"
+                        );
+                    }
+                }
+            }
+        }
     }
 
     #[test]

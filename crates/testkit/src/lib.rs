@@ -13,6 +13,7 @@ pub mod net;
 pub mod pair;
 pub mod sipp;
 pub mod sipp_cases;
+pub mod sipp_refusals;
 pub mod sipp_stat;
 pub mod sipp_trace;
 pub mod tally;

@@ -197,10 +197,43 @@ impl Suite {
     }
 }
 
-fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
+pub(crate) fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+/// The anchors of `docs/compat.md`, which must differ from each other.
+pub(crate) fn anchors() -> Vec<String> {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/compat.md");
+    let document = std::fs::read_to_string(document).expect("docs/compat.md");
+    let anchors: Vec<_> = document
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix('#')?.trim_start_matches('#').trim()))
+        .map(anchor_of)
+        .collect();
+    for (index, anchor) in anchors.iter().enumerate() {
+        assert!(
+            !anchors[..index].contains(anchor),
+            "{anchor} is there twice"
+        );
+    }
+    anchors
+}
+
+#[cfg(test)]
+/// As the common Markdown renderers make them.
+fn anchor_of(heading: &str) -> String {
+    heading
+        .to_lowercase()
+        .chars()
+        .filter_map(|c| match c {
+            ' ' => Some('-'),
+            c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
+            _ => None,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -231,24 +264,6 @@ mod tests {
                 assert!(used.contains(&path), "{} is in no case", path.display());
             }
         }
-    }
-
-    /// The anchors of `docs/compat.md`, which must differ from each other.
-    fn anchors() -> Vec<String> {
-        let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/compat.md");
-        let document = std::fs::read_to_string(document).expect("docs/compat.md");
-        let anchors: Vec<_> = document
-            .lines()
-            .filter_map(|line| Some(line.strip_prefix('#')?.trim_start_matches('#').trim()))
-            .map(anchor_of)
-            .collect();
-        for (index, anchor) in anchors.iter().enumerate() {
-            assert!(
-                !anchors[..index].contains(anchor),
-                "{anchor} is there twice"
-            );
-        }
-        anchors
     }
 
     #[test]
@@ -298,19 +313,6 @@ mod tests {
             }
         }
         assert!(pointers > 0, "the sources point to the document");
-    }
-
-    /// As the common Markdown renderers make them.
-    fn anchor_of(heading: &str) -> String {
-        heading
-            .to_lowercase()
-            .chars()
-            .filter_map(|c| match c {
-                ' ' => Some('-'),
-                c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
-                _ => None,
-            })
-            .collect()
     }
 
     #[test]

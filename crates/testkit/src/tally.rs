@@ -36,6 +36,8 @@ pub struct Tally {
     pub auto_answered: u64,
     /// Packets that are no SIP message.
     pub discarded: u64,
+    /// Media actions passed over.
+    pub media_skipped: u64,
     /// User counters.
     pub counters: BTreeMap<u16, u64>,
     /// Response times in the order they were recorded.
@@ -63,6 +65,7 @@ impl Tally {
                 CallEnd::Success => self.succeeded += 1,
                 CallEnd::Failure(reason) => *self.failed.entry(reason).or_default() += 1,
             },
+            StatEvent::MediaSkipped => self.media_skipped += 1,
             StatEvent::OutOfCall => self.out_of_call += 1,
             StatEvent::DeadCall => self.dead_call += 1,
             StatEvent::AutoAnswered => self.auto_answered += 1,

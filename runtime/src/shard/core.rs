@@ -24,7 +24,7 @@ use crate::transport::udp::{Outbox, Refused};
 use crate::wheel::{Fired, Wheel};
 
 /// Datagrams that make a batch full.
-const FLUSH_AT: usize = 128;
+const FLUSH_AT: usize = 256;
 
 /// Least time between two log lines about the same kind of socket trouble.
 const SAY_AGAIN: Micros = Micros(1_000_000);
@@ -55,6 +55,8 @@ pub(super) struct Core<M> {
     /// A scenario ended the run.
     pub(super) ending: Option<Ending>,
     pub(super) last_warning: Option<String>,
+    /// The time of the last input.
+    told: Micros,
     said_at: Option<Micros>,
     unsaid: u64,
 }
@@ -93,6 +95,7 @@ impl<M: Machine> Core<M> {
             draining: false,
             ending: None,
             last_warning: None,
+            told: Micros(0),
             said_at: None,
             unsaid: 0,
         }
@@ -114,6 +117,7 @@ impl<M: Machine> Core<M> {
 
     /// Feeds one input and carries out what follows.
     pub(super) fn input(&mut self, now: Micros, input: Input<'_>) {
+        self.told = now;
         self.out.clear();
         self.machine.handle(now, input, &mut self.out);
         self.carry_out(now);
@@ -132,8 +136,10 @@ impl<M: Machine> Core<M> {
         self.input(now, Input::Control(CallControl::Drain));
     }
 
-    pub(super) fn datagram(&mut self, datagram: Datagram<'_>) {
-        let now = self.clock.now();
+    /// Takes in a datagram that was read at `read_at`.
+    pub(super) fn datagram(&mut self, read_at: Micros, datagram: Datagram<'_>) {
+        // What happened at a time the machine has left behind, say before a timer that fired, happens now.
+        let now = Micros(read_at.0.saturating_sub(datagram.waited_us)).max(self.told);
         self.counts.received += 1;
         self.counts.received_bytes += datagram.bytes.len() as u64;
         if self.logs.wants_messages() {

@@ -4,6 +4,7 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | `run` | the loop: wait for the first of socket, deadline and command, then do a bounded turn |
+//! | `coalesce` | when to look at a busy socket again |
 //! | `core` | feeds inputs to the machine and carries its orders out |
 //! | `inbox` | operator commands and phases of the run |
 //! | `work_limit` | bounds each part of a turn by time |
@@ -11,6 +12,7 @@
 //! A shard shares nothing that it waits for: commands come through a queue, snapshots go into a slot that is locked for
 //! a copy, log records into a bounded buffer. There is no task, timer or channel per call (docs/adr/0006).
 
+mod coalesce;
 mod core;
 mod inbox;
 mod run;
@@ -109,6 +111,8 @@ pub(crate) struct Setup<M> {
     pub(crate) total: Option<u64>,
     pub(crate) bound: Bound,
     pub(crate) backend: Backend,
+    /// How long a busy socket is left alone.
+    pub(crate) coalesce: Micros,
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) clock: Clock,
     pub(crate) logs: LogSender,

@@ -18,6 +18,7 @@ use tokio::io::Interest;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Sleep;
 
+use super::coalesce::Coalescer;
 use super::core::Core;
 use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
@@ -47,6 +48,7 @@ pub(super) struct Shard<M> {
     socket: UdpSocket,
     reactor: tokio::net::UdpSocket,
     receiver: BatchReceiver,
+    coalescer: Coalescer,
     inbox: Receiver<ShardCommand>,
     inbox_open: bool,
     slot: Arc<Mutex<EngineSnapshot>>,
@@ -69,6 +71,7 @@ impl<M: Machine> Shard<M> {
             total,
             bound,
             backend,
+            coalesce,
             remote,
             clock,
             logs,
@@ -106,6 +109,7 @@ impl<M: Machine> Shard<M> {
             reactor: tokio::net::UdpSocket::from_std(socket.try_clone()?)?,
             socket,
             receiver,
+            coalescer: Coalescer::new(coalesce),
             inbox,
             inbox_open: true,
             slot,
@@ -176,6 +180,14 @@ impl<M: Machine> Shard<M> {
     }
 
     fn receive(&mut self) -> bool {
+        let mut datagrams = 0;
+        let more = self.receive_batches(&mut datagrams);
+        self.coalescer.received(self.core.clock.now(), datagrams);
+        more
+    }
+
+    /// Reads until nothing is left, or time is up: then true.
+    fn receive_batches(&mut self, received_datagrams: &mut u64) -> bool {
         let mut limit = WorkLimit::new(&self.core.clock);
         loop {
             let (socket, receiver) = (&self.socket, &mut self.receiver);
@@ -209,8 +221,10 @@ impl<M: Machine> Shard<M> {
                 }
             }
             let mut allowed = true;
+            let now = self.core.clock.now();
             for datagram in self.receiver.datagrams() {
-                self.core.datagram(datagram);
+                *received_datagrams += 1;
+                self.core.datagram(now, datagram);
                 self.core.flush_full();
                 // The batch is finished in any case: it is out of the kernel.
                 allowed &= limit.allow(&self.core.clock);
@@ -305,6 +319,12 @@ impl<M: Machine> Shard<M> {
             .as_mut()
             .reset(self.core.clock.instant(deadline).into());
         let full = !self.core.outbox.is_empty();
+        if !full && let Some(until) = self.coalescer.rest(self.core.clock.now()) {
+            // Shorter than what the reactor's timer can wait. Whatever comes meanwhile is found afterwards.
+            std::thread::sleep(self.core.clock.until(until));
+            tokio::task::yield_now().await;
+            return;
+        }
         tokio::select! {
             biased;
             command = self.inbox.recv(), if self.inbox_open => match command {

@@ -217,6 +217,7 @@ fn bench(machine: Script) -> Bench {
         total: None,
         bound,
         backend: Backend::Auto,
+        coalesce: Micros(500),
         clock,
         logs,
         deadlines: Deadlines::default(),

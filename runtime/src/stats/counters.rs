@@ -142,6 +142,7 @@ impl Counters {
             StatEvent::DeadCall => messages.dead_call += 1,
             StatEvent::AutoAnswered => messages.auto_answered += 1,
             StatEvent::Discarded => messages.discarded += 1,
+            StatEvent::MediaSkipped => messages.media_skipped += 1,
             StatEvent::KeepAlive => messages.keep_alives += 1,
             // Measured, not counted.
             StatEvent::Rtd { .. } => {}

@@ -91,6 +91,7 @@ impl Stats {
             | StatEvent::DeadCall
             | StatEvent::AutoAnswered
             | StatEvent::Discarded
+            | StatEvent::MediaSkipped
             | StatEvent::KeepAlive => {}
         }
     }

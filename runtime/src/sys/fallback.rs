@@ -74,7 +74,12 @@ impl Receiver {
             tries += 1;
             match socket.recv_from(&mut self.bytes[off..off + MAX_DATAGRAM]) {
                 Ok((len, src)) => {
-                    self.entries.push(Entry { off, len, src });
+                    self.entries.push(Entry {
+                        off,
+                        len,
+                        src,
+                        waited_us: 0,
+                    });
                     off += len;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

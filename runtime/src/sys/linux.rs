@@ -5,6 +5,8 @@
 //! one peer travel as one segmented send (GSO), and several such sends share one `sendmmsg`. Segmentation is dropped
 //! for a socket for good at the first `EIO` (no checksum offload on the way) or `EINVAL`.
 //!
+//! The kernel is asked for the time each datagram arrived, so that response times do not depend on when it is read.
+//!
 //! Memory: every header, vector, address and control buffer is allocated once per socket; the pointers between them
 //! are written anew before each call, so that no pointer outlives the call that uses it.
 
@@ -12,6 +14,7 @@ use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{BATCH, Entry, Held, MAX_DATAGRAM, Outgoing, RecvOutcome, SendOutcome, is_icmp};
 
@@ -30,7 +33,10 @@ const MAX_HEADERS: usize = 16;
 /// Datagram buffers given to one `recvmmsg`; with receive offload each may hold many datagrams.
 const RECV_BUFFERS: usize = 16;
 
-/// Room for the one control message we send or ask for.
+/// Longer than a datagram lies in a socket that somebody reads: the system's clock was set meanwhile.
+const WAITED_AT_MOST: Duration = Duration::from_secs(10);
+
+/// Room for the control messages we send or ask for: 24 bytes of `UDP_GRO` and 32 of a time stamp.
 const CONTROL_BYTES: usize = 64;
 
 /// A control buffer, aligned as `cmsghdr` wants it.
@@ -285,19 +291,10 @@ impl std::fmt::Debug for Receiver {
 
 impl Receiver {
     pub(super) fn new(socket: &UdpSocket, offload: bool) -> Self {
+        // A kernel that does not know one of them leaves the socket as it was.
+        turn_on(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS);
         if offload {
-            let on: libc::c_int = 1;
-            // SAFETY: the option value is a live c_int and its size is given; the descriptor is open while `socket`
-            // is borrowed. A kernel without UDP_GRO answers with an error, which leaves the socket as it was.
-            let _ = unsafe {
-                libc::setsockopt(
-                    socket.as_raw_fd(),
-                    libc::SOL_UDP,
-                    libc::UDP_GRO,
-                    (&raw const on).cast(),
-                    mem::size_of::<libc::c_int>() as libc::socklen_t,
-                )
-            };
+            turn_on(socket, libc::SOL_UDP, libc::UDP_GRO);
         }
         Self {
             bytes: vec![0; RECV_BUFFERS * MAX_DATAGRAM],
@@ -329,8 +326,11 @@ impl Receiver {
         for _ in 0..=BATCH {
             match self.call(socket) {
                 Ok(count) => {
+                    let read_at = SystemTime::now()
+                        .duration_since(UNIX_EPOCH)
+                        .unwrap_or(Duration::ZERO);
                     for slot in 0..count.min(RECV_BUFFERS) {
-                        self.take(slot);
+                        self.take(slot, read_at);
                     }
                     outcome.datagrams = self.entries.len();
                     outcome.drained = count < RECV_BUFFERS;
@@ -382,7 +382,7 @@ impl Receiver {
     }
 
     /// Notes the datagrams that lie in buffer `slot`.
-    fn take(&mut self, slot: usize) {
+    fn take(&mut self, slot: usize, read_at: Duration) {
         let header = &self.headers[slot];
         let Some(src) = read_address(&self.names[slot]) else {
             return;
@@ -391,11 +391,21 @@ impl Receiver {
         let off = slot * MAX_DATAGRAM;
         #[allow(clippy::unnecessary_cast, reason = "with some C libraries it is a u32")]
         let control_len = (header.msg_hdr.msg_controllen as usize).min(CONTROL_BYTES);
-        let segment = segment_size(&self.controls[slot].0[..control_len])
-            .filter(|s| *s > 0)
-            .unwrap_or(len);
+        let told = Told::read(&self.controls[slot].0[..control_len]);
+        let segment = told.segment.filter(|s| *s > 0).unwrap_or(len);
+        // A clock that was set back, or forth, must not make a message old.
+        let waited_us = told
+            .arrived
+            .and_then(|arrived| read_at.checked_sub(arrived))
+            .filter(|waited| *waited < WAITED_AT_MOST)
+            .map_or(0, |waited| waited.as_micros() as u32);
         if len == 0 {
-            self.entries.push(Entry { off, len, src });
+            self.entries.push(Entry {
+                off,
+                len,
+                src,
+                waited_us,
+            });
             return;
         }
         let mut at = 0;
@@ -405,32 +415,96 @@ impl Receiver {
                 off: off + at,
                 len: part,
                 src,
+                waited_us,
             });
             at += part;
         }
     }
 }
 
-/// The segment size the kernel told with `UDP_GRO`, if it joined datagrams.
-fn segment_size(control: &[u8]) -> Option<usize> {
-    // The kernel writes one control message at most, since no other was asked for; it is read as bytes.
-    let header_len = mem::size_of::<libc::cmsghdr>();
-    let len_len = mem::size_of::<usize>();
+/// Turns a socket option on, where the kernel has it.
+fn turn_on(socket: &UdpSocket, level: libc::c_int, option: libc::c_int) {
+    let on: libc::c_int = 1;
+    // SAFETY: the option value is a live c_int and its size is given; the descriptor is open while `socket` is
+    // borrowed.
+    let _ = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw const on).cast(),
+            mem::size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+}
+
+/// What the kernel tells beside a buffer.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    /// Length of each datagram, if it joined several (`UDP_GRO`).
+    segment: Option<usize>,
+    /// When the first of them arrived, since the epoch (`SO_TIMESTAMPNS`).
+    arrived: Option<Duration>,
+}
+
+impl Told {
+    /// Reads control messages, as bytes.
+    fn read(control: &[u8]) -> Self {
+        let mut told = Self::default();
+        let mut rest = control;
+        while let Some((level, kind, data, next)) = control_message(rest) {
+            match (level, kind) {
+                (libc::SOL_UDP, libc::UDP_GRO) => {
+                    told.segment = data
+                        .first_chunk()
+                        .and_then(|size| usize::try_from(i32::from_ne_bytes(*size)).ok());
+                }
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => told.arrived = time_of(data),
+                _ => {}
+            }
+            rest = next;
+        }
+        told
+    }
+}
+
+/// Splits off the first control message: its level, its kind, its data, and what follows it.
+fn control_message(control: &[u8]) -> Option<(i32, i32, &[u8], &[u8])> {
     let word = |at: usize| -> Option<i32> {
         Some(i32::from_ne_bytes(
             control.get(at..at + 4)?.try_into().ok()?,
         ))
     };
-    let level_at = mem::offset_of!(libc::cmsghdr, cmsg_level);
-    let type_at = mem::offset_of!(libc::cmsghdr, cmsg_type);
-    debug_assert!(level_at >= len_len.min(4) && type_at > level_at);
-    if word(level_at)? != libc::SOL_UDP || word(type_at)? != libc::UDP_GRO {
-        return None;
-    }
-    // SAFETY: CMSG_LEN only computes a size from its argument.
+    let level = word(mem::offset_of!(libc::cmsghdr, cmsg_level))?;
+    let kind = word(mem::offset_of!(libc::cmsghdr, cmsg_type))?;
+    // The length is as wide as a `size_t` with some C libraries, with others half of that; it is a small number.
+    let len = usize::try_from(word(mem::offset_of!(libc::cmsghdr, cmsg_len) + LOW_HALF)?).ok()?;
+    // SAFETY: CMSG_LEN only computes a size.
     let data_at = unsafe { libc::CMSG_LEN(0) } as usize;
-    debug_assert!(data_at >= header_len);
-    usize::try_from(word(data_at)?).ok()
+    let data = control.get(data_at..len)?;
+    let next = len.next_multiple_of(mem::size_of::<usize>());
+    Some((level, kind, data, control.get(next..).unwrap_or_default()))
+}
+
+/// Where the low four bytes of a `size_t` are.
+const LOW_HALF: usize = if cfg!(target_endian = "big") {
+    mem::size_of::<usize>() - 4
+} else {
+    0
+};
+
+/// A `timespec`, read as bytes.
+fn time_of(data: &[u8]) -> Option<Duration> {
+    let (seconds, nanos) = data.split_at_checked(mem::size_of::<libc::timespec>() / 2)?;
+    let number = |bytes: &[u8]| -> Option<u64> {
+        match bytes.len() {
+            8 => u64::try_from(i64::from_ne_bytes(bytes.try_into().ok()?)).ok(),
+            4 => u64::try_from(i32::from_ne_bytes(bytes.try_into().ok()?)).ok(),
+            _ => None,
+        }
+    };
+    let nanos = u32::try_from(number(nanos)?).ok()?;
+    Some(Duration::new(number(seconds)?, nanos))
 }
 
 fn zeroed_storage() -> libc::sockaddr_storage {
@@ -550,21 +624,57 @@ mod tests {
         assert_eq!(read_address(&zeroed_storage()), None);
     }
 
-    #[test]
-    fn the_segment_size_is_read_where_the_kernel_writes_it() {
-        let mut control = Control([0; CONTROL_BYTES]);
-        write_segment_size(&mut control, 500);
-        // UDP_SEGMENT is what we send, not what the kernel answers.
-        assert_eq!(segment_size(&control.0), None);
-        let mut header = zeroed_cmsg();
-        header.cmsg_level = libc::SOL_UDP;
-        header.cmsg_type = libc::UDP_GRO;
-        // SAFETY: as in `write_segment_size`.
-        unsafe { control.0.as_mut_ptr().cast::<libc::cmsghdr>().write(header) };
+    /// Writes a control message behind what is there.
+    fn write(control: &mut Vec<u8>, level: libc::c_int, kind: libc::c_int, data: &[u8]) {
         // SAFETY: CMSG_LEN only computes a size.
-        let at = unsafe { libc::CMSG_LEN(0) } as usize;
-        control.0[at..at + 4].copy_from_slice(&777_i32.to_ne_bytes());
-        assert_eq!(segment_size(&control.0), Some(777));
-        assert_eq!(segment_size(&[]), None);
+        let len = unsafe { libc::CMSG_LEN(data.len() as u32) } as usize;
+        let mut header = [0; mem::size_of::<libc::cmsghdr>()];
+        header[..mem::size_of::<usize>()].copy_from_slice(&len.to_ne_bytes());
+        let mut put = |at: usize, value: libc::c_int| {
+            header[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+        };
+        put(mem::offset_of!(libc::cmsghdr, cmsg_level), level);
+        put(mem::offset_of!(libc::cmsghdr, cmsg_type), kind);
+        control.extend_from_slice(&header);
+        control.resize(control.len() + len - data.len() - header.len(), 0);
+        control.extend_from_slice(data);
+        control.resize(control.len().next_multiple_of(mem::size_of::<usize>()), 0);
+    }
+
+    #[test]
+    fn what_the_kernel_tells_is_read_whatever_comes_first() {
+        let mut control = Control([0; CONTROL_BYTES]);
+        let len = write_segment_size(&mut control, 500);
+        // UDP_SEGMENT is what we send, not what the kernel answers.
+        assert_eq!(Told::read(&control.0[..len]), Told::default());
+        assert_eq!(Told::read(&[]), Told::default());
+
+        let time: Vec<u8> = [7_i64, 8]
+            .iter()
+            .flat_map(|part| part.to_ne_bytes())
+            .collect();
+        let mut messages = Vec::new();
+        write(
+            &mut messages,
+            libc::SOL_SOCKET,
+            libc::SCM_TIMESTAMPNS,
+            &time,
+        );
+        write(
+            &mut messages,
+            libc::SOL_UDP,
+            libc::UDP_GRO,
+            &777_i32.to_ne_bytes(),
+        );
+        assert!(messages.len() <= CONTROL_BYTES);
+        let both = Told {
+            segment: Some(777),
+            arrived: Some(Duration::new(7, 8)),
+        };
+        assert_eq!(Told::read(&messages), both);
+        for cut in 0..messages.len() {
+            let told = Told::read(&messages[..cut]);
+            assert!(told.segment.is_none() || told == both, "{cut}: {told:?}");
+        }
     }
 }

@@ -77,6 +77,8 @@ pub struct SendOutcome {
 pub struct Datagram<'a> {
     /// Who sent it.
     pub src: SocketAddr,
+    /// How long it waited in the kernel until it was read, in µs; 0 where the kernel does not tell.
+    pub waited_us: u64,
     /// The payload.
     pub bytes: &'a [u8],
 }
@@ -195,6 +197,7 @@ impl BatchReceiver {
         };
         held.entries.iter().map(move |entry| Datagram {
             src: entry.src,
+            waited_us: u64::from(entry.waited_us),
             bytes: held
                 .bytes
                 .get(entry.off..entry.off + entry.len)
@@ -209,6 +212,7 @@ struct Entry {
     off: usize,
     len: usize,
     src: SocketAddr,
+    waited_us: u32,
 }
 
 /// A receiver's buffer and what lies in it.
@@ -400,6 +404,40 @@ mod tests {
             }
             let got = receive(&mut BatchReceiver::new(backend, &b), &b, 20);
             assert_eq!(got.len(), 20, "{backend:?}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_kernel_tells_how_long_a_datagram_waited() {
+        let (a, b) = pair(false).expect("IPv4");
+        let mut receiver = BatchReceiver::new(Backend::Auto, &b);
+        let give_up = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let sent = std::time::Instant::now();
+            a.send_to(b"x", b.local_addr().expect("bound"))
+                .expect("sent");
+            // However long this takes, the datagram has waited at least as long, but for the rounding.
+            while sent.elapsed() < std::time::Duration::from_millis(2) {
+                std::thread::yield_now();
+            }
+            while receiver.recv(&b).is_err() {
+                assert!(std::time::Instant::now() < give_up, "the datagram came");
+            }
+            let total = sent.elapsed();
+            let told = receiver
+                .datagrams()
+                .map(|datagram| std::time::Duration::from_micros(datagram.waited_us))
+                .max();
+            assert!(
+                told.is_some_and(|told| told <= total),
+                "{told:?} of {total:?}"
+            );
+            // The kernel begins to stamp a moment after it was asked to; until then it tells when a datagram was read.
+            if told >= Some(std::time::Duration::from_millis(1)) {
+                return;
+            }
+            assert!(std::time::Instant::now() < give_up, "the kernel tells");
         }
     }
 

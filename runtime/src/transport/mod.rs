@@ -6,6 +6,7 @@
 //!
 //! Modes and defaults are those of SIPp.
 
+mod order;
 pub mod resolve;
 pub mod udp;
 
@@ -16,6 +17,9 @@ pub const MAIN_FLOW: FlowId = FlowId(0);
 
 /// Port of SIP over UDP where none is given (RFC 3261 §19.1.2).
 pub const SIP_PORT: u16 = 5060;
+
+/// How long a busy socket is left alone where the command line does not say.
+pub const COALESCE_DEFAULT: std::time::Duration = std::time::Duration::from_micros(500);
 
 /// Kernel buffer asked for where the command line names none.
 // COMPAT(sipp): SIPp asks for 65,536, which a burst of 64 segments overruns; the kernel caps what it will not give.

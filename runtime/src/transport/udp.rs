@@ -14,6 +14,7 @@ use gossipper_control::TransportCounts;
 use gossipper_vm::CallKey;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::order::Order;
 use super::resolve::{any_address, local_ip_towards, own_ip};
 use super::{BUFFER_DEFAULT_BYTES, SIP_PORT};
 use crate::config::{LocalConfig, SocketConfig};
@@ -148,6 +149,7 @@ pub struct Outbox {
     arena: Vec<u8>,
     items: Vec<Outgoing>,
     calls: Vec<Option<CallKey>>,
+    order: Order,
 }
 
 impl Outbox {
@@ -159,6 +161,7 @@ impl Outbox {
             arena: Vec::new(),
             items: Vec::new(),
             calls: Vec::new(),
+            order: Order::new(),
         }
     }
 
@@ -206,6 +209,7 @@ impl Outbox {
         if self.items.is_empty() {
             return;
         }
+        self.order.arrange(&mut self.items, &mut self.calls);
         let first_refused = refused.len();
         let mut failed = Vec::new();
         let outcome = self
@@ -238,9 +242,9 @@ impl Outbox {
             return;
         }
         counts.congested += 1;
-        let gone = self.items[outcome.done].off;
         self.items.drain(..outcome.done);
         self.calls.drain(..outcome.done);
+        let gone = self.items.iter().map(|item| item.off).min().unwrap_or(0);
         self.arena.drain(..gone);
         for item in &mut self.items {
             item.off -= gone;

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! The record of one call: everything the machine remembers about it, and nothing it can derive.
 
+pub(crate) mod dialogs;
 pub(crate) mod last;
 pub(crate) mod regs;
 
 use crate::auth::Stored;
 use crate::inject::Lines;
 use crate::input::{FlowId, Micros};
+use crate::media::CryptoKeys;
 use core::net::SocketAddr;
-use gossipper_bytecode::{FailReason, Pc, RecvId, SendId, StepId};
+use dialogs::Dialogs;
+use gossipper_bytecode::{DialogId, FailReason, Pc, RecvId, SendId, StepId};
 use last::Last;
 use regs::Regs;
 use smallvec::SmallVec;
@@ -72,10 +75,14 @@ pub(crate) struct Cold {
     pub(crate) txns: Vec<TxnState>,
     /// Its circuit.
     pub(crate) circuit: Option<u32>,
+    /// Keys that `[cryptokeyparams…]` prints.
+    pub(crate) crypto: Option<Box<CryptoKeys>>,
     /// The message that opened the call, until its first `recv` waits.
     pub(crate) queued: Option<Box<[u8]>>,
     /// The message that led to the handler of unexpected messages, until its first `recv` waits.
     pub(crate) unexpected: Option<Box<[u8]>>,
+    /// Its dialogs, when it has or may have several.
+    pub(crate) dialogs: Option<Box<Dialogs>>,
 }
 
 impl Cold {
@@ -83,8 +90,13 @@ impl Cold {
     fn heap_bytes(&self) -> usize {
         self.routes.capacity()
             + self.target.capacity()
+            + self.crypto.as_ref().map_or(0, |_| size_of::<CryptoKeys>())
             + self.queued.as_ref().map_or(0, |message| message.len())
             + self.unexpected.as_ref().map_or(0, |message| message.len())
+            + self
+                .dialogs
+                .as_ref()
+                .map_or(0, |dialogs| dialogs.heap_bytes())
     }
 }
 
@@ -160,6 +172,8 @@ pub(crate) struct Call {
     pub(crate) lines: Lines,
     /// [`Self::heap_bytes`] as the engine last counted them.
     pub(crate) held_bytes: usize,
+    /// The dialog that the record holds; see [`dialogs`].
+    pub(crate) dialog: DialogId,
     /// Rarely used parts.
     pub(crate) cold: Option<Box<Cold>>,
 }
@@ -202,6 +216,7 @@ impl Call {
             generation: 0,
             lines: Lines::new(),
             held_bytes: 0,
+            dialog: DialogId::MAIN,
             cold: None,
         }
     }
@@ -228,7 +243,8 @@ impl Call {
         let repeat = self.repeat.map(|repeat| repeat.at);
         // A pause that was restored ends where the call waits for it, at its next step.
         let pause = self.pause_until.filter(|_| self.wait == Wait::Pause);
-        [recv, pause, repeat].into_iter().flatten().min()
+        let parked = self.dialogs().and_then(Dialogs::next_repeat);
+        [recv, pause, repeat, parked].into_iter().flatten().min()
     }
 }
 

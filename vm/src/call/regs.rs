@@ -73,11 +73,46 @@ impl Value<'_> {
     }
 }
 
-/// The number that a whole text spells, as `strtod` reads it: leading white space, decimal or exponent form.
+/// The number that a whole text spells, as `strtod` reads it: leading white space, then decimal or hexadecimal form,
+/// both with an exponent.
 fn parse_number(text: &[u8]) -> Option<f64> {
-    let text = core::str::from_utf8(text).ok()?.trim_start();
+    let text = core::str::from_utf8(text).ok()?.trim_ascii_start();
+    let (negative, magnitude) = match text.as_bytes() {
+        [b'-', ..] => (true, &text[1..]),
+        [b'+', ..] => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if let Some(digits) = magnitude
+        .strip_prefix("0x")
+        .or_else(|| magnitude.strip_prefix("0X"))
+    {
+        let number = parse_hexadecimal(digits)?;
+        return Some(if negative { -number } else { number });
+    }
     // Rust also takes words such as "infinity"; strtod does too, so nothing is filtered.
     text.parse().ok()
+}
+
+/// What stands behind `0x`: digits, a point among them, and perhaps `p` with a power of two.
+fn parse_hexadecimal(text: &str) -> Option<f64> {
+    let (digits, power) = match text.split_once(['p', 'P']) {
+        Some((digits, power)) => (digits, power.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut number = 0.0;
+    for digit in whole.chars() {
+        number = number * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let mut unit = 1.0;
+    for digit in fraction.chars() {
+        unit /= 16.0;
+        number += unit * f64::from(digit.to_digit(16)?);
+    }
+    Some(number * 2_f64.powi(power))
 }
 
 impl Regs {
@@ -226,6 +261,15 @@ mod tests {
     fn texts_convert_as_a_whole() {
         assert_eq!(Value::Text(b" 12.5").to_number(), Some(12.5));
         assert_eq!(Value::Text(b"12x").to_number(), None);
+        assert_eq!(Value::Text(b"0x1F").to_number(), Some(31.0));
+        assert_eq!(Value::Text(b" -0Xa.8p1").to_number(), Some(-21.0));
+        for no_number in ["0x", "0x.", "0xg", "0x1p", "0x1 ", "+-1", "0x1p+-1", "0x+1"] {
+            assert_eq!(
+                Value::Text(no_number.as_bytes()).to_number(),
+                None,
+                "{no_number}"
+            );
+        }
         assert_eq!(Value::Unset.to_number(), None);
     }
 

@@ -4,7 +4,7 @@
 use super::{Current, Cx, Next, authentication, injection};
 use crate::call::Call;
 use crate::input::Micros;
-use crate::output::{LogKind, Output};
+use crate::output::{LogKind, Output, StatEvent};
 use core::cmp::Ordering;
 use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
 use gossipper_bytecode::{ArithOp, EregId, FailReason, Op, Operand, StrCmpId, TestId, VarId};
@@ -99,6 +99,8 @@ pub(super) fn action(
             Ok(command) => cx.out.push(Output::Exec { command }),
             Err(reason) => return Next::Drop(reason),
         },
+        // Linking refused the program unless the run passes over media.
+        Op::Media { .. } | Op::MediaCheck { .. } => cx.stat(StatEvent::MediaSkipped),
         Op::Lookup { var, file, key } => return injection::lookup(cx, call, var, file, key),
         Op::Insert { file, value } => return injection::insert(cx, call, file, value),
         Op::Replace { file, line, value } => {
@@ -147,6 +149,10 @@ pub(super) fn action(
         Op::Stop { what } => return super::stop(cx, what),
         Op::End {}
         | Op::Enter { .. }
+        | Op::Dialog { .. }
+        | Op::Begin { .. }
+        | Op::BeginAnew { .. }
+        | Op::Listen { .. }
         | Op::TakeJump {}
         | Op::Resume { .. }
         | Op::Gate {}
@@ -229,15 +235,17 @@ fn test(cx: &mut Cx<'_>, call: &mut Call, id: TestId) -> Option<FailReason> {
         Compare::GreaterEqual => left >= right,
         Compare::LessEqual => left <= right,
     };
-    if let Some(var) = test.assign_to {
-        set_bool(cx, call, var, result);
-    }
-    verdict(
+    let failed = verdict(
         test.check,
         result,
         FailReason::TestDoesntMatch,
         FailReason::TestShouldntMatch,
-    )
+    );
+    // As in SIPp, a check that fails leaves the variable as it was.
+    if let (None, Some(var)) = (failed, test.assign_to) {
+        set_bool(cx, call, var, result);
+    }
+    failed
 }
 
 fn strcmp(cx: &mut Cx<'_>, call: &mut Call, id: StrCmpId) -> Option<FailReason> {
@@ -250,7 +258,13 @@ fn strcmp(cx: &mut Cx<'_>, call: &mut Call, id: StrCmpId) -> Option<FailReason> 
         };
         left.cmp(right)
     };
-    if let Some(var) = strcmp.assign_to {
+    let failed = verdict(
+        strcmp.check,
+        ordering == Ordering::Equal,
+        FailReason::StrcmpDoesntMatch,
+        FailReason::StrcmpShouldntMatch,
+    );
+    if let (None, Some(var)) = (failed, strcmp.assign_to) {
         let value = match ordering {
             Ordering::Less => -1.0,
             Ordering::Equal => 0.0,
@@ -258,12 +272,7 @@ fn strcmp(cx: &mut Cx<'_>, call: &mut Call, id: StrCmpId) -> Option<FailReason> 
         };
         set_number(cx, call, var, value);
     }
-    verdict(
-        strcmp.check,
-        ordering == Ordering::Equal,
-        FailReason::StrcmpDoesntMatch,
-        FailReason::StrcmpShouldntMatch,
-    )
+    failed
 }
 
 /// A variable as text: anything but a text is empty.

@@ -6,6 +6,7 @@
 
 pub(crate) mod action;
 mod authentication;
+pub(crate) mod dialogs;
 mod injection;
 pub(crate) mod send;
 pub(crate) mod setdest;
@@ -15,6 +16,9 @@ use crate::auth::Pending;
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
 use crate::circuits::Circuits;
+use crate::dead::DeadCalls;
+use crate::dialogs::DialogIndex;
+use crate::engine::Hasher;
 use crate::inject::Injection;
 use crate::input::{CallKey, Micros};
 use crate::link::Image;
@@ -54,6 +58,10 @@ pub(crate) struct Shared {
     pub(crate) buffers: Buffers,
     /// Injection files.
     pub(crate) injection: Injection,
+    /// Call-IDs of further dialogs, and calls that listen for one.
+    pub(crate) dialogs: DialogIndex<Hasher>,
+    /// Calls and dialogs that have ended.
+    pub(crate) dead: DeadCalls<Hasher>,
     /// Scratch of each regular expression.
     pub(crate) locations: Vec<CaptureLocations>,
 }
@@ -324,6 +332,14 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 call.recv_deadline = None;
                 call.jump_to = None;
                 current = Current::None;
+            }
+            Op::Dialog { dialog } => dialogs::enter(cx, call, dialog),
+            Op::Begin { dialog } => dialogs::begin(cx, call, dialog, false),
+            Op::BeginAnew { dialog } => dialogs::begin(cx, call, dialog, true),
+            Op::Listen { recv } => {
+                if let Next::Drop(reason) = dialogs::listen(cx, call, recv) {
+                    return Outcome::Dropped(reason);
+                }
             }
             Op::TakeJump {} => {
                 // COMPAT(sipp): SIPp takes the `next` of the step before the target first (docs/compat.md#actions).

@@ -7,6 +7,7 @@ use crate::output::{ByteRange, Output, StatEvent};
 use crate::render::LastView;
 use crate::{rng, txn};
 use gossipper_bytecode::{FailReason, RecvMatch, SendId, TemplateKind};
+use gossipper_sip::Message;
 
 /// Renders and sends a step's message. The error is the reason that the call ends for.
 pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteRange, FailReason> {
@@ -39,6 +40,15 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         state.branch.extend_from_slice(branch);
         state.final_response = 0;
     }
+    if let Some(front) = call.front_mut() {
+        front.stage = match kind {
+            TemplateKind::Response { code } if answers_invite(cx.out.bytes(bytes)) => {
+                front.stage.response(code)
+            }
+            TemplateKind::Response { .. } | TemplateKind::Text => front.stage,
+            TemplateKind::Request { .. } => front.stage.request(method),
+        };
+    }
     if is_ack {
         call.established = true;
         call.ack_pending = false;
@@ -54,6 +64,13 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
     let message = cx.out.bytes(bytes);
     txn::sent(call, id, t1, message, cx.now, &mut cx.shared.buffers);
     Ok(bytes)
+}
+
+/// Whether a response of ours is one to an INVITE.
+fn answers_invite(response: &[u8]) -> bool {
+    let parsed = Message::parse(response).ok();
+    let cseq = parsed.as_ref().and_then(Message::cseq);
+    cseq.is_some_and(|cseq| cseq.method == b"INVITE")
 }
 
 /// Loss in percent of a step.

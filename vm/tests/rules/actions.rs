@@ -379,6 +379,17 @@ fn a_failed_check_of_strcmp_counts_under_its_own_reason() {
 }
 
 #[test]
+fn a_failed_check_of_test_or_strcmp_assigns_nothing() {
+    for check in [
+        "<test assign_to='a' variable='c' compare='equal' value='0' check_it_inverse='true'/>",
+        "<strcmp assign_to='a' variable='c' value='text' check_it='true'/>",
+    ] {
+        let outcome = on_info(&format!("<assignstr assign_to='a' value='old'/>{check}"));
+        assert_eq!(outcome.lines, ["a=old b= c="], "{check}");
+    }
+}
+
+#[test]
 fn what_counts_as_set_depends_on_the_type() {
     let is_set = |assign: &str| {
         let mut stage = Stage::client(&[

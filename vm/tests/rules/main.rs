@@ -4,13 +4,16 @@
 //! One file per topic, named after the behaviour; each test is a sentence about it and sits at the lowest level that
 //! shows it. Scenarios are inline and ours.
 
+mod accept;
 mod actions;
 mod authentication;
 mod calls;
+mod dialogs;
 mod duplicates;
 mod handler;
 mod injection;
 mod matching;
+mod media;
 mod rendering;
 
 mod destination;

@@ -87,6 +87,16 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "This version describes media in SDP and sends none.",
     },
     Flag {
+        names: &["no_media"],
+        arg: Arg::Switch(|low, on| low.no_media = on),
+        default: Default::None,
+        short: "Runs the signalling alone: media actions are passed over and counted.",
+        long: "This version plays no media and refuses a scenario that uses it. With this flag such a scenario \
+               runs: nothing is sent or received but SIP, [rtpstream_audio_port] and its like render the ports and \
+               keys they would render otherwise, and a pause that stands for the length of a file stays one. The \
+               start and the summary say so.",
+    },
+    Flag {
         names: &["buff_size"],
         arg: Arg::Int {
             metavar: "BYTES",
@@ -96,6 +106,19 @@ pub(super) static FLAGS: &[Flag] = &[
         default: Default::Same("as much as a load needs, at least SIPp's 65536"),
         short: "Send and receive buffers of the SIP socket.",
         long: "The system may grant less.",
+    },
+    Flag {
+        names: &["recv_coalesce"],
+        arg: Arg::Int {
+            metavar: "US",
+            range: (0, 100_000),
+            set: |low, n| low.coalesce_us = u64::try_from(n).ok(),
+        },
+        default: Default::Same("500"),
+        short: "While messages are many, look at the socket once per so many microseconds.",
+        long: "A wakeup costs more than a message, so several are read at once; while messages are rare, each is \
+               read as it comes. Response times count from when the kernel took a message in, not from when it was \
+               read. 0 reads each at once, whatever it costs.",
     },
     Flag {
         names: &["skip_rlimit"],

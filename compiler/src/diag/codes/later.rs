@@ -7,26 +7,24 @@ codes! {
     ELEMENT = 801 {
         title: "the element belongs to a later version",
         explanation: "`sendCmd` and `recvCmd` need a twin (3PCC), which this version does not have yet.",
+        remedy: "Run this scenario with SIPp, or wait for that version.",
+        sipp: "runs it with `-3pcc` or `-master` and `-slave`",
         bad: r#"<scenario><recv request="OPTIONS"/>
-<sendCmd><![CDATA[
+<«sendCmd»><![CDATA[
 Call-ID: [call_id]
 
 ]]></sendCmd></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
     }
-    ACTION = 802 {
-        title: "the action belongs to a later version",
-        explanation: "The scenario is understood, but this version cannot run the action yet.",
-        bad: r#"<scenario><recv request="OPTIONS"><action><rtp_echo value="1"/></action></recv></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"><action><log message="x"/></action></recv></scenario>"#,
-    }
     KEYWORD = 803 {
         title: "the keyword belongs to a later version",
         explanation: "The keyword is understood, but it needs media, which this \
             version does not have yet.",
+        remedy: "Write the port or address as text, or wait for that version.",
+        sipp: "prints it",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-X: [rtpstream_audio_port]
+X: «[audio_pt]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -39,7 +37,9 @@ X: [service]
         title: "`timeout` of a `<send>` concerns streams only",
         explanation: "It says how long to wait for a congested connection. Over UDP, the transport of this version, \
             it changes nothing.",
-        bad: r#"<scenario><send timeout="100"><![CDATA[
+        remedy: "Remove it.",
+        sipp: "uses it over TCP and TLS only, too",
+        bad: r#"<scenario><send timeout="«100»"><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 
 ]]></send></scenario>"#,
@@ -52,13 +52,17 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
         title: "back-references belong to a later version",
         explanation: "`\\1` in an expression matches what the first group has matched. This version's engine cannot \
             do that.",
-        bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)\1" assign_to="_"/></action></recv></scenario>"#,
+        remedy: "Write out what the group matches, or compare two variables with `strcmp`.",
+        sipp: "matches it",
+        bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)«\1»" assign_to="_"/></action></recv></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)a" assign_to="_"/></action></recv></scenario>"#,
     }
     DEFAULT_MESSAGE = 808 {
         title: "the default message belongs to a later version",
         explanation: "`3pcc_abort` goes to a twin, which this version does not have yet.",
-        bad: r#"<scenario><DefaultMessage id="3pcc_abort"><![CDATA[
+        remedy: "Remove the message.",
+        sipp: "sends it to the twin with `-3pcc`",
+        bad: r#"<scenario><DefaultMessage id="«3pcc_abort»"><![CDATA[
 Call-ID: [call_id]
 
 ]]></DefaultMessage>
@@ -68,11 +72,25 @@ Call-ID: [call_id]
     INIT_JUMP = 809 {
         title: "a jump to a variable in `<init>` belongs to a later version",
         explanation: "In `<init>` a jump leads to a step that is written as a number.",
+        remedy: "Write the index of the step as a number.",
+        sipp: "takes it",
         bad: r#"<scenario><Global variables="n"/>
-<init><nop><action><jump variable="n"/></action></nop></init>
+<init><nop><action><jump variable="«n»"/></action></nop></init>
 <recv request="OPTIONS"/></scenario>"#,
         good: r#"<scenario><Global variables="n"/>
 <init><nop><action><assign assign_to="n" value="1"/></action></nop></init>
 <recv request="OPTIONS"/></scenario>"#,
+    }
+    MEDIA = 810 {
+        title: "the scenario uses media, which this version does not play",
+        explanation: "It compiles, with every argument checked. A run is refused, because its calls would lack what the \
+            scenario asks for, unless `-no_media` says that only the signalling is wanted: then media actions are passed \
+            over and counted.",
+        remedy: "Run the signalling alone with `-no_media`, or wait for that version.",
+        sipp: "plays it",
+        bad: r#"<scenario><recv request="INVITE"/>
+<nop><action><exec play_pcap_audio="«a.pcap»"/></action></nop></scenario>"#,
+        good: r#"<scenario><recv request="INVITE"/>
+<pause milliseconds="2000"/></scenario>"#,
     }
 }

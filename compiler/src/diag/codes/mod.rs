@@ -9,18 +9,25 @@
 //! | G03xx | resolving names | `resolve.rs` |
 //! | G04xx | actions | `action.rs` |
 //! | G05xx | flow of steps | `flow.rs` |
+//! | G06xx | lints: what runs and surprises | `lint.rs` |
 //! | G08xx | part of the language that belongs to a later version | `later.rs` |
 //!
 //! A number is never given to another fault, even when its own is gone. To add one: add an entry with the next free
-//! number of the phase's file, with an example that has the fault and one that has not; a test compiles both.
+//! number of the phase's file, with what to do about it, what SIPp does, and an example that has the fault and one that
+//! has not; tests compile both and hold the place that the bad one marks (see [`Example`]).
 
 pub mod action;
+mod example;
 pub mod flow;
 pub mod later;
+pub mod lint;
+mod page;
 pub mod reader;
 pub mod resolve;
 pub mod structure;
 pub mod template;
+
+pub use example::{Bad, Example};
 
 use std::fmt;
 
@@ -41,15 +48,6 @@ impl fmt::Display for Code {
     }
 }
 
-/// A pair of scenarios: one that has the fault, one that has not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Example {
-    /// Compiling it reports the code.
-    pub bad: &'static str,
-    /// Compiling it does not.
-    pub good: &'static str,
-}
-
 /// What `gossipper explain` prints about a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -57,8 +55,12 @@ pub struct Entry {
     pub code: Code,
     /// One line.
     pub title: &'static str,
-    /// A paragraph or two.
+    /// Why it is a fault: a paragraph or two.
     pub explanation: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+    /// What SIPp does with such a scenario: the end of a sentence that begins with its name.
+    pub sipp: &'static str,
     /// The examples; absent only where one would be larger than a page (limits on size).
     pub example: Option<Example>,
 }
@@ -68,6 +70,9 @@ macro_rules! codes {
     ($( $name:ident = $number:literal {
         title: $title:expr,
         explanation: $explanation:expr,
+        $( remedy: $remedy:expr, )?
+        $( sipp: $sipp:expr, )?
+        $( also: [ $( $also:literal ),* $(,)? ], )?
         $( bad: $bad:expr, good: $good:expr $(,)? )?
     } )*) => {
         $(
@@ -80,13 +85,15 @@ macro_rules! codes {
                 code: $name,
                 title: $title,
                 explanation: $explanation,
-                example: $crate::diag::codes::codes!(@example $( $bad, $good )?),
+                remedy: concat!($( $remedy )?),
+                sipp: concat!($( $sipp )?),
+                example: $crate::diag::codes::codes!(@example [$( $( $also ),* )?] $( $bad, $good )?),
             },
         )* ];
     };
-    (@example) => { None };
-    (@example $bad:expr, $good:expr) => {
-        Some($crate::diag::codes::Example { bad: $bad, good: $good })
+    (@example [$( $also:literal ),*]) => { None };
+    (@example [$( $also:literal ),*] $bad:expr, $good:expr) => {
+        Some($crate::diag::codes::Example::new($bad, $good, &[ $( $crate::diag::codes::Code($also) ),* ]))
     };
 }
 use codes;
@@ -100,6 +107,7 @@ pub fn all() -> impl Iterator<Item = &'static Entry> {
         resolve::TABLE,
         action::TABLE,
         flow::TABLE,
+        lint::TABLE,
         later::TABLE,
     ]
     .into_iter()
@@ -129,6 +137,7 @@ mod tests {
             (resolve::TABLE, 300..400),
             (action::TABLE, 400..500),
             (flow::TABLE, 500..600),
+            (lint::TABLE, 600..700),
             (later::TABLE, 800..900),
         ];
         for (table, range) in phases {
@@ -159,8 +168,18 @@ mod tests {
                 "{}: explain it",
                 entry.code
             );
+            assert!(
+                entry.remedy.ends_with(['.', '`']),
+                "{}: say what to do about it",
+                entry.code
+            );
+            assert!(
+                !entry.sipp.is_empty() && !entry.sipp.ends_with('.'),
+                "{}: say what SIPp does with it",
+                entry.code
+            );
             if let Some(example) = entry.example {
-                assert_ne!(example.bad, example.good, "{}", entry.code);
+                assert_ne!(example.bad().text, example.good(), "{}", entry.code);
             }
         }
     }

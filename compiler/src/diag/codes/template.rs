@@ -8,9 +8,11 @@ codes! {
         title: "the message is empty",
         explanation: "Leading and trailing blanks and line ends are removed first; what is left must be more than one \
             character.",
-        bad: r#"<scenario><send><![CDATA[
+        remedy: "Write the message, or remove the step.",
+        sipp: "stops with a message about keywords and the method",
+        bad: r#"<scenario><send><![CDATA[«
 
-]]></send></scenario>"#,
+»]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 
@@ -20,8 +22,10 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
         title: "the message does not begin with a method or `SIP/2.0`",
         explanation: "The first line of a message is `METHOD uri SIP/2.0` or `SIP/2.0 code reason`. Its first word \
             must be plain text, not a keyword: which method or code a step sends is known before the run.",
+        remedy: "Write the method or `SIP/2.0` as plain text in front of the first line.",
+        sipp: "stops with `You can not use a keyword for the METHOD`",
         bad: r#"<scenario><send><![CDATA[
-[service] sip:[remote_ip] SIP/2.0
+«[service]» sip:[remote_ip] SIP/2.0
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -32,9 +36,11 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
     STATUS_CODE = 203 {
         title: "the status code of a response is missing or out of range",
         explanation: "A response begins with `SIP/2.0`, a blank and a code from 100 to 699, written as a number.",
+        remedy: "Write a number from 100 to 699 behind `SIP/2.0`.",
+        sipp: "stops with `Response codes must be in the range of 100-700`",
         bad: r#"<scenario><recv request="OPTIONS"/>
 <send><![CDATA[
-SIP/2.0 99 OK
+SIP/2.0 «99» OK
 
 ]]></send></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"/>
@@ -46,9 +52,11 @@ SIP/2.0 200 OK
     EMPTY_KEYWORD = 204 {
         title: "a pair of brackets without a keyword",
         explanation: "A `[` always begins a keyword. Write `\\x5b` for a literal bracket.",
+        remedy: "Write the name of the keyword, or `\\x5b` for a bracket.",
+        sipp: "stops with `Syntax error or invalid [keyword] in scenario`",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-X: []
+X: «[]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -61,9 +69,11 @@ X: \x5b]
         title: "a keyword without `]`",
         explanation: "A `[` always begins a keyword, which ends with `]` on the same line. Write `\\x5b` for a \
             literal bracket.",
+        remedy: "Add the `]`, or write `\\x5b` for a bracket.",
+        sipp: "stops with `Syntax error or invalid [keyword] in scenario`",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-X: [service
+X: «[service»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -76,9 +86,11 @@ X: [service]
         title: "a keyword's name or parameter cannot be read",
         explanation: "`[$name]` needs the name of a variable, `[last_Name:]` that of a header, `[fill]` a \
             `variable=`. Parameters are written `name=\"value\"`.",
+        remedy: "Write the name or the parameter that the message asks for.",
+        sipp: "stops, or reads something else: `[fill]` without a variable ends with `Transaction names may not be empty`",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-X: [fill text="ab"]
+X: «[fill text="ab"]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -91,13 +103,17 @@ X: [fill text="ab" variable=_]
         title: "`\\x` without two hexadecimal digits",
         explanation: "`\\xHH` is the byte with that number. With one digit or none SIPp drops the character behind \
             it.",
+        remedy: "Write two hexadecimal digits.",
+        sipp: "drops the character behind the `\\x` without a word",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-X: a\x2z
+...
+X: a«\x2z»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
+...
 X: a\x20z
 
 ]]></send></scenario>"#,
@@ -105,14 +121,18 @@ X: a\x20z
     SEVERAL_LEN = 208 {
         title: "`[len]` stands twice in a message",
         explanation: "SIPp fills in only the last `[len]` of a message. Here each one prints the length.",
+        remedy: "Remove one of the two.",
+        sipp: "fills in the last one only and sends the other as blanks",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
+...
 X: [len]
-Content-Length: [len]
+Content-Length: «[len]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
+...
 Content-Length: [len]
 
 ]]></send></scenario>"#,
@@ -121,13 +141,17 @@ Content-Length: [len]
         title: "`[[` prints a bracket in front of the value",
         explanation: "SIPp prints the value, a bracket and arbitrary bytes here. This version prints the value \
             between brackets; `\\x5b` says so plainly.",
+        remedy: "Write `\\x5b` for the bracket.",
+        sipp: "prints the value, a bracket and bytes of its own memory",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-X: [[service]]
+...
+X: «[»[service]]
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
+...
 X: \x5b[service]]
 
 ]]></send></scenario>"#,
@@ -136,15 +160,21 @@ X: \x5b[service]]
         title: "Content-Length differs from the length of the body",
         explanation: "The number is sent as it is written. The peer reads as many bytes as it says, so over a stream \
             the next message begins in the wrong place. Line ends count two bytes.",
+        remedy: "Write `Content-Length: [len]`.",
+        sipp: "sends the number as it is written",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-Content-Length: 3
+...
+Content-Type: text/plain
+Content-Length: «3»
 
 body
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
+...
+Content-Type: text/plain
 Content-Length: [len]
 
 body
@@ -155,13 +185,17 @@ body
         title: "the keyword takes no offset",
         explanation: "A number behind a sign changes the value of keywords that are numbers, such as `[cseq+1]`. \
             Elsewhere it is ignored, here as in SIPp.",
+        remedy: "Remove the offset.",
+        sipp: "ignores it without a word",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
-X: [service+1]
+...
+X: «[service+1]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
+...
 X: [cseq+1]
 
 ]]></send></scenario>"#,
@@ -170,8 +204,10 @@ X: [cseq+1]
         title: "the keyword is unknown",
         explanation: "Keywords are case-sensitive, have no blank behind the bracket, and may also be defined with \
             `-key NAME VALUE`. Write `\\x5b` for a literal bracket.",
+        remedy: "Correct the name, define it with `-key`, or write `\\x5b` for a bracket.",
+        sipp: "stops with `Unsupported keyword` and its name, at the first one",
         bad: r#"<scenario><send><![CDATA[
-OPTIONS sip:[remote_ip]:[remote_prot] SIP/2.0
+OPTIONS sip:[remote_ip]:«[remote_prot]» SIP/2.0
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -184,8 +220,10 @@ OPTIONS sip:[remote_ip]:[remote_port] SIP/2.0
         explanation: "`[fieldN]` prints a field of the first injection file, `[fieldN file=\"f.csv\"]` one of `f.csv`. \
             Name each file with `-inf`, when the scenario runs and when it is compiled. A scenario knows a file by its \
             name without the folder.",
+        remedy: "Name the file with `-inf`.",
+        sipp: "stops with `Invalid injection file`",
         bad: r#"<scenario><send><![CDATA[
-OPTIONS sip:[field0 file="users.csv"]@[remote_ip] SIP/2.0
+OPTIONS sip:[field0 file="«users.csv»"]@[remote_ip] SIP/2.0
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -198,10 +236,12 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
         explanation: "It prints a whole header with the answer to a challenge, so it stands on a line of its own among \
             the headers of a request. A response, a body and the text of an action have no use for it; SIPp ends the \
             run when it comes there.",
+        remedy: "Move it to a line of its own among the headers of a request.",
+        sipp: "loads the scenario and ends the whole run when it comes there",
         bad: r#"<scenario><recv request="REGISTER"/>
 <send><![CDATA[
 SIP/2.0 200 OK
-[authentication]
+«[authentication]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><recv request="REGISTER"/>
@@ -215,6 +255,8 @@ SIP/2.0 200 OK
         title: "`[authentication]` more than once in a message",
         explanation: "One keyword answers whatever the last 401 or 407 has asked for. To answer one of each kind that \
             came one after the other, write `[authentication all=true]`.",
+        remedy: "Keep one of them.",
+        sipp: "loads the scenario and ends the run when it comes to the message",
         bad: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
@@ -223,7 +265,7 @@ REGISTER sip:[remote_ip] SIP/2.0
 <send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 [authentication username=joe]
-[authentication username=jim]
+«[authentication username=jim]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[
@@ -241,6 +283,8 @@ REGISTER sip:[remote_ip] SIP/2.0
         title: "`[authentication]` without a challenge",
         explanation: "The keyword answers the challenge that a `<recv>` with `auth=\"true\"` has stored. Without one \
             the call fails when it comes to this message.",
+        remedy: "Write `auth=\"true\"` into the `<recv>` of the 401 or 407.",
+        sipp: "loads the scenario and ends the whole run when it comes to the message",
         bad: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
@@ -248,7 +292,7 @@ REGISTER sip:[remote_ip] SIP/2.0
 <recv response="401"/>
 <send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
-[authentication username=joe password=secret]
+«[authentication username=joe password=secret]»
 
 ]]></send></scenario>"#,
         good: r#"<scenario><send><![CDATA[

@@ -12,9 +12,16 @@
 //!  "replacement":{"line":14,"col":40,"offset":512,"end":{…},"text":"[remote_port]"}}
 //! ```
 //!
-//! When findings were left out, a last line says how many: `{"file":"uac.xml","remaining":31}`.
+//! `severity` is `error`, `warning` or `advice`. When findings were left out, a line says how many: `{"file":"uac.xml","remaining":31}`. `gossipper compile` ends with
+//! what a run needs ([`needs`]):
+//!
+//! ```json
+//! {"file":"uac.xml","needs":{"inf":[{"file":null,"fields":[0,1]}],"key":["domain"],"3pcc":false,"media":true}}
+//! ```
 
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::codes::Entry;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::needs::Needs;
 use crate::source::{SourceFile, Span};
 use serde::Serialize;
 
@@ -61,6 +68,73 @@ struct Remaining<'a> {
     remaining: usize,
 }
 
+#[derive(Serialize)]
+struct NeedsLine<'a> {
+    file: &'a str,
+    needs: NeedsOf<'a>,
+}
+
+#[derive(Serialize)]
+struct NeedsOf<'a> {
+    inf: Vec<InjectionNeed<'a>>,
+    key: Vec<&'a str>,
+    #[serde(rename = "3pcc")]
+    twin: bool,
+    media: bool,
+}
+
+#[derive(Serialize)]
+struct InjectionNeed<'a> {
+    file: Option<&'a str>,
+    fields: Vec<u32>,
+}
+
+/// What a run needs, as one line; `media` says whether the program uses media.
+pub fn needs(file: &str, needs: &Needs, media: bool) -> String {
+    let mut out = String::new();
+    let inf = needs.injection.iter().map(|(file, fields)| InjectionNeed {
+        file: Some(file.as_str()).filter(|file| !file.is_empty()),
+        fields: fields.iter().copied().collect(),
+    });
+    let needs = NeedsOf {
+        inf: inf.collect(),
+        key: needs.keys.iter().map(String::as_str).collect(),
+        twin: needs.twin,
+        media,
+    };
+    line(&mut out, &NeedsLine { file, needs });
+    out
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    code: String,
+    severity: &'static str,
+    title: &'a str,
+    explanation: &'a str,
+    remedy: &'a str,
+    sipp: String,
+    bad: Option<String>,
+    good: Option<String>,
+}
+
+/// The page of a code, see [`Entry`]; the examples are whole scenarios here.
+pub fn page(entry: &Entry) -> String {
+    let mut out = String::new();
+    let object = Page {
+        code: entry.code.to_string(),
+        severity: entry.severity().word(),
+        title: entry.title,
+        explanation: entry.explanation,
+        remedy: entry.remedy,
+        sipp: format!("SIPp {}", entry.sipp),
+        bad: entry.example.map(|example| example.bad().text),
+        good: entry.example.map(|example| example.good()),
+    };
+    line(&mut out, &object);
+    out
+}
+
 /// All findings that are shown, one object a line.
 pub fn json(source: &SourceFile, diags: &Diagnostics) -> String {
     let (shown, rest) = diags.shown();
@@ -96,10 +170,7 @@ fn finding<'a>(source: &'a SourceFile, diagnostic: &'a Diagnostic) -> Finding<'a
     Finding {
         file: source.name(),
         place: place(source, diagnostic.primary),
-        severity: match diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
+        severity: diagnostic.severity.word(),
         code: diagnostic.code.to_string(),
         message: &diagnostic.message,
         label: diagnostic.primary_label.as_deref(),

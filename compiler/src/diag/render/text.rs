@@ -49,6 +49,11 @@ pub fn text(source: &SourceFile, diags: &Diagnostics, style: Style) -> String {
     let parts = [
         counted(diags.error_count(), "error"),
         counted(diags.warning_count(), "warning"),
+        match diags.advice_count() {
+            0 => None,
+            1 => Some("1 piece of advice".to_owned()),
+            count => Some(format!("{count} pieces of advice")),
+        },
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
@@ -61,6 +66,7 @@ fn group<'a>(source: &'a SourceFile, diagnostic: &'a Diagnostic) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Advice => Level::INFO.with_name("advice"),
     };
     let title = level
         .primary_title(diagnostic.message.as_str())

@@ -106,6 +106,10 @@ impl Verifier<'_> {
         let op = self.d.ops[pc];
         let allowed = match op {
             Op::Enter { .. }
+            | Op::Dialog { .. }
+            | Op::Begin { .. }
+            | Op::BeginAnew { .. }
+            | Op::Listen { .. }
             | Op::Send { .. }
             | Op::Sent { .. }
             | Op::Pause { .. }
@@ -146,6 +150,10 @@ impl Verifier<'_> {
             let allowed = match op {
                 Op::End {} | Op::Stop { .. } | Op::Fatal { .. } => true,
                 Op::Enter { .. }
+                | Op::Dialog { .. }
+                | Op::Begin { .. }
+                | Op::BeginAnew { .. }
+                | Op::Listen { .. }
                 | Op::Send { .. }
                 | Op::Sent { .. }
                 | Op::Pause { .. }

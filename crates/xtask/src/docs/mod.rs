@@ -4,6 +4,7 @@
 //! Each is a pure function from a table to text, so that a test can hold the committed file to it. `docs/flags.md`
 //! is made the same way by the command line's own tests, next to its table.
 
+mod diagnostics;
 mod ops;
 mod scenario;
 
@@ -22,6 +23,10 @@ const DOCUMENTS: &[Document] = &[
     Document {
         path: "docs/bytecode.md",
         text: ops::text,
+    },
+    Document {
+        path: "docs/diagnostics.md",
+        text: diagnostics::text,
     },
     Document {
         path: "docs/scenario-reference.md",

@@ -89,12 +89,9 @@ fn element(text: &mut String, element: &Element, level: &str) {
 fn attributes(text: &mut String, attributes: &[Attribute]) {
     text.push_str("| Attribute | Value | Meaning |\n| --- | --- | --- |\n");
     for attribute in attributes {
-        let later = attribute
-            .later
-            .map_or_else(String::new, |feature| format!(" *Later: {feature}.*"));
         let _ = writeln!(
             text,
-            "| `{}` | {} | {}{later} |",
+            "| `{}` | {} | {} |",
             attribute.name,
             value(attribute.value),
             cell(attribute.doc),

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Scenarios that use media, and checking scenarios without the flags of their run, as a user meets both.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_gossipper");
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(folder: &Path, line: &str) -> Ran {
+    let output = Command::new(BINARY)
+        .args(line.split_whitespace())
+        .current_dir(folder)
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs");
+    Ran {
+        code: output.status.code().expect("an exit code"),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn place(files: &[(&str, &str)]) -> TempDir {
+    let folder = TempDir::with_prefix("gossipper-media-").expect("a folder");
+    for (name, content) in files {
+        std::fs::write(folder.path().join(name), content).expect("written");
+    }
+    folder
+}
+
+/// A call that plays a file once it is answered.
+const CALL: &str = r#"<scenario>
+<send retrans="500"><![CDATA[
+OPTIONS sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:a@[local_ip]>;tag=[call_number]
+To: <sip:[service]@[remote_ip]>
+Call-ID: [call_id]
+CSeq: 1 OPTIONS
+Content-Length: 0
+
+]]></send>
+<recv response="200"/>
+<nop><action><exec play_pcap_audio="sound.pcap"/><exec play_dtmf="1"/></action></nop>
+</scenario>"#;
+
+#[test]
+fn a_run_that_would_need_media_is_refused_and_runs_its_signalling_when_told_to() {
+    let folder = place(&[("call.xml", CALL)]);
+    let line = "sipp -sf call.xml -loopback -loopback_sn options_uas -m 3 -r 100 -nostdin";
+    let ran = run(folder.path(), line);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.err.contains("`play_pcap_audio` in step 2, line 13") && ran.err.contains("-no_media"),
+        "{}",
+        ran.err
+    );
+    let ran = run(folder.path(), &format!("{line} -no_media"));
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("note: -no_media:"), "{}", ran.err);
+    assert!(!ran.err.contains("G0810"), "{}", ran.err);
+    assert!(ran.out.contains("media actions skipped: 6"), "{}", ran.out);
+    assert!(ran.out.contains(" media_skipped=6\n"), "{}", ran.out);
+}
+
+#[test]
+fn compiling_warns_of_media_and_of_files_that_are_not_there() {
+    let folder = place(&[("call.xml", CALL)]);
+    let ran = run(folder.path(), "compile --check call.xml");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("G0810"), "{}", ran.err);
+    assert!(
+        ran.err.contains("G0433") && ran.err.contains("call.xml:13:37"),
+        "{}",
+        ran.err
+    );
+    std::fs::write(folder.path().join("sound.pcap"), "").expect("written");
+    // Beside the scenario, wherever the command is given.
+    let other = TempDir::with_prefix("gossipper-media-").expect("a folder");
+    let path = folder.path().join("call.xml");
+    let ran = run(
+        other.path(),
+        &format!("compile --check --no_media --strict {}", path.display()),
+    );
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+}
+
+/// Needs three flags of its run.
+const NEEDY: &str = r#"<scenario>
+<send><![CDATA[
+OPTIONS sip:[field1]@[domain] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:a@[local_ip]>;tag=[call_number]
+To: <sip:[service]@[remote_ip]>
+Call-ID: [call_id]
+CSeq: 1 OPTIONS
+X: [field0] [field3] [field2 file="other.csv"] [domain]
+
+]]></send></scenario>"#;
+
+#[test]
+fn a_scenario_is_checked_without_the_flags_of_its_run() {
+    let folder = place(&[("needy.xml", NEEDY)]);
+    let ran = run(folder.path(), "compile --check needy.xml");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(
+        ran.out,
+        "needy.xml: needs: -inf FILE (fields 0-1, 3), -inf other.csv (field 2), -key domain\n"
+    );
+    // Each need is said once.
+    assert!(ran.err.contains("needy.xml: 3 warnings"), "{}", ran.err);
+    let ran = run(folder.path(), "compile --check --format json needy.xml");
+    let last = ran.out.lines().last().expect("a line");
+    let value: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(
+        value,
+        serde_json::json!({
+            "file": "needy.xml",
+            "needs": {
+                "inf": [{"file": null, "fields": [0, 1, 3]}, {"file": "other.csv", "fields": [2]}],
+                "key": ["domain"], "3pcc": false, "media": false
+            }
+        })
+    );
+    // What is to be run is refused.
+    for line in [
+        "compile --check --strict needy.xml",
+        "compile -o needy.gsc needy.xml",
+        "sipp -sf needy.xml 127.0.0.1 -m 1",
+    ] {
+        let ran = run(folder.path(), line);
+        assert_eq!(ran.code, 1, "{line}: {}", ran.out);
+        assert!(
+            ran.err.contains("error[G0213]") && ran.err.contains("error[G0214]"),
+            "{line}: {}",
+            ran.err
+        );
+    }
+    // Nothing that cannot be run is kept for a run.
+    let ran = run(folder.path(), "compile needy.xml");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(!ran.out.contains("kept"), "{}", ran.out);
+    let ran = run(
+        folder.path(),
+        "compile needy.xml -key domain x -inf a.csv -inf other.csv",
+    );
+    assert!(ran.out.contains("kept for the next run"), "{}", ran.out);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn a_misspelt_keyword_stays_an_error() {
+    let folder = place(&[(
+        "near.xml",
+        &NEEDY
+            .replace("[domain]", "[remote_prot]")
+            .replace("[field", "[feild"),
+    )]);
+    let ran = run(folder.path(), "compile --check near.xml");
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(
+        ran.err.contains("did you mean `[remote_port]`?"),
+        "{}",
+        ran.err
+    );
+}

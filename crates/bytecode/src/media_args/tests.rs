@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Every form of every argument, and a fault of each kind with its place.
+
+use super::*;
+
+fn stream(text: &str) -> RtpStream<String> {
+    let own = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+    match rtp_stream(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error:?}")) {
+        RtpStream::File {
+            file,
+            loops,
+            payload,
+        } => RtpStream::File {
+            file: own(file),
+            loops,
+            payload,
+        },
+        RtpStream::Microphone { input } => RtpStream::Microphone {
+            input: input.map(own),
+        },
+        RtpStream::Pattern {
+            stream,
+            id,
+            payload,
+        } => RtpStream::Pattern {
+            stream,
+            id,
+            payload,
+        },
+        RtpStream::Pause(what) => RtpStream::Pause(what),
+        RtpStream::Resume(what) => RtpStream::Resume(what),
+        RtpStream::Stop => RtpStream::Stop,
+        RtpStream::Echo => RtpStream::Echo,
+        RtpStream::Synthetic {
+            payload,
+            packet_ms,
+            duration_ms,
+            channels,
+        } => RtpStream::Synthetic {
+            payload,
+            packet_ms,
+            duration_ms,
+            channels,
+        },
+    }
+}
+
+const fn form(number: u8, codec: Codec) -> Option<Payload> {
+    Some(Payload { number, codec })
+}
+
+#[test]
+fn a_file_with_its_fields() {
+    let file = |loops, payload| RtpStream::File {
+        file: "a.wav".to_owned(),
+        loops,
+        payload,
+    };
+    assert_eq!(stream("a.wav"), file(Loops::Times(1), None));
+    assert_eq!(stream("a.wav,-1"), file(Loops::Endless, None));
+    assert_eq!(
+        stream("a.wav,3,0"),
+        file(Loops::Times(3), form(0, Codec::Pcmu))
+    );
+    assert_eq!(
+        stream("a.wav,,8,pcma/8000"),
+        file(Loops::Times(1), form(8, Codec::Pcma))
+    );
+    assert_eq!(
+        stream("a.wav,1,97,iLBC/8000"),
+        file(Loops::Times(1), form(97, Codec::Ilbc))
+    );
+    assert_eq!(
+        stream("a.wav,1,111,OPUS/48000"),
+        file(Loops::Times(1), form(111, Codec::Opus))
+    );
+    assert_eq!(
+        stream("a.wav,1,13,anything"),
+        file(Loops::Times(1), form(13, Codec::Noise))
+    );
+}
+
+#[test]
+fn patterns_and_words() {
+    assert_eq!(
+        stream("apattern"),
+        RtpStream::Pattern {
+            stream: MediaStream::Audio,
+            id: 1,
+            payload: None
+        }
+    );
+    assert_eq!(
+        stream("vpattern,6,99,H264/90000"),
+        RtpStream::Pattern {
+            stream: MediaStream::Video,
+            id: 6,
+            payload: form(99, Codec::H264)
+        }
+    );
+    for word in STREAM_WORDS {
+        let read = stream(word);
+        assert!(!matches!(read, RtpStream::File { .. }), "{word}");
+    }
+    assert_eq!(
+        stream("mic,hw:0"),
+        RtpStream::Microphone {
+            input: Some("hw:0".to_owned())
+        }
+    );
+    assert_eq!(
+        stream("synthetic,-1,0,PCMU,30,5000,2"),
+        RtpStream::Synthetic {
+            payload: form(0, Codec::Pcmu),
+            packet_ms: Some(30),
+            duration_ms: 5000,
+            channels: 2
+        }
+    );
+}
+
+#[test]
+fn faults_have_their_place() {
+    for (text, at, part) in [
+        ("", 0..0, "names no file"),
+        ("a.wav,x", 6..7, "number of times"),
+        ("a.wav,-2", 6..8, "number of times"),
+        ("a.wav,1,8,PCMU/8000", 10..19, "is not `PCMU/8000`"),
+        ("a.wav,1,97", 8..10, "needs the name"),
+        ("a.wav,1,33", 8..10, "cannot be sent"),
+        ("a.wav,1,300", 8..11, "no payload type"),
+        ("a.wav,1,,PCMU", 9..13, "without a payload type"),
+        ("a.wav,1,99,H264/90000", 11..21, "an audio stream"),
+        ("a.wav,1,0,PCMU,z", 15..16, "one field too many"),
+        ("apattern,7", 9..10, "no pattern"),
+        ("vpattern,1,0", 11..12, "is audio"),
+        ("vpattern,1,99,iLBC/8000", 14..23, "a video stream"),
+        ("pause,1", 6..7, "too many"),
+        ("synthetic,1,0,PCMU,0", 19..20, "length of a packet"),
+    ] {
+        let error = rtp_stream(text.as_bytes()).expect_err(text);
+        assert_eq!(error.at, at, "{text}: {}", error.message);
+        assert!(error.message.contains(part), "{text}: {}", error.message);
+        assert!(!error.help.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn digits_and_their_length() {
+    let read = |text: &'static str| {
+        let (dtmf, remarks) = play_dtmf(text.as_bytes());
+        let remarks: Vec<_> = remarks
+            .into_iter()
+            .map(|remark| (remark.at.start, remark.at.end))
+            .collect();
+        (dtmf.digits, dtmf.length_ms, remarks)
+    };
+    assert_eq!(read("012#,50"), (&b"012#"[..], 50, vec![]));
+    assert_eq!(read("9A*"), (&b"9A*"[..], 200, vec![]));
+    assert_eq!(read("1x2,49"), (&b"1x2"[..], 200, vec![(1, 2), (4, 6)]));
+    assert_eq!(read(""), (&b""[..], 200, vec![(0, 0)]));
+    assert_eq!(read("1,50,2"), (&b"1"[..], 50, vec![(5, 6)]));
+    assert_eq!(send_dtmf(b"12").1, []);
+    assert_eq!(send_dtmf(b"12 ").1.len(), 1);
+}
+
+#[test]
+fn echo_record_and_check() {
+    assert_eq!(
+        srtp_echo(b"updatevideo,99,H264/90000"),
+        Ok(SrtpEcho {
+            change: EchoChange::Update,
+            stream: MediaStream::Video,
+            payload: form(99, Codec::H264)
+        })
+    );
+    let error = srtp_echo(b"startaudoi,0").expect_err("misspelt");
+    assert_eq!((error.at, error.words), (0..10, ECHO_WORDS));
+    assert_eq!(rtp_record(b"stop"), Ok(Record::Stop));
+    assert_eq!(
+        rtp_record(b"start,/tmp/a.wav,duplex"),
+        Ok(Record::Start {
+            file: &b"/tmp/a.wav"[..],
+            duplex: true
+        })
+    );
+    for wrong in ["start", "begin,a", "start,a,both", "stop,a", ""] {
+        assert!(rtp_record(wrong.as_bytes()).is_err(), "{wrong}");
+    }
+    assert_eq!(
+        rtpcheck(b"min_packets=5, timeout_ms=300,direction=both"),
+        Ok(RtpCheck {
+            min_packets: 5,
+            timeout_ms: 300,
+            direction: Direction::Both
+        })
+    );
+    assert_eq!(rtpcheck(b"7").map(|check| check.min_packets), Ok(7));
+    assert_eq!(
+        rtpcheck(b"bidirectional=true").map(|c| c.direction),
+        Ok(Direction::Both)
+    );
+    assert_eq!(rtpcheck(b"min=x").expect_err("no number").at, 4..5);
+    assert_eq!(rtpcheck(b"mn=1").expect_err("unknown").words, CHECK_WORDS);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Media that this version does not play: refused when linking, or passed over and counted where the run says so.
+
+use crate::stage::{Stage, header, nop, response, scenario, send_then};
+use gossipper_testkit::pair;
+use gossipper_vm::{CallEnd, Image, LinkError, RunParams};
+
+const PLAY: &str = r#"<exec play_pcap_audio="a.pcap"/>"#;
+
+fn link_error(parts: &[&str]) -> String {
+    let program = pair::program("test", &scenario(parts));
+    match Image::link(program, pair::client_params()) {
+        Err(error @ LinkError::Media { .. }) => error.to_string(),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+}
+
+/// `<send>` of an OPTIONS with this line.
+fn options(line: &str) -> String {
+    format!(
+        "<send><![CDATA[
+        OPTIONS sip:bob@[remote_ip] SIP/2.0
+        Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+        From: <sip:alice@[local_ip]>;tag=a[call_number]
+        To: <sip:bob@[remote_ip]>
+        Call-ID: [call_id]
+        CSeq: [cseq] OPTIONS
+        {line}
+        Content-Length: 0
+
+        ]]></send>"
+    )
+}
+
+fn skipping(params: &mut RunParams) {
+    params.skips_media = true;
+}
+
+#[test]
+fn a_program_that_uses_media_is_refused_with_the_place() {
+    let error = link_error(&[&options("X: 1"), &nop("", PLAY)]);
+    assert!(
+        error.contains("`play_pcap_audio` in step 1, line 14"),
+        "{error}"
+    );
+    assert!(error.contains("-no_media"), "{error}");
+    let error = link_error(&[&options("X: [rtpstream_audio_port]"), &nop("", PLAY)]);
+    assert!(
+        error.contains("`[rtpstream_audio_port]` in step 0"),
+        "{error}"
+    );
+    // Wherever it stands.
+    for part in [
+        options("X: [cryptotag1audio]"),
+        nop("", r#"<log message="[cryptokeyparams1audio]"/>"#),
+        nop("", r#"<exec rtpcheck="1"/>"#),
+        nop("", r#"<rtp_echo value="1"/>"#),
+        format!("<init>{}</init>", nop("", PLAY)),
+        r#"<DefaultMessage id="bye"><![CDATA[
+        BYE sip:x SIP/2.0
+        X: [rtpstream_video_port]
+
+        ]]></DefaultMessage>"#
+            .to_owned(),
+    ] {
+        link_error(&[&part, &options("X: 1")]);
+    }
+}
+
+#[test]
+fn ports_in_sdp_are_no_media() {
+    let program = pair::program(
+        "test",
+        &scenario(&[options("X: [media_port] [auto_media_port] [media_ip]")]),
+    );
+    assert!(Image::link(program, pair::client_params()).is_ok());
+}
+
+#[test]
+fn actions_that_are_passed_over_are_counted_and_change_nothing() {
+    let parts = [
+        send_then("OPTIONS", "", PLAY),
+        "<recv response=\"200\"><action><exec rtp_stream=\"a.wav\"/></action></recv>".to_owned(),
+        nop(
+            "",
+            r#"<exec rtpcheck="min_packets=1"/><exec play_dtmf="[call_number],50"/><rtp_echo value="1"/>"#,
+        ),
+    ];
+    let mut stage = Stage::client_with(&parts, skipping);
+    for call in 1..=2 {
+        stage.spawn();
+        stage.respond(200, "OPTIONS");
+        assert_eq!(stage.tally.media_skipped, 5 * call);
+    }
+    assert_eq!(stage.ends, [CallEnd::Success, CallEnd::Success]);
+    assert!(stage.warnings.is_empty(), "{:?}", stage.warnings);
+}
+
+#[test]
+fn ports_of_streams_differ_from_call_to_call_and_stay_within_one() {
+    let line = "X: [rtpstream_audio_port] [rtpstream_audio_port+1] [rtpstream_video_port] [rtpstream_audio_port-1]";
+    let parts = [options(line), response(200, ""), options(line)];
+    let mut stage = Stage::client_with(&parts, |params| {
+        skipping(params);
+        params.media_port = 7001;
+    });
+    for _ in 0..2 {
+        stage.spawn();
+        stage.respond(200, "OPTIONS");
+    }
+    let printed: Vec<_> = stage
+        .sent
+        .iter()
+        .map(|sent| header(&sent.text, "X").expect("printed"))
+        .collect();
+    let (first, second) = ("7002 7003 7004 0", "7006 7007 7008 0");
+    assert_eq!(printed, [first, first, second, second]);
+}
+
+#[test]
+fn crypto_lines_have_a_fresh_key_in_each_message_and_the_same_one_on_request() {
+    let line = "X: [cryptotag2video] [cryptosuitenullsha1322video] [ueaescm128sha1801audio] \
+                [cryptokeyparams1audio] [cryptokeyparams1audio-1] [cryptokeyparams2video]";
+    let parts = [
+        options(line),
+        response(200, ""),
+        options("X: [cryptokeyparams1audio-1]"),
+    ];
+    let run = |seed| {
+        let mut stage = Stage::client_with(&parts, |params| {
+            skipping(params);
+            params.seed = seed;
+        });
+        for _ in 0..2 {
+            stage.spawn();
+            stage.respond(200, "OPTIONS");
+        }
+        let printed: Vec<Vec<String>> = stage
+            .sent
+            .iter()
+            .map(|sent| {
+                let line = header(&sent.text, "X").expect("printed");
+                line.split(' ').map(str::to_owned).collect()
+            })
+            .collect();
+        printed
+    };
+    let [first, again, second, _] = &run(1)[..] else {
+        panic!("two calls of two messages");
+    };
+    assert_eq!(first[..3], ["2", "NULL_HMAC_SHA1_32", "UNENCRYPTED_SRTP"]);
+    assert_eq!(first[3], first[4], "the one before again");
+    assert_eq!(again[0], first[3], "in a later message too");
+    assert_eq!(first[3].len(), 40);
+    assert_ne!(first[3], first[5], "each line has its own");
+    assert_ne!(first[3], second[3], "each call has its own");
+    assert_eq!(run(1), run(1), "the seed decides");
+    assert_ne!(run(1), run(2));
+}
