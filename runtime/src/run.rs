@@ -31,6 +31,7 @@ use crate::stats::Stats;
 use crate::transport::resolve::resolve_host;
 use crate::transport::udp::{self, Bound};
 use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW};
+use crate::twin;
 use crate::users::Users;
 
 /// Commands that may wait for a shard; it looks every turn, so more means that nobody should wait for them.
@@ -155,7 +156,11 @@ impl Run {
             &main.socket,
             main.sending_address.or(main.remote),
         )?;
-        parts.insert(0, Part::link(main, bound, &clock)?);
+        // Last: a twin takes a connection for the beginning of the run.
+        let twin = main.twin.take();
+        let mut part = Part::link(main, bound, &clock)?;
+        part.twin = twin.as_ref().map(twin::open).transpose()?;
+        parts.insert(0, part);
 
         let (mut inboxes, mut receivers) = (Vec::new(), Vec::new());
         for _ in &parts {
@@ -325,6 +330,8 @@ struct Part {
     stats: Stats,
     bound: Bound,
     config: EngineConfig,
+    /// Connections to twins.
+    twin: Option<twin::Opened>,
 }
 
 impl Part {
@@ -357,6 +364,7 @@ impl Part {
             stats,
             bound,
             config,
+            twin: None,
         })
     }
 
@@ -403,6 +411,7 @@ impl Part {
             schedule,
             total: main.and_then(|(pacing, _)| pacing.total),
             bound: self.bound,
+            twin: self.twin,
             backend: self.config.socket.backend,
             coalesce: self
                 .config

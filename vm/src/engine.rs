@@ -2,7 +2,9 @@
 //! [`Engine::handle`]: routes one input to one call, runs it, collects the orders.
 //!
 //! Owns the calls of one shard, the Call-ID index, ended calls and global variables. Everything that is done to a
-//! single call lives in `exec`, `receive` and `unexpected`.
+//! single call lives in `exec`, `receive` and `unexpected`; what commands of twins bring about, in [`twins`].
+
+mod twins;
 
 use crate::call::{Call, RtdState, Wait};
 use crate::circuits::Circuits;
@@ -157,9 +159,15 @@ impl Engine {
         match input {
             Input::Spawn { user, due } => self.spawn(now, user, due, out),
             Input::Message { flow, src, bytes } => self.message(now, flow, src, bytes, out),
+            Input::Twin { bytes } => self.command(now, bytes, out),
+            Input::TwinFailed { call } => {
+                self.send_failed(now, call, FailReason::CmdNotSent, out);
+            }
             Input::Timer { call, generation } => self.timer(now, call, generation, out),
             Input::Resume { call } => self.resume(now, call, out),
-            Input::SendFailed { call } => self.send_failed(now, call, out),
+            Input::SendFailed { call } => {
+                self.send_failed(now, call, FailReason::CannotSendMessage, out);
+            }
             Input::Control(CallControl::Drain) => self.draining = true,
             Input::Control(CallControl::Users(users)) => self.shared.users = Some(users),
             Input::Control(CallControl::AbortAll) => self.abort_all(now, out),
@@ -269,9 +277,11 @@ impl Engine {
 
     fn spawn(&mut self, now: Micros, user: u32, due: Micros, out: &mut OutBuf) {
         let params = self.image.params();
-        // Linking checked that a client has a destination; a server scenario is never asked to open calls.
-        let Some(destination) = params.destination else {
-            return;
+        // Linking checked that whoever has to send has a destination; a server scenario is never asked to open calls.
+        let destination = match params.destination {
+            Some(destination) => destination,
+            None if self.image.twin_role.is_some() => UNSPECIFIED,
+            None => return,
         };
         let flow = params.flow;
         let mut call = self.new_call(now, due, flow, destination);
@@ -324,6 +334,9 @@ impl Engine {
             strip_call_id_prefix(full_id)
         };
         if let Some((key, dialog)) = self.find(id) {
+            if self.image.twin_role.is_some() {
+                self.learn_peer(key, flow, src);
+            }
             self.deliver(now, key, dialog, &msg, out);
             return;
         }
@@ -336,6 +349,9 @@ impl Engine {
             return;
         }
         match self.image.mode {
+            _ if self.opens_for_twin() && !self.draining => {
+                self.answer(now, flow, src, id, &msg, out);
+            }
             Mode::Server if !self.draining => self.answer(now, flow, src, id, &msg, out),
             Mode::Server | Mode::Client => {
                 self.out_of_call(now, flow, src, &msg, out);
@@ -416,6 +432,34 @@ impl Engine {
         out: &mut OutBuf,
     ) {
         let params = self.image.params();
+        let for_twin = self.opens_for_twin();
+        let peer = match params.destination {
+            Some(destination) if params.send_to_destination || for_twin => destination,
+            _ => src,
+        };
+        let Some(key) = self.open(now, flow, peer, id, !for_twin, out) else {
+            return;
+        };
+        match self.calls.get_mut(key) {
+            Some(call) if call.wait == Wait::Turn => {
+                call.cold_mut().queued = Some(msg.bytes().into());
+            }
+            Some(_) => self.deliver(now, key, DialogId::MAIN, msg, out),
+            None => {}
+        }
+    }
+
+    /// Opens a call because of something that came, and runs it until it waits; `None` when there are too many.
+    fn open(
+        &mut self,
+        now: Micros,
+        flow: FlowId,
+        peer: SocketAddr,
+        id: &[u8],
+        incoming: bool,
+        out: &mut OutBuf,
+    ) -> Option<CallKey> {
+        let params = self.image.params();
         if self.calls.len() >= params.max_incoming || self.held_bytes >= params.max_incoming_bytes {
             // COMPAT(sipp): SIPp opens calls as long as there is memory (docs/compat.md#calls).
             out.push(Output::Stat(StatEvent::OutOfCall));
@@ -429,34 +473,25 @@ impl Engine {
                 kind: LogKind::Warning,
                 text,
             });
-            return;
+            return None;
         }
-        let peer = match params.destination {
-            Some(destination) if params.send_to_destination => destination,
-            _ => src,
-        };
         let mut call = self.new_call(now, now, flow, peer);
         call.call_id.extend_from_slice(id);
         if !self.take_lines(&mut call, out) {
-            return;
+            return None;
         }
         let connected = self.take_circuit(&mut call);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
-            incoming: true,
+            incoming,
             late: Micros(0),
         }));
         if !connected {
-            return self.refuse(now, key, out);
+            self.refuse(now, key, out);
+            return None;
         }
         self.run(now, key, out);
-        match self.calls.get_mut(key) {
-            Some(call) if call.wait == Wait::Turn => {
-                call.cold_mut().queued = Some(msg.bytes().into());
-            }
-            Some(_) => self.deliver(now, key, DialogId::MAIN, msg, out),
-            None => {}
-        }
+        Some(key)
     }
 
     fn deliver(
@@ -547,6 +582,7 @@ impl Engine {
         {
             self.run(now, key, out);
             self.deliver_queued(now, key, out);
+            self.deliver_commands(now, key, out);
         }
     }
 
@@ -565,9 +601,9 @@ impl Engine {
         }
     }
 
-    fn send_failed(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
+    fn send_failed(&mut self, now: Micros, key: CallKey, reason: FailReason, out: &mut OutBuf) {
         if self.calls.contains_key(key) {
-            let verdict = Verdict::Drop(FailReason::CannotSendMessage);
+            let verdict = Verdict::Drop(reason);
             self.settle(now, key, verdict, out);
         }
     }

@@ -86,7 +86,7 @@ pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowId, Input, Micros};
 pub use link::{Image, LinkError};
 pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, StatEvent};
-pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams, Trunk};
+pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams, Trunk, TwinMode};
 
 /// Size of the record that an open call occupies, without what it points to; for the benches.
 #[doc(hidden)]
@@ -117,6 +117,7 @@ pub fn doc_program() -> gossipper_bytecode::Program {
         on_timeout: OnTimeout::Fail,
         set: RecvSet::default(),
         send: None,
+        command: None,
         hidden: false,
         blank_after: false,
         starts_rtd: false,

@@ -6,14 +6,14 @@
 
 use crate::call_id::{self, Piece};
 use crate::media::MediaPlan;
-use crate::params::RunParams;
+use crate::params::{RunParams, TwinMode};
 use crate::render::skip_line_end;
 use core::net::IpAddr;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::template::Binding;
 use gossipper_bytecode::{
-    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, VarId,
-    VarScope,
+    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, TwinRole,
+    VarId, VarScope,
 };
 use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
@@ -50,6 +50,23 @@ pub enum LinkError {
     /// The scenario prints circuits, and there are none.
     #[error("the scenario prints [tdmmap]: say with -tdmmap which circuits there are")]
     NoCircuits,
+    /// The scenario has commands and the run no twin.
+    #[error(
+        "the scenario has `sendCmd` or `recvCmd`, and the run has no twin: give -3pcc, or -master or -slave with -slave_cfg"
+    )]
+    NoTwin,
+    /// There are several peers, and a command does not say which one it is about.
+    #[error(
+        "line {line}: `{element}` needs `{attribute}`, the name of a peer, since there is more than one twin"
+    )]
+    PeerUnnamed {
+        /// Line of the step in the scenario.
+        line: u32,
+        /// Its element.
+        element: &'static str,
+        /// The attribute that is missing.
+        attribute: &'static str,
+    },
     /// The scenario uses media.
     #[error(
         "this version does not play media, and the scenario uses `{what}`{place}; \
@@ -105,6 +122,8 @@ pub struct Image {
     /// Size of a user's register file.
     pub(crate) user_regs: usize,
     pub(crate) global_regs: usize,
+    /// Which side of a pair of twins it plays.
+    pub(crate) twin_role: Option<TwinRole>,
     /// The format of generated Call-IDs.
     pub(crate) call_id: Vec<Piece>,
     /// The capture that `[next_url]` falls back to.
@@ -122,9 +141,13 @@ impl Image {
     /// See [`LinkError`].
     pub fn link(program: Arc<Program>, params: RunParams) -> Result<Self, LinkError> {
         let mode = program.mode();
-        if mode == Mode::Client && params.destination.is_none() {
+        let twin_role = program.twin_role();
+        // A scenario that commands alone sends nothing of its own accord; one that is commanded may.
+        let calls = program.needs_destination() || (mode == Mode::Client && twin_role.is_none());
+        if calls && params.destination.is_none() {
             return Err(LinkError::NoDestination);
         }
+        check_twin(&program, &params)?;
         let begins = program.ops.iter().any(|op| {
             matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)
         });
@@ -201,6 +224,7 @@ impl Image {
             call_regs: call_count + program.variable_count(VarScope::User),
             user_regs: program.variable_count(VarScope::User),
             global_regs: program.variable_count(VarScope::Global),
+            twin_role,
             call_id: call_id::fold(&params),
             to_uri: program
                 .captures
@@ -266,6 +290,31 @@ pub fn host_names(program: &Program, params: &RunParams) -> Vec<Vec<u8>> {
         }
     }
     names
+}
+
+/// Checks that the run has the twins that the scenario's commands are for.
+fn check_twin(program: &Program, params: &RunParams) -> Result<(), LinkError> {
+    if program.twin_role().is_none() {
+        return Ok(());
+    }
+    match params.twin {
+        None => Err(LinkError::NoTwin),
+        Some(TwinMode::One) => Ok(()),
+        Some(TwinMode::Named) => {
+            let sends = program.twin_sends.iter();
+            let sends = sends.map(|send| (send.step, send.peer, "sendCmd", "dest"));
+            let recvs = program.twin_recvs.iter();
+            let recvs = recvs.map(|recv| (recv.step, recv.peer, "recvCmd", "src"));
+            match sends.chain(recvs).find(|(_, peer, ..)| peer.is_none()) {
+                None => Ok(()),
+                Some((step, _, element, attribute)) => Err(LinkError::PeerUnnamed {
+                    line: program.steps[step.index()].line,
+                    element,
+                    attribute,
+                }),
+            }
+        }
+    }
 }
 
 fn find_global(program: &Program, name: &str) -> Option<usize> {

@@ -127,6 +127,15 @@ pub struct Trunk {
     pub extra: Vec<Vec<u8>>,
 }
 
+/// How commands find their way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TwinMode {
+    /// There is one twin (`-3pcc`).
+    One,
+    /// There are peers with names (`-master`, `-slave`): `dest` and `src` count.
+    Named,
+}
+
 /// Everything a run says about its calls. Times are microseconds, lengths of pauses and timers milliseconds.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RunParams {
@@ -219,6 +228,8 @@ pub struct RunParams {
     pub includes: Vec<Vec<u8>>,
     /// `[trunk_*]`.
     pub trunk: Trunk,
+    /// The twins of a scenario with commands.
+    pub twin: Option<TwinMode>,
     /// `-no_media`: media actions are passed over and counted. Otherwise a program that uses media is refused.
     pub skips_media: bool,
     /// First, last and step of `[dynamic_id]`.
@@ -299,6 +310,7 @@ impl Default for RunParams {
             globals: Vec::new(),
             includes: Vec::new(),
             trunk: Trunk::default(),
+            twin: None,
             injection: Vec::new(),
             skips_media: false,
             dynamic_id: (10_000, 12_000, 4),

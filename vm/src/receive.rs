@@ -4,14 +4,14 @@
 use crate::call::dialogs::{Phase, bring};
 use crate::call::{Answered, Call, Wait};
 use crate::engine::{Verdict, is_invite};
-use crate::exec::{Cx, run_block, send};
+use crate::exec::{Current, Cx, run_block, send};
 use crate::matching::{self, Match};
 use crate::output::StatEvent;
 use crate::params::DuplicateCheck;
 use crate::render::LastView;
 use crate::unexpected::ToHandler;
 use crate::{auth, dialog, kept, rng, txn, unexpected};
-use gossipper_bytecode::{DialogId, FailReason, Optional, Pc, Recv, RecvId};
+use gossipper_bytecode::{DialogId, FailReason, Optional, Pc, Recv, RecvId, TemplateKind};
 use gossipper_sip::{HeaderName, Message, StatusCode};
 
 /// How a message comes to a call.
@@ -211,6 +211,13 @@ fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: u6
         received_again(cx, recv);
         return true;
     }
+    // A scenario that sends an INVITE twice by hand waits for its 200 a second time.
+    if last_sent_method(cx, call)
+        .is_some_and(|method| msg.cseq().is_some_and(|cseq| cseq.method == method))
+        && matching::expects(cx.image, call, msg)
+    {
+        return false;
+    }
     let lost = send::loss(cx, cx.image.program.recvs[recv.index()].lost);
     if rng::percent(&mut call.rng, lost) {
         let step = cx.image.program.recvs[recv.index()].step;
@@ -221,6 +228,16 @@ fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: u6
     // The repetition is the message that was answered, so the answer is rendered from it.
     send::send_again(cx, call, send, LastView::Whole(msg));
     true
+}
+
+/// The method of the message that was sent last, if it was a request and the peer has a response to repeat for it.
+fn last_sent_method<'a>(cx: &Cx<'a>, call: &Call) -> Option<&'a [u8]> {
+    let program = &cx.image.program;
+    let template = program.sends[call.last_sent?.index()].template;
+    match program.templates[template.index()].kind {
+        TemplateKind::Request { method } => Some(program.bytes(method)),
+        TemplateKind::Response { .. } | TemplateKind::Text => None,
+    }
 }
 
 fn received_again(cx: &mut Cx<'_>, recv: RecvId) {
@@ -265,7 +282,7 @@ fn accepted(
         state.final_response = fingerprint;
     }
     cx.stat(StatEvent::Received { step: recv.step });
-    let after = match run_block(cx, call, id, msg) {
+    let after = match run_block(cx, call, recv.entry, Current::Received(msg)) {
         Ok(pc) => pc,
         Err(reason) => return Verdict::Drop(reason),
     };

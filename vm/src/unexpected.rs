@@ -5,7 +5,7 @@ use crate::call::dialogs::{Stage, bring};
 use crate::call::{Call, Wait};
 use crate::dead::Death;
 use crate::engine::{Verdict, is_invite};
-use crate::exec::{Cx, send};
+use crate::exec::{Cx, send, twin};
 use crate::output::StatEvent;
 use crate::render::LastView;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, StepId, TemplateId};
@@ -38,6 +38,7 @@ pub(crate) fn unexpected(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) ->
             if behaviors.bye {
                 auto(cx, call, AutoMessage::Ok, LastView::Whole(msg));
             }
+            twin::abort(cx, call, LastView::Whole(msg));
             Verdict::Drop(FailReason::UnexpectedMessage)
         }
         Some(b"PING") => {
@@ -64,6 +65,7 @@ pub(crate) fn refuse(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> Ver
     cx.stat(StatEvent::Unexpected { step: call.step });
     warn_unexpected(cx, call, msg, aborts);
     if aborts {
+        twin::abort(cx, call, LastView::Kept);
         give_up(cx, call, FailReason::UnexpectedMessage, Some(msg))
     } else {
         Verdict::Wait

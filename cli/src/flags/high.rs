@@ -7,6 +7,7 @@
 
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck};
+use super::twin::{self, Twin};
 use crate::flags::suggest;
 use crate::inject;
 use gossipper_stdlib_scenarios as stdlib;
@@ -83,6 +84,8 @@ pub(crate) struct HiArgs {
     pub(crate) cache: bool,
     /// The remote host.
     pub(crate) remote: Option<Peer>,
+    /// `-3pcc`, or a name among several peers.
+    pub(crate) twin: Option<Twin>,
     /// `-rsa`, when there is a remote host beside it.
     pub(crate) sending_address: Option<SocketAddr>,
     /// `-i`.
@@ -262,6 +265,7 @@ impl HiArgs {
             );
         }
 
+        let twin = twin::resolve(low.twin, &mut faults);
         let local_ip = low
             .local_ip
             .as_deref()
@@ -328,6 +332,7 @@ impl HiArgs {
             strict: low.strict,
             cache: !low.no_cache,
             remote,
+            twin,
             sending_address,
             local_ip,
             bind_local: low.bind_local,

@@ -139,7 +139,9 @@ impl Checker<'_> {
                 }
             }
             ActionKind::Jump(operand) => self.jump(place, action, operand),
-            ActionKind::PauseRestore(_) if matches!(place.step.kind, StepKind::Recv(_)) => {
+            ActionKind::PauseRestore(_)
+                if matches!(place.step.kind, StepKind::Recv(_) | StepKind::RecvCmd(_)) =>
+            {
                 self.no_effect_in_recv(action, "pauserestore");
             }
             ActionKind::Sample { distribution, .. } => {
@@ -163,7 +165,7 @@ impl Checker<'_> {
     }
 
     fn jump(&mut self, place: Place<'_>, action: &Action, operand: &Operand) {
-        if matches!(place.step.kind, StepKind::Recv(_)) {
+        if matches!(place.step.kind, StepKind::Recv(_) | StepKind::RecvCmd(_)) {
             self.no_effect_in_recv(action, "jump");
             return;
         }

@@ -2,7 +2,7 @@
 //! What the language has and this version does not compile yet: refused by name and place, never ignored.
 
 use super::Subject;
-use crate::ast::{Action, ActionKind, DefaultMessageId, Item, Operand, Step, StepKind};
+use crate::ast::{Action, ActionKind, Item, Operand, Step, StepKind};
 use crate::diag::codes::later as codes;
 use crate::diag::{Diagnostic, Diagnostics};
 
@@ -10,37 +10,24 @@ use crate::diag::{Diagnostic, Diagnostics};
 pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
     for item in &subject.scenario.items {
         match item {
-            Item::Step(step) => check_step(subject, step, false, diagnostics),
+            Item::Step(step) => check_step(step, false, diagnostics),
             Item::Init(init) => {
                 for item in &init.items {
                     if let Item::Step(step) = item {
-                        check_step(subject, step, true, diagnostics);
+                        check_step(step, true, diagnostics);
                     }
                 }
             }
-            Item::DefaultMessage(message) => {
-                if let Some(id) = message.id
-                    && id.value == DefaultMessageId::TwinAbort
-                {
-                    diagnostics.push(Diagnostic::error(
-                        codes::DEFAULT_MESSAGE,
-                        id.span,
-                        "the default message `3pcc_abort` needs 3PCC, which this version does not have yet",
-                    ));
-                }
-            }
-            Item::Label(_) | Item::Declaration(_) | Item::Repartition(_) => {}
+            Item::DefaultMessage(_)
+            | Item::Label(_)
+            | Item::Declaration(_)
+            | Item::Repartition(_) => {}
         }
     }
 }
 
-fn check_step(subject: &Subject<'_>, step: &Step, init: bool, diagnostics: &mut Diagnostics) {
+fn check_step(step: &Step, init: bool, diagnostics: &mut Diagnostics) {
     match &step.kind {
-        StepKind::SendCmd(_) | StepKind::RecvCmd(_) => {
-            let name = String::from_utf8_lossy(subject.source.slice(step.span));
-            let message = format!("`<{name}>` needs 3PCC, which this version does not have yet");
-            diagnostics.push(Diagnostic::error(codes::ELEMENT, step.span, message));
-        }
         StepKind::Send(send) => {
             if let Some(timeout) = send.timeout_ms {
                 diagnostics.push(Diagnostic::warning(
@@ -50,7 +37,12 @@ fn check_step(subject: &Subject<'_>, step: &Step, init: bool, diagnostics: &mut 
                 ));
             }
         }
-        StepKind::Recv(_) | StepKind::Pause(_) | StepKind::Timewait(_) | StepKind::Nop => {}
+        StepKind::Recv(_)
+        | StepKind::Pause(_)
+        | StepKind::Timewait(_)
+        | StepKind::Nop
+        | StepKind::SendCmd(_)
+        | StepKind::RecvCmd(_) => {}
     }
     for action in step.actions.iter().flat_map(|actions| &actions.list) {
         check_action(action, init, diagnostics);

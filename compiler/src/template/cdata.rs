@@ -1,21 +1,33 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! From the text of a CDATA section to the text that is compiled.
 //!
-//! Indentation and trailing blanks go from every line, body included, and a message without an empty line gets one at
-//! its end. Line ends stay LF here; [`super::segments`] makes them CRLF, since `\x0A` must stay what it is.
+//! Indentation and trailing blanks go from every line, body included: spaces first, then tabs, each once, so that of a
+//! tab with spaces behind it the spaces stay. A message without an empty line gets one at its end. Line ends stay LF here; [`super::segments`] makes them CRLF, since `\x0A` must stay what it is.
 
 use crate::source::{OffsetMap, Text};
+use core::ops::Range;
 
 /// Why a text cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Empty;
 
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
+fn is_trimmed(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n')
 }
 
-fn is_trimmed(byte: u8) -> bool {
-    is_blank(byte) || byte == b'\n'
+/// What is left of a line.
+// COMPAT(sipp): first the spaces of every line go, then the tabs; a space that a tab has protected stays.
+fn without_indentation(bytes: &[u8], line: Range<usize>) -> Range<usize> {
+    let Range { mut start, mut end } = line;
+    for blank in *b" \t" {
+        while start < end && bytes[start] == blank {
+            start += 1;
+        }
+        while start < end && bytes[end - 1] == blank {
+            end -= 1;
+        }
+    }
+    start..end
 }
 
 /// Normalises a text. With `keeps_last_line_end` (a `send`) a line end before `]]>` survives as one.
@@ -40,28 +52,22 @@ pub(super) fn normalise(text: &Text, keeps_last_line_end: bool) -> Result<Text, 
     let mut map = OffsetMap::default();
     let origin = |at: usize| text.slice_span(at..at + 1).start as usize;
     let mut at = start;
-    let mut fresh = true;
     while at < end {
-        let byte = bytes[at];
-        if is_blank(byte) {
-            let run = bytes[at..end].iter().take_while(|b| is_blank(**b)).count();
-            let before = out.last() == Some(&b'\n');
-            let after = bytes.get(at + run) == Some(&b'\n');
-            if !before && !after {
-                map.push(out.len(), origin(at));
-                out.extend_from_slice(&bytes[at..at + run]);
-            }
-            at += run;
-            fresh = true;
-            continue;
-        }
+        let line_end = bytes[at..end]
+            .iter()
+            .position(|b| *b == b'\n')
+            .map_or(end, |length| at + length);
+        let kept = without_indentation(bytes, at..line_end);
         // The source is only ever stretched at line ends (CRLF became LF) and where blanks were dropped.
-        if fresh || byte == b'\n' {
-            map.push(out.len(), origin(at));
+        if !kept.is_empty() {
+            map.push(out.len(), origin(kept.start));
+            out.extend_from_slice(&bytes[kept]);
         }
-        fresh = byte == b'\n';
-        out.push(byte);
-        at += 1;
+        if line_end < end {
+            map.push(out.len(), origin(line_end));
+            out.push(b'\n');
+        }
+        at = line_end + 1;
     }
     // What is added below stands right behind the last byte.
     map.push(out.len(), origin(end - 1) + 1);
@@ -108,6 +114,15 @@ mod tests {
             normal("A:  1 2\t\n \t \n  b  c\n    d"),
             "A:  1 2\n\nb  c\nd"
         );
+    }
+
+    #[test]
+    fn spaces_behind_a_tab_stay_as_sipp_leaves_them() {
+        assert_eq!(
+            normal("A: 1\n \t \tB: 2 \t \n\t  C: 3\n  \t\tD: 4\t  \n\n \t \tb"),
+            "A: 1\n \tB: 2 \n  C: 3\nD: 4\n\n \tb"
+        );
+        assert_eq!(normal("A: 1\n \t \nb"), "A: 1\n\nb");
     }
 
     #[test]

@@ -40,11 +40,11 @@ pub use dist::Distribution;
 pub use fail::FailReason;
 pub use ids::{
     AuthId, CaptureId, CounterId, DialogId, DistId, ElsewhereId, EregId, FieldId, FileId,
-    IncludeId, MediaId, NumId, PauseId, Pc, RecvId, RegexId, RtdId, SendId, StepId, StrCmpId,
-    TemplateId, TestId, TextRef, TxnId, VarId, VarScope,
+    IncludeId, MediaId, NumId, PauseId, Pc, PeerId, RecvId, RegexId, RtdId, SendId, StepId,
+    StrCmpId, TemplateId, TestId, TextRef, TwinRecvId, TwinSendId, TxnId, VarId, VarScope,
 };
 pub use op::{ArithOp, LogLevel, Op, Operand, StopKind, TextOp};
-pub use program::{Draft, Mode, Program, Step, StepKind};
+pub use program::{Draft, Mode, Program, Step, StepKind, TwinRole};
 pub use recv_set::{Callee, Optional, Recv, RecvMatch, RecvSet};
 pub use template::{AutoMessage, Segment, Slot, Template, TemplateKind};
 pub use verify::VerifyError;

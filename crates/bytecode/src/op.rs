@@ -7,7 +7,7 @@
 
 use crate::ids::{
     CounterId, DialogId, DistId, EregId, MediaId, NumId, PauseId, Pc, RecvId, RtdId, SendId,
-    StepId, StrCmpId, TemplateId, TestId, VarId,
+    StepId, StrCmpId, TemplateId, TestId, TwinRecvId, TwinSendId, VarId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +146,10 @@ define_ops! {
     Await "await" {} true;
     /// End of a receive block: dialog bookkeeping, keep what later steps read, advance or stay.
     Accept "accept" { recv: RecvId } true;
+    /// Render a command, hand it to the twin and count it.
+    TwinSend "twin-send" { command: TwinSendId } false;
+    /// End of the block of a received command: advance.
+    TwinAccept "twin-accept" { command: TwinRecvId } true;
     /// Draw the length of a pause and start it.
     Pause "pause" { pause: PauseId } false;
     /// Wait until the pause is over.
@@ -239,6 +243,8 @@ impl Op {
             | Self::Sent { .. }
             | Self::Await {}
             | Self::Accept { .. }
+            | Self::TwinSend { .. }
+            | Self::TwinAccept { .. }
             | Self::Pause { .. }
             | Self::PauseWait {}
             | Self::RtdStart { .. }

@@ -7,8 +7,8 @@
 
 use crate::dist::Distribution;
 use crate::ids::{
-    CaptureId, DialogId, FileId, NumId, Pc, RegexId, SendId, StepId, TemplateId, TextRef, TxnId,
-    VarId, VarScope,
+    CaptureId, DialogId, FileId, NumId, Pc, PeerId, RegexId, SendId, StepId, TemplateId, TextRef,
+    TwinRecvId, TxnId, VarId, VarScope,
 };
 use crate::media::MediaAction;
 use crate::op::{Op, Operand};
@@ -39,6 +39,21 @@ pub enum StepKind {
     Timewait,
     /// `<nop>`
     Nop,
+    /// `<sendCmd>`
+    SendCmd,
+    /// `<recvCmd>`
+    RecvCmd,
+}
+
+/// Which side of a pair of twins a scenario plays: decided by its first command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TwinRole {
+    /// It opens the calls and commands first: controller A, master.
+    Caller,
+    /// It is called and commands first: passive A, passive master.
+    Called,
+    /// It is commanded first: controller B, slave.
+    Commanded,
 }
 
 /// Where a step's `ontimeout` leads.
@@ -67,6 +82,8 @@ pub struct Step {
     pub set: RecvSet,
     /// `send`: its entry of the send table.
     pub send: Option<SendId>,
+    /// The `recvCmd` that takes a command which arrives while a call is here.
+    pub command: Option<TwinRecvId>,
     /// `hide`: not shown on screens.
     pub hidden: bool,
     /// `crlf`: followed by a blank line on screens.
@@ -97,6 +114,30 @@ pub struct Send {
     pub acks: Option<TxnId>,
     /// What of the sent message its own actions read as text: it is then kept until they have run.
     pub actions_read: bool,
+}
+
+/// A `sendCmd` step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TwinSend {
+    /// Its step.
+    pub step: StepId,
+    /// Its text.
+    pub template: TemplateId,
+    /// `dest`.
+    pub peer: Option<PeerId>,
+}
+
+/// A `recvCmd` step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TwinRecv {
+    /// Its step.
+    pub step: StepId,
+    /// `src`.
+    pub peer: Option<PeerId>,
+    /// `timeout` in ms; `None` takes `-recv_timeout`.
+    pub timeout_ms: Option<u32>,
+    /// First op of the block that runs when it has taken a command; the block ends with `twin-accept`.
+    pub entry: Pc,
 }
 
 /// A variable.
@@ -368,6 +409,14 @@ pub struct Draft {
     pub sends: Vec<Send>,
     /// `recv` steps in document order.
     pub recvs: Vec<Recv>,
+    /// `sendCmd` steps in document order.
+    pub twin_sends: Vec<TwinSend>,
+    /// `recvCmd` steps in document order.
+    pub twin_recvs: Vec<TwinRecv>,
+    /// Names of the peers that commands go to and come from.
+    pub peers: Vec<TextRef>,
+    /// The command that ends a call on the other side; there if the scenario has commands.
+    pub twin_abort: Option<TemplateId>,
     /// `pause` and `timewait` steps.
     pub pauses: Vec<Pause>,
     /// Captures.
@@ -465,6 +514,31 @@ impl Program {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.0.mode.expect("verified: a program has a mode")
+    }
+
+    /// Which side of a pair of twins it plays; `None` without commands.
+    #[must_use]
+    pub fn twin_role(&self) -> Option<TwinRole> {
+        let first = self
+            .0
+            .steps
+            .iter()
+            .find(|step| matches!(step.kind, StepKind::SendCmd | StepKind::RecvCmd))?;
+        Some(match (first.kind, self.mode()) {
+            (StepKind::SendCmd, Mode::Client) => TwinRole::Caller,
+            (StepKind::SendCmd, Mode::Server) => TwinRole::Called,
+            _ => TwinRole::Commanded,
+        })
+    }
+
+    /// Whether its calls have to be sent somewhere before anybody has sent them anything.
+    #[must_use]
+    pub fn needs_destination(&self) -> bool {
+        self.0
+            .steps
+            .iter()
+            .find(|step| matches!(step.kind, StepKind::Send | StepKind::Recv))
+            .is_some_and(|step| step.kind == StepKind::Send)
     }
 
     /// The template of an automatic message.

@@ -17,6 +17,7 @@ mod dialogs;
 mod fields;
 mod flow;
 mod media;
+mod twin;
 
 use crate::ids::{DialogId, NumId, Pc, TextRef, VarId, VarScope};
 use crate::media::Media;
@@ -163,6 +164,7 @@ impl Verifier<'_> {
         self.steps()?;
         self.sends()?;
         self.recvs()?;
+        self.twins()?;
         for (index, pause) in d.pauses.iter().enumerate() {
             within("step", pause.step.index(), d.steps.len(), || {
                 format!("pause {index}")
@@ -528,6 +530,12 @@ impl Verifier<'_> {
                     within("send", send.index(), d.sends.len(), by)?;
                 }
                 Op::Accept { recv } => within("recv", recv.index(), d.recvs.len(), by)?,
+                Op::TwinSend { command } => {
+                    within("sendCmd", command.index(), d.twin_sends.len(), by)?;
+                }
+                Op::TwinAccept { command } => {
+                    within("recvCmd", command.index(), d.twin_recvs.len(), by)?;
+                }
                 Op::Pause { pause } => within("pause", pause.index(), d.pauses.len(), by)?,
                 Op::RtdStart { rtd } | Op::RtdStop { rtd } | Op::RtdStopRepeat { rtd } => {
                     within("rtd", rtd.index(), d.rtds.len(), by)?;

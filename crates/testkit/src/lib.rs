@@ -6,9 +6,11 @@
 //! | [`world`], [`net`] | engines in virtual time, joined by a network that a seed makes lose and reorder |
 //! | [`pair`] | a caller and an answerer, compiled and joined |
 //! | [`tally`], [`trace`] | what a simulated run counted, and what it did |
+//! | [`mirror`] | the natural peer of any scenario, and the comparison of the corpus with SIPp |
 //! | [`sipp`], [`sipp_cases`], [`sipp_stat`], [`sipp_trace`] | runs of a real SIPp and of our binary, made comparable |
 #![forbid(unsafe_code)]
 
+pub mod mirror;
 pub mod net;
 pub mod pair;
 pub mod sipp;

@@ -9,6 +9,7 @@
 //!
 //! Invariants: no run outlives its [`Pair::limit`]; no fixed port is used; the folder goes with the [`Outcome`].
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read};
@@ -453,13 +454,16 @@ fn exit_of(status: ExitStatus) -> Exit {
     status.code().map_or(Exit::Signal, Exit::Code)
 }
 
-/// A UDP port of this address that nobody has, and in one process never near another: ports with an offset
-/// (`[local_port+1]`) stay recognisable.
+/// How many ports [`free_udp_port`] remembers: more than are in use at a time, few enough to leave others.
+const REMEMBERED_PORTS: usize = 256;
+
+/// A UDP port of this address that nobody has, and never near one that this process got shortly before: ports with an
+/// offset (`[local_port+1]`) stay recognisable.
 ///
 /// # Errors
 /// When the address cannot be bound at all.
 pub fn free_udp_port(ip: IpAddr) -> io::Result<u16> {
-    static GIVEN: LazyLock<Mutex<Vec<u16>>> = LazyLock::new(Mutex::default);
+    static GIVEN: LazyLock<Mutex<VecDeque<u16>>> = LazyLock::new(Mutex::default);
     loop {
         let port = UdpSocket::bind(SocketAddr::new(ip, 0))?
             .local_addr()?
@@ -469,7 +473,10 @@ pub fn free_udp_port(ip: IpAddr) -> io::Result<u16> {
             .iter()
             .all(|other| u32::from(port.abs_diff(*other)) >= MAX_PORT_OFFSET)
         {
-            given.push(port);
+            given.push_back(port);
+            if given.len() > REMEMBERED_PORTS {
+                given.pop_front();
+            }
             return Ok(port);
         }
     }

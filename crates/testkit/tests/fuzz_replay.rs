@@ -6,7 +6,7 @@
 
 use gossipper_bytecode::Program;
 use gossipper_bytecode::fuzz::seal;
-use gossipper_stdlib_scenarios::{Role, all};
+use gossipper_stdlib_scenarios::{Builtin, Role, all};
 use gossipper_testkit::pair::program;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,10 +45,23 @@ fn replay(target: &str, body: impl Fn(&[u8])) -> usize {
     count
 }
 
-fn inputs_of(role: Role) -> &'static [u8] {
-    match role {
-        Role::Client => CLIENT,
-        Role::Server => SERVER,
+/// Inputs that open a call by a command, answer what it sends, end one by a command, and hand on nothing at last.
+const COMMANDED: &[u8] = &[
+    7, 2, 9, 3, 1, 0, 1, 1, 0, 3, 7, 2, 9, 3, 4, 40, 1, 2, 3, 7, 2, 9, 3, 7, 2, 2, 3, 1, 3, 3, 7,
+    2, 2, 2, 7, 4, 0, 7, 3, 3, 105, 58, 120,
+];
+
+/// Inputs that answer an INVITE and send the command that follows back.
+const COMMANDING: &[u8] = &[
+    0, 1, 0, 1, 1, 0, 3, 7, 2, 0, 0, 4, 40, 1, 2, 3, 0, 1, 3, 3, 7, 4, 0, 3, 1, 2, 7, 0,
+];
+
+fn inputs_of(builtin: &Builtin) -> &'static [u8] {
+    match (builtin.name, builtin.role) {
+        ("3pcc-C-A", _) => COMMANDING,
+        ("3pcc-C-B", _) => COMMANDED,
+        (_, Role::Client) => CLIENT,
+        (_, Role::Server) => SERVER,
     }
 }
 
@@ -84,7 +97,7 @@ fn the_seeds_are_built_ins_that_get_past_the_decoder() {
     let bless = std::env::var_os("GOSSIPPER_BLESS").is_some();
     let header = seal(b"").len();
     for (index, builtin) in all().iter().enumerate() {
-        let inputs = inputs_of(builtin.role);
+        let inputs = inputs_of(builtin);
         let compiled = fuzz_folder().join("corpus/draft_verify").join(builtin.name);
         let driven = fuzz_folder().join("corpus/vm_inputs").join(builtin.name);
         if bless {

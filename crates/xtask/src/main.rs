@@ -6,6 +6,7 @@
 //! | `docs [--check]` | writes the documents that are made from tables, or says which are out of date |
 //! | `bench [FILTER]` | instruction counts and bytes per idle call |
 //! | `bench --vs-sipp` | CPU time per call and memory per held call, beside SIPp |
+//! | `mirror` | every scenario of the corpus against its derived peer, beside SIPp |
 //!
 //! Not for anything that a plain cargo command does; those are recipes of the justfile.
 #![forbid(unsafe_code)]
@@ -16,13 +17,15 @@
 
 mod bench;
 mod docs;
+mod mirror;
 
 use anyhow::{Result, bail};
 use std::path::PathBuf;
 
 const USAGE: &str = "usage: cargo xtask docs [--check]\n       \
                      cargo xtask bench [FILTER]\n       \
-                     cargo xtask bench --vs-sipp";
+                     cargo xtask bench --vs-sipp\n       \
+                     cargo xtask mirror [--filter TEXT] [--report FILE] [--show]";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,6 +36,7 @@ fn main() -> Result<()> {
         ["bench"] => bench::count(None),
         ["bench", "--vs-sipp"] => bench::versus::run(),
         ["bench", filter] if !filter.starts_with('-') => bench::count(Some(filter)),
+        ["mirror", ref arguments @ ..] => mirror::run(arguments),
         ["-h" | "--help" | "help"] => {
             println!("{USAGE}");
             Ok(())

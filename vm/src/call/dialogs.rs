@@ -183,6 +183,8 @@ impl Parked {
                 challenges,
                 txns: _,
                 queued: _,
+                commands: _,
+                peers: _,
                 unexpected: _,
                 dialogs: _,
                 crypto: _,

@@ -160,6 +160,8 @@ pub(super) fn action(
         | Op::Sent { .. }
         | Op::Await {}
         | Op::Accept { .. }
+        | Op::TwinSend { .. }
+        | Op::TwinAccept { .. }
         | Op::Pause { .. }
         | Op::PauseWait {} => {
             debug_assert!(false, "handled by the dispatch loop");
@@ -297,6 +299,7 @@ fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> O
             Current::None => &b""[..],
             Current::Received(msg) => msg.bytes(),
             Current::Sent(range) => cx.out.bytes(range),
+            Current::Command(command) => command,
         };
         match ereg.search_in {
             SearchIn::Message => Some(message),

@@ -27,7 +27,7 @@ pub(super) fn verify(
     };
     let parsed;
     let message = match current {
-        Current::None => None,
+        Current::None | Current::Command(_) => None,
         Current::Received(message) => Some(message),
         Current::Sent(range) => {
             parsed = Message::parse(cx.out.bytes(range));

@@ -11,6 +11,7 @@ mod injection;
 pub(crate) mod send;
 pub(crate) mod setdest;
 mod text;
+pub(crate) mod twin;
 
 use crate::auth::Pending;
 use crate::call::regs::{Regs, Value};
@@ -29,8 +30,8 @@ use crate::txn::Buffers;
 use crate::vars::Vars;
 use gossipper_bytecode::program::PauseLength;
 use gossipper_bytecode::{
-    CounterId, FailReason, Op, PauseId, Pc, RecvId, RtdId, StepId, StopKind, TemplateId,
-    TemplateKind, VarId,
+    CounterId, FailReason, Op, PauseId, Pc, RtdId, StepId, StopKind, TemplateId, TemplateKind,
+    VarId,
 };
 use gossipper_sip::Message;
 use regex::bytes::CaptureLocations;
@@ -84,6 +85,8 @@ pub(crate) enum Current<'a> {
     Received(&'a Message<'a>),
     /// The one just sent.
     Sent(ByteRange),
+    /// A command just received.
+    Command(&'a [u8]),
 }
 
 /// How a run of a call ended.
@@ -366,6 +369,10 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 arm_receive(cx, call);
                 return Outcome::Suspended;
             }
+            Op::TwinSend { command } => match twin::send(cx, call, command) {
+                Ok(bytes) => current = Current::Sent(bytes),
+                Err(reason) => return Outcome::Dropped(reason),
+            },
             Op::Pause { pause } => start_pause(cx, call, pause),
             Op::PauseWait {} => {
                 if call.pause_until.is_some_and(|until| until > cx.now) {
@@ -384,7 +391,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 }
             }
             // Verified: receive blocks are entered by a match only.
-            Op::Accept { .. } => {}
+            Op::Accept { .. } | Op::TwinAccept { .. } => {}
             _ => match action::action(cx, call, op, current, &mut failed) {
                 Next::Fall => {}
                 Next::Goto(to) => next = to,
@@ -414,18 +421,18 @@ fn yield_turn(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
 pub(crate) fn run_block(
     cx: &mut Cx<'_>,
     call: &mut Call,
-    recv: RecvId,
-    msg: &Message<'_>,
+    entry: Pc,
+    current: Current<'_>,
 ) -> Result<Pc, FailReason> {
-    let mut pc = cx.image.program.recvs[recv.index()].entry;
+    let mut pc = entry;
     let mut failed = None;
     loop {
         let op = cx.image.program.ops[pc.index()];
-        if let Op::Accept { .. } = op {
+        if let Op::Accept { .. } | Op::TwinAccept { .. } = op {
             return Ok(pc.next());
         }
         // Verified: jumps in a block go forward and stay inside it.
-        pc = match action::action(cx, call, op, Current::Received(msg), &mut failed) {
+        pc = match action::action(cx, call, op, current, &mut failed) {
             Next::Fall => pc.next(),
             Next::Goto(to) => to,
             Next::Drop(reason) => return Err(reason),
@@ -439,13 +446,25 @@ fn arm_receive(cx: &Cx<'_>, call: &mut Call) {
         return;
     }
     let program = &cx.image.program;
-    let set = program.steps[call.step.index()].set;
+    let here = &program.steps[call.step.index()];
     // COMPAT(sipp): SIPp arms the timeout of the current element alone, so that a timeout behind an optional receive
     // never fires; we take the first one up to the mandatory receive (docs/compat.md#timers).
-    let own = set.forward().find_map(|id| {
+    let own = here.set.forward().find_map(|id| {
         let recv = &program.recvs[id.index()];
         recv.timeout_ms.map(|ms| (ms, recv.step))
     });
+    let command = here.command.and_then(|id| {
+        let recv = &program.twin_recvs[id.index()];
+        recv.timeout_ms.map(|ms| (ms, recv.step))
+    });
+    let own = match (own, command) {
+        (Some(message), Some(command)) => Some(if command.1 < message.1 {
+            command
+        } else {
+            message
+        }),
+        (message, command) => message.or(command),
+    };
     let (ms, step) = own.unwrap_or((cx.image.params.recv_timeout_ms, call.step));
     if ms > 0 {
         call.recv_deadline = Some((cx.now.plus(Micros::from_ms(u64::from(ms))), step));

@@ -133,6 +133,25 @@ fn a_repeated_200_is_acked_again() {
 }
 
 #[test]
+fn an_invite_that_the_scenario_sends_twice_gets_the_same_200_twice() {
+    let mut stage = Stage::client(&[
+        send("INVITE", ""),
+        response(200, ""),
+        send("ACK", ""),
+        send("INVITE", ""),
+        response(200, ""),
+        send("ACK", ""),
+    ]);
+    stage.spawn();
+    let request = stage.last_request("INVITE").to_owned();
+    let answer = crate::stage::answer_to(&request, 200, "");
+    stage.deliver(&answer);
+    stage.deliver(&answer);
+    assert_eq!(stage.tally.received_again, 0);
+    stage.assert_success();
+}
+
+#[test]
 fn a_late_200_that_is_no_repetition_is_acked_when_an_ack_follows_its_receive() {
     let mut stage = Stage::client(&[
         send("INVITE", ""),

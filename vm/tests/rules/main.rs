@@ -20,5 +20,6 @@ mod destination;
 mod rtd;
 mod stage;
 mod timers;
+mod twin;
 mod unexpected;
 mod users;

@@ -4,18 +4,6 @@
 use super::codes;
 
 codes! {
-    ELEMENT = 801 {
-        title: "the element belongs to a later version",
-        explanation: "`sendCmd` and `recvCmd` need a twin (3PCC), which this version does not have yet.",
-        remedy: "Run this scenario with SIPp, or wait for that version.",
-        sipp: "runs it with `-3pcc` or `-master` and `-slave`",
-        bad: r#"<scenario><recv request="OPTIONS"/>
-<«sendCmd»><![CDATA[
-Call-ID: [call_id]
-
-]]></sendCmd></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
-    }
     KEYWORD = 803 {
         title: "the keyword belongs to a later version",
         explanation: "The keyword is understood, but it needs media, which this \
@@ -56,18 +44,6 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
         sipp: "matches it",
         bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)«\1»" assign_to="_"/></action></recv></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)a" assign_to="_"/></action></recv></scenario>"#,
-    }
-    DEFAULT_MESSAGE = 808 {
-        title: "the default message belongs to a later version",
-        explanation: "`3pcc_abort` goes to a twin, which this version does not have yet.",
-        remedy: "Remove the message.",
-        sipp: "sends it to the twin with `-3pcc`",
-        bad: r#"<scenario><DefaultMessage id="«3pcc_abort»"><![CDATA[
-Call-ID: [call_id]
-
-]]></DefaultMessage>
-<recv request="OPTIONS"/></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
     }
     INIT_JUMP = 809 {
         title: "a jump to a variable in `<init>` belongs to a later version",
