@@ -17,6 +17,7 @@ use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::link::Image;
 use crate::media::CryptoKeys;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
+use crate::posix::Scratch;
 use crate::receive::Arrival;
 use crate::render::{DynamicId, LastView};
 use crate::vars::Vars;
@@ -81,11 +82,12 @@ impl Engine {
                 dynamic: DynamicId::new(params.dynamic_id),
                 scratch: Vec::new(),
                 buffers: txn::Buffers::default(),
+                search: Scratch::default(),
                 injection: Injection::new(&params.injection),
                 locations: image
                     .regexes
                     .iter()
-                    .map(|r| r.capture_locations())
+                    .map(|expression| expression.locations())
                     .collect(),
             },
             next_number: 1,

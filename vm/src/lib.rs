@@ -19,6 +19,7 @@
 //! | `dialogs`, `kept` | which call and dialog a message belongs to, when calls have several; those that come too early |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
 //! | [`circuits`] | circuits of `-tdmmap` |
+//! | [`posix`] | regular expressions as the C library has them |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `vars` | variables of users, and global ones |
 //! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
@@ -72,6 +73,7 @@ mod matching;
 mod media;
 pub mod output;
 pub mod params;
+pub mod posix;
 mod receive;
 mod render;
 mod rng;

@@ -7,6 +7,7 @@
 use crate::call_id::{self, Piece};
 use crate::media::MediaPlan;
 use crate::params::{RunParams, TwinMode};
+use crate::posix::Expression;
 use crate::render::skip_line_end;
 use core::net::IpAddr;
 use gossipper_bytecode::program::Capture;
@@ -15,7 +16,6 @@ use gossipper_bytecode::{
     CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, TwinRole,
     VarId, VarScope,
 };
-use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
 
 /// Why a program cannot run with these parameters.
@@ -99,9 +99,6 @@ pub(crate) enum Place {
     Global(u16),
 }
 
-/// Bounds of what one regular expression may cost to build.
-const REGEX_SIZE_LIMIT: usize = 8 << 20;
-
 /// A program ready for one run: shared by all shards.
 #[derive(Debug)]
 pub struct Image {
@@ -111,7 +108,7 @@ pub struct Image {
     pub(crate) templates: Vec<Template>,
     pub(crate) segments: Vec<Segment>,
     pub(crate) text: Vec<u8>,
-    pub(crate) regexes: Vec<Regex>,
+    pub(crate) regexes: Vec<Expression>,
     pub(crate) places: Vec<Place>,
     /// Which of the run's injection files each of the program's is.
     pub(crate) files: Vec<usize>,
@@ -339,22 +336,18 @@ fn find_files(program: &Program, params: &RunParams) -> Result<Vec<usize>, LinkE
     program.files.iter().map(find).collect()
 }
 
-fn build_regexes(program: &Program) -> Result<Vec<Regex>, LinkError> {
+fn build_regexes(program: &Program) -> Result<Vec<Expression>, LinkError> {
     program
         .regexes
         .iter()
         .map(|regex| {
-            // The pattern carries its own flags; see the compiler's translation.
-            RegexBuilder::new(&program.display(regex.pattern))
-                .unicode(false)
-                .dot_matches_new_line(true)
-                .size_limit(REGEX_SIZE_LIMIT)
-                .dfa_size_limit(REGEX_SIZE_LIMIT)
-                .build()
-                .map_err(|error| LinkError::Regex {
+            let automaton = regex.automaton.map(|id| &program.automata[id.index()]);
+            Expression::new(&program.display(regex.pattern), automaton).map_err(|error| {
+                LinkError::Regex {
                     pattern: program.display(regex.source),
                     reason: error.to_string(),
-                })
+                }
+            })
         })
         .collect()
 }

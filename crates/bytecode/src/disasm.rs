@@ -87,7 +87,12 @@ fn write_listing(out: &mut String, p: &Program) -> fmt::Result {
         )?;
     }
     for (index, regex) in d.regexes.iter().enumerate() {
-        writeln!(out, "x{index:<4} {:?}", d.display(regex.source))?;
+        let engine = match regex.automaton.map(|id| &d.automata[id.index()]) {
+            Some(automaton) if automaton.references => "  ; refers back",
+            Some(_) => "  ; longest",
+            None => "",
+        };
+        writeln!(out, "x{index:<4} {:?}{engine}", d.display(regex.source))?;
     }
     Ok(())
 }

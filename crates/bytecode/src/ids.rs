@@ -70,6 +70,8 @@ id! {
     ElsewhereId(u16) "w";
     /// A regular expression.
     RegexId(u16) "x";
+    /// The automaton of a regular expression.
+    AutomatonId(u16) "";
     /// An `ereg` action's parameters.
     EregId(u16) "e";
     /// A `test` action's parameters.

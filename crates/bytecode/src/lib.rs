@@ -21,6 +21,7 @@
 //! | [`fail`] | why a call failed, the one enum that all reports take their names from |
 #![forbid(unsafe_code)]
 
+pub mod automaton;
 pub mod disasm;
 pub mod dist;
 pub mod fail;
@@ -39,8 +40,8 @@ pub mod wire;
 pub use dist::Distribution;
 pub use fail::FailReason;
 pub use ids::{
-    AuthId, CaptureId, CounterId, DialogId, DistId, ElsewhereId, EregId, FieldId, FileId,
-    IncludeId, MediaId, NumId, PauseId, Pc, PeerId, RecvId, RegexId, RtdId, SendId, StepId,
+    AuthId, AutomatonId, CaptureId, CounterId, DialogId, DistId, ElsewhereId, EregId, FieldId,
+    FileId, IncludeId, MediaId, NumId, PauseId, Pc, PeerId, RecvId, RegexId, RtdId, SendId, StepId,
     StrCmpId, TemplateId, TestId, TextRef, TwinRecvId, TwinSendId, TxnId, VarId, VarScope,
 };
 pub use op::{ArithOp, LogLevel, Op, Operand, StopKind, TextOp};

@@ -5,10 +5,11 @@
 //! [`Draft::verify`]: its ids are in range, its jumps land on ops, its receive blocks are straight, and every path
 //! suspends or ends. It is immutable and shared by all shards.
 
+use crate::automaton::Automaton;
 use crate::dist::Distribution;
 use crate::ids::{
-    CaptureId, DialogId, FileId, NumId, Pc, PeerId, RegexId, SendId, StepId, TemplateId, TextRef,
-    TwinRecvId, TxnId, VarId, VarScope,
+    AutomatonId, CaptureId, DialogId, FileId, NumId, Pc, PeerId, RegexId, SendId, StepId,
+    TemplateId, TextRef, TwinRecvId, TxnId, VarId, VarScope,
 };
 use crate::media::MediaAction;
 use crate::op::{Op, Operand};
@@ -217,6 +218,9 @@ pub struct Regex {
     pub pattern: TextRef,
     /// The author's pattern, for messages.
     pub source: TextRef,
+    /// What the exact engine walks, where the other may find something else. With back-references the translated
+    /// pattern matches at least everything that the expression does.
+    pub automaton: Option<AutomatonId>,
 }
 
 /// Where an `ereg` looks.
@@ -425,6 +429,8 @@ pub struct Draft {
     pub capture_lists: Vec<CaptureId>,
     /// Regular expressions.
     pub regexes: Vec<Regex>,
+    /// Automata of some of them.
+    pub automata: Vec<Automaton>,
     /// `ereg` actions.
     pub eregs: Vec<Ereg>,
     /// `test` actions.

@@ -443,6 +443,16 @@ impl Verifier<'_> {
                     "a regular expression is not UTF-8".to_owned(),
                 ));
             }
+            if let Some(automaton) = regex.automaton {
+                within("automaton", automaton.index(), d.automata.len(), || {
+                    "a regular expression".to_owned()
+                })?;
+            }
+        }
+        for automaton in &d.automata {
+            if let Some(fault) = automaton.fault() {
+                return Err(VerifyError::Inconsistent(fault));
+            }
         }
         for (index, ereg) in d.eregs.iter().enumerate() {
             within("regex", ereg.regex.index(), d.regexes.len(), || {

@@ -5,10 +5,12 @@ use super::{Current, Cx, Next, authentication, injection};
 use crate::call::Call;
 use crate::input::Micros;
 use crate::output::{LogKind, Output, StatEvent};
+use crate::posix::{GaveUp, Spans};
 use core::cmp::Ordering;
 use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
-use gossipper_bytecode::{ArithOp, EregId, FailReason, Op, Operand, StrCmpId, TestId, VarId};
-use smallvec::SmallVec;
+use gossipper_bytecode::{
+    ArithOp, EregId, FailReason, Op, Operand, RegexId, StrCmpId, TestId, VarId,
+};
 
 /// Longest header value that `search_in="hdr"` looks at.
 const HEADER_MAX: usize = 2048;
@@ -285,9 +287,6 @@ fn text_of<'v>(cx: &'v Cx<'_>, call: &'v Call, var: VarId) -> &'v [u8] {
     }
 }
 
-/// Groups of a match, by their place in the searched text.
-type Groups = SmallVec<[Option<(usize, usize)>; 10]>;
-
 fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> Option<FailReason> {
     let image = cx.image;
     let ereg = &image.program.eregs[id.index()];
@@ -329,7 +328,7 @@ fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> O
     } else {
         // As in SIPp, the text ends at a NUL.
         let end = memchr::memchr(0, &subject).unwrap_or(subject.len());
-        let matched = search(cx, ereg.regex.index(), &subject[..end]);
+        let matched = search(cx, ereg.regex, &subject[..end]);
         if let Some(groups) = &matched {
             for (var, group) in ereg.assign_to.iter().zip(groups) {
                 if let Some((from, to)) = group {
@@ -360,11 +359,17 @@ fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> O
     failure
 }
 
-/// Searches an expression; the whole match comes first.
-fn search(cx: &mut Cx<'_>, regex: usize, subject: &[u8]) -> Option<Groups> {
-    let locations = &mut cx.shared.locations[regex];
-    cx.image.regexes[regex].captures_read(locations, subject)?;
-    Some((0..locations.len()).map(|i| locations.get(i)).collect())
+/// Searches an expression; the whole match comes first. A search that gives up has found nothing.
+fn search(cx: &mut Cx<'_>, regex: RegexId, subject: &[u8]) -> Option<Spans> {
+    let expression = &cx.image.regexes[regex.index()];
+    let locations = &mut cx.shared.locations[regex.index()];
+    match expression.find(subject, locations, &mut cx.shared.search) {
+        Ok(found) => found,
+        Err(GaveUp) => {
+            cx.gave_up(regex);
+            None
+        }
+    }
 }
 
 /// What follows the n-th occurrence of `header` up to the end of its line, leading blank included.

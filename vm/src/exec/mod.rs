@@ -24,14 +24,15 @@ use crate::inject::Injection;
 use crate::input::{CallKey, Micros};
 use crate::link::Image;
 use crate::output::{ByteRange, LogKind, OutBuf, Output, StatEvent};
+use crate::posix::Scratch;
 use crate::render::{DynamicId, LastView, Scene, TooLarge, Trouble, render};
 use crate::rng;
 use crate::txn::Buffers;
 use crate::vars::Vars;
 use gossipper_bytecode::program::PauseLength;
 use gossipper_bytecode::{
-    CounterId, FailReason, Op, PauseId, Pc, RtdId, StepId, StopKind, TemplateId, TemplateKind,
-    VarId,
+    CounterId, FailReason, Op, PauseId, Pc, RegexId, RtdId, StepId, StopKind, TemplateId,
+    TemplateKind, VarId,
 };
 use gossipper_sip::Message;
 use regex::bytes::CaptureLocations;
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) dead: DeadCalls<Hasher>,
     /// Scratch of each regular expression.
     pub(crate) locations: Vec<CaptureLocations>,
+    /// Scratch of the searches for the longest match.
+    pub(crate) search: Scratch,
 }
 
 /// What an op handler works with besides the call.
@@ -141,6 +144,17 @@ impl Cx<'_> {
             kind: LogKind::Warning,
             text,
         });
+    }
+
+    /// Warns that a search took more steps than it may, and so found nothing.
+    #[cold]
+    pub(crate) fn gave_up(&mut self, regex: RegexId) {
+        let source = self.image.program.regexes[regex.index()].source;
+        let text = format!(
+            "The search for '{}' takes too many steps on this text; taken for no match",
+            self.image.program.display(source)
+        );
+        self.warn(text.as_bytes());
     }
 
     /// Renders a template of the scenario or of an automatic message into the arena. Answers to challenges need

@@ -36,15 +36,6 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
 
 ]]></send></scenario>"#,
     }
-    BACK_REFERENCE = 806 {
-        title: "back-references belong to a later version",
-        explanation: "`\\1` in an expression matches what the first group has matched. This version's engine cannot \
-            do that.",
-        remedy: "Write out what the group matches, or compare two variables with `strcmp`.",
-        sipp: "matches it",
-        bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)«\1»" assign_to="_"/></action></recv></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)a" assign_to="_"/></action></recv></scenario>"#,
-    }
     INIT_JUMP = 809 {
         title: "a jump to a variable in `<init>` belongs to a later version",
         explanation: "In `<init>` a jump leads to a step that is written as a number.",
