@@ -6,6 +6,9 @@
 
 mod twins;
 
+mod accept;
+mod reports;
+
 use crate::call::{Call, RtdState, Wait};
 use crate::circuits::Circuits;
 use crate::dead::{DeadCalls, Death};
@@ -24,8 +27,9 @@ use crate::vars::Vars;
 use crate::{call_id, kept, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
-use gossipper_sip::{HeaderName, Message, ParseError, strip_call_id_prefix};
+use gossipper_sip::{Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
+use reports::{discard, warn_dead};
 use slotmap::SlotMap;
 use smallvec::SmallVec;
 use std::hash::BuildHasher as _;
@@ -380,47 +384,6 @@ impl Engine {
                 .get(key)
                 .is_some_and(|call| call.call_id_of(dialog) == id)
         })
-    }
-
-    /// A request with an unknown Call-ID begins a dialog of a call that listens; `false` when there is none.
-    fn accept(
-        &mut self,
-        now: Micros,
-        flow: FlowId,
-        src: SocketAddr,
-        id: &[u8],
-        msg: &Message<'_>,
-        out: &mut OutBuf,
-    ) -> bool {
-        let (key, dialog) = match exec::dialogs::callee(&self.image, &self.shared, msg) {
-            exec::dialogs::Callee::Free(key, dialog) => (key, dialog),
-            exec::dialogs::Callee::Busy => {
-                out.push(Output::Stat(StatEvent::OutOfCall));
-                if msg.method() == Some(b"INVITE") {
-                    let bytes = busy_here(&self.hasher, msg, out);
-                    out.push(Output::Send {
-                        call: None,
-                        flow,
-                        to: src,
-                        bytes,
-                    });
-                }
-                return true;
-            }
-            exec::dialogs::Callee::Nobody => return false,
-        };
-        let params = self.image.params();
-        let peer = match params.destination {
-            Some(destination) if params.send_to_destination => destination,
-            _ => src,
-        };
-        let image = Arc::clone(&self.image);
-        let (calls, shared) = (&mut self.calls, &mut self.shared);
-        if let Some((call, mut cx)) = split(&image, calls, shared, key, now, out) {
-            exec::dialogs::begun_by_peer(&mut cx, call, dialog, id, flow, peer);
-        }
-        self.deliver(now, key, dialog, msg, out);
-        true
     }
 
     /// A message with an unknown Call-ID opens a call.
@@ -790,62 +753,4 @@ pub(crate) fn is_invite(image: &Image, id: gossipper_bytecode::SendId) -> bool {
         TemplateKind::Request { method } => program.bytes(method) == b"INVITE",
         TemplateKind::Response { .. } | TemplateKind::Text => false,
     }
-}
-
-/// Counts and reports bytes that cannot be used.
-fn discard(out: &mut OutBuf, what: &[u8], bytes: &[u8]) {
-    out.push(Output::Stat(StatEvent::Discarded));
-    let start = out.arena().len();
-    let arena = out.arena();
-    arena.extend_from_slice(what);
-    arena.extend_from_slice(b": ");
-    arena.extend_from_slice(bytes);
-    let text = out.range_from(start);
-    out.push(Output::Log {
-        kind: LogKind::Warning,
-        text,
-    });
-}
-
-/// `486 Busy Here` to an INVITE that nobody can take now. Nothing remembers it: its repetition is answered alike.
-fn busy_here(hasher: &Hasher, msg: &Message<'_>, out: &mut OutBuf) -> crate::output::ByteRange {
-    let start = out.arena().len();
-    let arena = out.arena();
-    arena.extend_from_slice(b"SIP/2.0 486 Busy Here\r\n");
-    for (name, shown) in [
-        (HeaderName::Via, &b"Via: "[..]),
-        (HeaderName::From, b"From: "),
-        (HeaderName::To, b"To: "),
-        (HeaderName::CallId, b"Call-ID: "),
-        (HeaderName::CSeq, b"CSeq: "),
-    ] {
-        for value in msg.values(name) {
-            arena.extend_from_slice(shown);
-            arena.extend_from_slice(value);
-            if name == HeaderName::To {
-                let tag = hasher.hash_one(msg.call_id().unwrap_or_default());
-                arena.extend_from_slice(format!(";tag={tag:x}").as_bytes());
-            }
-            arena.extend_from_slice(b"\r\n");
-        }
-    }
-    arena.extend_from_slice(b"Content-Length: 0\r\n\r\n");
-    out.range_from(start)
-}
-
-fn warn_dead(out: &mut OutBuf, id: &[u8], death: Death, bytes: &[u8]) {
-    let reason = match death {
-        Death::Completed => "successful".to_owned(),
-        Death::Aborted(step) => format!("aborted at index {step}"),
-    };
-    let mut text = b"Dead call ".to_vec();
-    text.extend_from_slice(id);
-    text.extend_from_slice(format!(" ({reason}), received '").as_bytes());
-    text.extend_from_slice(bytes);
-    text.push(b'\'');
-    let text = out.store(&text);
-    out.push(Output::Log {
-        kind: LogKind::Warning,
-        text,
-    });
 }

@@ -24,9 +24,6 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
-    /// A server scenario begins dialogs of its own and has nowhere to send to.
-    #[error("a scenario that begins dialogs of its own needs a remote address")]
-    NoDialogDestination,
     /// `-set` names a variable that the scenario does not declare as global.
     #[error("-set: the scenario declares no global variable `{0}`")]
     NotGlobal(String),
@@ -148,9 +145,6 @@ impl Image {
         let begins = program.ops.iter().any(|op| {
             matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)
         });
-        if begins && params.destination.is_none() {
-            return Err(LinkError::NoDialogDestination);
-        }
         if (begins || mode == Mode::Client) && !params.call_id.is_unique() {
             return Err(LinkError::CallIdNotUnique);
         }
