@@ -181,9 +181,11 @@ fn verdict(ending: &Ending, snapshot: &Snapshot) -> ExitCode {
         ExitCode::Good
     };
     match ending {
-        Ending::Completed | Ending::Drained | Ending::Stopped | Ending::TimedOutGlobally => {
-            by_calls
-        }
+        Ending::Completed
+        | Ending::Drained
+        | Ending::Stopped
+        | Ending::TimedOutGlobally
+        | Ending::TwinEnded => by_calls,
         Ending::TimedOut if succeeded + failed == 0 => ExitCode::Stopped,
         Ending::TimedOut => by_calls,
         Ending::StopNow => ExitCode::Stopped,
@@ -403,6 +405,7 @@ mod tests {
             Ending::Drained,
             Ending::Stopped,
             Ending::TimedOutGlobally,
+            Ending::TwinEnded,
         ] {
             assert_eq!(verdict(&ending, &good), ExitCode::Good, "{ending:?}");
             assert_eq!(verdict(&ending, &failed), ExitCode::Failed, "{ending:?}");

@@ -26,6 +26,7 @@ mod root;
 mod settings;
 mod sipp;
 mod stdio;
+mod twin;
 mod version;
 
 #[global_allocator]

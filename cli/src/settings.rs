@@ -3,6 +3,7 @@
 
 use crate::flags::high::{HiArgs, LocalPort, Trace};
 use crate::flags::low::{Behaviors, RetransCheck};
+use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program, TextRef};
 use gossipper_runtime::config::{
@@ -26,15 +27,23 @@ pub(crate) fn run_config(
     injection: Vec<Arc<InjectionFile>>,
 ) -> Result<RunConfig, String> {
     let server = program.mode() == Mode::Server;
+    let twin = twin::config(args, &program)?;
+    // Who is commanded first calls nobody before, and yet sends first.
+    let calls = program.needs_destination() || (!server && twin.is_none());
     if server && answerer.is_some() {
         return Err(format!(
             "-loopback needs a client scenario; `{}` waits for calls itself",
             program.name
         ));
     }
-    if !server && args.remote.is_none() && answerer.is_none() {
+    if calls && args.remote.is_none() && answerer.is_none() {
+        let or = if twin.is_none() {
+            ", or try it with -loopback"
+        } else {
+            ""
+        };
         return Err(format!(
-            "scenario `{}` calls somebody: name the remote host, or try it with -loopback",
+            "scenario `{}` calls somebody: name the remote host{or}",
             program.name
         ));
     }
@@ -47,6 +56,7 @@ pub(crate) fn run_config(
             answerer.name
         ));
     }
+    let (twin_mode, twin) = twin.unzip();
     let includes = read_includes(&program)?;
     let answerer_includes = answerer.as_ref().map_or(Ok(Vec::new()), read_includes)?;
     let logs = LogConfig {
@@ -91,11 +101,13 @@ pub(crate) fn run_config(
             media_ip: args.media_ip,
             socket: socket(args),
             keep_edits: args.injection_write_back,
+            twin,
             ..EngineConfig::new(
                 Arc::new(program),
                 RunParams {
                     injection,
                     includes,
+                    twin: twin_mode,
                     ..params(args)
                 },
             )
@@ -179,6 +191,7 @@ fn params(args: &HiArgs) -> RunParams {
             .as_deref()
             .map_or(base.call_id, CallIdFormat::parse),
         users: args.users,
+        circuits: args.circuits,
         pause_ms: args.pause_ms,
         recv_timeout_ms: args.recv_timeout_ms,
         retransmit: args.retransmit,
@@ -198,6 +211,11 @@ fn params(args: &HiArgs) -> RunParams {
         ignore_call_id_slashes: args.call_id_slash_plain,
         dead_call_ms: args.dead_call_ms.unwrap_or(base.dead_call_ms),
         lost_percent: args.lost_percent,
+        keys: args
+            .keys
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+            .collect(),
         globals: args
             .globals
             .iter()

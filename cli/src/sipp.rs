@@ -140,8 +140,8 @@ fn program(
         && let Some(used) = program.media_use()
     {
         stdio::note(&format!(
-            "-no_media: `{}` of scenario `{}` and all other media is NOT played; media actions are passed over",
-            used.what, program.name
+            "-no_media: scenario `{}` uses media (first `{}`) and NONE is played; media actions are skipped and counted",
+            program.name, used.what
         ));
     }
     Ok(program)

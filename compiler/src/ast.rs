@@ -343,4 +343,6 @@ pub struct RecvCmd {
     pub src: Option<Text>,
     /// May it be passed over.
     pub optional: Optionality,
+    /// Milliseconds; 0 is absent.
+    pub timeout_ms: Option<Spanned<i64>>,
 }

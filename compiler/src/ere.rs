@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! POSIX extended regular expressions, as SIPp's C library reads them, in the syntax of our engine.
 //!
-//! A translated pattern carries its own flags: bytes instead of Unicode, `.` matches line ends, `^` and `$` only the
-//! very ends. What cannot be kept is the choice among matches: POSIX takes the longest, our engine the first
-//! alternative that leads to one. [`Finding::AlternationDiffers`] says where that can be seen.
-//!
-//! Not here: back-references, which the engine does not have.
+//! POSIX takes the longest of the matches that begin first; the fast engine takes the one its order of preference
+//! finds first. Where both are provably the same ([`agree`]), the fast engine has the expression alone. For the others
+//! the translation brings an [`Automaton`] that the machine walks in the C library's order, and the pattern only says
+//! where a match may begin. It carries its own flags: bytes instead of Unicode, `.` matches line ends, `^` and `$` only
+//! the very ends.
 
+mod agree;
+mod build;
 mod parser;
-mod prefix;
 mod set;
 mod write;
 
 use core::ops::Range;
+use gossipper_bytecode::automaton::{Anchor, Automaton};
 use parser::Parser;
 use regex::bytes::RegexBuilder;
 use set::Set;
@@ -25,6 +27,8 @@ pub struct Translated {
     pub pattern: String,
     /// Number of groups.
     pub groups: usize,
+    /// For the exact engine, where the other one may find something else.
+    pub automaton: Option<Automaton>,
     /// What the author should know.
     pub findings: Vec<(Range<usize>, Finding)>,
 }
@@ -32,8 +36,8 @@ pub struct Translated {
 /// Something legal that surprises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// An alternative begins like a later one.
-    AlternationDiffers,
+    /// The longest match cannot be looked for: the expression is too large for the engine that does.
+    MayBeShorter,
     /// A backslash before a letter without a meaning: the letter itself.
     EscapedLetter(u8),
 }
@@ -45,8 +49,6 @@ pub struct EreError {
     pub at: Range<usize>,
     /// What is wrong.
     pub message: String,
-    /// It is well formed, but needs a later version (a back-reference).
-    pub later: bool,
 }
 
 /// Longest expression in bytes: what looks at pairs of alternatives must not meet thousands of long ones.
@@ -57,23 +59,41 @@ const SIZE_LIMIT: usize = 8 << 20;
 /// Translates an expression and builds it once to be sure that the engine takes it.
 ///
 /// # Errors
-/// [`EreError`] for a malformed expression, one that is too large, and one with back-references.
+/// [`EreError`] for a malformed expression and one that is too large.
 pub fn translate(source: &[u8]) -> Result<Translated, EreError> {
     if source.len() > MAX_LENGTH {
         return Err(EreError {
             at: 0..source.len(),
             message: format!("an expression of more than {MAX_LENGTH} bytes"),
-            later: false,
         });
     }
     let mut parser = Parser::new(source);
     let node = parser.alternatives(0)?;
     let mut pattern = String::from("(?s-u)");
     write_node(&node, &mut pattern);
+    let mut findings = parser.findings;
+    let automaton = if node.is_single_path() {
+        None
+    } else {
+        match build::build(&node, parser.groups) {
+            Some(automaton) => Some(automaton).filter(|found| !agree::agree(&node, found)),
+            None if node.refers_back() => {
+                return Err(EreError {
+                    at: 0..source.len(),
+                    message: "an expression with back-references must be smaller".to_owned(),
+                });
+            }
+            None => {
+                findings.push((0..source.len(), Finding::MayBeShorter));
+                None
+            }
+        }
+    };
     let translated = Translated {
         pattern,
         groups: parser.groups,
-        findings: parser.findings,
+        automaton,
+        findings,
     };
     match RegexBuilder::new(&translated.pattern)
         .unicode(false)
@@ -89,9 +109,16 @@ pub fn translate(source: &[u8]) -> Result<Translated, EreError> {
                 }
                 _ => "the engine cannot take this expression".to_owned(),
             },
-            later: false,
         }),
     }
+}
+
+/// The graph of an expression, whichever engine it needs; `None` where there is none.
+#[must_use]
+pub fn automaton(source: &[u8]) -> Option<Automaton> {
+    let mut parser = Parser::new(source.get(..MAX_LENGTH.min(source.len()))?);
+    let node = parser.alternatives(0).ok()?;
+    build::build(&node, parser.groups)
 }
 
 /// What an expression means.
@@ -99,12 +126,83 @@ pub fn translate(source: &[u8]) -> Result<Translated, EreError> {
 enum Node {
     Empty,
     Set(Box<Set>),
-    /// A condition on the place, in the engine's syntax.
-    Anchor(&'static str),
-    Group(Box<Self>),
+    /// A condition on the place.
+    Anchor(Anchor),
+    /// A group and its number.
+    Group(usize, Box<Self>),
+    /// What a group has matched.
+    Reference(u8),
     Repeat(Box<Self>, u32, Option<u32>),
     Concat(Vec<Self>),
     Alternatives(Vec<Self>),
+}
+
+impl Node {
+    /// Whether the C library sees nothing at all here. `()` is something: a group.
+    fn is_null(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Repeat(inner, _, most) => *most == Some(0) || inner.is_null(),
+            Self::Concat(parts) => parts.iter().all(Self::is_null),
+            Self::Set(_)
+            | Self::Anchor(_)
+            | Self::Group(..)
+            | Self::Reference(_)
+            | Self::Alternatives(_) => false,
+        }
+    }
+
+    /// Whether it may match an empty text.
+    fn is_nullable(&self) -> bool {
+        match self {
+            Self::Empty | Self::Anchor(_) | Self::Reference(_) => true,
+            Self::Set(_) => false,
+            Self::Group(_, inner) => inner.is_nullable(),
+            Self::Repeat(inner, least, _) => *least == 0 || inner.is_nullable(),
+            Self::Concat(parts) => parts.iter().all(Self::is_nullable),
+            Self::Alternatives(branches) => branches.iter().any(Self::is_nullable),
+        }
+    }
+
+    /// Whether there is no choice in it: every match of a text takes the same way.
+    fn is_single_path(&self) -> bool {
+        match self {
+            Self::Empty | Self::Anchor(_) | Self::Set(_) => true,
+            Self::Reference(_) | Self::Alternatives(_) => false,
+            Self::Group(_, inner) => inner.is_single_path(),
+            Self::Repeat(inner, least, most) => {
+                Some(*least) == *most && inner.is_single_path() && !self.drops_groups()
+            }
+            Self::Concat(parts) => parts.iter().all(Self::is_single_path),
+        }
+    }
+
+    /// Whether it is `(x){0}`: the fast engine forgets that the group was there and numbers the others anew.
+    fn drops_groups(&self) -> bool {
+        match self {
+            Self::Repeat(inner, _, Some(0)) => inner.has_groups(),
+            _ => false,
+        }
+    }
+
+    fn has_groups(&self) -> bool {
+        match self {
+            Self::Empty | Self::Anchor(_) | Self::Set(_) | Self::Reference(_) => false,
+            Self::Group(..) => true,
+            Self::Repeat(inner, ..) => inner.has_groups(),
+            Self::Concat(nodes) | Self::Alternatives(nodes) => nodes.iter().any(Self::has_groups),
+        }
+    }
+
+    /// Whether it has back-references.
+    fn refers_back(&self) -> bool {
+        match self {
+            Self::Empty | Self::Anchor(_) | Self::Set(_) => false,
+            Self::Reference(_) => true,
+            Self::Group(_, inner) | Self::Repeat(inner, ..) => inner.refers_back(),
+            Self::Concat(nodes) | Self::Alternatives(nodes) => nodes.iter().any(Self::refers_back),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +235,6 @@ mod tests {
             (")", "x)", Some(&[(1, 2)])),
             ("a)b", "a)b", Some(&[(0, 3)])),
             ("()", "a", Some(&[(0, 0), (0, 0)])),
-            ("a||b", "b", Some(&[(0, 0)])),
             ("", "abc", Some(&[(0, 0)])),
             ("a**", "aaa", Some(&[(0, 3)])),
             ("a+?", "aaa", Some(&[(0, 3)])),
@@ -178,11 +275,6 @@ mod tests {
             ),
         ];
         for (pattern, text, wanted) in CASES {
-            if *pattern == "a||b" {
-                // POSIX takes the longest, `b`; the finding says so.
-                let found = translate(b"a||b").expect("legal").findings;
-                assert!(matches!(found[..], [(_, Finding::AlternationDiffers)]));
-            }
             assert_eq!(
                 run(pattern, text),
                 Ok(wanted.map(<[_]>::to_vec)),
@@ -223,34 +315,59 @@ mod tests {
             "a{1a}",
         ] {
             let error = translate(pattern.as_bytes()).expect_err(pattern);
-            assert!(!error.later, "{pattern}");
             assert!(error.at.end <= pattern.len(), "{pattern}: {:?}", error.at);
         }
     }
 
     #[test]
-    fn back_references_are_for_later() {
-        let error = translate(b"(a)\\1").expect_err("no back-references");
-        assert_eq!((error.at, error.later), (3..5, true));
+    fn a_back_reference_needs_a_group_that_is_complete() {
+        for (pattern, legal) in [
+            ("(a)\\1", true),
+            ("(a|(b)\\2)", true),
+            ("((a)|b)\\2", true),
+            ("(a\\1)", false),
+            ("\\1(a)", false),
+            ("(a)|\\1", false),
+            ("(a)\\2", false),
+        ] {
+            assert_eq!(translate(pattern.as_bytes()).is_ok(), legal, "{pattern}");
+        }
+        let error = translate(b"(a)\\2").expect_err("no second group");
+        assert_eq!(error.at, 3..5);
     }
 
     #[test]
-    fn alternatives_that_begin_alike_are_found() {
-        for (pattern, differs) in [
+    fn the_exact_engine_is_chosen_where_a_text_can_tell() {
+        for (pattern, exact) in [
             ("(a|ab)", true),
             ("(ab|a)", false),
             ("INVITE|REGISTER", false),
             ("SUB|SUBSCRIBE", true),
+            ("(SUB|SUBSCRIBE) ", false),
             ("abc|abd", false),
-            ("(|a)", true),
+            ("(|a)", false),
             ("(a|)", false),
             ("[0-9]+|[a-z]+", false),
             ("a*|b", true),
+            ("a?(ab)?", true),
             ("x(<sip:.*>|\"x\")", false),
+            ("(a*)*", true),
+            ("(a|b){0,3}", true),
+            ("(a){0,3}", false),
+            ("(a)\\1", true),
+            ("(a){0}(b)", true),
         ] {
-            let findings = translate(pattern.as_bytes()).expect("legal").findings;
-            assert_eq!(!findings.is_empty(), differs, "{pattern}");
+            let found = translate(pattern.as_bytes()).expect("legal").automaton;
+            assert_eq!(found.is_some(), exact, "{pattern}");
         }
+    }
+
+    #[test]
+    fn what_is_too_large_for_the_exact_engine_says_so() {
+        let found = translate(b"([0-9]{1,200}|x){1,200}").expect("legal");
+        assert_eq!((found.automaton, found.findings.len()), (None, 1));
+        assert!(translate(b"(a)(\\1{1,200}|x){1,200}").is_err());
+        assert_eq!(translate(b"[0-9]{20000}").expect("legal").findings, []);
     }
 
     #[test]

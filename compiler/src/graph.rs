@@ -45,10 +45,12 @@ impl Graph {
                 after.push(index + 1);
             }
             let jumps = match step.kind {
-                StepKind::Send(_) | StepKind::Nop | StepKind::Pause(_) | StepKind::Timewait(_) => {
-                    true
-                }
-                StepKind::Recv(_) | StepKind::SendCmd(_) | StepKind::RecvCmd(_) => false,
+                StepKind::Send(_)
+                | StepKind::SendCmd(_)
+                | StepKind::Nop
+                | StepKind::Pause(_)
+                | StepKind::Timewait(_) => true,
+                StepKind::Recv(_) | StepKind::RecvCmd(_) => false,
             };
             for action in step.actions.iter().flat_map(|actions| &actions.list) {
                 match &action.kind {
@@ -120,6 +122,10 @@ impl Graph {
                 todo.extend(self.after(step));
             }
             todo.extend(self.timeout(step));
+            todo.extend(receives.command(step));
+            if receives.is_passing(step) {
+                todo.push(step + 1);
+            }
             let mut found = Vec::new();
             if let Some(receive) = receive
                 && !matched[step]

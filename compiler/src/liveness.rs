@@ -108,6 +108,13 @@ impl Flow<'_> {
                 }
             };
             flow(step, anywhere);
+            if let Some(command) = self.receives.command(step).filter(|at| *at != step) {
+                flow(command, step);
+            }
+            if self.receives.is_passing(step) && step + 1 < count {
+                // A message passes over it as if the call were one step further.
+                flow(step + 1, step);
+            }
             let is_receive = self.receives.index(step).is_some();
             let passed_over =
                 self.steps[step].common.condexec.is_some() || self.graph.restores_pauses();
@@ -199,10 +206,13 @@ impl Flow<'_> {
 
     fn waits(&self, step: usize) -> bool {
         match self.steps[step].kind {
-            StepKind::Send(_) | StepKind::Recv(_) | StepKind::Pause(_) | StepKind::Timewait(_) => {
-                true
-            }
-            StepKind::Nop | StepKind::SendCmd(_) | StepKind::RecvCmd(_) => false,
+            StepKind::Send(_)
+            | StepKind::Recv(_)
+            | StepKind::Pause(_)
+            | StepKind::Timewait(_)
+            | StepKind::SendCmd(_)
+            | StepKind::RecvCmd(_) => true,
+            StepKind::Nop => false,
         }
     }
 
@@ -223,7 +233,7 @@ impl Flow<'_> {
                 }
             }
             if advances && self.steps[step].common.test.is_some() {
-                if is_global(self.steps[step]) {
+                if is_global(self.steps[step]) || !self.receives.command_steps().is_empty() {
                     kept.join(everywhere.get_or_insert_with(|| {
                         let mut union = Live::none(self.reads.captures);
                         live.iter().for_each(|there| {

@@ -3,11 +3,15 @@
 //!
 //! SIPp walks forward from the current step over optional receives to the first mandatory one, then backward over
 //! adjacent optional ones. Both walks stay inside a *run*: optional receives directly behind each other and the
-//! receive that ends them.
+//! receive that ends them. Receives of commands belong to the run as well, though no message matches them; a command
+//! walks forward too, over optional receives and `nop`s to the first `recvCmd`.
 
 use crate::ast::{Optionality, Step, StepKind};
 use core::ops::Range;
 use gossipper_bytecode::RecvSet;
+
+/// The end of a run that goes on.
+const OPEN: usize = usize::MAX;
 
 /// Where the receives of a scenario stand.
 #[derive(Debug)]
@@ -20,18 +24,12 @@ pub(crate) struct Receives {
     runs: Vec<Range<usize>>,
     /// Per step: how many adjacent optional receives stand directly before it.
     adjacent: Vec<usize>,
-}
-
-fn optionality(step: &Step) -> Option<Optionality> {
-    match &step.kind {
-        StepKind::Recv(recv) => Some(recv.optional),
-        StepKind::Send(_)
-        | StepKind::Pause(_)
-        | StepKind::Timewait(_)
-        | StepKind::Nop
-        | StepKind::SendCmd(_)
-        | StepKind::RecvCmd(_) => None,
-    }
+    /// Optional `recvCmd` steps, and the end of the run that each stands in.
+    passing: Vec<(usize, usize)>,
+    /// Per step: the `recvCmd` that a command comes to while the call is there.
+    commands: Vec<Option<usize>>,
+    /// `recvCmd` steps, in document order.
+    command_steps: Vec<usize>,
 }
 
 impl Receives {
@@ -42,29 +40,41 @@ impl Receives {
             before: Vec::with_capacity(steps.len()),
             runs: Vec::new(),
             adjacent: Vec::with_capacity(steps.len()),
+            passing: Vec::new(),
+            commands: vec![None; steps.len()],
+            command_steps: Vec::new(),
         };
         let mut adjacent = 0;
         let mut start = 0;
         for (index, step) in steps.iter().enumerate() {
             found.before.push(found.steps.len());
             found.adjacent.push(adjacent);
-            match optionality(step) {
-                Some(optional) => {
+            let passed_over = match &step.kind {
+                StepKind::Recv(recv) => {
                     found.steps.push(index);
-                    if optional == Optionality::Mandatory {
-                        adjacent = 0;
-                        found.close(&mut start);
-                    } else {
-                        adjacent += 1;
+                    adjacent += 1;
+                    recv.optional != Optionality::Mandatory
+                }
+                StepKind::RecvCmd(recv) => {
+                    found.command_steps.push(index);
+                    if recv.optional != Optionality::Mandatory {
+                        found.passing.push((index, OPEN));
                     }
+                    recv.optional != Optionality::Mandatory
                 }
-                None => {
-                    adjacent = 0;
-                    found.close(&mut start);
-                }
+                StepKind::Send(_)
+                | StepKind::Pause(_)
+                | StepKind::Timewait(_)
+                | StepKind::Nop
+                | StepKind::SendCmd(_) => false,
+            };
+            if !passed_over {
+                adjacent = 0;
+                found.close(&mut start);
             }
         }
         found.close(&mut start);
+        found.lead_commands(steps);
         found
     }
 
@@ -73,6 +83,50 @@ impl Receives {
         let end = self.steps.len();
         self.runs.resize(end, *start..end);
         *start = end;
+        for (_, open) in self.passing.iter_mut().rev() {
+            if *open != OPEN {
+                break;
+            }
+            *open = end;
+        }
+    }
+
+    /// Finds where a command comes to from each step.
+    fn lead_commands(&mut self, steps: &[&Step]) {
+        let mut ahead = None;
+        for (index, step) in steps.iter().enumerate().rev() {
+            ahead = match &step.kind {
+                StepKind::RecvCmd(_) => Some(index),
+                StepKind::Recv(recv) if recv.optional != Optionality::Mandatory => ahead,
+                StepKind::Nop => ahead,
+                StepKind::Recv(_)
+                | StepKind::Send(_)
+                | StepKind::Pause(_)
+                | StepKind::Timewait(_)
+                | StepKind::SendCmd(_) => None,
+            };
+            self.commands[index] = ahead;
+        }
+    }
+
+    /// The `recvCmd` step that a command comes to while the call is at a step.
+    pub(crate) fn command(&self, step: usize) -> Option<usize> {
+        self.commands[step]
+    }
+
+    /// `recvCmd` steps, in document order.
+    pub(crate) fn command_steps(&self) -> &[usize] {
+        &self.command_steps
+    }
+
+    /// Whether a step is a `recvCmd` that messages pass over.
+    pub(crate) fn is_passing(&self, step: usize) -> bool {
+        self.passing_end(step).is_some()
+    }
+
+    fn passing_end(&self, step: usize) -> Option<usize> {
+        let at = self.passing.binary_search_by_key(&step, |(at, _)| *at);
+        at.ok().map(|at| self.passing[at].1)
     }
 
     /// Steps that are receives, in document order.
@@ -96,7 +150,7 @@ impl Receives {
         let before = self.before[step];
         let (forward, forward_end) = match self.index(step) {
             Some(receive) => (receive, self.runs[receive].end),
-            None => (before, before),
+            None => (before, self.passing_end(step).unwrap_or(before)),
         };
         let id = |index: usize| u16::try_from(index).ok();
         Some(RecvSet {
@@ -151,6 +205,63 @@ mod tests {
                 (vec![3], vec![2, 1]),
                 (vec![], vec![]),
                 (vec![4], vec![]),
+            ]
+        );
+    }
+
+    #[test]
+    fn receives_of_commands_end_the_walk_unless_they_are_optional() {
+        let found = walks(
+            r#"<scenario>
+            <recv response="180" optional="true"/>
+            <recvCmd/>
+            <recv response="181" optional="true"/>
+            <recvCmd optional="true"/>
+            <recv response="200"/>
+            </scenario>"#,
+        );
+        assert_eq!(
+            found,
+            [
+                (vec![0], vec![]),
+                (vec![], vec![0]),
+                (vec![1, 2], vec![]),
+                (vec![2], vec![1]),
+                (vec![2], vec![1]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_command_walks_over_optional_receives_and_nops() {
+        let scenario = scenario(
+            r#"<scenario>
+            <nop/>
+            <recvCmd/>
+            <recv response="180" optional="true"/>
+            <recvCmd optional="true"/>
+            <recvCmd/>
+            <pause/>
+            <recv response="200"/>
+            <recvCmd/>
+            </scenario>"#,
+        );
+        let steps: Vec<_> = scenario.steps().collect();
+        let receives = Receives::find(&steps);
+        let found: Vec<_> = (0..steps.len())
+            .map(|step| receives.command(step))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                Some(1),
+                Some(1),
+                Some(3),
+                Some(3),
+                Some(4),
+                None,
+                None,
+                Some(7)
             ]
         );
     }

@@ -59,3 +59,21 @@ fn strict_refuses_what_is_otherwise_a_warning() {
     assert!(strict.program.is_none());
     assert_eq!(strict.diagnostics.error_count(), 1);
 }
+
+#[test]
+fn an_injection_file_that_is_not_there_is_told_once() {
+    let line = "X: [field0 file=\"a.csv\" line=[$n]] [field1 file=\"a.csv\"] [field0]\n";
+    let xml = format!(
+        "<scenario><nop><action><assign assign_to=\"n\" value=\"1\"/></action></nop>\
+         <send><![CDATA[\nOPTIONS sip:a SIP/2.0\n{}\n]]></send></scenario>",
+        line.repeat(30)
+    );
+    let compiled = compile("t.xml", xml.as_bytes(), &Options::default());
+    let codes: Vec<_> = compiled
+        .diagnostics
+        .iter()
+        .map(|d| d.code.to_string())
+        .collect();
+    assert_eq!(codes, ["G0214", "G0214"], "one for the name, one for none");
+    assert!(compiled.program.is_none());
+}

@@ -145,3 +145,116 @@ fn show(files: usize, by_code: &BTreeMap<String, (Severity, Vec<String>)>) {
         }
     }
 }
+
+/// A message with the usual headers besides those given.
+fn message(start: &str, own: &[&str]) -> String {
+    let response = start.starts_with("SIP/2.0");
+    let method = start.split(' ').next().unwrap_or_default();
+    let cseq = format!("CSeq: [cseq] {method}");
+    let usual: [&str; 6] = if response {
+        [
+            "[last_Via:]",
+            "[last_From:]",
+            "[last_To:]",
+            "[last_Call-ID:]",
+            "[last_CSeq:]",
+            "X: y",
+        ]
+    } else {
+        [
+            "Via: SIP/2.0/UDP [local_ip];branch=[branch]",
+            "From: <sip:a@b>;tag=[call_number]",
+            "To: <sip:c@d>[peer_tag_param]",
+            "Call-ID: [call_id]",
+            &cseq,
+            "Contact: <sip:a@[local_ip]>",
+        ]
+    };
+    let name = |line: &str| {
+        line.trim_start_matches("[last_")
+            .split([':', ' '])
+            .next()
+            .map(str::to_owned)
+    };
+    let left = usual
+        .iter()
+        .filter(|line| !own.iter().any(|given| name(given) == name(line)));
+    let lines: Vec<&str> = std::iter::once(start)
+        .chain(own.iter().copied())
+        .chain(left.copied())
+        .collect();
+    format!("<![CDATA[\n{}\n\n]]></send>", lines.join("\n"))
+}
+
+#[test]
+fn what_may_be_right_is_not_told() {
+    let invite = message("INVITE sip:a SIP/2.0", &[]);
+    let ack = message("ACK sip:a SIP/2.0", &[]);
+    let tagged = message("SIP/2.0 200 OK", &["[last_To:];tag=1"]);
+    let plain = message("SIP/2.0 200 OK", &[]);
+    let cases = [
+        // A second INVITE has the tag already, and so has a BYE.
+        format!(
+            "<recv request='INVITE'/><send>{tagged}<recv request='ACK'/><recv request='INVITE'/><send>{plain}\
+             <recv request='ACK'/><recv request='BYE'/><send>{plain}"
+        ),
+        // The 200 answers the CANCEL.
+        format!(
+            "<recv request='INVITE'/><send>{}<recv request='CANCEL'/><send>{plain}",
+            message("SIP/2.0 180 Ringing", &["[last_To:];tag=1"])
+        ),
+        // What a variable or a field holds may be a tag, a branch, a number.
+        format!(
+            "<send>{invite}<recv response='200'><action><ereg regexp='x' search_in='hdr' header='To:' \
+             assign_to='to'/></action></recv><send>{}<send>{}",
+            message("ACK sip:a SIP/2.0", &["To:[$to]"]),
+            message("BYE sip:a SIP/2.0", &["[last_To:]"])
+        ),
+        // A whole header may come from a variable.
+        format!(
+            "<recv request='OPTIONS'><action><ereg regexp='.*' search_in='hdr' header='Via:' assign_to='via'/>\
+             </action></recv><send>{}",
+            "<![CDATA[\nSIP/2.0 200 OK\n[$via]\n[last_From:]\n\n]]></send>"
+        ),
+        // Of two dialogs each has its own INVITE and its own ACK.
+        format!(
+            "<send>{invite}<send dialog='b'>{invite}<recv response='200' dialog='b'/><recv response='200'/>\
+             <send>{ack}<send dialog='b'>{ack}"
+        ),
+        // On one path the 200 is to the INVITE, on the other to something else.
+        format!(
+            "<send next='x' chance='0.5'>{invite}<send>{}<label id='x'/><recv response='200'/>",
+            message("OPTIONS sip:a SIP/2.0", &[])
+        ),
+        // The ACK stands behind a label.
+        format!(
+            "<send>{invite}<recv response='486' optional='true' next='no'/><recv response='200'/><send>{ack}\
+             <pause/><label id='no'/><send>{}",
+            message(
+                "ACK sip:a SIP/2.0",
+                &["Via: SIP/2.0/UDP [local_ip];branch=[branch-5]"]
+            )
+        ),
+        // A loop whose branch changes.
+        format!(
+            "<label id='l'/><send>{}<recv response='200' next='l' chance='0.9'/>",
+            message(
+                "OPTIONS sip:a SIP/2.0",
+                &["Via: SIP/2.0/UDP [local_ip];branch=[branch]-[cseq]"]
+            )
+        ),
+        // A message without any header is meant so.
+        "<send><![CDATA[OPTIONS sip:a SIP/2.0]]></send><recv response='200'/>".to_owned(),
+        "<send><![CDATA[OPTIONS sip:a SIP/2.0]]></send><recv response='^2[0-9]+$' regexp_match='true'/>".to_owned(),
+    ];
+    for steps in cases {
+        let xml = format!("<scenario>{steps}</scenario>");
+        let compiled = compiled("t.xml", xml.as_bytes(), Vec::new(), Vec::new());
+        assert!(
+            compiled.program.is_some(),
+            "{xml}: {:?}",
+            compiled.diagnostics
+        );
+        assert_eq!(warnings(&compiled), Vec::<String>::new(), "{xml}");
+    }
+}

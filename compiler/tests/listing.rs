@@ -22,7 +22,13 @@ const SAID: &[(&str, &[&str])] = &[
 
 /// Injection files that the scenarios may name.
 fn injection() -> Vec<String> {
-    let names = ["injection_users.csv", "injection_numbers.csv"];
+    let names = [
+        "injection_users.csv",
+        "injection_numbers.csv",
+        "lines_a.csv",
+        "lines_b.csv",
+        "lines_c.csv",
+    ];
     names.map(str::to_owned).to_vec()
 }
 

@@ -13,6 +13,7 @@ use gossipper_vm::RunParams;
 
 use crate::pacing::Rate;
 use crate::sys::Backend;
+use crate::twin::TwinConfig;
 
 /// A whole run.
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ pub struct EngineConfig {
     pub socket: SocketConfig,
     /// Injection files that the scenario changes come back with the report.
     pub keep_edits: bool,
+    /// The twins of a scenario with commands. Their kind is also in [`RunParams::twin`].
+    pub twin: Option<TwinConfig>,
 }
 
 impl EngineConfig {
@@ -65,6 +68,7 @@ impl EngineConfig {
             media_ip: None,
             socket: SocketConfig::default(),
             keep_edits: false,
+            twin: None,
         }
     }
 }

@@ -55,6 +55,24 @@ pub enum Error {
         /// The remote address.
         remote: IpAddr,
     },
+    /// The address to listen on for twins cannot be bound.
+    #[error("cannot listen for the twin on {address}: {source}")]
+    TwinListen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A twin that must be there is not.
+    #[error("cannot connect to {twin} at {address}: {source}; start it first")]
+    TwinConnect {
+        /// Which one.
+        twin: String,
+        /// Where it should be.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A log file cannot be opened.
     #[error("cannot open `{}`: {source}", path.display())]
     LogFile {
@@ -80,6 +98,10 @@ impl Error {
     /// Whether another program holds the address, which SIPp reports with an exit code of its own.
     #[must_use]
     pub fn is_address_in_use(&self) -> bool {
-        matches!(self, Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+        matches!(
+            self,
+            Self::Bind { source, .. } | Self::TwinListen { source, .. }
+                if source.kind() == io::ErrorKind::AddrInUse
+        )
     }
 }

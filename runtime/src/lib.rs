@@ -12,6 +12,7 @@
 //! | `shard` | one thread, one engine, one wheel, its socket |
 //! | [`clock`], [`wheel`], [`pacing`] | microseconds since the run began; deadlines; the arrival schedule |
 //! | [`transport`] | the socket modes and names |
+//! | [`twin`] | connections to the twins of a 3PCC scenario |
 //! | [`stats`] | counters and histograms, copied into snapshots |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
 //! | [`sys`] | batched system calls, the only `unsafe` of the workspace |
@@ -55,6 +56,7 @@ mod shard;
 pub mod stats;
 pub mod sys;
 pub mod transport;
+pub mod twin;
 pub mod users;
 pub mod wheel;
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use gossipper_bytecode::Mode;
 use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
 use gossipper_vm::inject::{EditedFile, NotWritable};
+use gossipper_vm::link::host_names;
 use gossipper_vm::{Engine, Image, Micros};
 use tokio::sync::mpsc::{self, Sender};
 
@@ -27,8 +28,10 @@ use crate::pacing::Pacer;
 use crate::schedule::Schedule;
 use crate::shard::{self, Deadlines, Ending, Remains, Setup, ShardCommand};
 use crate::stats::Stats;
+use crate::transport::resolve::resolve_host;
 use crate::transport::udp::{self, Bound};
 use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW};
+use crate::twin;
 use crate::users::Users;
 
 /// Commands that may wait for a shard; it looks every turn, so more means that nobody should wait for them.
@@ -153,7 +156,11 @@ impl Run {
             &main.socket,
             main.sending_address.or(main.remote),
         )?;
-        parts.insert(0, Part::link(main, bound, &clock)?);
+        // Last: a twin takes a connection for the beginning of the run.
+        let twin = main.twin.take();
+        let mut part = Part::link(main, bound, &clock)?;
+        part.twin = twin.as_ref().map(twin::open).transpose()?;
+        parts.insert(0, part);
 
         let (mut inboxes, mut receivers) = (Vec::new(), Vec::new());
         for _ in &parts {
@@ -323,6 +330,8 @@ struct Part {
     stats: Stats,
     bound: Bound,
     config: EngineConfig,
+    /// Connections to twins.
+    twin: Option<twin::Opened>,
 }
 
 impl Part {
@@ -344,6 +353,10 @@ impl Part {
         params.utc_offset_s = jiff::tz::TimeZone::system()
             .to_offset(jiff::Timestamp::now())
             .seconds();
+        for name in host_names(&config.program, &config.params) {
+            let ip = resolve_host(&String::from_utf8_lossy(&name), bound.local_ip)?;
+            config.params.hosts.push((name, ip));
+        }
         let stats = Stats::new(&config.program);
         let image = Image::link(Arc::clone(&config.program), config.params.clone())?;
         Ok(Self {
@@ -351,6 +364,7 @@ impl Part {
             stats,
             bound,
             config,
+            twin: None,
         })
     }
 
@@ -397,6 +411,7 @@ impl Part {
             schedule,
             total: main.and_then(|(pacing, _)| pacing.total),
             bound: self.bound,
+            twin: self.twin,
             backend: self.config.socket.backend,
             coalesce: self
                 .config

@@ -25,7 +25,7 @@
 pub enum Role {
     /// Its first message step sends: calls are opened by pacing.
     Client,
-    /// Its first message step receives: calls are opened by messages of an unknown Call-ID.
+    /// Its first message step receives: calls are opened by messages, or commands of a twin, of an unknown Call-ID.
     Server,
 }
 
@@ -88,6 +88,26 @@ static ALL: &[Builtin] = &[
         Server,
         "never answers: leaves requests outside calls to -aa"
     ),
+    builtin!(
+        "3pcc-C-A",
+        Client,
+        "third party call control, controller: calls A; its twin is 3pcc-C-B (-3pcc)"
+    ),
+    builtin!(
+        "3pcc-C-B",
+        Server,
+        "third party call control, controller: calls B as its twin says (-3pcc)"
+    ),
+    builtin!(
+        "3pcc-A",
+        Server,
+        "third party call control: answers the controller on side A"
+    ),
+    builtin!(
+        "3pcc-B",
+        Server,
+        "third party call control: answers the controller on side B"
+    ),
     builtin!("options", Client, "asks with OPTIONS and expects 200"),
     builtin!("options_uas", Server, "answers OPTIONS with 200 and Allow"),
 ];
@@ -145,6 +165,7 @@ mod tests {
     fn the_role_is_that_of_the_first_message_step() {
         for builtin in all() {
             let send = builtin.xml.find("<send").unwrap_or(usize::MAX);
+            // A received command opens calls as a message does.
             let recv = builtin.xml.find("<recv").unwrap_or(usize::MAX);
             let role = if send < recv {
                 Role::Client

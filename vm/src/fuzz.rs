@@ -7,7 +7,7 @@
 use crate::inject::{Injection, InjectionFile};
 use crate::{
     CallControl, CallKey, Engine, FlowId, Image, Input, Micros, OutBuf, Output, RunParams,
-    StatEvent,
+    StatEvent, TwinMode,
 };
 use gossipper_bytecode::Program;
 use std::collections::HashMap;
@@ -41,6 +41,11 @@ fn drive(program: &Arc<Program>, bytes: &[u8]) -> Option<String> {
         destination: Some(address),
         remote: Some(address),
         recv_timeout_ms: 8000,
+        twin: Some(if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
+            TwinMode::Named
+        } else {
+            TwinMode::One
+        }),
         skips_media: true,
         ..RunParams::default()
     };
@@ -78,6 +83,7 @@ struct Harness {
     armed: HashMap<CallKey, (Micros, u32)>,
     yielded: Vec<CallKey>,
     sent: Vec<Vec<u8>>,
+    commands: Vec<Vec<u8>>,
     created: u64,
     ended: u64,
     log: String,
@@ -119,6 +125,20 @@ impl Harness {
             }
             _ => match byte() {
                 0 => engine.handle(now, Input::Control(CallControl::AbortAll), out),
+                2 => {
+                    let command = self.command(byte(), byte());
+                    engine.handle(now, Input::Twin { bytes: &command }, out);
+                }
+                3 => {
+                    let length = usize::from(byte());
+                    let raw: Vec<u8> = (0..length).map(|_| byte()).collect();
+                    engine.handle(now, Input::Twin { bytes: &raw }, out);
+                }
+                4 => {
+                    if let Some(call) = self.armed.keys().min().copied() {
+                        engine.handle(now, Input::TwinFailed { call }, out);
+                    }
+                }
                 1 => {
                     if let Some(call) = self.armed.keys().min().copied() {
                         engine.handle(now, Input::SendFailed { call }, out);
@@ -152,6 +172,9 @@ impl Harness {
         for output in out.records() {
             let _ = write!(self.log, "{output:?};");
             match *output {
+                Output::Twin { bytes, .. } => {
+                    self.commands.push(out.bytes(bytes).to_vec());
+                }
                 Output::Send { bytes, .. } => {
                     let bytes = out.bytes(bytes).to_vec();
                     self.log.push_str(&String::from_utf8_lossy(&bytes));
@@ -184,6 +207,16 @@ impl Harness {
                 | Output::StopNow
                 | Output::Fatal { .. } => {}
             }
+        }
+    }
+
+    /// A command that was sent, come back, or one for a call.
+    fn command(&self, which: u8, kind: u8) -> Vec<u8> {
+        let sent = self.commands.get(usize::from(which));
+        match (sent, kind % 4) {
+            (Some(sent), 0 | 1) => sent.clone(),
+            (_, 2) => format!("call-id: {}\r\ninternal-cmd: abort_call\r\n\r\n", which % 4).into(),
+            _ => format!("Call-ID: {}\r\nFrom: m\r\nx\r\n\r\n", which % 4).into(),
         }
     }
 

@@ -80,6 +80,16 @@ pub enum Input<'a> {
         /// The message.
         bytes: &'a [u8],
     },
+    /// A command of a twin, without the byte that ends it.
+    Twin {
+        /// The command.
+        bytes: &'a [u8],
+    },
+    /// A command of the call could not be handed to its peer.
+    TwinFailed {
+        /// The call.
+        call: CallKey,
+    },
     /// The deadline of a call has passed; a stale generation is ignored.
     Timer {
         /// The call.

@@ -14,9 +14,12 @@
 //! | `receive`, `matching`, `unexpected` | what a message is to a call, and what follows |
 //! | `exec` | the dispatch loop and the op handlers |
 //! | `render`, `elsewhere`, `date` | templates -> bytes |
+//! | `inserted` | keywords in texts of injection files |
 //! | `auth` | challenges and their answers |
 //! | `dialogs`, `kept` | which call and dialog a message belongs to, when calls have several; those that come too early |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
+//! | [`circuits`] | circuits of `-tdmmap` |
+//! | [`posix`] | regular expressions as the C library has them |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `vars` | variables of users, and global ones |
 //! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
@@ -50,6 +53,7 @@
 mod auth;
 mod call;
 mod call_id;
+pub mod circuits;
 mod date;
 mod dead;
 mod deadlines;
@@ -62,12 +66,14 @@ mod exec;
 pub mod fuzz;
 pub mod inject;
 pub mod input;
+mod inserted;
 mod kept;
 pub mod link;
 mod matching;
 mod media;
 pub mod output;
 pub mod params;
+pub mod posix;
 mod receive;
 mod render;
 mod rng;
@@ -82,7 +88,7 @@ pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowId, Input, Micros};
 pub use link::{Image, LinkError};
 pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, StatEvent};
-pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams, Trunk};
+pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams, Trunk, TwinMode};
 
 /// Size of the record that an open call occupies, without what it points to; for the benches.
 #[doc(hidden)]
@@ -113,6 +119,7 @@ pub fn doc_program() -> gossipper_bytecode::Program {
         on_timeout: OnTimeout::Fail,
         set: RecvSet::default(),
         send: None,
+        command: None,
         hidden: false,
         blank_after: false,
         starts_rtd: false,

@@ -6,16 +6,16 @@
 
 use crate::call_id::{self, Piece};
 use crate::media::MediaPlan;
-use crate::params::RunParams;
+use crate::params::{RunParams, TwinMode};
+use crate::posix::Expression;
 use crate::render::skip_line_end;
 use core::net::IpAddr;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::template::Binding;
 use gossipper_bytecode::{
-    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, VarId,
-    VarScope,
+    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, TwinRole,
+    VarId, VarScope,
 };
-use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
 
 /// Why a program cannot run with these parameters.
@@ -24,9 +24,6 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
-    /// A server scenario begins dialogs of its own and has nowhere to send to.
-    #[error("a scenario that begins dialogs of its own needs a remote address")]
-    NoDialogDestination,
     /// `-set` names a variable that the scenario does not declare as global.
     #[error("-set: the scenario declares no global variable `{0}`")]
     NotGlobal(String),
@@ -47,6 +44,26 @@ pub enum LinkError {
     /// The scenario includes a file whose content was not handed in.
     #[error("the scenario includes the file `{0}`, which was not read")]
     NoInclude(String),
+    /// The scenario prints circuits, and there are none.
+    #[error("the scenario prints [tdmmap]: say with -tdmmap which circuits there are")]
+    NoCircuits,
+    /// The scenario has commands and the run no twin.
+    #[error(
+        "the scenario has `sendCmd` or `recvCmd`, and the run has no twin: give -3pcc, or -master or -slave with -slave_cfg"
+    )]
+    NoTwin,
+    /// There are several peers, and a command does not say which one it is about.
+    #[error(
+        "line {line}: `{element}` needs `{attribute}`, the name of a peer, since there is more than one twin"
+    )]
+    PeerUnnamed {
+        /// Line of the step in the scenario.
+        line: u32,
+        /// Its element.
+        element: &'static str,
+        /// The attribute that is missing.
+        attribute: &'static str,
+    },
     /// The scenario uses media.
     #[error(
         "this version does not play media, and the scenario uses `{what}`{place}; \
@@ -79,9 +96,6 @@ pub(crate) enum Place {
     Global(u16),
 }
 
-/// Bounds of what one regular expression may cost to build.
-const REGEX_SIZE_LIMIT: usize = 8 << 20;
-
 /// A program ready for one run: shared by all shards.
 #[derive(Debug)]
 pub struct Image {
@@ -91,7 +105,7 @@ pub struct Image {
     pub(crate) templates: Vec<Template>,
     pub(crate) segments: Vec<Segment>,
     pub(crate) text: Vec<u8>,
-    pub(crate) regexes: Vec<Regex>,
+    pub(crate) regexes: Vec<Expression>,
     pub(crate) places: Vec<Place>,
     /// Which of the run's injection files each of the program's is.
     pub(crate) files: Vec<usize>,
@@ -102,6 +116,8 @@ pub struct Image {
     /// Size of a user's register file.
     pub(crate) user_regs: usize,
     pub(crate) global_regs: usize,
+    /// Which side of a pair of twins it plays.
+    pub(crate) twin_role: Option<TwinRole>,
     /// The format of generated Call-IDs.
     pub(crate) call_id: Vec<Piece>,
     /// The capture that `[next_url]` falls back to.
@@ -119,15 +135,16 @@ impl Image {
     /// See [`LinkError`].
     pub fn link(program: Arc<Program>, params: RunParams) -> Result<Self, LinkError> {
         let mode = program.mode();
-        if mode == Mode::Client && params.destination.is_none() {
+        let twin_role = program.twin_role();
+        // A scenario that commands alone sends nothing of its own accord; one that is commanded may.
+        let calls = program.needs_destination() || (mode == Mode::Client && twin_role.is_none());
+        if calls && params.destination.is_none() {
             return Err(LinkError::NoDestination);
         }
+        check_twin(&program, &params)?;
         let begins = program.ops.iter().any(|op| {
             matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)
         });
-        if begins && params.destination.is_none() {
-            return Err(LinkError::NoDialogDestination);
-        }
         if (begins || mode == Mode::Client) && !params.call_id.is_unique() {
             return Err(LinkError::CallIdNotUnique);
         }
@@ -147,6 +164,10 @@ impl Image {
         let files = find_files(&program, &params)?;
         if let Some(missing) = program.includes.get(params.includes.len()) {
             return Err(LinkError::NoInclude(program.display(*missing)));
+        }
+        let mut segments = program.segments.iter();
+        if params.circuits.is_none() && segments.any(|s| *s == Segment::Slot(Slot::TdmMap)) {
+            return Err(LinkError::NoCircuits);
         }
         let regexes = build_regexes(&program)?;
         let call_count = program.variable_count(VarScope::Call);
@@ -194,6 +215,7 @@ impl Image {
             call_regs: call_count + program.variable_count(VarScope::User),
             user_regs: program.variable_count(VarScope::User),
             global_regs: program.variable_count(VarScope::Global),
+            twin_role,
             call_id: call_id::fold(&params),
             to_uri: program
                 .captures
@@ -235,6 +257,57 @@ impl Image {
     }
 }
 
+/// The names of hosts that `setdest` actions of a program use, as far as they are known before a call runs: the driver
+/// looks them up and puts them into [`RunParams::hosts`]. The parameters must know all addresses already.
+#[must_use]
+pub fn host_names(program: &Program, params: &RunParams) -> Vec<Vec<u8>> {
+    let mut folder = Folder {
+        program,
+        params,
+        text: Vec::new(),
+        segments: Vec::new(),
+    };
+    let mut names = Vec::new();
+    for op in &program.ops {
+        let Op::SetDest { host, .. } = op else {
+            continue;
+        };
+        let folded = folder.fold(&program.templates[host.index()]);
+        if let [Segment::Literal(text)] = folder.segments[folded.range()] {
+            let name = &folder.text[text.range()];
+            if crate::exec::setdest::numeric(name).is_none() && !names.iter().any(|n| n == name) {
+                names.push(name.to_vec());
+            }
+        }
+    }
+    names
+}
+
+/// Checks that the run has the twins that the scenario's commands are for.
+fn check_twin(program: &Program, params: &RunParams) -> Result<(), LinkError> {
+    if program.twin_role().is_none() {
+        return Ok(());
+    }
+    match params.twin {
+        None => Err(LinkError::NoTwin),
+        Some(TwinMode::One) => Ok(()),
+        Some(TwinMode::Named) => {
+            let sends = program.twin_sends.iter();
+            let sends = sends.map(|send| (send.step, send.peer, "sendCmd", "dest"));
+            let recvs = program.twin_recvs.iter();
+            let recvs = recvs.map(|recv| (recv.step, recv.peer, "recvCmd", "src"));
+            match sends.chain(recvs).find(|(_, peer, ..)| peer.is_none()) {
+                None => Ok(()),
+                Some((step, _, element, attribute)) => Err(LinkError::PeerUnnamed {
+                    line: program.steps[step.index()].line,
+                    element,
+                    attribute,
+                }),
+            }
+        }
+    }
+}
+
 fn find_global(program: &Program, name: &str) -> Option<usize> {
     program
         .variables
@@ -257,22 +330,18 @@ fn find_files(program: &Program, params: &RunParams) -> Result<Vec<usize>, LinkE
     program.files.iter().map(find).collect()
 }
 
-fn build_regexes(program: &Program) -> Result<Vec<Regex>, LinkError> {
+fn build_regexes(program: &Program) -> Result<Vec<Expression>, LinkError> {
     program
         .regexes
         .iter()
         .map(|regex| {
-            // The pattern carries its own flags; see the compiler's translation.
-            RegexBuilder::new(&program.display(regex.pattern))
-                .unicode(false)
-                .dot_matches_new_line(true)
-                .size_limit(REGEX_SIZE_LIMIT)
-                .dfa_size_limit(REGEX_SIZE_LIMIT)
-                .build()
-                .map_err(|error| LinkError::Regex {
+            let automaton = regex.automaton.map(|id| &program.automata[id.index()]);
+            Expression::new(&program.display(regex.pattern), automaton).map_err(|error| {
+                LinkError::Regex {
                     pattern: program.display(regex.source),
                     reason: error.to_string(),
-                })
+                }
+            })
         })
         .collect()
 }
@@ -335,7 +404,7 @@ impl Folder<'_> {
 }
 
 /// Prints a run-constant keyword.
-fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
+pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
     let port = |port: u16, offset: i32| i64::from(port) + i64::from(offset);
     match slot {
         Slot::Service => out.extend_from_slice(&params.service),
@@ -400,6 +469,7 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::LastHeader(..)
         | Slot::Users
         | Slot::UserId
+        | Slot::TdmMap
         | Slot::Timestamp
         | Slot::Date
         | Slot::ClockTick

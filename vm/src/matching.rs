@@ -6,7 +6,9 @@
 use crate::call::dialogs::Phase;
 use crate::call::{Call, TxnState};
 use crate::link::Image;
-use gossipper_bytecode::{Optional, Recv, RecvId, RecvMatch, SendId, StepId, TxnId};
+use crate::posix::GaveUp;
+use core::cell::Cell;
+use gossipper_bytecode::{Optional, Recv, RecvId, RecvMatch, RegexId, SendId, StepId, TxnId};
 use gossipper_sip::{HeaderName, Message};
 use std::hash::{BuildHasher as _, Hasher as _};
 
@@ -23,18 +25,27 @@ pub(crate) enum Match {
     Unexpected,
 }
 
+/// The expression whose search gave up, if one did; it took nothing.
+pub(crate) type GaveUpAt = Cell<Option<RegexId>>;
+
 /// Finds what the message is to the call.
-pub(crate) fn find(image: &Image, call: &Call, msg: &Message<'_>, fingerprint: u64) -> Match {
+pub(crate) fn find(
+    image: &Image,
+    call: &Call,
+    msg: &Message<'_>,
+    fingerprint: u64,
+    gave_up: &GaveUpAt,
+) -> Match {
     let program = &image.program;
     let set = program.steps[call.step.index()].set;
     for id in set.forward() {
-        if accepts(image, call, &program.recvs[id.index()], msg) {
+        if accepts(image, call, &program.recvs[id.index()], msg, gave_up) {
             return Match::Accepted(id);
         }
     }
     for (id, contiguous) in set.backward() {
         let recv = &program.recvs[id.index()];
-        if !accepts(image, call, recv, msg) {
+        if !accepts(image, call, recv, msg, gave_up) {
             continue;
         }
         if contiguous || recv.optional == Optional::Global {
@@ -49,11 +60,12 @@ pub(crate) fn find(image: &Image, call: &Call, msg: &Message<'_>, fingerprint: u
 
 /// Whether the call waits for this kind of message.
 pub(crate) fn expects(image: &Image, call: &Call, msg: &Message<'_>) -> bool {
+    let gave_up = GaveUpAt::default();
     let program = &image.program;
     program.steps[call.step.index()]
         .set
         .forward()
-        .any(|id| accepts(image, call, &program.recvs[id.index()], msg))
+        .any(|id| accepts(image, call, &program.recvs[id.index()], msg, &gave_up))
 }
 
 /// A match that is neither adjacent nor global: a late answer to an old transaction?
@@ -92,14 +104,14 @@ pub(crate) fn txn_state(call: &Call, txn: TxnId) -> Option<&TxnState> {
 }
 
 /// Whether the receive takes this kind of message, regardless of the place of the call.
-fn accepts(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>) -> bool {
+fn accepts(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>, gave_up: &GaveUpAt) -> bool {
     if recv.dialog != call.dialog {
         return false;
     }
     if recv.accept.is_some() && (call.phase() != Phase::Ringing || !may_begin(msg)) {
         return false;
     }
-    takes(image, call, recv, msg)
+    takes(image, call, recv, msg, gave_up)
 }
 
 /// Whether a request may begin a dialog.
@@ -115,25 +127,33 @@ pub(crate) fn takes_request(image: &Image, id: RecvId, msg: &Message<'_>) -> boo
     let program = &image.program;
     match (program.recvs[id.index()].accepts, msg.method()) {
         (RecvMatch::Request(wanted), Some(method)) => method == program.bytes(wanted),
-        (RecvMatch::RequestRegex(id), Some(method)) => image.regexes[id.index()].is_match(method),
+        (RecvMatch::RequestRegex(id), Some(method)) => {
+            image.regexes[id.index()].is_match(method).unwrap_or(false)
+        }
         _ => false,
     }
 }
 
 /// Whether the receive takes this kind of message, whatever its dialog.
-fn takes(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>) -> bool {
+fn takes(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>, gave_up: &GaveUpAt) -> bool {
     let program = &image.program;
+    let matches = |id: RegexId, text: &[u8]| {
+        image.regexes[id.index()]
+            .is_match(text)
+            .unwrap_or_else(|GaveUp| {
+                gave_up.set(Some(id));
+                false
+            })
+    };
     match (recv.accepts, msg.method(), msg.status()) {
         (RecvMatch::Request(wanted), Some(method), _) => method == program.bytes(wanted),
-        (RecvMatch::RequestRegex(id), Some(method), _) => {
-            image.regexes[id.index()].is_match(method)
-        }
+        (RecvMatch::RequestRegex(id), Some(method), _) => matches(id, method),
         (RecvMatch::Status(wanted), None, Some(code)) => {
             wanted == code.0 && answers(image, call, recv, msg)
         }
         (RecvMatch::StatusRegex(id), None, Some(code)) => {
             let digits = decimal(code.0);
-            image.regexes[id.index()].is_match(&digits) && answers(image, call, recv, msg)
+            matches(id, &digits) && answers(image, call, recv, msg)
         }
         _ => false,
     }
@@ -151,7 +171,8 @@ fn answers(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>) -> bool {
     }
     let method = msg.cseq().map_or(&b""[..], |cseq| cseq.method);
     // COMPAT(sipp): the method is looked for in the concatenation of all methods sent above.
-    memchr::memmem::find(image.program.bytes(recv.methods), method).is_some()
+    let methods = image.program.bytes(recv.methods);
+    methods.starts_with(method) || memchr::memmem::find(methods, method).is_some()
 }
 
 fn decimal(code: u16) -> [u8; 3] {

@@ -4,7 +4,7 @@
 use crate::input::{CallKey, FlowId, Micros};
 use core::net::SocketAddr;
 use core::ops::Range;
-use gossipper_bytecode::{CounterId, FailReason, LogLevel, RtdId, StepId};
+use gossipper_bytecode::{CounterId, FailReason, LogLevel, PeerId, RtdId, StepId};
 
 /// Bytes in the arena of an [`OutBuf`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -150,6 +150,15 @@ pub enum Output {
         /// To whom.
         to: SocketAddr,
         /// The message.
+        bytes: ByteRange,
+    },
+    /// Send these bytes, and the one that ends a command, to a twin.
+    Twin {
+        /// Whose call ends if that fails; `None` for what may be lost.
+        call: Option<CallKey>,
+        /// Which peer; `None` where there is one twin.
+        peer: Option<PeerId>,
+        /// The command.
         bytes: ByteRange,
     },
     /// Keep one deadline for the call, in place of any before.

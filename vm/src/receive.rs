@@ -4,8 +4,8 @@
 use crate::call::dialogs::{Phase, bring};
 use crate::call::{Answered, Call, Wait};
 use crate::engine::{Verdict, is_invite};
-use crate::exec::{Cx, run_block, send};
-use crate::matching::{self, Match};
+use crate::exec::{Current, Cx, run_block, send};
+use crate::matching::{self, GaveUpAt, Match};
 use crate::output::StatEvent;
 use crate::params::DuplicateCheck;
 use crate::render::LastView;
@@ -85,7 +85,12 @@ fn receive(
         }
     }
     note(cx, call, msg);
-    match matching::find(cx.image, call, msg, fingerprint) {
+    let gave_up = GaveUpAt::default();
+    let found = matching::find(cx.image, call, msg, fingerprint, &gave_up);
+    if let Some(regex) = gave_up.get() {
+        cx.gave_up(regex);
+    }
+    match found {
         Match::Accepted(id) => accepted(cx, call, id, msg, fingerprint),
         Match::AckAgain(recv, ack) => {
             received_again(cx, recv);
@@ -141,7 +146,7 @@ fn too_early(
     if same && params.unreliable && params.retransmit {
         return TooEarly::Known;
     }
-    let matched = || matching::find(cx.image, call, msg, fingerprint);
+    let matched = || matching::find(cx.image, call, msg, fingerprint, &GaveUpAt::default());
     let known_ack = || acknowledged_before(cx, call, msg).is_some();
     if others || (!awaited && matched() == Match::Unexpected && !known_ack()) {
         TooEarly::Yes
@@ -282,7 +287,7 @@ fn accepted(
         state.final_response = fingerprint;
     }
     cx.stat(StatEvent::Received { step: recv.step });
-    let after = match run_block(cx, call, id, msg) {
+    let after = match run_block(cx, call, recv.entry, Current::Received(msg)) {
         Ok(pc) => pc,
         Err(reason) => return Verdict::Drop(reason),
     };

@@ -5,7 +5,7 @@ use crate::call::dialogs::{Stage, bring};
 use crate::call::{Call, Wait};
 use crate::dead::Death;
 use crate::engine::{Verdict, is_invite};
-use crate::exec::{Cx, send};
+use crate::exec::{Cx, send, twin};
 use crate::output::StatEvent;
 use crate::render::LastView;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, StepId, TemplateId};
@@ -37,7 +37,13 @@ pub(crate) fn unexpected(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) ->
             }
             if behaviors.bye {
                 auto(cx, call, AutoMessage::Ok, LastView::Whole(msg));
+                if let Some(front) = call.front_mut() {
+                    // This one is over; the others are not.
+                    front.stage = Stage::Nothing;
+                    return Verdict::Abort(FailReason::UnexpectedMessage);
+                }
             }
+            twin::abort(cx, call, LastView::Whole(msg));
             Verdict::Drop(FailReason::UnexpectedMessage)
         }
         Some(b"PING") => {
@@ -64,6 +70,7 @@ pub(crate) fn refuse(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> Ver
     cx.stat(StatEvent::Unexpected { step: call.step });
     warn_unexpected(cx, call, msg, aborts);
     if aborts {
+        twin::abort(cx, call, LastView::Kept);
         give_up(cx, call, FailReason::UnexpectedMessage, Some(msg))
     } else {
         Verdict::Wait

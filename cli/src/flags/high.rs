@@ -7,10 +7,12 @@
 
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck};
+use super::twin::{self, Twin};
 use crate::flags::suggest;
 use crate::inject;
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::Trunk;
+use gossipper_vm::circuits::CircuitMap;
 use gossipper_vm::inject::base_name;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -82,6 +84,8 @@ pub(crate) struct HiArgs {
     pub(crate) cache: bool,
     /// The remote host.
     pub(crate) remote: Option<Peer>,
+    /// `-3pcc`, or a name among several peers.
+    pub(crate) twin: Option<Twin>,
     /// `-rsa`, when there is a remote host beside it.
     pub(crate) sending_address: Option<SocketAddr>,
     /// `-i`.
@@ -110,6 +114,8 @@ pub(crate) struct HiArgs {
     pub(crate) limit: Option<u64>,
     /// `-users`.
     pub(crate) users: Option<u32>,
+    /// `-tdmmap`.
+    pub(crate) circuits: Option<CircuitMap>,
     /// `-m`: `None` was not given, zero is unlimited.
     pub(crate) calls: Option<u64>,
     /// `-timeout`.
@@ -259,6 +265,7 @@ impl HiArgs {
             );
         }
 
+        let twin = twin::resolve(low.twin, &mut faults);
         let local_ip = low
             .local_ip
             .as_deref()
@@ -325,6 +332,7 @@ impl HiArgs {
             strict: low.strict,
             cache: !low.no_cache,
             remote,
+            twin,
             sending_address,
             local_ip,
             bind_local: low.bind_local,
@@ -339,6 +347,7 @@ impl HiArgs {
             rate_scale: low.rate_scale.unwrap_or(1.0),
             limit: low.limit.or(if sipp { None } else { Some(1) }),
             users: low.users,
+            circuits: low.circuits,
             calls: low.calls,
             timeout: low.timeout.filter(|time| !time.is_zero()),
             timeout_global: low.timeout_global.filter(|time| !time.is_zero()),

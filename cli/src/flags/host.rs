@@ -57,6 +57,25 @@ pub(crate) fn peer(text: &str, family: Option<IpAddr>, faults: &mut Vec<String>)
     found.map_err(|fault| faults.push(fault)).ok()
 }
 
+/// An address whose port must be given.
+pub(crate) fn address(flag: &str, text: &str, faults: &mut Vec<String>) -> Option<SocketAddr> {
+    let port = text
+        .rsplit_once(':')
+        .map(|(host, port)| (host, port.parse::<u16>()));
+    let whole = match port {
+        Some((host, Ok(1..))) => !host.contains(':') || host.ends_with(']'),
+        Some(_) | None => false,
+    };
+    if !whole {
+        faults.push(format!("{flag}: `{text}` is not HOST:PORT"));
+        return None;
+    }
+    let mut own = Vec::new();
+    let found = peer(text, None, &mut own).map(|peer| peer.address);
+    faults.extend(own.into_iter().map(|fault| format!("{flag}: {fault}")));
+    found
+}
+
 /// The address of the local host that was meant by a flag.
 pub(crate) fn ip(host: &str, flag: &str, faults: &mut Vec<String>) -> Option<IpAddr> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');

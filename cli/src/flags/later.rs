@@ -62,18 +62,6 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "twin links between instances",
-        switches: &[],
-        values: &[
-            "3pcc",
-            "master",
-            "slave",
-            "slave_cfg",
-            "cmd_name",
-            "cmd_peers",
-        ],
-    },
-    Group {
         part: "media",
         switches: &[
             "rtp_echo",

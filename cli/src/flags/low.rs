@@ -5,6 +5,7 @@
 //! resolution, no default. `None` means "not given", because the default depends on the dialect and is applied once,
 //! in [`super::high`].
 
+use gossipper_vm::circuits::CircuitMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -114,6 +115,23 @@ pub(crate) enum RetransCheck {
     Loose,
 }
 
+/// The flags about twins.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TwinLow {
+    /// `-3pcc`.
+    pub(crate) one: Option<String>,
+    /// `-master`.
+    pub(crate) master: Option<String>,
+    /// `-slave`.
+    pub(crate) slave: Option<String>,
+    /// `-slave_cfg`.
+    pub(crate) slave_cfg: Option<PathBuf>,
+    /// `-cmd_name`.
+    pub(crate) cmd_name: Option<String>,
+    /// `-cmd_peers`.
+    pub(crate) cmd_peers: Option<PathBuf>,
+}
+
 /// The command line, flag by flag.
 #[derive(Clone, Debug, Default)]
 #[expect(
@@ -147,6 +165,8 @@ pub(crate) struct LowArgs {
 
     /// The positional `host[:port]`.
     pub(crate) remote: Option<String>,
+    /// `-3pcc` and the flags of named peers.
+    pub(crate) twin: TwinLow,
     /// `-rsa`.
     pub(crate) sending_address: Option<String>,
     /// `-i`.
@@ -186,6 +206,8 @@ pub(crate) struct LowArgs {
     pub(crate) limit_after_users: bool,
     /// `-users`.
     pub(crate) users: Option<u32>,
+    /// `-tdmmap`.
+    pub(crate) circuits: Option<CircuitMap>,
     /// `-m`; zero is unlimited.
     pub(crate) calls: Option<u64>,
     /// `-timeout`.

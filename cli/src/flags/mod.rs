@@ -13,10 +13,11 @@ pub(crate) mod argv;
 pub(crate) mod defs;
 pub(crate) mod help;
 pub(crate) mod high;
-mod host;
+pub(crate) mod host;
 pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod suggest;
+pub(crate) mod twin;
 pub(crate) mod value;
 
 use low::LowArgs;
@@ -30,6 +31,8 @@ pub(crate) enum Category {
     Scenario,
     /// Addresses, ports, sockets.
     Network,
+    /// Instances that command each other.
+    Twin,
     /// How many calls, how fast, how long.
     Load,
     /// How a call behaves.
@@ -46,6 +49,7 @@ impl Category {
         match self {
             Self::Scenario => "Scenario",
             Self::Network => "Addresses and sockets",
+            Self::Twin => "Third party call control (3PCC)",
             Self::Load => "Rate, volume and duration",
             Self::Calls => "Call behaviour",
             Self::Output => "Traces and terminal",

@@ -3,8 +3,8 @@
 
 use super::Subject;
 use crate::ast::{Action, ActionKind, Expect, Item, Operand, SearchIn, Step, StepKind};
+use crate::diag::codes::action as codes;
 use crate::diag::codes::flow::{DISTRIBUTION, TOO_LARGE};
-use crate::diag::codes::{action as codes, later};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::ere::{self, Finding, Translated};
 use crate::graph::jump_target;
@@ -139,7 +139,9 @@ impl Checker<'_> {
                 }
             }
             ActionKind::Jump(operand) => self.jump(place, action, operand),
-            ActionKind::PauseRestore(_) if matches!(place.step.kind, StepKind::Recv(_)) => {
+            ActionKind::PauseRestore(_)
+                if matches!(place.step.kind, StepKind::Recv(_) | StepKind::RecvCmd(_)) =>
+            {
                 self.no_effect_in_recv(action, "pauserestore");
             }
             ActionKind::Sample { distribution, .. } => {
@@ -163,7 +165,7 @@ impl Checker<'_> {
     }
 
     fn jump(&mut self, place: Place<'_>, action: &Action, operand: &Operand) {
-        if matches!(place.step.kind, StepKind::Recv(_)) {
+        if matches!(place.step.kind, StepKind::Recv(_) | StepKind::RecvCmd(_)) {
             self.no_effect_in_recv(action, "jump");
             return;
         }
@@ -206,15 +208,15 @@ impl Checker<'_> {
                 for (at, finding) in &translated.findings {
                     let place = text.slice_span(at.clone());
                     match finding {
-                        Finding::AlternationDiffers if match_is_used => self.diagnostics.push(
+                        Finding::MayBeShorter if match_is_used => self.diagnostics.push(
                             Diagnostic::warning(
-                                codes::ALTERNATION_DIFFERS,
+                                codes::MAY_BE_SHORTER,
                                 place,
-                                "this may match less than in SIPp, which takes the longest match",
+                                "this is too large to look for the longest match, which SIPp takes",
                             )
-                            .help("write longer alternatives first"),
+                            .help("write longer alternatives first, or smaller counts"),
                         ),
-                        Finding::AlternationDiffers => {}
+                        Finding::MayBeShorter => {}
                         Finding::EscapedLetter(letter) => {
                             let letter = char::from(*letter);
                             let found = Diagnostic::warning(
@@ -238,13 +240,11 @@ impl Checker<'_> {
             }
             Err(error) => {
                 let place = text.slice_span(error.at.clone());
-                let code = if error.later {
-                    later::BACK_REFERENCE
-                } else {
-                    codes::BAD_REGEX
-                };
-                self.diagnostics
-                    .push(Diagnostic::error(code, place, error.message.clone()));
+                self.diagnostics.push(Diagnostic::error(
+                    codes::BAD_REGEX,
+                    place,
+                    error.message.clone(),
+                ));
                 None
             }
         }

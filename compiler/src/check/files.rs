@@ -41,7 +41,7 @@ fn check_step(subject: &Subject<'_>, step: &Step, diagnostics: &mut Diagnostics)
                 subject.keys.files(),
                 subject.keys.missing(),
             ) {
-                diagnostics.push(missing);
+                diagnostics.push_once(missing);
             }
         }
     }

@@ -93,6 +93,19 @@ fn default_messages(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
         let (Some(id), Some(text)) = (message.id, &message.text) else {
             continue;
         };
+        let commands =
+            |step: &&Step| matches!(step.kind, StepKind::SendCmd(_) | StepKind::RecvCmd(_));
+        if id.value == DefaultMessageId::TwinAbort && !subject.steps.iter().any(commands) {
+            diagnostics.push(
+                Diagnostic::warning(
+                    codes::NEVER_SENT,
+                    id.span,
+                    "the default message `3pcc_abort` is never sent",
+                )
+                .note("the scenario has no `<sendCmd>` and no `<recvCmd>`, and so no twin"),
+            );
+            continue;
+        }
         let is_request = match subject.texts.get(text).map(|parsed| &parsed.head) {
             Some(Head::Request(_)) => true,
             Some(Head::Response(_)) => false,

@@ -22,6 +22,7 @@ mod flow;
 mod later;
 mod lint;
 mod media;
+mod twin;
 
 pub(crate) use actions::Regexes;
 pub(crate) use flow::mode;
@@ -31,13 +32,10 @@ use crate::diag::Diagnostics;
 use crate::graph::Graph;
 use crate::recv_set::Receives;
 use crate::resolve::Names;
-use crate::source::SourceFile;
 use crate::template::{Keys, Texts};
 
 /// What the checks look at.
 pub(crate) struct Subject<'a> {
-    /// The file.
-    pub(crate) source: &'a SourceFile,
     /// The scenario.
     pub(crate) scenario: &'a Scenario,
     /// Its steps.
@@ -65,6 +63,7 @@ pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Reg
     authentication::check(subject, diagnostics);
     dialogs::check(subject, diagnostics);
     flow::check(subject, diagnostics);
+    twin::check(subject, diagnostics);
     // With a step, a name or a path missing, the lints would blame what is right.
     if !diagnostics.is_incomplete() {
         lint::check(subject, diagnostics);

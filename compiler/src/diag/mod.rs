@@ -16,6 +16,7 @@ pub mod suggest;
 pub use codes::Code;
 
 use crate::source::Span;
+use std::collections::HashSet;
 
 /// How many diagnostics are shown; the rest is only counted.
 pub const MAX_SHOWN: usize = 50;
@@ -153,6 +154,18 @@ impl Diagnostic {
         self
     }
 
+    /// What to do about it: the advice of this finding, or that of its code.
+    pub fn remedy(&self) -> Option<std::borrow::Cow<'_, str>> {
+        if let Some(suggestion) = &self.suggestion {
+            return Some(suggestion.text.as_str().into());
+        }
+        let remedy = codes::all().find(|entry| entry.code == self.code)?.remedy;
+        // As findings are written: lower case, no full stop.
+        let mut letters = remedy.trim_end_matches('.').chars();
+        let first = letters.next()?.to_lowercase();
+        Some(first.chain(letters).collect::<String>().into())
+    }
+
     /// ``did you mean `name`?``, when there is a `name` near enough (see [`suggest::nearest`]).
     #[must_use]
     pub fn did_you_mean(mut self, name: Option<&str>) -> Self {
@@ -195,6 +208,8 @@ pub struct Diagnostics {
     errors: usize,
     warnings: usize,
     advice: usize,
+    /// What is told once only.
+    told: HashSet<(Code, String)>,
 }
 
 /// Most findings that are kept: a hostile file must not turn each of its bytes into a record. Errors beyond it are
@@ -235,6 +250,17 @@ impl Diagnostics {
         }
         if self.found.len() < MAX_KEPT {
             self.found.push(diagnostic);
+        }
+    }
+
+    /// Adds a finding unless one with the same code and message is there already: for what has one cause outside the
+    /// file, and as many places as the file has lines.
+    pub fn push_once(&mut self, diagnostic: Diagnostic) {
+        if self
+            .told
+            .insert((diagnostic.code, diagnostic.message.clone()))
+        {
+            self.push(diagnostic);
         }
     }
 

@@ -4,9 +4,11 @@
 //! A table that is full gives the id of its first entry and remembers its name, so that callers go on and the
 //! scenario is refused at the end ([`Pools::overflow`]).
 
+use gossipper_bytecode::automaton::Automaton;
 use gossipper_bytecode::program::{Capture, Regex};
 use gossipper_bytecode::{
-    CaptureId, Draft, NumId, RegexId, Segment, Template, TemplateId, TemplateKind, TextRef,
+    AutomatonId, CaptureId, Draft, NumId, RegexId, Segment, Template, TemplateId, TemplateKind,
+    TextRef,
 };
 use std::collections::HashMap;
 
@@ -23,6 +25,7 @@ pub(crate) struct Pools {
     captures: Vec<Capture>,
     capture_ids: HashMap<CaptureKey, CaptureId>,
     regexes: Vec<Regex>,
+    automata: Vec<Automaton>,
     regex_ids: HashMap<Vec<u8>, RegexId>,
     overflow: Option<&'static str>,
 }
@@ -126,7 +129,12 @@ impl Pools {
     }
 
     /// Interns an expression by the author's text.
-    pub(crate) fn regex(&mut self, source: &[u8], pattern: &str) -> RegexId {
+    pub(crate) fn regex(
+        &mut self,
+        source: &[u8],
+        pattern: &str,
+        automaton: Option<&Automaton>,
+    ) -> RegexId {
         if let Some(found) = self.regex_ids.get(source) {
             return *found;
         }
@@ -134,7 +142,14 @@ impl Pools {
             self.full("regular expressions");
             return RegexId(0);
         };
+        let automaton = automaton.and_then(|automaton| {
+            // There are at most as many as expressions.
+            let id = AutomatonId::new(self.automata.len());
+            self.automata.push(automaton.clone());
+            id
+        });
         let regex = Regex {
+            automaton,
             pattern: self.text(pattern.as_bytes()),
             source: self.text(source),
         };
@@ -161,5 +176,6 @@ impl Pools {
         draft.segments = self.segments;
         draft.captures = self.captures;
         draft.regexes = self.regexes;
+        draft.automata = self.automata;
     }
 }

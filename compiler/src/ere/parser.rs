@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Reads an expression by the grammar of glibc's POSIX extended syntax.
 
-use super::prefix::may_begin;
 use super::set::{Set, class, space, word};
 use super::{EreError, Finding, Node};
 use core::ops::Range;
+use gossipper_bytecode::automaton::{Anchor, MAX_GROUP};
 
 /// Deepest nesting of groups.
 const MAX_DEPTH: usize = 100;
@@ -16,6 +16,8 @@ pub(super) struct Parser<'a> {
     source: &'a [u8],
     at: usize,
     pub(super) groups: usize,
+    /// The first nine groups that are complete where the parser stands: bit 0 for the first.
+    complete: u16,
     pub(super) findings: Vec<(Range<usize>, Finding)>,
 }
 
@@ -32,6 +34,7 @@ impl<'a> Parser<'a> {
             source,
             at: 0,
             groups: 0,
+            complete: 0,
             findings: Vec::new(),
         }
     }
@@ -51,7 +54,6 @@ impl<'a> Parser<'a> {
         Err(EreError {
             at: from.min(end)..end,
             message: message.into(),
-            later: false,
         })
     }
 
@@ -71,24 +73,23 @@ impl<'a> Parser<'a> {
                 format!("more than {MAX_DEPTH} groups inside each other"),
             );
         }
-        let start = self.at;
+        let before = self.complete;
+        let mut all = before;
         let mut branches = vec![self.branch(depth)?];
         while self.eat(b'|') {
+            // A branch knows the groups in front of the alternatives and its own.
+            all |= self.complete;
+            self.complete = before;
             branches.push(self.branch(depth)?);
         }
+        self.complete |= all;
         if branches.len() == 1 {
             return Ok(branches.swap_remove(0));
         }
-        // Quadratic only up to a bound: a list of thousands of alternatives is not read by people anyway.
-        let looked_at = &branches[..branches.len().min(64)];
-        let differs = looked_at.iter().enumerate().any(|(index, first)| {
-            looked_at[index + 1..]
-                .iter()
-                .any(|second| may_begin(first, second))
-        });
-        if differs {
-            self.findings
-                .push((start..self.at, Finding::AlternationDiffers));
+        // The C library tries an empty branch behind the other one of its pair: `(|a)` is `(a|)`, and in `(|a|b)`
+        // it stands between the two.
+        if branches[0].is_null() && !branches[1].is_null() {
+            branches.swap(0, 1);
         }
         Ok(Node::Alternatives(branches))
     }
@@ -193,17 +194,21 @@ impl<'a> Parser<'a> {
         Ok(match byte {
             b'(' => {
                 self.groups += 1;
+                let number = self.groups;
                 let inner = self.alternatives(depth + 1)?;
                 if !self.eat(b')') {
                     self.at = start + 1;
                     return self.error(start, "`(` without `)`");
                 }
-                Node::Group(Box::new(inner))
+                if number <= usize::from(MAX_GROUP) {
+                    self.complete |= 1 << (number - 1);
+                }
+                Node::Group(number, Box::new(inner))
             }
             b'[' => Node::Set(Box::new(self.bracket(start)?)),
             b'.' => Node::Set(Box::new(Set::ALL)),
-            b'^' => Node::Anchor("^"),
-            b'$' => Node::Anchor("$"),
+            b'^' => Node::Anchor(Anchor::Start),
+            b'$' => Node::Anchor(Anchor::End),
             b'*' | b'+' | b'?' | b'{' => {
                 let shown = char::from(byte);
                 return self.error(start, format!("nothing to repeat before `{shown}`"));
@@ -223,21 +228,20 @@ impl<'a> Parser<'a> {
             b'W' => Node::Set(Box::new(Set::of(word).inverse())),
             b's' => Node::Set(Box::new(Set::of(space))),
             b'S' => Node::Set(Box::new(Set::of(space).inverse())),
-            b'b' => Node::Anchor(r"\b"),
-            b'B' => Node::Anchor(r"\B"),
-            b'<' => Node::Anchor(r"\b{start}"),
-            b'>' => Node::Anchor(r"\b{end}"),
-            b'`' => Node::Anchor(r"\A"),
-            b'\'' => Node::Anchor(r"\z"),
+            b'b' => Node::Anchor(Anchor::WordBoundary),
+            b'B' => Node::Anchor(Anchor::NoWordBoundary),
+            b'<' => Node::Anchor(Anchor::WordStart),
+            b'>' => Node::Anchor(Anchor::WordEnd),
+            b'`' => Node::Anchor(Anchor::Start),
+            b'\'' => Node::Anchor(Anchor::End),
             b'1'..=b'9' => {
-                return Err(EreError {
-                    at: start..self.at,
-                    message: format!(
-                        "the back-reference `\\{}` needs a later version",
-                        char::from(byte)
-                    ),
-                    later: true,
-                });
+                let number = byte - b'0';
+                if self.complete & 1 << (number - 1) == 0 {
+                    let message =
+                        format!("`\\{number}` refers to a group that is not complete here");
+                    return self.error(start, message);
+                }
+                Node::Reference(number)
             }
             other => {
                 if other.is_ascii_alphanumeric() {

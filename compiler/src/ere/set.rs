@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Sets of bytes, and the named ones of the C locale.
 
+use gossipper_bytecode::automaton::ByteSet;
+
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Set([u64; 4]);
@@ -43,8 +45,9 @@ impl Set {
         }
     }
 
-    pub(super) fn meets(&self, other: &Self) -> bool {
-        self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)
+    /// As the machine has it.
+    pub(super) fn bits(&self) -> ByteSet {
+        ByteSet(self.0)
     }
 
     /// Its ranges, ascending.

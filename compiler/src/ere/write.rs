@@ -4,13 +4,23 @@
 use super::Node;
 use super::set::Set;
 use core::fmt::Write as _;
+use gossipper_bytecode::automaton::Anchor;
 
 pub(super) fn write_node(node: &Node, out: &mut String) {
     match node {
         Node::Empty => {}
         Node::Set(set) => write_set(set, out),
-        Node::Anchor(anchor) => out.push_str(anchor),
-        Node::Group(inner) => {
+        Node::Anchor(anchor) => out.push_str(match anchor {
+            Anchor::Start => r"\A",
+            Anchor::End => r"\z",
+            Anchor::WordBoundary => r"\b",
+            Anchor::NoWordBoundary => r"\B",
+            Anchor::WordStart => r"\b{start}",
+            Anchor::WordEnd => r"\b{end}",
+        }),
+        // Anything: this engine only says where a match may begin.
+        Node::Reference(_) => out.push_str("(?:.*)"),
+        Node::Group(_, inner) => {
             out.push('(');
             write_node(inner, out);
             out.push(')');

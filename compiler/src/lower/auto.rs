@@ -6,7 +6,7 @@
 use super::Lowerer;
 use crate::ast::{DefaultMessageId, Item};
 use crate::template::{self, Parsed};
-use gossipper_bytecode::{AutoMessage, CaptureId};
+use gossipper_bytecode::{AutoMessage, CaptureId, Mode};
 
 /// ACK of an aborted call.
 const ACK: &str = "\
@@ -65,6 +65,13 @@ Content-Length: 0
 
 ";
 
+/// What ends a call on the twin's side.
+const TWIN_ABORT: &str = "\
+call-id: [call_id]
+internal-cmd: abort_call
+
+";
+
 impl<'a> Lowerer<'a> {
     /// Writes the automatic messages; gives what those read that an abort may send.
     pub(super) fn automatic(&mut self) -> Vec<CaptureId> {
@@ -92,10 +99,24 @@ impl<'a> Lowerer<'a> {
             self.draft.auto.push(template);
             let reads = core::mem::take(&mut self.reading);
             match message {
+                // Nothing is sent when a call of a server is aborted.
+                AutoMessage::Ack | AutoMessage::Bye | AutoMessage::Cancel
+                    if self.mode == Some(Mode::Server) => {}
                 AutoMessage::Ack | AutoMessage::Bye | AutoMessage::Cancel => aborts.extend(reads),
                 // It answers the message in hand.
                 AutoMessage::Ok => {}
             }
+        }
+        if self.has_commands() {
+            let template = match self.replacement(DefaultMessageId::TwinAbort) {
+                Some(parsed) => self.template(parsed),
+                None => {
+                    let parsed = template::read_own_command(TWIN_ABORT);
+                    self.template(&parsed)
+                }
+            };
+            self.draft.twin_abort = Some(template);
+            aborts.append(&mut self.reading);
         }
         aborts
     }

@@ -19,7 +19,7 @@ impl Lowerer<'_> {
             }
             let entry = self.entries[index];
             self.code.place(entry);
-            self.jumps = !matches!(step.kind, StepKind::Recv(_));
+            self.jumps = !matches!(step.kind, StepKind::Recv(_) | StepKind::RecvCmd(_));
             self.step(index, step, hides);
             self.note_method(step);
             let reads = core::mem::take(&mut self.reading);
@@ -58,9 +58,8 @@ impl Lowerer<'_> {
                     .map(|text| self.pools.text(text.bytes()));
                 (Kind::Nop, shown.unwrap_or_default(), None)
             }
-            StepKind::SendCmd(_) | StepKind::RecvCmd(_) => {
-                unreachable!("refused before: belongs to a later version")
-            }
+            StepKind::SendCmd(send) => (Kind::SendCmd, self.send_command(id, step, send), None),
+            StepKind::RecvCmd(recv) => (Kind::RecvCmd, self.recv_command(id, step, recv), None),
         };
         if self.jumps && jumps(step) {
             self.code.op(Op::TakeJump {});
@@ -90,6 +89,7 @@ impl Lowerer<'_> {
             on_timeout: OnTimeout::Fail,
             set,
             send,
+            command: self.command_at(index),
             hidden: common.hide.unwrap_or(hides),
             blank_after: common.crlf,
             starts_rtd: common.start_rtd.is_some(),

@@ -4,7 +4,7 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`flow`] | the frame of each step: condition, entry, bookkeeping, branching |
-//! | [`send`], [`recv`], [`pause`] | what stands inside the frame, and the side tables' entries |
+//! | [`send`], [`recv`], [`pause`], [`twin`] | what stands inside the frame, and the side tables' entries |
 //! | [`action`], [`media`] | actions |
 //! | [`text`] | templates |
 //! | [`dialogs`] | scenarios with several dialogs |
@@ -23,6 +23,7 @@ mod pause;
 mod recv;
 mod send;
 mod text;
+mod twin;
 
 use crate::ast::{Scenario, Step};
 use crate::check::{Regexes, mode};
@@ -89,6 +90,8 @@ struct Lowerer<'a> {
     entries: Vec<Label>,
     /// Entry of each receive block.
     blocks: Vec<Label>,
+    /// Entry of each block of a received command.
+    command_blocks: Vec<Label>,
     /// Entry of the init section.
     init: Option<Label>,
     /// Per step: the captures that its message and its actions read.
@@ -126,6 +129,7 @@ impl<'a> Lowerer<'a> {
                 .map(|_| code.label())
                 .collect(),
             code,
+            command_blocks: Vec::new(),
             draft: Draft::default(),
             init: None,
             reads: Vec::with_capacity(count),
@@ -172,11 +176,7 @@ impl<'a> Lowerer<'a> {
             live
         };
         let steps: Vec<_> = self.reads.iter().map(|ids| set(ids)).collect();
-        let aborts = match self.mode {
-            Some(Mode::Client) => set(aborts),
-            // Nothing is sent when a call of a server is aborted.
-            Some(Mode::Server) | None => set(&[]),
-        };
+        let aborts = set(aborts);
         let reads = Reads {
             captures,
             steps: &steps,
@@ -260,6 +260,7 @@ impl<'a> Lowerer<'a> {
             mut draft,
             entries,
             blocks,
+            command_blocks,
             init,
             ..
         } = self;
@@ -278,6 +279,9 @@ impl<'a> Lowerer<'a> {
             };
         }
         for (recv, block) in draft.recvs.iter_mut().zip(blocks) {
+            recv.entry = code.place(block);
+        }
+        for (recv, block) in draft.twin_recvs.iter_mut().zip(command_blocks) {
             recv.entry = code.place(block);
         }
         draft.handler = input.graph.handler().map(|target| Handler {

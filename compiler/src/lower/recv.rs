@@ -95,7 +95,11 @@ impl Lowerer<'_> {
         let translated = regexes
             .get(text)
             .expect("a scenario without errors has its expressions translated");
-        self.pools.regex(text.bytes(), &translated.pattern)
+        self.pools.regex(
+            text.bytes(),
+            &translated.pattern,
+            translated.automaton.as_ref(),
+        )
     }
 
     /// Methods of the requests sent so far in a dialog: a beginning of the list of all of them, so that it is stored once.

@@ -28,15 +28,20 @@ pub(super) fn step(
         "recv" => StepKind::Recv(recv(&mut attrs)),
         "pause" => StepKind::Pause(pause(&mut attrs)),
         "timewait" => StepKind::Timewait(pause(&mut attrs)),
-        "sendCmd" => StepKind::SendCmd(SendCmd {
-            dest: attrs.text("dest"),
-            text: attrs.required_cdata(),
-        }),
+        "sendCmd" => {
+            attrs.no_effect("lost", "on commands, which are never dropped");
+            StepKind::SendCmd(SendCmd {
+                dest: attrs.text("dest"),
+                text: attrs.required_cdata(),
+            })
+        }
         "recvCmd" => {
+            attrs.no_effect("lost", "on commands, which are never dropped");
             let optional = optional(&mut attrs);
             StepKind::RecvCmd(RecvCmd {
                 src: attrs.text("src"),
                 optional,
+                timeout_ms: attrs.milliseconds("timeout"),
             })
         }
         _ => StepKind::Nop,

@@ -144,8 +144,6 @@ const BORDERS: &[Attribute] = &[a(
 )
 .again()];
 
-const TWIN: &str = "3PCC";
-
 /// Children of `<scenario>`.
 pub const ELEMENTS: &[Element] = &[
     Element::new(
@@ -233,26 +231,33 @@ pub const ELEMENTS: &[Element] = &[
     Element::new("nop", &[], "Executes its actions.").step(),
     Element::new(
         "sendCmd",
-        &[a("dest", Text, "Peer to send to.")],
+        &[a(
+            "dest",
+            Text,
+            "Name of the peer to send to, in extended 3PCC.",
+        )],
         "Sends its CDATA to the twin.",
     )
     .step()
-    .content(Content::Cdata)
-    .later(TWIN),
+    .content(Content::Cdata),
     Element::new(
         "recvCmd",
         &[
-            a("src", Text, "Peer to receive from."),
+            a(
+                "src",
+                Text,
+                "Name of the peer to receive from, in extended 3PCC: the `From:` of its commands.",
+            ),
             a(
                 "optional",
                 OneOf(OPTIONAL),
                 "`true`: may be passed over; `global`: may match at any later time.",
             ),
+            a("timeout", Integer, "Milliseconds to wait."),
         ],
         "Waits for a command of the twin.",
     )
-    .step()
-    .later(TWIN),
+    .step(),
     Element::new(
         "label",
         &[a("id", Name, "Name that `next` and `ontimeout` refer to.").again()],

@@ -48,15 +48,11 @@ pub(super) fn read<'a>(
         keys.files(),
         keys.missing(),
     ) {
-        let refused = missing.severity == Severity::Error;
+        // What a run needs is said once, and so is what is not there; the names in its line are names all the same.
         let mut is_known = false;
         keys.note(|needs| is_known = needs.has_file(shown.as_deref()));
-        // What a run needs is said once.
-        if refused || !is_known {
-            diagnostics.push(missing);
-        }
-        if refused {
-            return Read::Poisoned;
+        if missing.severity == Severity::Error || !is_known {
+            diagnostics.push_once(missing);
         }
     }
     keys.note(|needs| needs.field(shown, index));

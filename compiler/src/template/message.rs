@@ -118,9 +118,13 @@ pub(super) fn check_length(text: &Text, pieces: &[Piece], diagnostics: &mut Diag
     });
     if let (Some(first), Some(second)) = (lens.next(), lens.next()) {
         diagnostics.push(
-            Diagnostic::warning(codes::SEVERAL_LEN, second, "`[len]` for the second time")
-                .with(first, "the first one")
-                .note("SIPp fills in the last one only"),
+            Diagnostic::warning(
+                codes::SEVERAL_LEN,
+                second,
+                "`[len]` stands twice in this message",
+            )
+            .with(first, "the first one")
+            .note("SIPp fills in the last one only"),
         );
     }
     let Some((written, digits)) = written_length(text.bytes()) else {

@@ -179,6 +179,19 @@ pub(crate) fn read_own(message: &str) -> Parsed {
     }
 }
 
+/// Splits one of our own commands.
+pub(crate) fn read_own_command(command: &str) -> Parsed {
+    let mut diagnostics = Diagnostics::new(false);
+    let text = Text::verbatim(command.as_bytes(), 0);
+    let pieces = segments::split(&text, &Keys::new(&[]), &mut diagnostics);
+    debug_assert!(!diagnostics.has_errors(), "{command}");
+    Parsed {
+        pieces,
+        head: Head::Text,
+        outline: Outline::default(),
+    }
+}
+
 struct Reader<'a, 'k> {
     keys: &'a Keys<'k>,
     diagnostics: &'a mut Diagnostics,

@@ -108,8 +108,11 @@ impl Outline {
             let close = memchr::memchr(b']', line).unwrap_or(line.len());
             let word = &line[1..close];
             match word.strip_prefix(b"last_") {
-                Some(name) if !matches!(name, b"message" | b"Request_URI") => {
-                    let name = name.strip_suffix(b":").unwrap_or(name);
+                Some(name)
+                    if !name.starts_with(b"message") && !name.starts_with(b"Request_URI") =>
+                {
+                    let end = name.iter().position(|byte| matches!(byte, b':' | b' '));
+                    let name = &name[..end.unwrap_or(name.len())];
                     let value = line.get(close + 1..).unwrap_or_default();
                     self.headers.push(Header {
                         name: canonical(name),

@@ -5,7 +5,7 @@
 
 mod media;
 
-use crate::ids::{CaptureId, DialogId, Pc, TextRef, VarId};
+use crate::ids::{CaptureId, DialogId, Pc, PeerId, TextRef, VarId};
 use crate::media::KeyUse;
 use crate::op::{Op, Operand};
 use crate::program::{
@@ -56,6 +56,16 @@ fn write_listing(out: &mut String, p: &Program) -> fmt::Result {
     for (index, recv) in d.recvs.iter().enumerate() {
         writeln!(out, "m{index:<4} {}", receive(p, recv))?;
     }
+    for (index, recv) in d.twin_recvs.iter().enumerate() {
+        let mut line = format!("r{index:<4} command");
+        if let Some(peer) = recv.peer {
+            write!(line, " from {}", peer_name(d, peer))?;
+        }
+        if let Some(ms) = recv.timeout_ms {
+            write!(line, " timeout {ms}ms")?;
+        }
+        writeln!(out, "{line} {}", at(recv.entry))?;
+    }
     for (index, step) in d.steps.iter().enumerate() {
         step_line(out, index, step)?;
     }
@@ -64,6 +74,9 @@ fn write_listing(out: &mut String, p: &Program) -> fmt::Result {
     }
     for (message, id) in AutoMessage::ALL.iter().zip(&d.auto) {
         writeln!(out, "auto  {} {id}", message.id())?;
+    }
+    if let Some(id) = d.twin_abort {
+        writeln!(out, "auto  3pcc_abort {id}")?;
     }
     for (index, variable) in d.variables.iter().enumerate() {
         writeln!(
@@ -74,7 +87,12 @@ fn write_listing(out: &mut String, p: &Program) -> fmt::Result {
         )?;
     }
     for (index, regex) in d.regexes.iter().enumerate() {
-        writeln!(out, "x{index:<4} {:?}", d.display(regex.source))?;
+        let engine = match regex.automaton.map(|id| &d.automata[id.index()]) {
+            Some(automaton) if automaton.references => "  ; refers back",
+            Some(_) => "  ; longest",
+            None => "",
+        };
+        writeln!(out, "x{index:<4} {:?}{engine}", d.display(regex.source))?;
     }
     Ok(())
 }
@@ -95,6 +113,9 @@ fn step_line(out: &mut String, index: usize, step: &Step) -> fmt::Result {
             write!(line, "  back [{}]", back.join(" "))?;
         }
     }
+    if let Some(command) = step.command {
+        write!(line, "  command {command}")?;
+    }
     if let OnTimeout::Goto(pc) = step.on_timeout {
         write!(line, "  timeout {}", at(pc))?;
     }
@@ -109,6 +130,10 @@ fn step_line(out: &mut String, index: usize, step: &Step) -> fmt::Result {
 
 fn at(pc: Pc) -> String {
     format!("-> {:04}", pc.0)
+}
+
+fn peer_name(d: &Draft, id: PeerId) -> String {
+    d.display(d.peers[id.index()])
 }
 
 fn var(d: &Draft, id: VarId) -> String {
@@ -147,9 +172,12 @@ fn check(check: Check) -> &'static str {
 fn operands(p: &Program, op: Op) -> String {
     let d: &Draft = p;
     match op {
-        Op::End {} | Op::TakeJump {} | Op::Gate {} | Op::PauseWait {} | Op::Await {} => {
-            String::new()
-        }
+        Op::End {}
+        | Op::CloseCon {}
+        | Op::TakeJump {}
+        | Op::Gate {}
+        | Op::PauseWait {}
+        | Op::Await {} => String::new(),
         Op::Enter { step } => step.to_string(),
         Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
             dialog_name(d, dialog)
@@ -184,6 +212,12 @@ fn operands(p: &Program, op: Op) -> String {
         }
         Op::Sent { send } => format!("{}", d.sends[send.index()].step),
         Op::Accept { recv } => recv.to_string(),
+        Op::TwinSend { command } => {
+            let send = &d.twin_sends[command.index()];
+            let peer = send.peer.map(|peer| format!("  to {}", peer_name(d, peer)));
+            format!("{}{}", send.template, peer.unwrap_or_default())
+        }
+        Op::TwinAccept { command } => command.to_string(),
         Op::Pause { pause } => match d.pauses[pause.index()].length {
             PauseLength::Default => "default".to_owned(),
             PauseLength::Var(id) => var(d, id),
@@ -252,6 +286,11 @@ fn operands(p: &Program, op: Op) -> String {
         Op::Lookup { var: id, file, key } => format!("{} = {file} {key}", var(d, id)),
         Op::Insert { file, value } => format!("{file} {value}"),
         Op::Replace { file, line, value } => format!("{file} {line} = {value}"),
+        Op::SetDest {
+            host,
+            port,
+            protocol,
+        } => format!("{host} {port} {protocol}"),
         Op::VerifyAuth {
             var: id,
             username,
@@ -279,6 +318,11 @@ fn note(d: &Draft, pc: usize, op: Op) -> Option<String> {
                 .iter()
                 .find(|recv| recv.entry.index() == pc)
                 .map(|recv| (recv.step.index(), &d.steps[recv.step.index()]))
+        })
+        .or_else(|| {
+            let mut commands = d.twin_recvs.iter();
+            let recv = commands.find(|recv| recv.entry.index() == pc)?;
+            Some((recv.step.index(), &d.steps[recv.step.index()]))
         });
     let (index, step) = step?;
     let kind = match step.kind {
@@ -287,6 +331,8 @@ fn note(d: &Draft, pc: usize, op: Op) -> Option<String> {
         StepKind::Pause => "pause",
         StepKind::Timewait => "timewait",
         StepKind::Nop => "nop",
+        StepKind::SendCmd => "sendCmd",
+        StepKind::RecvCmd => "recvCmd",
     };
     Some(format!(
         "step {index} {kind} {}  {}:{}",

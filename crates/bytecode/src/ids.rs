@@ -70,6 +70,8 @@ id! {
     ElsewhereId(u16) "w";
     /// A regular expression.
     RegexId(u16) "x";
+    /// The automaton of a regular expression.
+    AutomatonId(u16) "";
     /// An `ereg` action's parameters.
     EregId(u16) "e";
     /// A `test` action's parameters.
@@ -82,6 +84,12 @@ id! {
     MediaId(u16) "y";
     /// A distribution that `sample` draws from.
     DistId(u16) "d";
+    /// A `sendCmd` step's parameters.
+    TwinSendId(u16) "w";
+    /// A `recvCmd` step's parameters; the table is in document order.
+    TwinRecvId(u16) "r";
+    /// A peer that commands name (`dest`, `src`).
+    PeerId(u16) "";
     /// A number in the pool of numeric constants.
     NumId(u16) "n";
     /// Something of the last received message that later steps can read.

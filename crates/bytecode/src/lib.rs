@@ -21,6 +21,7 @@
 //! | [`fail`] | why a call failed, the one enum that all reports take their names from |
 #![forbid(unsafe_code)]
 
+pub mod automaton;
 pub mod disasm;
 pub mod dist;
 pub mod fail;
@@ -39,12 +40,12 @@ pub mod wire;
 pub use dist::Distribution;
 pub use fail::FailReason;
 pub use ids::{
-    AuthId, CaptureId, CounterId, DialogId, DistId, ElsewhereId, EregId, FieldId, FileId,
-    IncludeId, MediaId, NumId, PauseId, Pc, RecvId, RegexId, RtdId, SendId, StepId, StrCmpId,
-    TemplateId, TestId, TextRef, TxnId, VarId, VarScope,
+    AuthId, AutomatonId, CaptureId, CounterId, DialogId, DistId, ElsewhereId, EregId, FieldId,
+    FileId, IncludeId, MediaId, NumId, PauseId, Pc, PeerId, RecvId, RegexId, RtdId, SendId, StepId,
+    StrCmpId, TemplateId, TestId, TextRef, TwinRecvId, TwinSendId, TxnId, VarId, VarScope,
 };
 pub use op::{ArithOp, LogLevel, Op, Operand, StopKind, TextOp};
-pub use program::{Draft, Mode, Program, Step, StepKind};
+pub use program::{Draft, Mode, Program, Step, StepKind, TwinRole};
 pub use recv_set::{Callee, Optional, Recv, RecvMatch, RecvSet};
 pub use template::{AutoMessage, Segment, Slot, Template, TemplateKind};
 pub use verify::VerifyError;

@@ -7,7 +7,7 @@
 
 use crate::ids::{
     CounterId, DialogId, DistId, EregId, MediaId, NumId, PauseId, Pc, RecvId, RtdId, SendId,
-    StepId, StrCmpId, TemplateId, TestId, VarId,
+    StepId, StrCmpId, TemplateId, TestId, TwinRecvId, TwinSendId, VarId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +146,10 @@ define_ops! {
     Await "await" {} true;
     /// End of a receive block: dialog bookkeeping, keep what later steps read, advance or stay.
     Accept "accept" { recv: RecvId } true;
+    /// Render a command, hand it to the twin and count it.
+    TwinSend "twin-send" { command: TwinSendId } false;
+    /// End of the block of a received command: advance.
+    TwinAccept "twin-accept" { command: TwinRecvId } true;
     /// Draw the length of a pause and start it.
     Pause "pause" { pause: PauseId } false;
     /// Wait until the pause is over.
@@ -202,6 +206,10 @@ define_ops! {
     Insert "insert" { file: TemplateId, value: TemplateId } false;
     /// Replace a line of an injection file in memory.
     Replace "replace" { file: TemplateId, line: TemplateId, value: TemplateId } false;
+    /// Send to another address from now on: host, port and transport are texts.
+    SetDest "set-dest" { host: TemplateId, port: TemplateId, protocol: TemplateId } false;
+    /// Close the call's connection, if it has one of its own.
+    CloseCon "close-con" {} false;
     /// Set a variable to whether the message's `Authorization` is that of a user and a password.
     VerifyAuth "verify-auth" { var: VarId, username: TemplateId, password: TemplateId } false;
     /// Render a text and end the run with it as the error.
@@ -235,6 +243,8 @@ impl Op {
             | Self::Sent { .. }
             | Self::Await {}
             | Self::Accept { .. }
+            | Self::TwinSend { .. }
+            | Self::TwinAccept { .. }
             | Self::Pause { .. }
             | Self::PauseWait {}
             | Self::RtdStart { .. }
@@ -262,6 +272,8 @@ impl Op {
             | Self::Insert { .. }
             | Self::Replace { .. }
             | Self::VerifyAuth { .. }
+            | Self::SetDest { .. }
+            | Self::CloseCon {}
             | Self::Stop { .. } => None,
         }
     }

@@ -5,10 +5,11 @@
 //! [`Draft::verify`]: its ids are in range, its jumps land on ops, its receive blocks are straight, and every path
 //! suspends or ends. It is immutable and shared by all shards.
 
+use crate::automaton::Automaton;
 use crate::dist::Distribution;
 use crate::ids::{
-    CaptureId, DialogId, FileId, NumId, Pc, RegexId, SendId, StepId, TemplateId, TextRef, TxnId,
-    VarId, VarScope,
+    AutomatonId, CaptureId, DialogId, FileId, NumId, Pc, PeerId, RegexId, SendId, StepId,
+    TemplateId, TextRef, TwinRecvId, TxnId, VarId, VarScope,
 };
 use crate::media::MediaAction;
 use crate::op::{Op, Operand};
@@ -39,6 +40,21 @@ pub enum StepKind {
     Timewait,
     /// `<nop>`
     Nop,
+    /// `<sendCmd>`
+    SendCmd,
+    /// `<recvCmd>`
+    RecvCmd,
+}
+
+/// Which side of a pair of twins a scenario plays: decided by its first command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TwinRole {
+    /// It opens the calls and commands first: controller A, master.
+    Caller,
+    /// It is called and commands first: passive A, passive master.
+    Called,
+    /// It is commanded first: controller B, slave.
+    Commanded,
 }
 
 /// Where a step's `ontimeout` leads.
@@ -67,6 +83,8 @@ pub struct Step {
     pub set: RecvSet,
     /// `send`: its entry of the send table.
     pub send: Option<SendId>,
+    /// The `recvCmd` that takes a command which arrives while a call is here.
+    pub command: Option<TwinRecvId>,
     /// `hide`: not shown on screens.
     pub hidden: bool,
     /// `crlf`: followed by a blank line on screens.
@@ -97,6 +115,30 @@ pub struct Send {
     pub acks: Option<TxnId>,
     /// What of the sent message its own actions read as text: it is then kept until they have run.
     pub actions_read: bool,
+}
+
+/// A `sendCmd` step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TwinSend {
+    /// Its step.
+    pub step: StepId,
+    /// Its text.
+    pub template: TemplateId,
+    /// `dest`.
+    pub peer: Option<PeerId>,
+}
+
+/// A `recvCmd` step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TwinRecv {
+    /// Its step.
+    pub step: StepId,
+    /// `src`.
+    pub peer: Option<PeerId>,
+    /// `timeout` in ms; `None` takes `-recv_timeout`.
+    pub timeout_ms: Option<u32>,
+    /// First op of the block that runs when it has taken a command; the block ends with `twin-accept`.
+    pub entry: Pc,
 }
 
 /// A variable.
@@ -176,6 +218,9 @@ pub struct Regex {
     pub pattern: TextRef,
     /// The author's pattern, for messages.
     pub source: TextRef,
+    /// What the exact engine walks, where the other may find something else. With back-references the translated
+    /// pattern matches at least everything that the expression does.
+    pub automaton: Option<AutomatonId>,
 }
 
 /// Where an `ereg` looks.
@@ -368,6 +413,14 @@ pub struct Draft {
     pub sends: Vec<Send>,
     /// `recv` steps in document order.
     pub recvs: Vec<Recv>,
+    /// `sendCmd` steps in document order.
+    pub twin_sends: Vec<TwinSend>,
+    /// `recvCmd` steps in document order.
+    pub twin_recvs: Vec<TwinRecv>,
+    /// Names of the peers that commands go to and come from.
+    pub peers: Vec<TextRef>,
+    /// The command that ends a call on the other side; there if the scenario has commands.
+    pub twin_abort: Option<TemplateId>,
     /// `pause` and `timewait` steps.
     pub pauses: Vec<Pause>,
     /// Captures.
@@ -376,6 +429,8 @@ pub struct Draft {
     pub capture_lists: Vec<CaptureId>,
     /// Regular expressions.
     pub regexes: Vec<Regex>,
+    /// Automata of some of them.
+    pub automata: Vec<Automaton>,
     /// `ereg` actions.
     pub eregs: Vec<Ereg>,
     /// `test` actions.
@@ -465,6 +520,31 @@ impl Program {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.0.mode.expect("verified: a program has a mode")
+    }
+
+    /// Which side of a pair of twins it plays; `None` without commands.
+    #[must_use]
+    pub fn twin_role(&self) -> Option<TwinRole> {
+        let first = self
+            .0
+            .steps
+            .iter()
+            .find(|step| matches!(step.kind, StepKind::SendCmd | StepKind::RecvCmd))?;
+        Some(match (first.kind, self.mode()) {
+            (StepKind::SendCmd, Mode::Client) => TwinRole::Caller,
+            (StepKind::SendCmd, Mode::Server) => TwinRole::Called,
+            _ => TwinRole::Commanded,
+        })
+    }
+
+    /// Whether its calls have to be sent somewhere before anybody has sent them anything.
+    #[must_use]
+    pub fn needs_destination(&self) -> bool {
+        self.0
+            .steps
+            .iter()
+            .find(|step| matches!(step.kind, StepKind::Send | StepKind::Recv))
+            .is_some_and(|step| step.kind == StepKind::Send)
     }
 
     /// The template of an automatic message.

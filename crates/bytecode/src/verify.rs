@@ -17,6 +17,7 @@ mod dialogs;
 mod fields;
 mod flow;
 mod media;
+mod twin;
 
 use crate::ids::{DialogId, NumId, Pc, TextRef, VarId, VarScope};
 use crate::media::Media;
@@ -163,6 +164,7 @@ impl Verifier<'_> {
         self.steps()?;
         self.sends()?;
         self.recvs()?;
+        self.twins()?;
         for (index, pause) in d.pauses.iter().enumerate() {
             within("step", pause.step.index(), d.steps.len(), || {
                 format!("pause {index}")
@@ -314,6 +316,7 @@ impl Verifier<'_> {
                 | Slot::LastCseqNumber(_)
                 | Slot::Users
                 | Slot::UserId
+                | Slot::TdmMap
                 | Slot::Timestamp
                 | Slot::Date
                 | Slot::ClockTick
@@ -440,6 +443,16 @@ impl Verifier<'_> {
                     "a regular expression is not UTF-8".to_owned(),
                 ));
             }
+            if let Some(automaton) = regex.automaton {
+                within("automaton", automaton.index(), d.automata.len(), || {
+                    "a regular expression".to_owned()
+                })?;
+            }
+        }
+        for automaton in &d.automata {
+            if let Some(fault) = automaton.fault() {
+                return Err(VerifyError::Inconsistent(fault));
+            }
         }
         for (index, ereg) in d.eregs.iter().enumerate() {
             within("regex", ereg.regex.index(), d.regexes.len(), || {
@@ -484,7 +497,12 @@ impl Verifier<'_> {
         for (pc, op) in d.ops.iter().enumerate() {
             let by = || format!("op {pc}");
             match *op {
-                Op::End {} | Op::TakeJump {} | Op::Gate {} | Op::Await {} | Op::PauseWait {} => {}
+                Op::End {}
+                | Op::CloseCon {}
+                | Op::TakeJump {}
+                | Op::Gate {}
+                | Op::Await {}
+                | Op::PauseWait {} => {}
                 Op::Enter { step } => within("step", step.index(), d.steps.len(), by)?,
                 Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
                     within("dialog", dialog.index(), d.dialogs.len(), by)?;
@@ -522,6 +540,12 @@ impl Verifier<'_> {
                     within("send", send.index(), d.sends.len(), by)?;
                 }
                 Op::Accept { recv } => within("recv", recv.index(), d.recvs.len(), by)?,
+                Op::TwinSend { command } => {
+                    within("sendCmd", command.index(), d.twin_sends.len(), by)?;
+                }
+                Op::TwinAccept { command } => {
+                    within("recvCmd", command.index(), d.twin_recvs.len(), by)?;
+                }
                 Op::Pause { pause } => within("pause", pause.index(), d.pauses.len(), by)?,
                 Op::RtdStart { rtd } | Op::RtdStop { rtd } | Op::RtdStopRepeat { rtd } => {
                     within("rtd", rtd.index(), d.rtds.len(), by)?;
@@ -563,6 +587,15 @@ impl Verifier<'_> {
                 }
                 Op::Replace { file, line, value } => {
                     for template in [file, line, value] {
+                        within("template", template.index(), d.templates.len(), by)?;
+                    }
+                }
+                Op::SetDest {
+                    host,
+                    port,
+                    protocol,
+                } => {
+                    for template in [host, port, protocol] {
                         within("template", template.index(), d.templates.len(), by)?;
                     }
                 }

@@ -315,7 +315,9 @@ impl<'a> Message<'a> {
 ///
 /// SIPp lets a scenario run its calls under a name of its own by sending `prefix///real-id`; the call is `real-id`.
 pub fn strip_call_id_prefix(call_id: &[u8]) -> &[u8] {
-    memmem::find(call_id, b"///")
+    // Few Call-IDs have a slash at all.
+    memchr(b'/', call_id)
+        .and_then(|_| memmem::find(call_id, b"///"))
         .and_then(|at| call_id.get(at + 3..))
         .unwrap_or(call_id)
 }
@@ -372,7 +374,7 @@ impl<'a> FieldScanner<'a> {
 impl Iterator for FieldScanner<'_> {
     type Item = FieldAt;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<FieldAt> {
         while self.body.is_none() && self.at < self.bytes.len() {
             let line_start = self.at;
@@ -391,15 +393,17 @@ impl Iterator for FieldScanner<'_> {
             if name == HeaderName::Other && !is_token(raw_name) {
                 continue;
             }
-            let blanks = line[colon + 1..]
-                .iter()
-                .take_while(|byte| is_blank(**byte))
-                .count();
+            let mut value = &line[colon + 1..];
+            while let [first, rest @ ..] = value
+                && is_blank(*first)
+            {
+                value = rest;
+            }
             let mut field = FieldAt {
                 name,
                 at: offset(line_start),
                 name_end: offset(line_start + raw_name.len()),
-                value: offset(line_start + colon + 1 + blanks),
+                value: offset(line_start + line.len() - value.len()),
                 end: offset(line_start + line.len()),
             };
             if matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
@@ -545,20 +549,24 @@ pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-pub(crate) fn trim_start(text: &[u8]) -> &[u8] {
-    let from = text
-        .iter()
-        .position(|byte| !is_space(*byte))
-        .unwrap_or(text.len());
-    &text[from..]
+#[inline]
+pub(crate) fn trim_start(mut text: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = text
+        && is_space(*first)
+    {
+        text = rest;
+    }
+    text
 }
 
-pub(crate) fn trim_end(text: &[u8]) -> &[u8] {
-    let to = text
-        .iter()
-        .rposition(|byte| !is_space(*byte))
-        .map_or(0, |at| at + 1);
-    &text[..to]
+#[inline]
+pub(crate) fn trim_end(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., last] = text
+        && is_space(*last)
+    {
+        text = rest;
+    }
+    text
 }
 
 pub(crate) fn trim(text: &[u8]) -> &[u8] {

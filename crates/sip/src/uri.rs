@@ -10,7 +10,7 @@
 //!
 //! Rules: RFC 3261 §19.1.1 (URI), §20.10 (name-addr against addr-spec), §7.3.1 (comma-separated values).
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use crate::scan::trim;
 
@@ -197,11 +197,7 @@ pub fn param<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 pub(crate) fn header_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     // Nearly every value is a URI in brackets, or one token, with plain parameters behind it.
     match behind_brackets(value) {
-        Some(plain) => {
-            let plain = memchr(b',', plain).map_or(plain, |comma| &plain[..comma]);
-            let from = memchr(b';', plain)? + 1;
-            plain_param(&plain[from..], name)
-        }
+        Some(behind) => plain_param(behind, name),
         None => quoted_header_param(value, name),
     }
 }
@@ -209,30 +205,43 @@ pub(crate) fn header_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]>
 /// What follows the bracketed URI of a value, or the whole value; `None` if quotes, further brackets or separators in
 /// front of the bracket ask for a closer look.
 fn behind_brackets(value: &[u8]) -> Option<&[u8]> {
-    let Some(open) = memchr2(b'"', b'<', value) else {
-        return Some(value);
-    };
-    let (before, rest) = value.split_at(open);
-    if rest.first() != Some(&b'<') || memchr2(b';', b',', before).is_some() {
-        return None;
+    let mut separated = false;
+    for (at, byte) in value.iter().enumerate() {
+        match byte {
+            b'"' => return None,
+            b'<' if separated => return None,
+            b'<' => {
+                let rest = &value[at..];
+                let behind = &rest[memchr(b'>', rest)? + 1..];
+                let plain = !behind.iter().any(|byte| matches!(byte, b'"' | b'<'));
+                return plain.then_some(behind);
+            }
+            b';' | b',' => separated = true,
+            _ => {}
+        }
     }
-    let behind = &rest[memchr(b'>', rest)? + 1..];
-    memchr2(b'"', b'<', behind).is_none().then_some(behind)
+    Some(value)
 }
 
-/// [`param`] of a list without quotes and brackets.
-fn plain_param<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let mut rest = params;
+/// A parameter of what stands behind a URI, up to the first comma; without quotes and brackets.
+fn plain_param<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = text;
+    let ends = |byte: &u8| matches!(byte, b';' | b',');
+    // What stands in front of the first semicolon is the value itself.
     loop {
-        let (piece, more) = match split_once(rest, b';') {
-            Some((piece, more)) => (piece, Some(more)),
-            None => (rest, None),
+        let end = rest.iter().position(ends)?;
+        if rest[end] == b',' {
+            return None;
+        }
+        rest = &rest[end + 1..];
+        let piece = &rest[..rest.iter().position(ends).unwrap_or(rest.len())];
+        let (key, value) = match piece.iter().position(|byte| *byte == b'=') {
+            Some(equals) => (&piece[..equals], &piece[equals + 1..]),
+            None => (piece, &[][..]),
         };
-        let (key, value) = split_once(piece, b'=').unwrap_or((piece, &[]));
         if trim(key).eq_ignore_ascii_case(name) {
             return Some(trim(value));
         }
-        rest = more?;
     }
 }
 

@@ -47,6 +47,8 @@ impl Trace {
             Input::Message { bytes, .. } => format!("recv {}", self.message(bytes)),
             Input::Timer { .. } => "timer".to_owned(),
             Input::Resume { .. } => "resume".to_owned(),
+            Input::Twin { bytes } => format!("command {}", first_line(bytes)),
+            Input::TwinFailed { .. } => "command failed".to_owned(),
             Input::SendFailed { .. } => "send failed".to_owned(),
             Input::Control(control) => format!("{control:?}"),
         }
@@ -55,6 +57,7 @@ impl Trace {
     fn output(&mut self, output: &Output, out: &OutBuf) -> Option<String> {
         Some(match output {
             Output::Send { bytes, .. } => format!("send {}", self.message(out.bytes(*bytes))),
+            Output::Twin { bytes, .. } => format!("command {}", first_line(out.bytes(*bytes))),
             Output::Arm { at, .. } => format!("arm {at}"),
             Output::Disarm { .. } => "disarm".to_owned(),
             Output::Stat(event) => match event {
@@ -114,4 +117,9 @@ impl Trace {
 fn number(known: &mut HashMap<Vec<u8>, usize>, id: &[u8]) -> usize {
     let next = known.len() + 1;
     *known.entry(id.to_vec()).or_insert(next)
+}
+
+fn first_line(command: &[u8]) -> String {
+    let text = String::from_utf8_lossy(command);
+    format!("{:?}", text.lines().next().unwrap_or_default())
 }

@@ -7,11 +7,15 @@
 use crate::net::Net;
 use crate::tally::Tally;
 use crate::trace::Trace;
+use gossipper_bytecode::PeerId;
 use gossipper_vm::{CallControl, CallKey, Engine, FlowId, Image, Input, Micros, OutBuf, Output};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// How long a command is on its way.
+pub const TWIN_DELAY: Micros = Micros::from_ms(1);
 
 /// A node of the world.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -21,6 +25,8 @@ pub struct NodeId(usize);
 enum Event {
     Spawn,
     Deliver { src: SocketAddr, bytes: Vec<u8> },
+    Command { bytes: Vec<u8> },
+    CommandFailed { call: CallKey },
     Timer { call: CallKey, generation: u32 },
     Resume { call: CallKey },
     Control(ControlEvent),
@@ -39,6 +45,7 @@ struct Node {
     engine: Engine,
     tally: Tally,
     sent: Vec<Vec<u8>>,
+    commands: Vec<Vec<u8>>,
     log: Vec<String>,
     fatal: Option<String>,
 }
@@ -53,6 +60,8 @@ pub struct World {
     queue: BinaryHeap<Reverse<(Micros, u64, usize, Event)>>,
     made: u64,
     out: OutBuf,
+    /// Where commands lead: from which node, to which peer of its program, and the node.
+    links: Vec<(usize, Option<PeerId>, usize)>,
     trace: Option<Trace>,
 }
 
@@ -68,6 +77,7 @@ impl World {
             queue: BinaryHeap::new(),
             made: 0,
             out: OutBuf::new(),
+            links: Vec::new(),
             trace: None,
         }
     }
@@ -95,11 +105,18 @@ impl World {
             engine,
             tally: Tally::default(),
             sent: Vec::new(),
+            commands: Vec::new(),
             log: Vec::new(),
             fatal: None,
         });
         self.carry_out(id.0);
         id
+    }
+
+    /// Leads a node's commands to another; `peer` is the one that they are for, among several. They arrive after the
+    /// delay of [`TWIN_DELAY`], whole and in order.
+    pub fn link(&mut self, from: NodeId, peer: Option<PeerId>, to: NodeId) {
+        self.links.push((from.0, peer, to.0));
     }
 
     /// Plans a call of a client node.
@@ -144,6 +161,8 @@ impl World {
                 src: *src,
                 bytes,
             },
+            Event::Command { bytes } => Input::Twin { bytes },
+            Event::CommandFailed { call } => Input::TwinFailed { call: *call },
             Event::Timer { call, generation } => Input::Timer {
                 call: *call,
                 generation: *generation,
@@ -168,6 +187,9 @@ impl World {
         for output in out.records() {
             match *output {
                 Output::Send { to, bytes, .. } => self.send(index, to, out.bytes(bytes)),
+                Output::Twin { call, peer, bytes } => {
+                    self.command(index, call, peer, out.bytes(bytes));
+                }
                 Output::Arm {
                     call,
                     at,
@@ -208,6 +230,24 @@ impl World {
         }
     }
 
+    fn command(&mut self, index: usize, call: Option<CallKey>, peer: Option<PeerId>, bytes: &[u8]) {
+        let mut links = self.links.iter();
+        let target = links.find(|(from, to, _)| *from == index && *to == peer);
+        match target {
+            Some((_, _, target)) => {
+                self.nodes[index].commands.push(bytes.to_vec());
+                let bytes = bytes.to_vec();
+                let at = self.now.plus(TWIN_DELAY);
+                self.push(at, *target, Event::Command { bytes });
+            }
+            None => {
+                if let Some(call) = call {
+                    self.push(self.now, index, Event::CommandFailed { call });
+                }
+            }
+        }
+    }
+
     fn push(&mut self, at: Micros, node: usize, event: Event) {
         self.made += 1;
         self.queue
@@ -236,6 +276,12 @@ impl World {
     #[must_use]
     pub fn sent(&self, node: NodeId) -> &[Vec<u8>] {
         &self.nodes[node.0].sent
+    }
+
+    /// Every command a node has sent to its twins.
+    #[must_use]
+    pub fn commands(&self, node: NodeId) -> &[Vec<u8>] {
+        &self.nodes[node.0].commands
     }
 
     /// Every log line of a node.

@@ -23,6 +23,11 @@ impl MessageLog {
         let title = match traffic {
             Traffic::Sent => format!("UDP message sent [{}] bytes:", bytes.len()),
             Traffic::Received => format!("UDP message received [{}] bytes:", bytes.len()),
+            Traffic::CommandSent => format!("TCP control message sent [{}] bytes:", bytes.len()),
+            Traffic::CommandReceived => {
+                format!("TCP control message received [{}] bytes:", bytes.len())
+            }
+            Traffic::CommandFailed => "Error sending TCP control message:".to_owned(),
             Traffic::SendFailed => "Error sending UDP message:".to_owned(),
         };
         let header = format!("{DASHES} {}\n{title}\n\n", rfc3339(zone, wall_us));

@@ -44,6 +44,12 @@ pub enum Traffic {
     Received,
     /// The kernel refused it.
     SendFailed,
+    /// A command was handed to the connection of its twin.
+    CommandSent,
+    /// A command came from a twin.
+    CommandReceived,
+    /// A command could not be handed on.
+    CommandFailed,
 }
 
 #[derive(Debug, Clone, Copy)]

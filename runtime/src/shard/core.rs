@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::net::UdpSocket;
 
-use gossipper_bytecode::LogLevel;
+use gossipper_bytecode::{LogLevel, PeerId};
 use gossipper_control::TransportCounts;
 use gossipper_vm::{CallControl, CallKey, Input, LogKind, Micros, OutBuf, Output};
 use slotmap::Key;
@@ -21,6 +21,7 @@ use crate::stats::Stats;
 use crate::sys::Datagram;
 use crate::transport::MAIN_FLOW;
 use crate::transport::udp::{Outbox, Refused};
+use crate::twin::Links;
 use crate::wheel::{Fired, Wheel};
 
 /// Datagrams that make a batch full.
@@ -48,6 +49,10 @@ pub(super) struct Core<M> {
     pub(super) clock: Clock,
     logs: LogSender,
     exec: Executor,
+    /// Connections to twins.
+    pub(super) links: Option<Links>,
+    /// Calls whose command could not be handed on.
+    uncommanded: Vec<CallKey>,
     /// Calls after which no more are opened.
     total: Option<u64>,
     /// No more calls are opened.
@@ -91,6 +96,8 @@ impl<M: Machine> Core<M> {
             clock,
             logs,
             exec: Executor::default(),
+            links: None,
+            uncommanded: Vec::new(),
             total,
             draining: false,
             ending: None,
@@ -121,6 +128,9 @@ impl<M: Machine> Core<M> {
         self.out.clear();
         self.machine.handle(now, input, &mut self.out);
         self.carry_out(now);
+        while let Some(call) = self.uncommanded.pop() {
+            self.input(now, Input::TwinFailed { call });
+        }
         if !self.draining
             && self
                 .total
@@ -154,6 +164,33 @@ impl<M: Machine> Core<M> {
                 bytes: datagram.bytes,
             },
         );
+    }
+
+    /// A command of a twin.
+    pub(super) fn command(&mut self, bytes: &[u8]) {
+        let now = self.clock.now();
+        if self.logs.wants_messages() {
+            self.logs
+                .message(self.clock.wall_us(now), Traffic::CommandReceived, bytes);
+        }
+        self.input(now, Input::Twin { bytes });
+    }
+
+    /// Hands a command to a twin.
+    fn send_command(&mut self, now: Micros, peer: Option<PeerId>, bytes: &[u8]) -> bool {
+        let sent = self
+            .links
+            .as_ref()
+            .is_some_and(|links| links.send(peer, bytes));
+        if self.logs.wants_messages() {
+            let traffic = if sent {
+                Traffic::CommandSent
+            } else {
+                Traffic::CommandFailed
+            };
+            self.logs.message(self.clock.wall_us(now), traffic, bytes);
+        }
+        sent
     }
 
     pub(super) fn timer(&mut self, now: Micros, fired: Fired) {
@@ -243,7 +280,7 @@ impl<M: Machine> Core<M> {
         self.warn(now, text.as_bytes());
     }
 
-    fn warn(&mut self, now: Micros, text: &[u8]) {
+    pub(super) fn warn(&mut self, now: Micros, text: &[u8]) {
         self.stats.counters.warning();
         self.logs.error(self.clock.wall_us(now), text);
         let head = &text[..text.len().min(LAST_WARNING_BYTES)];
@@ -263,6 +300,12 @@ impl<M: Machine> Core<M> {
                 } => {
                     self.outbox
                         .push(call, to, out.bytes(bytes), &mut self.counts);
+                }
+                Output::Twin { call, peer, bytes } => {
+                    if !self.send_command(now, peer, out.bytes(bytes)) {
+                        self.trouble(now, "cannot hand a command to the twin");
+                        self.uncommanded.extend(call);
+                    }
                 }
                 Output::Arm {
                     call,

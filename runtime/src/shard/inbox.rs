@@ -97,7 +97,7 @@ impl<M: Machine> Shard<M> {
         self.core.drain(now);
     }
 
-    fn abort(&mut self, now: Micros, ending: Ending) {
+    pub(super) fn abort(&mut self, now: Micros, ending: Ending) {
         self.drain(now, ending.clone());
         self.phase = Phase::Aborting;
         self.ending = ending;
@@ -136,6 +136,8 @@ impl<M: Machine> Shard<M> {
                 );
             } else if passed(deadlines.timeout_global) {
                 self.abort(now, Ending::TimedOutGlobally);
+            } else if passed(self.twin_end) {
+                self.abort(now, Ending::TwinEnded);
             }
         }
         let exhausted = self.core.schedule.as_ref().is_some_and(Schedule::exhausted);

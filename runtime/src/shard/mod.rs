@@ -7,6 +7,7 @@
 //! | `coalesce` | when to look at a busy socket again |
 //! | `core` | feeds inputs to the machine and carries its orders out |
 //! | `inbox` | operator commands and phases of the run |
+//! | `twins` | what happens on the connections to twins |
 //! | `work_limit` | bounds each part of a turn by time |
 //!
 //! A shard shares nothing that it waits for: commands come through a queue, snapshots go into a slot that is locked for
@@ -18,6 +19,7 @@ mod inbox;
 mod run;
 #[cfg(test)]
 mod tests;
+mod twins;
 mod work_limit;
 
 use std::net::SocketAddr;
@@ -33,6 +35,7 @@ use crate::schedule::Schedule;
 use crate::stats::Stats;
 use crate::sys::Backend;
 use crate::transport::udp::Bound;
+use crate::twin::Opened;
 
 pub(crate) use inbox::ShardCommand;
 
@@ -86,6 +89,8 @@ pub enum Ending {
     TimeoutError,
     /// `-timeout_global` had them aborted.
     TimedOutGlobally,
+    /// A twin has closed its connection, and what that leaves to do is done.
+    TwinEnded,
     /// A scenario said `stop_now`.
     StopNow,
     /// A scenario did what ends the process; the text says what.
@@ -110,6 +115,8 @@ pub(crate) struct Setup<M> {
     /// Calls after which the shard drains (`-m`).
     pub(crate) total: Option<u64>,
     pub(crate) bound: Bound,
+    /// Connections to twins.
+    pub(crate) twin: Option<Opened>,
     pub(crate) backend: Backend,
     /// How long a busy socket is left alone.
     pub(crate) coalesce: Micros,

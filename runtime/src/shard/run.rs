@@ -26,6 +26,7 @@ use crate::pacing::Pacer;
 use crate::schedule::{Opening, Schedule};
 use crate::sys::BatchReceiver;
 use crate::transport::udp::Outbox;
+use crate::twin::Links;
 
 /// How often a snapshot is published.
 const PUBLISH_PERIOD: Micros = Micros(200_000);
@@ -43,6 +44,8 @@ pub(super) struct Shard<M> {
     /// How the run ends when the phase is over.
     pub(super) ending: Ending,
     pub(super) abort_turns: u32,
+    /// When the calls are aborted that a twin has left behind.
+    pub(super) twin_end: Option<Micros>,
     /// When the last call was opened, once no more are.
     pub(super) opening_ended_at: Option<Micros>,
     socket: UdpSocket,
@@ -70,6 +73,7 @@ impl<M: Machine> Shard<M> {
             schedule,
             total,
             bound,
+            twin,
             backend,
             coalesce,
             remote,
@@ -88,7 +92,8 @@ impl<M: Machine> Shard<M> {
         let socket = bound.socket;
         let receiver = BatchReceiver::new(backend, &socket);
         let outbox = Outbox::new(backend);
-        let core = Core::new(
+        let links = twin.map(Links::new).transpose()?;
+        let mut core = Core::new(
             machine,
             stats,
             schedule,
@@ -99,8 +104,10 @@ impl<M: Machine> Shard<M> {
             clock,
             logs,
         );
+        core.links = links;
         Ok(Self {
             core,
+            twin_end: None,
             deadlines,
             phase: Phase::Running,
             ending: Ending::Completed,
@@ -139,6 +146,9 @@ impl<M: Machine> Shard<M> {
         };
         // A socket that stays full keeps the rest; the peer will not miss it for long.
         let _ = tokio::time::timeout(LAST_FLUSH, self.flush_rest()).await;
+        if let Some(links) = self.core.links.take() {
+            links.close(LAST_FLUSH).await;
+        }
         self.opening_ended_at
             .get_or_insert_with(|| self.core.clock.now());
         self.phase = Phase::Ended;
@@ -166,6 +176,7 @@ impl<M: Machine> Shard<M> {
             self.obey(self.core.clock.now(), command);
         }
         let mut busy = self.receive();
+        busy |= self.commands();
         busy |= self.timers();
         busy |= self.resumes();
         busy |= self.starts();
@@ -298,15 +309,20 @@ impl<M: Machine> Shard<M> {
     fn next_deadline(&self) -> Micros {
         let schedule = self.core.schedule.as_ref().and_then(Schedule::next_due);
         let limits = if self.phase == Phase::Aborting {
-            [None, None]
+            [None, None, None]
         } else {
-            [self.deadlines.timeout, self.deadlines.timeout_global]
+            [
+                self.deadlines.timeout,
+                self.deadlines.timeout_global,
+                self.twin_end,
+            ]
         };
         [
             self.core.wheel.next_wakeup(),
             schedule,
             limits[0],
             limits[1],
+            limits[2],
         ]
         .into_iter()
         .flatten()
@@ -325,6 +341,14 @@ impl<M: Machine> Shard<M> {
             tokio::task::yield_now().await;
             return;
         }
+        let mut event = None;
+        let links = &mut self.core.links;
+        let happens = async {
+            match links {
+                Some(links) => links.next().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             command = self.inbox.recv(), if self.inbox_open => match command {
@@ -333,8 +357,12 @@ impl<M: Machine> Shard<M> {
             },
             // An error of readiness shows at the next receive.
             _ = self.reactor.readable() => {}
+            next = happens => event = Some(next),
             _ = self.reactor.writable(), if full => {}
             () = sleep => {}
+        }
+        if let Some(event) = event {
+            self.twin_event(event);
         }
     }
 

@@ -173,6 +173,18 @@ impl Machine for Script {
             Input::SendFailed { call } => {
                 self.end(call, CallEnd::Failure(FailReason::CannotSendMessage), out);
             }
+            // A command is sent back.
+            Input::Twin { bytes } => {
+                let bytes = out.store(bytes);
+                out.push(Output::Twin {
+                    call: None,
+                    peer: None,
+                    bytes,
+                });
+            }
+            Input::TwinFailed { call } => {
+                self.end(call, CallEnd::Failure(FailReason::CmdNotSent), out);
+            }
             Input::Control(CallControl::Drain) => {}
             Input::Control(CallControl::Users(count)) => self.counts_seen.push(count),
             Input::Control(CallControl::AbortAll) => {
@@ -216,6 +228,7 @@ fn bench(machine: Script) -> Bench {
         schedule: None,
         total: None,
         bound,
+        twin: None,
         backend: Backend::Auto,
         coalesce: Micros(500),
         clock,

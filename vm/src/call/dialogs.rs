@@ -183,9 +183,12 @@ impl Parked {
                 challenges,
                 txns: _,
                 queued: _,
+                commands: _,
+                peers: _,
                 unexpected: _,
                 dialogs: _,
                 crypto: _,
+                circuit: _,
             } = cold;
             core::mem::swap(&mut self.routes, routes);
             core::mem::swap(&mut self.target, target);

@@ -11,7 +11,7 @@ use crate::input::{FlowId, Micros};
 use crate::media::CryptoKeys;
 use core::net::SocketAddr;
 use dialogs::Dialogs;
-use gossipper_bytecode::{DialogId, FailReason, Pc, RecvId, SendId, StepId};
+use gossipper_bytecode::{DialogId, FailReason, Pc, PeerId, RecvId, SendId, StepId};
 use last::Last;
 use regs::Regs;
 use smallvec::SmallVec;
@@ -73,10 +73,16 @@ pub(crate) struct Cold {
     pub(crate) challenges: Vec<Stored>,
     /// Transactions of the program, by id.
     pub(crate) txns: Vec<TxnState>,
+    /// Its circuit.
+    pub(crate) circuit: Option<u32>,
     /// Keys that `[cryptokeyparams…]` prints.
     pub(crate) crypto: Option<Box<CryptoKeys>>,
     /// The message that opened the call, until its first `recv` waits.
     pub(crate) queued: Option<Box<[u8]>>,
+    /// Commands that came before the call waited, oldest first.
+    pub(crate) commands: Vec<Box<[u8]>>,
+    /// Peers that it has exchanged commands with.
+    pub(crate) peers: SmallVec<[PeerId; 4]>,
     /// The message that led to the handler of unexpected messages, until its first `recv` waits.
     pub(crate) unexpected: Option<Box<[u8]>>,
     /// Its dialogs, when it has or may have several.
@@ -91,6 +97,11 @@ impl Cold {
             + self.crypto.as_ref().map_or(0, |_| size_of::<CryptoKeys>())
             + self.queued.as_ref().map_or(0, |message| message.len())
             + self.unexpected.as_ref().map_or(0, |message| message.len())
+            + self
+                .commands
+                .iter()
+                .map(|command| command.len())
+                .sum::<usize>()
             + self
                 .dialogs
                 .as_ref()

@@ -5,10 +5,12 @@ use super::{Current, Cx, Next, authentication, injection};
 use crate::call::Call;
 use crate::input::Micros;
 use crate::output::{LogKind, Output, StatEvent};
+use crate::posix::{GaveUp, Spans};
 use core::cmp::Ordering;
 use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
-use gossipper_bytecode::{ArithOp, EregId, FailReason, Op, Operand, StrCmpId, TestId, VarId};
-use smallvec::SmallVec;
+use gossipper_bytecode::{
+    ArithOp, EregId, FailReason, Op, Operand, RegexId, StrCmpId, TestId, VarId,
+};
 
 /// Longest header value that `search_in="hdr"` looks at.
 const HEADER_MAX: usize = 2048;
@@ -76,7 +78,7 @@ pub(super) fn action(
                 regs.set_text(slot, &scratch);
                 cx.shared.scratch = scratch;
             }
-            Err(_) => return Next::Drop(cx.too_large(call)),
+            Err(reason) => return Next::Drop(reason),
         },
         Op::ToDouble { var, from } => match cx.value(call, from).to_number() {
             Some(number) => set_number(cx, call, var, number),
@@ -93,11 +95,11 @@ pub(super) fn action(
                 kind: LogKind::Action(level),
                 text,
             }),
-            Err(_) => return Next::Drop(cx.too_large(call)),
+            Err(reason) => return Next::Drop(reason),
         },
         Op::Exec { template } => match cx.render_action(call, template) {
             Ok(command) => cx.out.push(Output::Exec { command }),
-            Err(_) => return Next::Drop(cx.too_large(call)),
+            Err(reason) => return Next::Drop(reason),
         },
         // Linking refused the program unless the run passes over media.
         Op::Media { .. } | Op::MediaCheck { .. } => cx.stat(StatEvent::MediaSkipped),
@@ -106,6 +108,13 @@ pub(super) fn action(
         Op::Replace { file, line, value } => {
             return injection::replace(cx, call, file, line, value);
         }
+        Op::SetDest {
+            host,
+            port,
+            protocol,
+        } => return super::setdest::set_dest(cx, call, host, port, protocol),
+        // COMPAT(sipp): all calls share the one socket of UDP, which stays; SIPp crashes (docs/compat.md#actions).
+        Op::CloseCon {} => {}
         Op::VerifyAuth {
             var,
             username,
@@ -136,7 +145,7 @@ pub(super) fn action(
                     cx.out.push(Output::Fatal { text });
                     FailReason::ScenarioFault
                 }
-                Err(_) => cx.too_large(call),
+                Err(reason) => reason,
             });
         }
         Op::Stop { what } => return super::stop(cx, what),
@@ -153,6 +162,8 @@ pub(super) fn action(
         | Op::Sent { .. }
         | Op::Await {}
         | Op::Accept { .. }
+        | Op::TwinSend { .. }
+        | Op::TwinAccept { .. }
         | Op::Pause { .. }
         | Op::PauseWait {} => {
             debug_assert!(false, "handled by the dispatch loop");
@@ -276,9 +287,6 @@ fn text_of<'v>(cx: &'v Cx<'_>, call: &'v Call, var: VarId) -> &'v [u8] {
     }
 }
 
-/// Groups of a match, by their place in the searched text.
-type Groups = SmallVec<[Option<(usize, usize)>; 10]>;
-
 fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> Option<FailReason> {
     let image = cx.image;
     let ereg = &image.program.eregs[id.index()];
@@ -290,6 +298,7 @@ fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> O
             Current::None => &b""[..],
             Current::Received(msg) => msg.bytes(),
             Current::Sent(range) => cx.out.bytes(range),
+            Current::Command(command) => command,
         };
         match ereg.search_in {
             SearchIn::Message => Some(message),
@@ -319,7 +328,7 @@ fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> O
     } else {
         // As in SIPp, the text ends at a NUL.
         let end = memchr::memchr(0, &subject).unwrap_or(subject.len());
-        let matched = search(cx, ereg.regex.index(), &subject[..end]);
+        let matched = search(cx, ereg.regex, &subject[..end]);
         if let Some(groups) = &matched {
             for (var, group) in ereg.assign_to.iter().zip(groups) {
                 if let Some((from, to)) = group {
@@ -350,11 +359,17 @@ fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> O
     failure
 }
 
-/// Searches an expression; the whole match comes first.
-fn search(cx: &mut Cx<'_>, regex: usize, subject: &[u8]) -> Option<Groups> {
-    let locations = &mut cx.shared.locations[regex];
-    cx.image.regexes[regex].captures_read(locations, subject)?;
-    Some((0..locations.len()).map(|i| locations.get(i)).collect())
+/// Searches an expression; the whole match comes first. A search that gives up has found nothing.
+fn search(cx: &mut Cx<'_>, regex: RegexId, subject: &[u8]) -> Option<Spans> {
+    let expression = &cx.image.regexes[regex.index()];
+    let locations = &mut cx.shared.locations[regex.index()];
+    match expression.find(subject, locations, &mut cx.shared.search) {
+        Ok(found) => found,
+        Err(GaveUp) => {
+            cx.gave_up(regex);
+            None
+        }
+    }
 }
 
 /// What follows the n-th occurrence of `header` up to the end of its line, leading blank included.

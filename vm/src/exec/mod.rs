@@ -9,11 +9,14 @@ mod authentication;
 pub(crate) mod dialogs;
 mod injection;
 pub(crate) mod send;
+pub(crate) mod setdest;
 mod text;
+pub(crate) mod twin;
 
 use crate::auth::Pending;
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
+use crate::circuits::Circuits;
 use crate::dead::DeadCalls;
 use crate::dialogs::DialogIndex;
 use crate::engine::Hasher;
@@ -21,13 +24,14 @@ use crate::inject::Injection;
 use crate::input::{CallKey, Micros};
 use crate::link::Image;
 use crate::output::{ByteRange, LogKind, OutBuf, Output, StatEvent};
+use crate::posix::Scratch;
 use crate::render::{DynamicId, LastView, Scene, TooLarge, Trouble, render};
 use crate::rng;
 use crate::txn::Buffers;
 use crate::vars::Vars;
 use gossipper_bytecode::program::PauseLength;
 use gossipper_bytecode::{
-    CounterId, FailReason, Op, PauseId, Pc, RecvId, RtdId, StepId, StopKind, TemplateId,
+    CounterId, FailReason, Op, PauseId, Pc, RegexId, RtdId, StepId, StopKind, TemplateId,
     TemplateKind, VarId,
 };
 use gossipper_sip::Message;
@@ -46,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) vars: Vars,
     /// `[users]`.
     pub(crate) users: Option<u32>,
+    /// Which circuits of `-tdmmap` are taken.
+    pub(crate) circuits: Option<Circuits>,
     /// `[dynamic_id]`.
     pub(crate) dynamic: DynamicId,
     /// Texts in the making.
@@ -60,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) dead: DeadCalls<Hasher>,
     /// Scratch of each regular expression.
     pub(crate) locations: Vec<CaptureLocations>,
+    /// Scratch of the searches for the longest match.
+    pub(crate) search: Scratch,
 }
 
 /// What an op handler works with besides the call.
@@ -80,6 +88,8 @@ pub(crate) enum Current<'a> {
     Received(&'a Message<'a>),
     /// The one just sent.
     Sent(ByteRange),
+    /// A command just received.
+    Command(&'a [u8]),
 }
 
 /// How a run of a call ended.
@@ -102,6 +112,15 @@ pub(crate) enum Next {
     Goto(Pc),
     /// The call is over.
     Drop(FailReason),
+}
+
+/// Why there is no text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unrendered {
+    /// It would be too large.
+    TooLarge,
+    /// It must not be used; why was said.
+    Unusable,
 }
 
 /// A text at the end of the arena, before anything is put into it or said about it.
@@ -127,6 +146,17 @@ impl Cx<'_> {
         });
     }
 
+    /// Warns that a search took more steps than it may, and so found nothing.
+    #[cold]
+    pub(crate) fn gave_up(&mut self, regex: RegexId) {
+        let source = self.image.program.regexes[regex.index()].source;
+        let text = format!(
+            "The search for '{}' takes too many steps on this text; taken for no match",
+            self.image.program.display(source)
+        );
+        self.warn(text.as_bytes());
+    }
+
     /// Renders a template of the scenario or of an automatic message into the arena. Answers to challenges need
     /// [`Self::render_message`].
     pub(crate) fn render(
@@ -136,13 +166,14 @@ impl Cx<'_> {
         last: LastView<'_>,
         msg_index: i64,
         branch_index: i64,
-    ) -> Result<ByteRange, TooLarge> {
+    ) -> Result<ByteRange, Unrendered> {
         let raw = self.render_raw(call, template, last, msg_index, branch_index);
         let range = self.out.range_from(raw.start);
-        self.say(raw.troubles);
+        let usable = self.say(raw.troubles);
         match (raw.rendered, raw.pending) {
-            (Ok(()), None) => Ok(range),
-            (Ok(()), Some(_)) | (Err(TooLarge), _) => Err(TooLarge),
+            (Ok(()), None) if usable => Ok(range),
+            (Ok(()), _) => Err(Unrendered::Unusable),
+            (Err(TooLarge), _) => Err(Unrendered::TooLarge),
         }
     }
 
@@ -167,9 +198,12 @@ impl Cx<'_> {
             answered = pending.put_in(self.image, call, method, raw.start, self.out.arena());
         }
         let range = self.out.range_from(raw.start);
-        self.say(raw.troubles);
+        let usable = self.say(raw.troubles);
         if raw.rendered.is_err() {
             return Err(self.too_large(call));
+        }
+        if !usable {
+            return Err(FailReason::ScenarioFault);
         }
         answered.map_err(|problem| {
             let text = format!(
@@ -227,26 +261,43 @@ impl Cx<'_> {
         }
     }
 
-    /// Hands on what is to be said about a text.
-    fn say(&mut self, troubles: Vec<Trouble>) {
+    /// Hands on what is to be said about a text; false when it must not be used.
+    fn say(&mut self, troubles: Vec<Trouble>) -> bool {
+        let mut usable = true;
         for trouble in troubles {
             match trouble {
                 Trouble::Warning(text) => self.warn(text.as_bytes()),
                 Trouble::Fatal(text) => {
                     self.fatal(&text);
+                    usable = false;
                 }
             }
         }
+        usable
     }
 
-    /// Renders the text of an action: `[msg_index]` is −1, `[branch]` counts from the current step less 1.
+    /// Renders the text of an action; an error is the reason that the call ends for. `[msg_index]` is −1, `[branch]` counts from the current step less 1.
     pub(crate) fn render_action(
         &mut self,
         call: &Call,
         template: TemplateId,
-    ) -> Result<ByteRange, TooLarge> {
+    ) -> Result<ByteRange, FailReason> {
         let branch = i64::from(call.step.0) - 1;
         self.render(Some(call), template, LastView::Kept, -1, branch)
+            .map_err(|why| match why {
+                Unrendered::TooLarge => self.too_large(call),
+                Unrendered::Unusable => FailReason::ScenarioFault,
+            })
+    }
+
+    /// The text of an action as bytes of their own.
+    pub(crate) fn action_text(
+        &mut self,
+        call: &Call,
+        template: TemplateId,
+    ) -> Result<Vec<u8>, FailReason> {
+        let text = self.render_action(call, template)?;
+        Ok(self.out.bytes(text).to_vec())
     }
 
     /// The value of a variable.
@@ -332,6 +383,10 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 arm_receive(cx, call);
                 return Outcome::Suspended;
             }
+            Op::TwinSend { command } => match twin::send(cx, call, command) {
+                Ok(bytes) => current = Current::Sent(bytes),
+                Err(reason) => return Outcome::Dropped(reason),
+            },
             Op::Pause { pause } => start_pause(cx, call, pause),
             Op::PauseWait {} => {
                 if call.pause_until.is_some_and(|until| until > cx.now) {
@@ -350,7 +405,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 }
             }
             // Verified: receive blocks are entered by a match only.
-            Op::Accept { .. } => {}
+            Op::Accept { .. } | Op::TwinAccept { .. } => {}
             _ => match action::action(cx, call, op, current, &mut failed) {
                 Next::Fall => {}
                 Next::Goto(to) => next = to,
@@ -380,18 +435,18 @@ fn yield_turn(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
 pub(crate) fn run_block(
     cx: &mut Cx<'_>,
     call: &mut Call,
-    recv: RecvId,
-    msg: &Message<'_>,
+    entry: Pc,
+    current: Current<'_>,
 ) -> Result<Pc, FailReason> {
-    let mut pc = cx.image.program.recvs[recv.index()].entry;
+    let mut pc = entry;
     let mut failed = None;
     loop {
         let op = cx.image.program.ops[pc.index()];
-        if let Op::Accept { .. } = op {
+        if let Op::Accept { .. } | Op::TwinAccept { .. } = op {
             return Ok(pc.next());
         }
         // Verified: jumps in a block go forward and stay inside it.
-        pc = match action::action(cx, call, op, Current::Received(msg), &mut failed) {
+        pc = match action::action(cx, call, op, current, &mut failed) {
             Next::Fall => pc.next(),
             Next::Goto(to) => to,
             Next::Drop(reason) => return Err(reason),
@@ -405,13 +460,25 @@ fn arm_receive(cx: &Cx<'_>, call: &mut Call) {
         return;
     }
     let program = &cx.image.program;
-    let set = program.steps[call.step.index()].set;
+    let here = &program.steps[call.step.index()];
     // COMPAT(sipp): SIPp arms the timeout of the current element alone, so that a timeout behind an optional receive
     // never fires; we take the first one up to the mandatory receive (docs/compat.md#timers).
-    let own = set.forward().find_map(|id| {
+    let own = here.set.forward().find_map(|id| {
         let recv = &program.recvs[id.index()];
         recv.timeout_ms.map(|ms| (ms, recv.step))
     });
+    let command = here.command.and_then(|id| {
+        let recv = &program.twin_recvs[id.index()];
+        recv.timeout_ms.map(|ms| (ms, recv.step))
+    });
+    let own = match (own, command) {
+        (Some(message), Some(command)) => Some(if command.1 < message.1 {
+            command
+        } else {
+            message
+        }),
+        (message, command) => message.or(command),
+    };
     let (ms, step) = own.unwrap_or((cx.image.params.recv_timeout_ms, call.step));
     if ms > 0 {
         call.recv_deadline = Some((cx.now.plus(Micros::from_ms(u64::from(ms))), step));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Actions and variables.
 
-use crate::stage::{Stage, from_peer_with, nop, reply, request, response, send, send_then};
+use crate::stage::{Stage, from_peer_with, log, nop, reply, request, response, send, send_then};
 use gossipper_bytecode::FailReason;
 use gossipper_vm::CallEnd;
 
@@ -68,14 +68,41 @@ fn ereg_searches_the_whole_message_and_captures_groups() {
 }
 
 #[test]
-fn ereg_takes_the_first_alternative_that_leads_to_a_match() {
-    // ADR 0005: POSIX would take the longer one; the compiler warns about it.
-    prints("<ereg regexp='IN(F|FO)' assign_to='a,b'/>", "a=INF b=F c=");
-    prints(
-        "<ereg regexp='IN(FO|F)' assign_to='a,b'/>",
-        "a=INFO b=FO c=",
-    );
+fn ereg_takes_the_longest_match_whatever_the_order_of_alternatives() {
+    for alternatives in ["F|FO", "FO|F"] {
+        prints(
+            &format!("<ereg regexp='IN({alternatives})' assign_to='a,b'/>"),
+            "a=INFO b=FO c=",
+        );
+    }
     prints("<ereg regexp='IN[A-Z]*' assign_to='a'/>", "a=INFO b= c=");
+}
+
+#[test]
+fn ereg_refers_back_to_what_a_group_has_matched() {
+    prints(
+        r"<ereg regexp='subject: (s)ec.*Emp(t)y:.*\2ext' assign_to='_,a,b'/>",
+        "a=s b=t c=",
+    );
+    prints(
+        r"<ereg regexp='subject: (s)ec.*Emp(t)y:.*\2\1ext' assign_to='_,a,b'/>",
+        "a= b= c=",
+    );
+}
+
+#[test]
+fn a_search_that_takes_too_many_steps_is_no_match_and_a_warning() {
+    let header = format!("X: {}!b\r\n", "a".repeat(1500));
+    let outcome = on_message(
+        r"<ereg regexp='(a*)(a*)(a*)\1\2\3b' search_in='hdr' header='X:' assign_to='a'/>",
+        &from_peer_with("INFO", "x", 5, &header),
+    );
+    assert_eq!(outcome.end, Some(CallEnd::Success));
+    assert_eq!(outcome.lines, ["a= b= c="]);
+    let [warning] = &outcome.warnings[..] else {
+        panic!("{:?}", outcome.warnings);
+    };
+    assert!(warning.contains("too many steps"), "{warning}");
 }
 
 #[test]
@@ -123,6 +150,21 @@ fn ereg_searches_the_body() {
         &message,
     );
     assert_eq!(outcome.lines, ["a=Ab\r\nC b= c="]);
+}
+
+#[test]
+fn ereg_in_a_nop_searches_empty_text() {
+    let mut stage = Stage::client(&[
+        nop(
+            "",
+            "<assignstr assign_to='a' value='x'/><assignstr assign_to='b' value='x'/>\
+             <ereg regexp='.*' assign_to='a'/><ereg regexp='.+' search_in='body' assign_to='b'/>",
+        ),
+        log("[$a]|[$b]"),
+        send("OPTIONS", ""),
+    ]);
+    stage.spawn();
+    assert_eq!(stage.lines, ["|x"]);
 }
 
 #[test]

@@ -16,8 +16,10 @@ mod matching;
 mod media;
 mod rendering;
 
+mod destination;
 mod rtd;
 mod stage;
 mod timers;
+mod twin;
 mod unexpected;
 mod users;

@@ -295,6 +295,13 @@ fn an_offset_is_added_to_a_length() {
 }
 
 #[test]
+fn each_of_several_lengths_is_printed() {
+    let text = sent("OPTIONS sip:x SIP/2.0\nCall-ID: a\nL: [len]\nM: [len+1]\n\nv=0");
+    assert_eq!(header(&text, "L"), Some("    3"));
+    assert_eq!(header(&text, "M"), Some("    4"));
+}
+
+#[test]
 fn a_length_without_a_body_is_nought_and_leaves_the_rest_alone() {
     assert_eq!(
         sent("OPTIONS sip:x SIP/2.0\nContent-Length: [len]\nCall-ID: a\n"),

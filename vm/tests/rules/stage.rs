@@ -40,6 +40,10 @@ pub(crate) struct Stage {
     /// Warnings of the machine.
     pub(crate) warnings: Vec<String>,
     pub(crate) commands: Vec<String>,
+    /// Commands for twins: the name of the peer, if there are several, and the text.
+    pub(crate) twin: Vec<(Option<String>, String)>,
+    /// The call that sent the last of them and would fail with it.
+    pub(crate) twin_call: Option<CallKey>,
     pub(crate) fatal: Option<String>,
     pub(crate) stops: Vec<&'static str>,
 }
@@ -254,6 +258,8 @@ impl Stage {
             lines: Vec::new(),
             warnings: Vec::new(),
             commands: Vec::new(),
+            twin: Vec::new(),
+            twin_call: None,
             fatal: None,
             stops: Vec::new(),
         };
@@ -281,6 +287,18 @@ impl Stage {
     /// A datagram of the peer.
     pub(crate) fn deliver(&mut self, text: &str) {
         self.deliver_from("192.0.2.2:5060", text.as_bytes());
+    }
+
+    /// A command of the twin.
+    pub(crate) fn command(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        self.handle(Input::Twin { bytes });
+    }
+
+    /// The texts of the commands that were sent, and forgets them.
+    pub(crate) fn take_commands(&mut self) -> Vec<String> {
+        let sent = core::mem::take(&mut self.twin);
+        sent.into_iter().map(|(_, text)| text).collect()
     }
 
     /// Bytes from anywhere.
@@ -420,6 +438,14 @@ impl Stage {
                     to,
                     text: text(bytes),
                 }),
+                Output::Twin { call, peer, bytes } => {
+                    let program = self.engine.image().program();
+                    let name = |peer: gossipper_bytecode::PeerId| {
+                        program.display(program.peers[peer.index()])
+                    };
+                    self.twin.push((peer.map(name), text(bytes)));
+                    self.twin_call = call;
+                }
                 Output::Arm {
                     call,
                     at,

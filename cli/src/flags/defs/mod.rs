@@ -11,13 +11,15 @@ mod network;
 mod other;
 mod output;
 mod scenario;
+mod twin;
 
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 6] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 7] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
+    (Category::Twin, twin::FLAGS),
     (Category::Load, load::FLAGS),
     (Category::Calls, calls::FLAGS),
     (Category::Output, output::FLAGS),

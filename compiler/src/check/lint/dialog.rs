@@ -2,22 +2,35 @@
 //! Messages of one dialog: acknowledgements, tags, sequence numbers, branches.
 
 use super::headers::branch_of;
-use super::walk::{Answer, Situation, Walk};
+use super::walk::{Answer, Situation, Walk, dialog_of};
 use super::{Sent, Subject, sent};
 use crate::ast::{Expect, PauseLength, StepKind};
 use crate::diag::codes::lint as codes;
 use crate::diag::{Diagnostic, Diagnostics, quote};
 use crate::template::Header;
+use std::collections::BTreeSet;
 
 /// A caller repeats its INVITE after this many milliseconds without an answer (RFC 3261 §17.1.1.2).
 const T1_MS: f64 = 500.0;
 
-/// Looks at what messages have to do with each other.
+/// Most dialogs that are looked at.
+const MOST_DIALOGS: usize = 16;
+
+/// Looks at what messages have to do with each other, dialog by dialog.
 pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
-    let Some(walk) = Walk::of(subject) else {
-        return;
-    };
-    for (step, sent) in sent(subject) {
+    let dialogs: BTreeSet<_> = (0..subject.steps.len())
+        .map(|step| dialog_of(subject, step))
+        .collect();
+    for dialog in dialogs.into_iter().take(MOST_DIALOGS) {
+        if let Some(walk) = Walk::of(subject, dialog) {
+            check_one(subject, &walk, diagnostics);
+        }
+    }
+}
+
+fn check_one(subject: &Subject<'_>, walk: &Walk<'_>, diagnostics: &mut Diagnostics) {
+    let own = sent(subject).filter(|(step, _)| walk.holds(subject, *step));
+    for (step, sent) in own {
         if sent.parsed.outline.headers.is_empty() {
             continue;
         }
@@ -26,21 +39,25 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
                 step,
                 sent,
                 method,
-                walk: &walk,
+                walk,
             };
-            request.remote_tag(diagnostics);
-            request.number(subject, diagnostics);
+            if sent.send.new_dialog.is_none() {
+                request.remote_tag(diagnostics);
+                request.number(subject, diagnostics);
+            }
             request.acknowledged_number(subject, diagnostics);
             request.acknowledged_branch(subject, diagnostics);
             request.loop_branch(subject, diagnostics);
         } else if let Some(code) = sent.code() {
-            local_tag(subject, &walk, step, sent, code, diagnostics);
-            repeated_response(subject, &walk, step, sent, code, diagnostics);
+            local_tag(subject, walk, step, sent, code, diagnostics);
+            repeated_response(subject, walk, step, sent, code, diagnostics);
         }
     }
     for step in 0..subject.steps.len() {
-        unacknowledged(subject, &walk, step, diagnostics);
-        silent_pause(subject, &walk, step, diagnostics);
+        if walk.holds(subject, step) {
+            unacknowledged(subject, walk, step, diagnostics);
+            silent_pause(subject, walk, step, diagnostics);
+        }
     }
 }
 
@@ -49,7 +66,7 @@ struct Request<'a> {
     step: usize,
     sent: Sent<'a>,
     method: &'a [u8],
-    walk: &'a Walk,
+    walk: &'a Walk<'a>,
 }
 
 impl Request<'_> {
@@ -294,7 +311,7 @@ fn resolved(branch: &[u8], step: usize) -> Option<Vec<u8>> {
 }
 
 /// Whether a call that is done with `from` may come to `to`.
-fn leads_to(subject: &Subject<'_>, walk: &Walk, from: usize, to: usize) -> bool {
+fn leads_to(subject: &Subject<'_>, walk: &Walk<'_>, from: usize, to: usize) -> bool {
     reaches(subject, walk, from, |step| step == to, |_| false)
 }
 
@@ -302,7 +319,7 @@ fn leads_to(subject: &Subject<'_>, walk: &Walk, from: usize, to: usize) -> bool 
 /// without passing one that `stops`.
 fn reaches(
     subject: &Subject<'_>,
-    walk: &Walk,
+    walk: &Walk<'_>,
     from: usize,
     wanted: impl Fn(usize) -> bool,
     stops: impl Fn(usize) -> bool,
@@ -335,7 +352,12 @@ fn reaches(
 }
 
 /// A final response to an INVITE that no ACK follows.
-fn unacknowledged(subject: &Subject<'_>, walk: &Walk, step: usize, diagnostics: &mut Diagnostics) {
+fn unacknowledged(
+    subject: &Subject<'_>,
+    walk: &Walk<'_>,
+    step: usize,
+    diagnostics: &mut Diagnostics,
+) {
     let StepKind::Recv(recv) = &subject.steps[step].kind else {
         return;
     };
@@ -398,7 +420,7 @@ fn answers<'a>(subject: &Subject<'a>, sent: Sent<'a>, situation: Situation) -> O
 /// To of a response to the INVITE that begins a dialog.
 fn local_tag(
     subject: &Subject<'_>,
-    walk: &Walk,
+    walk: &Walk<'_>,
     step: usize,
     sent: Sent<'_>,
     code: u16,
@@ -435,7 +457,7 @@ fn local_tag(
 /// `retrans` on a response that nothing answers.
 fn repeated_response(
     subject: &Subject<'_>,
-    walk: &Walk,
+    walk: &Walk<'_>,
     step: usize,
     sent: Sent<'_>,
     code: u16,
@@ -467,7 +489,12 @@ fn repeated_response(
 }
 
 /// A pause while the caller waits for the first answer.
-fn silent_pause(subject: &Subject<'_>, walk: &Walk, step: usize, diagnostics: &mut Diagnostics) {
+fn silent_pause(
+    subject: &Subject<'_>,
+    walk: &Walk<'_>,
+    step: usize,
+    diagnostics: &mut Diagnostics,
+) {
     let StepKind::Pause(pause) = &subject.steps[step].kind else {
         return;
     };

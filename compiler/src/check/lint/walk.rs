@@ -2,6 +2,8 @@
 //! Which exchange a call may be in when it comes to a step: every path through the scenario, walked once per
 //! different situation.
 //!
+//! A call may have several dialogs; each is walked by itself, and the steps of the others change nothing in it.
+//!
 //! A receive is left when it or another receive of its run has matched. Not walked are scenarios whose next step only
 //! a run can tell: jumps to a variable, a handler of unexpected messages, receives that match at any time. Nor are
 //! those with more situations than [`MOST`]; then no lint that needs this says anything.
@@ -64,15 +66,17 @@ const START: Situation = Situation {
 
 /// The situations in which a call may come to each step.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub(super) struct Walk<'a> {
+    /// The dialog whose situations these are; the main one has no name.
+    dialog: Option<&'a [u8]>,
     before: Vec<Vec<Situation>>,
     /// Per step that is a receive: the situations in which it may match, before it has.
     matched: Vec<HashSet<Situation>>,
 }
 
-impl Walk {
-    /// Walks a scenario; `None` when it cannot be walked.
-    pub(super) fn of(subject: &Subject<'_>) -> Option<Self> {
+impl<'a> Walk<'a> {
+    /// Walks a scenario for one of its dialogs; `None` when it cannot be walked.
+    pub(super) fn of(subject: &Subject<'a>, dialog: Option<&'a [u8]>) -> Option<Self> {
         let steps = subject.steps;
         let free = subject.graph.jumps_anywhere()
             || subject.graph.handler().is_some()
@@ -82,6 +86,7 @@ impl Walk {
             return None;
         }
         let mut walk = Self {
+            dialog,
             before: vec![Vec::new(); steps.len()],
             matched: vec![HashSet::new(); steps.len()],
         };
@@ -95,6 +100,11 @@ impl Walk {
                 return None;
             }
             walk.before[step].push(situation);
+            let after = if walk.holds(subject, step) {
+                situation.step(subject, step)
+            } else {
+                situation
+            };
             let mut go = |to: &[usize], situation: Situation| {
                 todo.extend(to.iter().map(|to| (*to, situation)));
             };
@@ -106,7 +116,11 @@ impl Walk {
                         let StepKind::Recv(recv) = &steps[at].kind else {
                             continue;
                         };
-                        let after = situation.receive(subject, at, &recv.expect);
+                        let after = if walk.holds(subject, at) {
+                            situation.receive(subject, at, &recv.expect)
+                        } else {
+                            situation
+                        };
                         if recv.advance_state {
                             go(subject.graph.after(at), after);
                         } else {
@@ -114,16 +128,21 @@ impl Walk {
                         }
                     }
                 }
-                None => go(subject.graph.after(step), situation.step(subject, step)),
+                None => go(subject.graph.after(step), after),
             }
             if steps[step].common.condexec.is_some() {
                 go(&[step + 1], situation);
             }
             if let Some(timeout) = subject.graph.timeout(step) {
-                go(&[timeout], situation.step(subject, step));
+                go(&[timeout], after);
             }
         }
         Some(walk)
+    }
+
+    /// Whether a step belongs to the dialog.
+    pub(super) fn holds(&self, subject: &Subject<'_>, step: usize) -> bool {
+        dialog_of(subject, step) == self.dialog
     }
 
     /// The situations in which a call comes to a step; none for a step that nothing leads to.
@@ -143,12 +162,21 @@ impl Walk {
     }
 }
 
+/// The dialog that a step belongs to; the main one has no name.
+pub(super) fn dialog_of<'a>(subject: &Subject<'a>, step: usize) -> Option<&'a [u8]> {
+    let name = subject.steps.get(step)?.common.dialog.as_ref()?;
+    (name.bytes != b"main").then_some(&name.bytes[..])
+}
+
 impl Situation {
     /// After a step that is no receive.
     fn step(mut self, subject: &Subject<'_>, step: usize) -> Self {
         let Some(sent) = Sent::of(subject, step) else {
             return self;
         };
+        if sent.send.new_dialog.is_some() {
+            self = START;
+        }
         match (sent.method(), sent.code()) {
             (Some(b"INVITE"), _) => {
                 self.invite = Some(step);

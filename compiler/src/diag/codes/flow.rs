@@ -177,11 +177,13 @@ REGISTER sip:[remote_ip] SIP/2.0
         title: "a dialog that begins has no name",
         explanation: "`accept` and `new_dialog` begin a dialog beside the main one, which the call has from its birth to \
             its end. Say which with `dialog`.",
+        remedy: "Add `dialog=\"name\"`.",
+        sipp: "has one dialog per call and ignores the attributes",
         bad: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
 ]]></send>
-<recv response="200"/><recv request="INVITE" accept="bob"/></scenario>"#,
+<recv response="200"/><recv request="INVITE" accept="«bob»"/></scenario>"#,
         good: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
@@ -191,11 +193,13 @@ REGISTER sip:[remote_ip] SIP/2.0
     ACCEPT_WITHOUT_REQUEST = 551 {
         title: "`accept` on a receive of no request",
         explanation: "A dialog of the peer begins with a request of its own. A response belongs to a request of ours.",
+        remedy: "Put `accept` on a `<recv>` with `request`.",
+        sipp: "has one dialog per call and ignores the attribute",
         bad: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
 ]]></send>
-<recv response="200" dialog="in" accept="bob"/></scenario>"#,
+<recv response="200" dialog="in" accept="«bob»"/></scenario>"#,
         good: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
@@ -206,11 +210,13 @@ REGISTER sip:[remote_ip] SIP/2.0
         title: "`accept` holds more than a user",
         explanation: "`accept` is compared with the user part of the request URI: what stands between `sip:` and `@`. \
             With more in it no request matches.",
+        remedy: "Write the user alone, or leave the value empty for any user.",
+        sipp: "has one dialog per call and ignores the attribute",
         bad: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
 ]]></send>
-<recv response="200"/><recv request="INVITE" dialog="in" accept="sip:bob@[local_ip]"/></scenario>"#,
+<recv response="200"/><recv request="INVITE" dialog="in" accept="«sip:bob@[local_ip]»"/></scenario>"#,
         good: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
@@ -220,12 +226,14 @@ REGISTER sip:[remote_ip] SIP/2.0
     CANNOT_BEGIN = 553 {
         title: "`new_dialog` on a message that begins no dialog",
         explanation: "A dialog begins with a request that is neither ACK nor CANCEL.",
+        remedy: "Put `new_dialog` on the request that begins the dialog.",
+        sipp: "has one dialog per call and ignores the attribute",
         bad: r#"<scenario><send dialog="out"><![CDATA[
 OPTIONS sip:[remote_ip] SIP/2.0
 
 ]]></send>
 <recv request="OPTIONS" dialog="out"/>
-<send dialog="out" new_dialog="true"><![CDATA[
+<send dialog="out" «new_dialog»="true"><![CDATA[
 SIP/2.0 200 OK
 
 ]]></send></scenario>"#,
@@ -243,18 +251,22 @@ OPTIONS sip:[remote_ip] SIP/2.0
         title: "the first message of a server belongs to another dialog",
         explanation: "A server's call is born of a message, whose dialog is the main one of the call. So the `<recv>` that \
             gets it names no dialog.",
-        bad: r#"<scenario><recv request="OPTIONS" dialog="in" accept=""/></scenario>"#,
+        remedy: "Remove `dialog` and `accept` from the first `<recv>`.",
+        sipp: "has one dialog per call and ignores the attributes",
+        bad: r#"<scenario><recv request="OPTIONS" dialog="«in»" accept=""/></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
     }
     NEVER_BEGUN = 555 {
         title: "a dialog never begins",
         explanation: "A dialog begins with the first request that a `<send>` of it sends, or with the one that a `<recv>` \
             of it accepts (`accept`). Without either it has no Call-ID, and no message belongs to it.",
+        remedy: "Add `accept` to the `<recv>` that begins the dialog, or a `<send>` of a request before it.",
+        sipp: "has one dialog per call and ignores the attribute",
         bad: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 
 ]]></send>
-<recv response="200"/><recv request="INVITE" dialog="in"/></scenario>"#,
+<recv response="200"/><recv request="INVITE" dialog="«in»"/></scenario>"#,
         good: r#"<scenario><send><![CDATA[
 REGISTER sip:[remote_ip] SIP/2.0
 

@@ -4,26 +4,6 @@
 use super::codes;
 
 codes! {
-    ELEMENT = 801 {
-        title: "the element belongs to a later version",
-        explanation: "`sendCmd` and `recvCmd` need a twin (3PCC), which this version does not have yet.",
-        remedy: "Run this scenario with SIPp, or wait for that version.",
-        sipp: "runs it with `-3pcc` or `-master` and `-slave`",
-        bad: r#"<scenario><recv request="OPTIONS"/>
-<«sendCmd»><![CDATA[
-Call-ID: [call_id]
-
-]]></sendCmd></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
-    }
-    ACTION = 802 {
-        title: "the action belongs to a later version",
-        explanation: "The scenario is understood, but this version cannot run the action yet.",
-        remedy: "Leave the action out, or wait for that version.",
-        sipp: "runs it",
-        bad: r#"<scenario><recv request="OPTIONS"><action><«closecon»/></action></recv></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"><action><log message="x"/></action></recv></scenario>"#,
-    }
     KEYWORD = 803 {
         title: "the keyword belongs to a later version",
         explanation: "The keyword is understood, but it needs media, which this \
@@ -55,27 +35,6 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 
 ]]></send></scenario>"#,
-    }
-    BACK_REFERENCE = 806 {
-        title: "back-references belong to a later version",
-        explanation: "`\\1` in an expression matches what the first group has matched. This version's engine cannot \
-            do that.",
-        remedy: "Write out what the group matches, or compare two variables with `strcmp`.",
-        sipp: "matches it",
-        bad: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)«\1»" assign_to="_"/></action></recv></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="(a)a" assign_to="_"/></action></recv></scenario>"#,
-    }
-    DEFAULT_MESSAGE = 808 {
-        title: "the default message belongs to a later version",
-        explanation: "`3pcc_abort` goes to a twin, which this version does not have yet.",
-        remedy: "Remove the message.",
-        sipp: "sends it to the twin with `-3pcc`",
-        bad: r#"<scenario><DefaultMessage id="«3pcc_abort»"><![CDATA[
-Call-ID: [call_id]
-
-]]></DefaultMessage>
-<recv request="OPTIONS"/></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
     }
     INIT_JUMP = 809 {
         title: "a jump to a variable in `<init>` belongs to a later version",

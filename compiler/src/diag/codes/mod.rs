@@ -10,6 +10,7 @@
 //! | G04xx | actions | `action.rs` |
 //! | G05xx | flow of steps | `flow.rs` |
 //! | G06xx | lints: what runs and surprises | `lint.rs` |
+//! | G07xx | commands between twins | `twin.rs` |
 //! | G08xx | part of the language that belongs to a later version | `later.rs` |
 //!
 //! A number is never given to another fault, even when its own is gone. To add one: add an entry with the next free
@@ -26,6 +27,7 @@ pub mod reader;
 pub mod resolve;
 pub mod structure;
 pub mod template;
+pub mod twin;
 
 pub use example::{Bad, Example};
 
@@ -108,6 +110,7 @@ pub fn all() -> impl Iterator<Item = &'static Entry> {
         action::TABLE,
         flow::TABLE,
         lint::TABLE,
+        twin::TABLE,
         later::TABLE,
     ]
     .into_iter()

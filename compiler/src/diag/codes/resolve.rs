@@ -113,11 +113,13 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
         title: "a keyword speaks of a dialog that no step belongs to",
         explanation: "`[call_id dialog=NAME]`, `[last_From: dialog=NAME]` and their kin print something of another \
             dialog. `NAME` is what the `dialog` of some `<send>` or `<recv>` says, or `main`.",
+        remedy: "Write the name that some step has as `dialog`, or `main`.",
+        sipp: "knows no dialog in a keyword and stops with `Unsupported keyword`",
         bad: r#"<scenario><send dialog="out"><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 
 ]]></send>
-<recv response="200" dialog="out"><action><log message="[call_id dialog=ot]"/></action></recv></scenario>"#,
+<recv response="200" dialog="out"><action><log message="[call_id dialog=«ot»]"/></action></recv></scenario>"#,
         good: r#"<scenario><send dialog="out"><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 

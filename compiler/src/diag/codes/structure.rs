@@ -16,7 +16,7 @@ codes! {
         title: "the element is unknown",
         explanation: "Under `<scenario>` stand steps (`send recv pause timewait nop sendCmd recvCmd`), `label`, `init` \
             and the declarations. Names are case-sensitive.",
-        remedy: "Correct the name; the message names the nearest one.",
+        remedy: "Correct the name; `docs/scenario-reference.md` lists the elements.",
         sipp: "stops with `Unknown element` and the name, at the first one",
         bad: r#"<scenario><«receive» request="OPTIONS"/></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"/></scenario>"#,
@@ -25,7 +25,7 @@ codes! {
         title: "the attribute is unknown",
         explanation: "No element of this name has such an attribute. SIPp ignores it without a word, which hides \
             spelling mistakes.",
-        remedy: "Correct or remove it.",
+        remedy: "Correct its name, or remove it; `docs/scenario-reference.md` lists the attributes.",
         sipp: "ignores it without a word",
         bad: r#"<scenario><recv request="OPTIONS" «option»="true"/></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS" rrs="true"/></scenario>"#,

@@ -58,7 +58,7 @@ struct Finding<'a> {
     label: Option<&'a str>,
     labels: Vec<Noted<'a>>,
     notes: &'a [String],
-    help: Option<&'a str>,
+    help: Option<std::borrow::Cow<'a, str>>,
     replacement: Option<Noted<'a>>,
 }
 
@@ -180,7 +180,7 @@ fn finding<'a>(source: &'a SourceFile, diagnostic: &'a Diagnostic) -> Finding<'a
             .map(|label| noted(label.span, &label.text))
             .collect(),
         notes: &diagnostic.notes,
-        help: suggestion.map(|suggestion| suggestion.text.as_str()),
+        help: diagnostic.remedy(),
         replacement: replacement.map(|(span, text)| noted(*span, text)),
     }
 }

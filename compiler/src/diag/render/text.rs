@@ -114,8 +114,8 @@ fn group<'a>(source: &'a SourceFile, diagnostic: &'a Diagnostic) -> Group<'a> {
     for note in &diagnostic.notes {
         group = group.element(Level::NOTE.message(note.as_str()));
     }
-    if let Some(suggestion) = &diagnostic.suggestion {
-        group = group.element(Level::HELP.message(suggestion.text.as_str()));
+    if let Some(remedy) = diagnostic.remedy() {
+        group = group.element(Level::HELP.message(remedy));
     }
     group
 }

@@ -58,11 +58,14 @@ impl Verifier<'_> {
     }
 
     /// Finds the receive block of each op and checks that blocks are straight.
-    fn blocks(&self) -> Result<Vec<Option<u16>>, VerifyError> {
+    fn blocks(&self) -> Result<Vec<Option<u32>>, VerifyError> {
         let d = self.d;
-        let mut block: Vec<Option<u16>> = vec![None; d.ops.len()];
-        for (index, recv) in d.recvs.iter().enumerate() {
-            let entry = recv.entry.index();
+        let mut block: Vec<Option<u32>> = vec![None; d.ops.len()];
+        let count = d.recvs.len();
+        let entries = d.recvs.iter().map(|recv| recv.entry);
+        let entries = entries.chain(d.twin_recvs.iter().map(|recv| recv.entry));
+        for (index, entry) in entries.enumerate() {
+            let entry = entry.index();
             if entry > 0 && d.ops[entry - 1].falls_through() {
                 return Err(VerifyError::Flow {
                     pc: entry,
@@ -71,7 +74,11 @@ impl Verifier<'_> {
             }
             let length = d.ops[entry..]
                 .iter()
-                .position(|op| matches!(op, Op::Accept { recv } if recv.index() == index))
+                .position(|op| match op {
+                    Op::Accept { recv } => recv.index() == index,
+                    Op::TwinAccept { command } => command.index() + count == index,
+                    _ => false,
+                })
                 .ok_or(VerifyError::Flow {
                     pc: entry,
                     rule: "a receive block has no accept of its own",
@@ -84,14 +91,14 @@ impl Verifier<'_> {
                         rule: "receive blocks overlap",
                     });
                 }
-                *owner = u16::try_from(index).ok();
+                *owner = u32::try_from(index).ok();
                 if pc < accept {
                     self.straight(pc, accept)?;
                 }
             }
         }
         for (pc, op) in d.ops.iter().enumerate() {
-            if matches!(op, Op::Accept { .. }) && block[pc].is_none() {
+            if matches!(op, Op::Accept { .. } | Op::TwinAccept { .. }) && block[pc].is_none() {
                 return Err(VerifyError::Flow {
                     pc,
                     rule: "an accept outside any receive block",
@@ -112,6 +119,7 @@ impl Verifier<'_> {
             | Op::Listen { .. }
             | Op::Send { .. }
             | Op::Sent { .. }
+            | Op::TwinSend { .. }
             | Op::Pause { .. }
             | Op::TakeJump {}
             | Op::Jump { .. } => false,
@@ -158,6 +166,8 @@ impl Verifier<'_> {
                 | Op::Sent { .. }
                 | Op::Pause { .. }
                 | Op::Accept { .. }
+                | Op::TwinSend { .. }
+                | Op::TwinAccept { .. }
                 | Op::TakeJump {} => false,
                 other => !other.suspends(),
             };

@@ -59,6 +59,7 @@ const PHASES: &[(u16, &str)] = &[
     (4, "Actions"),
     (5, "Flow"),
     (6, "Lints"),
+    (7, "Twins"),
     (8, "Later versions"),
 ];
 

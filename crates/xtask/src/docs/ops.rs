@@ -37,6 +37,19 @@ const OPERANDS: &[(&str, &str)] = &[
         "VarId",
         "a variable: of the call, of the user or of the run",
     ),
+    (
+        "DialogId",
+        "a dialog of the call; the main one is the first",
+    ),
+    (
+        "MediaId",
+        "a media action: what is played, streamed or echoed",
+    ),
+    (
+        "TwinSendId",
+        "a `sendCmd` step: the text and whom it is for",
+    ),
+    ("TwinRecvId", "a `recvCmd` step: whose commands it takes"),
     ("NumId", "a number constant"),
     ("Operand", "a number constant or a variable"),
     ("EregId", "an `ereg` action"),
