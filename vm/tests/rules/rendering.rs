@@ -241,7 +241,7 @@ fn sent(cdata: &str) -> String {
 #[test]
 fn a_message_loses_its_indentation_and_gets_crlf_line_ends() {
     assert_eq!(
-        sent("\n\n   OPTIONS sip:x SIP/2.0  \n \tVia: a \n   Call-ID: [call_id]\n\n\n   "),
+        sent("\n\n   OPTIONS sip:x SIP/2.0  \n\t Via: a \n   Call-ID: [call_id]\n\n\n   "),
         "OPTIONS sip:x SIP/2.0\r\nVia: a\r\nCall-ID: 1-1@192.0.2.1\r\n\r\n"
     );
 }
