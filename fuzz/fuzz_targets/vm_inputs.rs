@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Arbitrary inputs over a built-in scenario; the first byte chooses it.
+//! Arbitrary inputs over a built-in scenario, or one with several dialogs; the first byte chooses it.
 #![no_main]
 
 use gossipper_compiler::{Options, compile};
@@ -7,10 +7,11 @@ use gossipper_stdlib_scenarios::all;
 use std::sync::{Arc, LazyLock};
 
 static PROGRAMS: LazyLock<Vec<Arc<gossipper_bytecode::Program>>> = LazyLock::new(|| {
-    let compiled = all().iter().map(|builtin| {
-        let options = Options::default();
-        let program = compile(builtin.name, builtin.xml.as_bytes(), &options).program;
-        Arc::new(program.expect("a built-in scenario compiles"))
+    let builtins = all().iter().map(|builtin| (builtin.name, builtin.xml));
+    let all = builtins.chain([("dialogs", include_str!("../scenarios/dialogs.xml"))]);
+    let compiled = all.map(|(name, xml)| {
+        let program = compile(name, xml.as_bytes(), &Options::default()).program;
+        Arc::new(program.expect("a scenario of ours compiles"))
     });
     compiled.collect()
 });

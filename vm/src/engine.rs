@@ -6,7 +6,11 @@
 
 mod twins;
 
+mod accept;
+mod reports;
+
 use crate::call::{Call, RtdState, Wait};
+use crate::circuits::Circuits;
 use crate::dead::{DeadCalls, Death};
 use crate::deadlines::{expire, rearm};
 use crate::dialogs::DialogIndex;
@@ -23,8 +27,9 @@ use crate::vars::Vars;
 use crate::{call_id, kept, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
-use gossipper_sip::{HeaderName, Message, ParseError, strip_call_id_prefix};
+use gossipper_sip::{Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
+use reports::{discard, warn_dead};
 use slotmap::SlotMap;
 use smallvec::SmallVec;
 use std::hash::BuildHasher as _;
@@ -75,6 +80,7 @@ impl Engine {
             shared: Shared {
                 vars: Vars::new(&image),
                 users: params.users,
+                circuits: params.circuits.as_ref().map(Circuits::new),
                 dead: DeadCalls::new(dead_wait, hasher.clone()),
                 dialogs: DialogIndex::new(hasher.clone()),
                 dynamic: DynamicId::new(params.dynamic_id),
@@ -111,6 +117,18 @@ impl Engine {
         if !self.take_lines(&mut call, out) {
             return;
         }
+        // Free again below: the first call shall find it so.
+        self.take_circuit(&mut call);
+        let ended = self.run_init(now, &mut call, out);
+        self.give_back(&call);
+        if !ended {
+            let text = out.store(b"the init section of the scenario does not end");
+            out.push(Output::Fatal { text });
+        }
+    }
+
+    /// Whether the init section came to its end.
+    fn run_init(&mut self, now: Micros, call: &mut Call, out: &mut OutBuf) -> bool {
         for _ in 0..INIT_TURNS {
             let mut cx = Cx {
                 image: &self.image,
@@ -119,16 +137,15 @@ impl Engine {
                 now,
                 key: CallKey::default(),
             };
-            match run(&mut cx, &mut call) {
+            match run(&mut cx, call) {
                 Outcome::Suspended => {
                     // Only a used-up budget suspends init (verified); nobody has to resume it but this loop.
                     out.pop_yield();
                 }
-                Outcome::Completed | Outcome::Dropped(_) => return,
+                Outcome::Completed | Outcome::Dropped(_) => return true,
             }
         }
-        let text = out.store(b"the init section of the scenario does not end");
-        out.push(Output::Fatal { text });
+        false
     }
 
     /// Number of open calls.
@@ -223,6 +240,35 @@ impl Engine {
         self.shared.injection.edited()
     }
 
+    /// Gives a new call a circuit if calls need one. False when all are taken.
+    fn take_circuit(&mut self, call: &mut Call) -> bool {
+        let Some(circuits) = &mut self.shared.circuits else {
+            return true;
+        };
+        let start = rng::draw(&mut call.rng, |rng| rng.u32(..circuits.count()));
+        let circuit = circuits.take(start);
+        call.cold_mut().circuit = circuit;
+        circuit.is_some()
+    }
+
+    /// Ends a call that got no circuit, before it did anything.
+    fn refuse(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
+        let text = out.store(b"no free circuit for a new call");
+        out.push(Output::Log {
+            kind: LogKind::Warning,
+            text,
+        });
+        let end = CallEnd::Failure(FailReason::OutboundCongestion);
+        self.end(now, key, end, None, out);
+    }
+
+    fn give_back(&mut self, call: &Call) {
+        let circuit = call.cold.as_ref().and_then(|cold| cold.circuit);
+        if let (Some(circuits), Some(circuit)) = (&mut self.shared.circuits, circuit) {
+            circuits.give_back(circuit);
+        }
+    }
+
     fn insert(&mut self, call: Call) -> CallKey {
         let hash = self.hasher.hash_one(call.main_call_id());
         let key = self.calls.insert(call);
@@ -251,11 +297,15 @@ impl Engine {
         }
         self.shared.vars.welcome(user);
         call_id::write(&self.image.call_id, &mut call, &mut self.shared.scratch);
+        let connected = self.take_circuit(&mut call);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
             incoming: false,
             late: now.since(due),
         }));
+        if !connected {
+            return self.refuse(now, key, out);
+        }
         self.run(now, key, out);
     }
 
@@ -336,47 +386,6 @@ impl Engine {
         })
     }
 
-    /// A request with an unknown Call-ID begins a dialog of a call that listens; `false` when there is none.
-    fn accept(
-        &mut self,
-        now: Micros,
-        flow: FlowId,
-        src: SocketAddr,
-        id: &[u8],
-        msg: &Message<'_>,
-        out: &mut OutBuf,
-    ) -> bool {
-        let (key, dialog) = match exec::dialogs::callee(&self.image, &self.shared, msg) {
-            exec::dialogs::Callee::Free(key, dialog) => (key, dialog),
-            exec::dialogs::Callee::Busy => {
-                out.push(Output::Stat(StatEvent::OutOfCall));
-                if msg.method() == Some(b"INVITE") {
-                    let bytes = busy_here(&self.hasher, msg, out);
-                    out.push(Output::Send {
-                        call: None,
-                        flow,
-                        to: src,
-                        bytes,
-                    });
-                }
-                return true;
-            }
-            exec::dialogs::Callee::Nobody => return false,
-        };
-        let params = self.image.params();
-        let peer = match params.destination {
-            Some(destination) if params.send_to_destination => destination,
-            _ => src,
-        };
-        let image = Arc::clone(&self.image);
-        let (calls, shared) = (&mut self.calls, &mut self.shared);
-        if let Some((call, mut cx)) = split(&image, calls, shared, key, now, out) {
-            exec::dialogs::begun_by_peer(&mut cx, call, dialog, id, flow, peer);
-        }
-        self.deliver(now, key, dialog, msg, out);
-        true
-    }
-
     /// A message with an unknown Call-ID opens a call.
     fn answer(
         &mut self,
@@ -436,11 +445,16 @@ impl Engine {
         if !self.take_lines(&mut call, out) {
             return None;
         }
+        let connected = self.take_circuit(&mut call);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
             incoming,
             late: Micros(0),
         }));
+        if !connected {
+            self.refuse(now, key, out);
+            return None;
+        }
         self.run(now, key, out);
         Some(key)
     }
@@ -655,6 +669,7 @@ impl Engine {
             return;
         };
         self.held_bytes -= call.held_bytes;
+        self.give_back(&call);
         if call.cold.is_some() {
             exec::dialogs::end(&mut self.shared, &mut call, key, death, now);
         }
@@ -738,62 +753,4 @@ pub(crate) fn is_invite(image: &Image, id: gossipper_bytecode::SendId) -> bool {
         TemplateKind::Request { method } => program.bytes(method) == b"INVITE",
         TemplateKind::Response { .. } | TemplateKind::Text => false,
     }
-}
-
-/// Counts and reports bytes that cannot be used.
-fn discard(out: &mut OutBuf, what: &[u8], bytes: &[u8]) {
-    out.push(Output::Stat(StatEvent::Discarded));
-    let start = out.arena().len();
-    let arena = out.arena();
-    arena.extend_from_slice(what);
-    arena.extend_from_slice(b": ");
-    arena.extend_from_slice(bytes);
-    let text = out.range_from(start);
-    out.push(Output::Log {
-        kind: LogKind::Warning,
-        text,
-    });
-}
-
-/// `486 Busy Here` to an INVITE that nobody can take now. Nothing remembers it: its repetition is answered alike.
-fn busy_here(hasher: &Hasher, msg: &Message<'_>, out: &mut OutBuf) -> crate::output::ByteRange {
-    let start = out.arena().len();
-    let arena = out.arena();
-    arena.extend_from_slice(b"SIP/2.0 486 Busy Here\r\n");
-    for (name, shown) in [
-        (HeaderName::Via, &b"Via: "[..]),
-        (HeaderName::From, b"From: "),
-        (HeaderName::To, b"To: "),
-        (HeaderName::CallId, b"Call-ID: "),
-        (HeaderName::CSeq, b"CSeq: "),
-    ] {
-        for value in msg.values(name) {
-            arena.extend_from_slice(shown);
-            arena.extend_from_slice(value);
-            if name == HeaderName::To {
-                let tag = hasher.hash_one(msg.call_id().unwrap_or_default());
-                arena.extend_from_slice(format!(";tag={tag:x}").as_bytes());
-            }
-            arena.extend_from_slice(b"\r\n");
-        }
-    }
-    arena.extend_from_slice(b"Content-Length: 0\r\n\r\n");
-    out.range_from(start)
-}
-
-fn warn_dead(out: &mut OutBuf, id: &[u8], death: Death, bytes: &[u8]) {
-    let reason = match death {
-        Death::Completed => "successful".to_owned(),
-        Death::Aborted(step) => format!("aborted at index {step}"),
-    };
-    let mut text = b"Dead call ".to_vec();
-    text.extend_from_slice(id);
-    text.extend_from_slice(format!(" ({reason}), received '").as_bytes());
-    text.extend_from_slice(bytes);
-    text.push(b'\'');
-    let text = out.store(&text);
-    out.push(Output::Log {
-        kind: LogKind::Warning,
-        text,
-    });
 }

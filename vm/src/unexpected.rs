@@ -37,6 +37,11 @@ pub(crate) fn unexpected(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) ->
             }
             if behaviors.bye {
                 auto(cx, call, AutoMessage::Ok, LastView::Whole(msg));
+                if let Some(front) = call.front_mut() {
+                    // This one is over; the others are not.
+                    front.stage = Stage::Nothing;
+                    return Verdict::Abort(FailReason::UnexpectedMessage);
+                }
             }
             twin::abort(cx, call, LastView::Whole(msg));
             Verdict::Drop(FailReason::UnexpectedMessage)

@@ -24,6 +24,15 @@ const SERVER: &[u8] = &[
     3, 1, 0, 4, 20, 3, 1, 1, 3, 1, 2, 5, 100, 3, 1, 2, 3, 2, 0, 3, 2, 3, 4, 255, 7, 0,
 ];
 
+/// A scenario with several dialogs.
+const DIALOGS: &str = include_str!("../../../fuzz/scenarios/dialogs.xml");
+
+/// Inputs that bring its call through answers of two dialogs, one that the peer begins, kept messages and timers.
+const SEVERAL: &[u8] = &[
+    0, 3, 2, 0, 1, 1, 1, 1, 0, 3, 3, 3, 0, 3, 2, 1, 4, 40, 1, 1, 3, 3, 66, 2, 3, 1, 4, 5, 200, 4,
+    255, 7, 2, 7, 0,
+];
+
 fn fuzz_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
 }
@@ -43,6 +52,15 @@ fn replay(target: &str, body: impl Fn(&[u8])) -> usize {
         }
     }
     count
+}
+
+/// The scenarios of the targets: name, text and inputs that get somewhere.
+fn scenarios() -> impl Iterator<Item = (&'static str, &'static str, &'static [u8])> {
+    let builtins = all();
+    let builtins = builtins
+        .iter()
+        .map(|builtin| (builtin.name, builtin.xml, inputs_of(builtin)));
+    builtins.chain([("dialogs", DIALOGS, SEVERAL)])
 }
 
 /// Inputs that open a call by a command, answer what it sends, end one by a command, and hand on nothing at last.
@@ -79,9 +97,8 @@ fn compiled_files_that_once_broke_the_machine_do_not_any_more() {
 
 #[test]
 fn inputs_that_once_broke_the_machine_do_not_any_more() {
-    let programs: Vec<_> = all()
-        .iter()
-        .map(|builtin| program(builtin.name, builtin.xml))
+    let programs: Vec<_> = scenarios()
+        .map(|(name, xml, _)| program(name, xml))
         .collect();
     let count = replay("vm_inputs", |bytes| {
         if let Some((choice, inputs)) = bytes.split_first() {
@@ -93,17 +110,24 @@ fn inputs_that_once_broke_the_machine_do_not_any_more() {
 }
 
 #[test]
+fn several_dialogs_stand_whatever_comes() {
+    let program = program("dialogs", DIALOGS);
+    for seed in 0..1000 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let inputs: Vec<u8> = (0..400).map(|_| rng.u8(..)).collect();
+        gossipper_vm::fuzz::vm_inputs(&program, &inputs);
+    }
+}
+
+#[test]
 fn the_seeds_are_built_ins_that_get_past_the_decoder() {
     let bless = std::env::var_os("GOSSIPPER_BLESS").is_some();
     let header = seal(b"").len();
-    for (index, builtin) in all().iter().enumerate() {
-        let inputs = inputs_of(builtin);
-        let compiled = fuzz_folder().join("corpus/draft_verify").join(builtin.name);
-        let driven = fuzz_folder().join("corpus/vm_inputs").join(builtin.name);
+    for (index, (name, xml, inputs)) in scenarios().enumerate() {
+        let compiled = fuzz_folder().join("corpus/draft_verify").join(name);
+        let driven = fuzz_folder().join("corpus/vm_inputs").join(name);
         if bless {
-            let file = program(builtin.name, builtin.xml)
-                .to_gsc_bytes()
-                .expect("a built-in fits");
+            let file = program(name, xml).to_gsc_bytes().expect("a built-in fits");
             let mut seed = inputs.to_vec();
             seed.resize(INPUTS, 4);
             seed.extend_from_slice(&file[header..]);
@@ -121,8 +145,7 @@ fn the_seeds_are_built_ins_that_get_past_the_decoder() {
         let decoded = Program::from_gsc_bytes(&seal(&seed[INPUTS..]));
         assert!(
             decoded.is_ok(),
-            "{}: {decoded:?}; write the seeds again with GOSSIPPER_BLESS=1",
-            builtin.name
+            "{name}: {decoded:?}; write the seeds again with GOSSIPPER_BLESS=1",
         );
         assert!(driven.is_file(), "{} is missing", driven.display());
     }

@@ -27,7 +27,7 @@ pub(super) fn begin(cx: &mut Cx<'_>, call: &mut Call, dialog: DialogId, anew: bo
         return;
     }
     let params = &cx.image.params;
-    // Linking checked that there is one.
+    // A server without a remote host turns to whoever opened the call.
     let peer = params.destination.unwrap_or(call.peer);
     replace(cx, call, params.flow, peer);
     let number = call.dialogs_mut().map_or(0, |dialogs| {

@@ -309,6 +309,51 @@ fn a_server_may_have_dialogs_of_both_kinds() {
 }
 
 #[test]
+fn an_unexpected_bye_in_one_dialog_ends_the_others() {
+    let mut stage = Stage::server_with(
+        &[
+            request("INVITE", ""),
+            send("INVITE", "dialog=\"out\""),
+            response(200, "dialog=\"out\""),
+            send("ACK", "dialog=\"out\""),
+            reply(200, ""),
+            request("ACK", ""),
+            request("INFO", ""),
+        ],
+        |params| params.destination = "192.0.2.3:5060".parse().ok(),
+    );
+    stage.deliver(&from_peer("INVITE", "in", 1));
+    stage.respond(200, "INVITE");
+    let answer = stage.last().to_owned();
+    stage.deliver(&within(&answer, "ACK", 1));
+    stage.take();
+    stage.deliver(&within(&answer, "BYE", 2));
+    assert_eq!(stage.take(), ["200 BYE 2", "BYE 2"]);
+    assert!(
+        header(stage.last(), "Call-ID")
+            .expect("a Call-ID")
+            .starts_with("out-1-")
+    );
+    stage.assert_failure(FailReason::UnexpectedMessage);
+    // The caller whose call is given up is not left with an open dialog either.
+    let mut stage = Stage::server(&[
+        request("INVITE", ""),
+        reply(200, ""),
+        request("ACK", ""),
+        request("INFO", "dialog=\"out\" optional=\"true\""),
+        request("BYE", ""),
+        send("OPTIONS", "dialog=\"out\""),
+    ]);
+    stage.deliver(&from_peer("INVITE", "in", 1));
+    let answer = stage.last().to_owned();
+    stage.deliver(&within(&answer, "ACK", 1));
+    stage.take();
+    stage.control(CallControl::AbortAll);
+    assert_eq!(stage.take(), ["BYE 2"]);
+    assert_eq!(header(stage.last(), "From"), header(&answer, "To"));
+}
+
+#[test]
 fn many_phones_on_one_socket_are_each_found() {
     const PHONES: usize = 20_000;
     let mut stage = Stage::client(&[

@@ -201,7 +201,11 @@ fn shadowed(subject: &Subject<'_>, index: usize, recv: &Recv, diagnostics: &mut 
         let same_txn = before.response_txn.as_ref().map(|name| &name.bytes)
             == recv.response_txn.as_ref().map(|name| &name.bytes);
         let always = step.common.condexec.is_none();
-        (away && always && same_txn && key(before).as_ref() == Some(&own)).then_some(step)
+        let dialogs = &subject.names.dialogs;
+        let dialog = |step: &Step| dialogs.id(step.common.dialog.as_ref());
+        let same_dialog = dialog(step) == dialog(subject.steps[index]);
+        (away && always && same_txn && same_dialog && key(before).as_ref() == Some(&own))
+            .then_some(step)
     });
     // A label lets a call begin to wait behind the earlier one.
     let entered = || {
@@ -297,13 +301,19 @@ fn routes(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
         .iter()
         .copied()
         .find(|step| recv_of(step).is_some_and(|recv| recv.rrs));
+    // A dialog of the peer's has its route set without that.
+    let given = subject.names.dialogs.several()
+        && subject
+            .steps
+            .iter()
+            .any(|step| recv_of(step).is_some_and(|recv| recv.accept.is_some()));
     let used = (0..subject.steps.len()).find_map(|step| {
         let parsed: &Parsed = Sent::of(subject, step)?.parsed;
         let mut keywords = parsed.keywords();
         keywords.find(|keyword| matches!(keyword.kind, Kind::Plain(Slot::Routes | Slot::NextUrl)))
     });
     match (stores, used) {
-        (None, Some(keyword)) => diagnostics.push(
+        (None, Some(keyword)) if !given => diagnostics.push(
             Diagnostic::warning(
                 codes::ROUTES_NOT_STORED,
                 keyword.span,
@@ -320,6 +330,6 @@ fn routes(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
             )
             .help("write `[next_url]` as the request URI and `[routes]` as a line of its own"),
         ),
-        (Some(_), Some(_)) | (None, None) => {}
+        (Some(_), Some(_)) | (None, _) => {}
     }
 }
