@@ -159,9 +159,9 @@ impl Canvas {
                     return;
                 };
                 let (low, high) = (*from.min(to), *from.max(to));
-                for place in low + 1..high {
-                    line[place] = if *optional {
-                        signs.dashed[(place - low) % 2]
+                for (index, place) in line[low + 1..high].iter_mut().enumerate() {
+                    *place = if *optional {
+                        signs.dashed[(index + 1) % 2]
                     } else {
                         signs.line
                     };
