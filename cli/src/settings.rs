@@ -191,6 +191,7 @@ fn params(args: &HiArgs) -> RunParams {
             .as_deref()
             .map_or(base.call_id, CallIdFormat::parse),
         users: args.users,
+        circuits: args.circuits,
         pause_ms: args.pause_ms,
         recv_timeout_ms: args.recv_timeout_ms,
         retransmit: args.retransmit,
@@ -210,6 +211,11 @@ fn params(args: &HiArgs) -> RunParams {
         ignore_call_id_slashes: args.call_id_slash_plain,
         dead_call_ms: args.dead_call_ms.unwrap_or(base.dead_call_ms),
         lost_percent: args.lost_percent,
+        keys: args
+            .keys
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+            .collect(),
         globals: args
             .globals
             .iter()

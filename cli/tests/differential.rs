@@ -231,6 +231,9 @@ fn compare(suite: &Suite, case: &Case, sipp: &Tool, ours: &Tool, found: &mut Fin
 /// Runs under way at a time: most of their time is pauses.
 const WORKERS: usize = 6;
 
+/// How often a case that differed among other runs is run again by itself.
+const AGAIN: usize = 2;
+
 /// With names in it, separated by commas, only these cases run: for work on one of them.
 const ONLY: &str = "GOSSIPPER_CASES";
 
@@ -254,6 +257,7 @@ fn every_case_runs_as_between_two_sipps() {
     let (ours, suite) = (ours(), Suite::load(&workspace()).expect("the suite"));
     let (cases, all_of_them) = chosen(&suite);
     let (next, findings) = (AtomicUsize::new(0), Mutex::new(Findings::default()));
+    let unlike = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
@@ -261,14 +265,37 @@ fn every_case_runs_as_between_two_sipps() {
                     let mut found = Findings::default();
                     compare(&suite, case, &sipp, &ours, &mut found);
                     let mut all = findings.lock().unwrap_or_else(PoisonError::into_inner);
-                    all.failures.extend(found.failures);
                     all.texts.extend(found.texts);
                     all.counters.extend(found.counters);
+                    if !found.failures.is_empty() {
+                        let mut unlike = unlike.lock().unwrap_or_else(PoisonError::into_inner);
+                        unlike.push(*case);
+                    }
                 }
             });
         }
     });
     let mut all = findings.into_inner().expect("no worker panicked");
+    // Much of what is compared is a race of timers, and a machine that is busy with other things loses some. So a case
+    // that differs runs again by itself, and counts when it differs each time.
+    for case in unlike.into_inner().expect("no worker panicked") {
+        for left in (0..AGAIN).rev() {
+            let mut found = Findings::default();
+            compare(&suite, case, &sipp, &ours, &mut found);
+            all.texts.extend(found.texts);
+            all.counters.extend(found.counters);
+            if found.failures.is_empty() {
+                eprintln!(
+                    "note: {} differed among other runs and not by itself",
+                    case.name
+                );
+                break;
+            }
+            if left == 0 {
+                all.failures.extend(found.failures);
+            }
+        }
+    }
     for (index, known) in suite.known.iter().enumerate() {
         if all_of_them && !all.texts.contains(&index) {
             all.failures.push(format!(

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gossipper_testkit::mirror::Variant;
 use gossipper_testkit::mirror::corpus::folder;
 use gossipper_testkit::mirror::known::Known;
 use gossipper_testkit::mirror::run::{Duel, Verdict};
@@ -20,6 +21,9 @@ use gossipper_testkit::sipp::Tool;
 
 /// Scenarios of the sample.
 const SAMPLE: usize = 40;
+
+/// How many of them also meet a peer that spoils the conversation.
+const SPOILT: usize = 10;
 
 /// Scenarios under way at a time: they spend most of their time waiting.
 const WORKERS: usize = 4;
@@ -35,12 +39,20 @@ fn scenarios_of_others_run_as_in_sipp() {
     let ours = Tool::gossipper(env!("CARGO_BIN_EXE_gossipper"));
     let known = Known::load(&workspace).expect("the known differences");
     let entries = sample(&corpus, SAMPLE).expect("a corpus");
+    // Spoilt conversations take long, since both sides wait; a few are enough here.
+    let spoilt = entries
+        .iter()
+        .take(SPOILT)
+        .map(|entry| (entry, Variant::Refusal));
+    let runs: Vec<_> = spoilt
+        .chain(entries.iter().map(|entry| (entry, Variant::Main)))
+        .collect();
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
-                while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let verdict = match Duel::prepare(&corpus, entry) {
+                while let Some((entry, variant)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = match Duel::prepare(&corpus, entry, *variant) {
                         Err(reason) => Verdict::NotRun(reason),
                         Ok(duel) => duel
                             .compare(&sipp, &ours, &known)
@@ -48,7 +60,7 @@ fn scenarios_of_others_run_as_in_sipp() {
                     };
                     done.lock()
                         .expect("no worker panicked")
-                        .push((&entry.file, verdict));
+                        .push((&entry.file, variant, verdict));
                 }
             });
         }
@@ -56,15 +68,15 @@ fn scenarios_of_others_run_as_in_sipp() {
     let done = done.into_inner().expect("no worker panicked");
     let ran = done
         .iter()
-        .filter(|(_, verdict)| !matches!(verdict, Verdict::NotRun(_)));
+        .filter(|(_, _, verdict)| !matches!(verdict, Verdict::NotRun(_)));
     assert!(
-        ran.count() * 10 >= entries.len() * 9,
+        ran.count() * 10 >= runs.len() * 9,
         "most of the sample runs: {done:#?}"
     );
     let differ: Vec<_> = done
         .iter()
-        .filter_map(|(file, verdict)| match verdict {
-            Verdict::Differs(text) => Some(format!("{file}\n{text}")),
+        .filter_map(|(file, variant, verdict)| match verdict {
+            Verdict::Differs(text) => Some(format!("{file} ({})\n{text}", variant.name())),
             _ => None,
         })
         .collect();

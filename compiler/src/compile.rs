@@ -94,7 +94,6 @@ fn phases(
     let receives = Receives::find(&steps);
     let graph = Graph::build(&steps, &names.labels);
     let subject = Subject {
-        source,
         names: &names,
         scenario: &scenario,
         steps: &steps,

@@ -3,7 +3,7 @@
 //!
 //! Spellings here are API, letter for letter. The parser checks what an author wrote against this table, suggestions
 //! take their names from it, and the scenario reference is generated from it. What the table says is in the language
-//! is accepted by the parser; the field `later` of [`Element`] and [`Keyword`] names what this version refuses to compile.
+//! is accepted by the parser; the field `later` of [`Keyword`] names what this version refuses to compile.
 //!
 //! Not here: what the values mean (see [`crate::parse`]).
 
@@ -92,8 +92,6 @@ pub struct Element {
     pub step: bool,
     /// What stands between its tags.
     pub content: Content,
-    /// The feature of a later version that it belongs to.
-    pub later: Option<&'static str>,
     /// One sentence for the reference.
     pub doc: &'static str,
 }
@@ -105,7 +103,6 @@ impl Element {
             attributes,
             step: false,
             content: Content::Empty,
-            later: None,
             doc,
         }
     }
@@ -117,11 +114,6 @@ impl Element {
 
     const fn content(mut self, content: Content) -> Self {
         self.content = content;
-        self
-    }
-
-    const fn later(mut self, feature: &'static str) -> Self {
-        self.later = Some(feature);
         self
     }
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use gossipper_bytecode::Mode;
 use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
 use gossipper_vm::inject::{EditedFile, NotWritable};
+use gossipper_vm::link::host_names;
 use gossipper_vm::{Engine, Image, Micros};
 use tokio::sync::mpsc::{self, Sender};
 
@@ -27,6 +28,7 @@ use crate::pacing::Pacer;
 use crate::schedule::Schedule;
 use crate::shard::{self, Deadlines, Ending, Remains, Setup, ShardCommand};
 use crate::stats::Stats;
+use crate::transport::resolve::resolve_host;
 use crate::transport::udp::{self, Bound};
 use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW};
 use crate::twin;
@@ -351,6 +353,10 @@ impl Part {
         params.utc_offset_s = jiff::tz::TimeZone::system()
             .to_offset(jiff::Timestamp::now())
             .seconds();
+        for name in host_names(&config.program, &config.params) {
+            let ip = resolve_host(&String::from_utf8_lossy(&name), bound.local_ip)?;
+            config.params.hosts.push((name, ip));
+        }
         let stats = Stats::new(&config.program);
         let image = Image::link(Arc::clone(&config.program), config.params.clone())?;
         Ok(Self {

@@ -97,8 +97,8 @@ pub(crate) struct Given {
 
 impl Given {
     /// Reads the parameters of a keyword that stands in a field of an injection file: `name="…"` with a backslash
-    /// escaping the next character, `name=0x41…` for raw bytes, or a bare word. Keywords inside are not expanded.
-    pub(crate) fn parse(text: &[u8]) -> Self {
+    /// escaping the next character, `name=0x41…` for raw bytes, or a bare word. `expand` prints the keywords in a value.
+    pub(crate) fn parse(text: &[u8], mut expand: impl FnMut(&[u8]) -> Vec<u8>) -> Self {
         let mut given = Self::default();
         let mut rest = text;
         while let Some(equals) = memchr::memchr(b'=', rest) {
@@ -116,12 +116,17 @@ impl Given {
                 b"aka_OP" => &mut given.aka_op,
                 b"aka_AMF" => &mut given.aka_amf,
                 b"all" => {
-                    given.all = value == b"true";
+                    given.all = value.bytes() == b"true";
                     continue;
                 }
                 _ => continue,
             };
-            place.get_or_insert(value);
+            if place.is_none() {
+                *place = Some(match value {
+                    Worth::Text(text) => expand(&text),
+                    Worth::Bytes(bytes) => bytes,
+                });
+            }
         }
         given
     }
@@ -144,23 +149,64 @@ fn padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
     out
 }
 
+/// The value of a parameter.
+enum Worth {
+    /// As it was written.
+    Text(Vec<u8>),
+    /// Spelled in hexadecimal digits.
+    Bytes(Vec<u8>),
+}
+
+impl Worth {
+    fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Text(bytes) | Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// The parameter of that name, keywords in it not printed.
+pub(crate) fn parameter(text: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = text;
+    while let Some(equals) = memchr::memchr(b'=', rest) {
+        let found = rest[..equals].trim_ascii() == name;
+        let (value, after) = value(&rest[equals + 1..]);
+        if found {
+            return Some(value.bytes());
+        }
+        rest = after;
+    }
+    None
+}
+
 /// The value at the beginning of a text, and what follows it.
-fn value(text: &[u8]) -> (Vec<u8>, &[u8]) {
+fn value(text: &[u8]) -> (Worth, &[u8]) {
     let mut out = Vec::new();
     if let Some(quoted) = text.strip_prefix(b"\"") {
         let mut bytes = quoted.iter().enumerate();
         while let Some((at, byte)) = bytes.next() {
             match byte {
-                b'"' => return (out, &quoted[at + 1..]),
+                b'"' => return (Worth::Text(out), &quoted[at + 1..]),
                 b'\\' => out.extend(bytes.next().map(|(_, escaped)| *escaped)),
                 other => out.push(*other),
             }
         }
-        return (out, b"");
+        return (Worth::Text(out), b"");
     }
+    let mut depth = 0_u32;
     let end = text
         .iter()
-        .position(|b| !(0x21..=0x7e).contains(b) || *b == b']')
+        .position(|byte| match byte {
+            b'[' => {
+                depth += 1;
+                false
+            }
+            b']' if depth > 0 => {
+                depth -= 1;
+                false
+            }
+            byte => depth == 0 && (!(0x21..=0x7e).contains(byte) || *byte == b']'),
+        })
         .unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     match word.strip_prefix(b"0x") {
@@ -169,9 +215,9 @@ fn value(text: &[u8]) -> (Vec<u8>, &[u8]) {
             let bytes = digits
                 .chunks(2)
                 .map(|pair| pair.iter().fold(0, |value, byte| value << 4 | digit(byte)));
-            (bytes.collect(), rest)
+            (Worth::Bytes(bytes.collect()), rest)
         }
-        _ => (word.to_vec(), rest),
+        _ => (Worth::Text(word.to_vec()), rest),
     }
 }
 
@@ -315,6 +361,7 @@ mod tests {
     fn the_parameters_of_a_field_have_the_three_forms() {
         let given = Given::parse(
             br#" username="jo\"e ]" password=p=x aka_OP=0xCDc202 aka_AMF=0xb9b9 aka_K=0xzz all=true"#,
+            <[u8]>::to_vec,
         );
         assert_eq!(
             given,
@@ -327,8 +374,11 @@ mod tests {
                 all: true,
             }
         );
-        assert_eq!(Given::parse(b""), Given::default());
-        assert_eq!(Given::parse(b" other=x = \"").username, None);
+        assert_eq!(Given::parse(b"", <[u8]>::to_vec), Given::default());
+        assert_eq!(
+            Given::parse(b" other=x = \"", <[u8]>::to_vec).username,
+            None
+        );
     }
 
     #[test]
@@ -336,7 +386,7 @@ mod tests {
         let sim = Given::default().sim(b"a password that is longer than a key");
         assert_eq!(&sim.k, b"a password that ");
         assert_eq!((sim.op, sim.amf), ([0; 16], None));
-        let given = Given::parse(b" aka_K=k aka_AMF=0xb9");
+        let given = Given::parse(b" aka_K=k aka_AMF=0xb9", <[u8]>::to_vec);
         assert_eq!(given.sim(b"").k[..2], [b'k', 0]);
         assert_eq!(given.sim(b"").amf, Some([0xb9, 0]));
     }

@@ -10,6 +10,7 @@ mod accept;
 mod reports;
 
 use crate::call::{Call, RtdState, Wait};
+use crate::circuits::Circuits;
 use crate::dead::{DeadCalls, Death};
 use crate::deadlines::{expire, rearm};
 use crate::dialogs::DialogIndex;
@@ -79,6 +80,7 @@ impl Engine {
             shared: Shared {
                 vars: Vars::new(&image),
                 users: params.users,
+                circuits: params.circuits.as_ref().map(Circuits::new),
                 dead: DeadCalls::new(dead_wait, hasher.clone()),
                 dialogs: DialogIndex::new(hasher.clone()),
                 dynamic: DynamicId::new(params.dynamic_id),
@@ -115,6 +117,18 @@ impl Engine {
         if !self.take_lines(&mut call, out) {
             return;
         }
+        // Free again below: the first call shall find it so.
+        self.take_circuit(&mut call);
+        let ended = self.run_init(now, &mut call, out);
+        self.give_back(&call);
+        if !ended {
+            let text = out.store(b"the init section of the scenario does not end");
+            out.push(Output::Fatal { text });
+        }
+    }
+
+    /// Whether the init section came to its end.
+    fn run_init(&mut self, now: Micros, call: &mut Call, out: &mut OutBuf) -> bool {
         for _ in 0..INIT_TURNS {
             let mut cx = Cx {
                 image: &self.image,
@@ -123,16 +137,15 @@ impl Engine {
                 now,
                 key: CallKey::default(),
             };
-            match run(&mut cx, &mut call) {
+            match run(&mut cx, call) {
                 Outcome::Suspended => {
                     // Only a used-up budget suspends init (verified); nobody has to resume it but this loop.
                     out.pop_yield();
                 }
-                Outcome::Completed | Outcome::Dropped(_) => return,
+                Outcome::Completed | Outcome::Dropped(_) => return true,
             }
         }
-        let text = out.store(b"the init section of the scenario does not end");
-        out.push(Output::Fatal { text });
+        false
     }
 
     /// Number of open calls.
@@ -227,6 +240,35 @@ impl Engine {
         self.shared.injection.edited()
     }
 
+    /// Gives a new call a circuit if calls need one. False when all are taken.
+    fn take_circuit(&mut self, call: &mut Call) -> bool {
+        let Some(circuits) = &mut self.shared.circuits else {
+            return true;
+        };
+        let start = rng::draw(&mut call.rng, |rng| rng.u32(..circuits.count()));
+        let circuit = circuits.take(start);
+        call.cold_mut().circuit = circuit;
+        circuit.is_some()
+    }
+
+    /// Ends a call that got no circuit, before it did anything.
+    fn refuse(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
+        let text = out.store(b"no free circuit for a new call");
+        out.push(Output::Log {
+            kind: LogKind::Warning,
+            text,
+        });
+        let end = CallEnd::Failure(FailReason::OutboundCongestion);
+        self.end(now, key, end, None, out);
+    }
+
+    fn give_back(&mut self, call: &Call) {
+        let circuit = call.cold.as_ref().and_then(|cold| cold.circuit);
+        if let (Some(circuits), Some(circuit)) = (&mut self.shared.circuits, circuit) {
+            circuits.give_back(circuit);
+        }
+    }
+
     fn insert(&mut self, call: Call) -> CallKey {
         let hash = self.hasher.hash_one(call.main_call_id());
         let key = self.calls.insert(call);
@@ -255,11 +297,15 @@ impl Engine {
         }
         self.shared.vars.welcome(user);
         call_id::write(&self.image.call_id, &mut call, &mut self.shared.scratch);
+        let connected = self.take_circuit(&mut call);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
             incoming: false,
             late: now.since(due),
         }));
+        if !connected {
+            return self.refuse(now, key, out);
+        }
         self.run(now, key, out);
     }
 
@@ -399,11 +445,16 @@ impl Engine {
         if !self.take_lines(&mut call, out) {
             return None;
         }
+        let connected = self.take_circuit(&mut call);
         let key = self.insert(call);
         out.push(Output::Stat(StatEvent::Created {
             incoming,
             late: Micros(0),
         }));
+        if !connected {
+            self.refuse(now, key, out);
+            return None;
+        }
         self.run(now, key, out);
         Some(key)
     }
@@ -618,6 +669,7 @@ impl Engine {
             return;
         };
         self.held_bytes -= call.held_bytes;
+        self.give_back(&call);
         if call.cold.is_some() {
             exec::dialogs::end(&mut self.shared, &mut call, key, death, now);
         }

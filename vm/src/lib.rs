@@ -14,9 +14,11 @@
 //! | `receive`, `matching`, `unexpected` | what a message is to a call, and what follows |
 //! | `exec` | the dispatch loop and the op handlers |
 //! | `render`, `elsewhere`, `date` | templates -> bytes |
+//! | `inserted` | keywords in texts of injection files |
 //! | `auth` | challenges and their answers |
 //! | `dialogs`, `kept` | which call and dialog a message belongs to, when calls have several; those that come too early |
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
+//! | [`circuits`] | circuits of `-tdmmap` |
 //! | [`posix`] | regular expressions as the C library has them |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `vars` | variables of users, and global ones |
@@ -51,6 +53,7 @@
 mod auth;
 mod call;
 mod call_id;
+pub mod circuits;
 mod date;
 mod dead;
 mod deadlines;
@@ -63,6 +66,7 @@ mod exec;
 pub mod fuzz;
 pub mod inject;
 pub mod input;
+mod inserted;
 mod kept;
 pub mod link;
 mod matching;

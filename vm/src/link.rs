@@ -44,6 +44,9 @@ pub enum LinkError {
     /// The scenario includes a file whose content was not handed in.
     #[error("the scenario includes the file `{0}`, which was not read")]
     NoInclude(String),
+    /// The scenario prints circuits, and there are none.
+    #[error("the scenario prints [tdmmap]: say with -tdmmap which circuits there are")]
+    NoCircuits,
     /// The scenario has commands and the run no twin.
     #[error(
         "the scenario has `sendCmd` or `recvCmd`, and the run has no twin: give -3pcc, or -master or -slave with -slave_cfg"
@@ -162,6 +165,10 @@ impl Image {
         if let Some(missing) = program.includes.get(params.includes.len()) {
             return Err(LinkError::NoInclude(program.display(*missing)));
         }
+        let mut segments = program.segments.iter();
+        if params.circuits.is_none() && segments.any(|s| *s == Segment::Slot(Slot::TdmMap)) {
+            return Err(LinkError::NoCircuits);
+        }
         let regexes = build_regexes(&program)?;
         let call_count = program.variable_count(VarScope::Call);
         let places = program
@@ -248,6 +255,32 @@ impl Image {
     pub(crate) fn global_slot(&self, name: &str) -> Option<usize> {
         find_global(&self.program, name)
     }
+}
+
+/// The names of hosts that `setdest` actions of a program use, as far as they are known before a call runs: the driver
+/// looks them up and puts them into [`RunParams::hosts`]. The parameters must know all addresses already.
+#[must_use]
+pub fn host_names(program: &Program, params: &RunParams) -> Vec<Vec<u8>> {
+    let mut folder = Folder {
+        program,
+        params,
+        text: Vec::new(),
+        segments: Vec::new(),
+    };
+    let mut names = Vec::new();
+    for op in &program.ops {
+        let Op::SetDest { host, .. } = op else {
+            continue;
+        };
+        let folded = folder.fold(&program.templates[host.index()]);
+        if let [Segment::Literal(text)] = folder.segments[folded.range()] {
+            let name = &folder.text[text.range()];
+            if crate::exec::setdest::numeric(name).is_none() && !names.iter().any(|n| n == name) {
+                names.push(name.to_vec());
+            }
+        }
+    }
+    names
 }
 
 /// Checks that the run has the twins that the scenario's commands are for.
@@ -371,7 +404,7 @@ impl Folder<'_> {
 }
 
 /// Prints a run-constant keyword.
-fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
+pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
     let port = |port: u16, offset: i32| i64::from(port) + i64::from(offset);
     match slot {
         Slot::Service => out.extend_from_slice(&params.service),
@@ -436,6 +469,7 @@ fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::LastHeader(..)
         | Slot::Users
         | Slot::UserId
+        | Slot::TdmMap
         | Slot::Timestamp
         | Slot::Date
         | Slot::ClockTick

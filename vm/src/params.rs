@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What a run adds to a program: addresses, identities, limits. Linking folds most of it into the templates.
 
+use crate::circuits::CircuitMap;
 use crate::inject::InjectionFile;
 use crate::input::{FlowId, Micros};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -166,6 +167,10 @@ pub struct RunParams {
     pub pid: u32,
     /// `[users]`; `None` without `-users`.
     pub users: Option<u32>,
+    /// `-tdmmap`: each call needs a circuit of its own.
+    pub circuits: Option<CircuitMap>,
+    /// Addresses of names that `setdest` may use; see [`crate::link::host_names`].
+    pub hosts: Vec<(Vec<u8>, IpAddr)>,
     /// `[sipp_version]`.
     pub version: Vec<u8>,
     /// The path that client calls send on.
@@ -213,6 +218,8 @@ pub struct RunParams {
     pub auth_password: Vec<u8>,
     /// URI of `[authentication]` without its `sip:` (`-auth_uri`); `None` takes the peer's address.
     pub auth_uri: Option<Vec<u8>>,
+    /// Keywords of `-key`, for texts that are known only while calls run.
+    pub keys: Vec<(String, Vec<u8>)>,
     /// `-set`: values of global variables.
     pub globals: Vec<(String, Vec<u8>)>,
     /// Injection files in the order of the command line (`-inf`); their names differ.
@@ -274,6 +281,8 @@ impl Default for RunParams {
             media_port: 6000,
             pid: 1,
             users: None,
+            circuits: None,
+            hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
             flow: FlowId(0),
             base_cseq: 1,
@@ -297,6 +306,7 @@ impl Default for RunParams {
             auth_username: None,
             auth_password: AUTH_PASSWORD_DEFAULT.as_bytes().to_vec(),
             auth_uri: None,
+            keys: Vec::new(),
             globals: Vec::new(),
             includes: Vec::new(),
             trunk: Trunk::default(),

@@ -11,6 +11,7 @@ use crate::call::last::append;
 use crate::call::regs::Value;
 use crate::inject::{FieldError, Injection, NO_LINE};
 use crate::input::Micros;
+use crate::inserted;
 use crate::link::Image;
 use crate::vars::Vars;
 use gossipper_bytecode::{AuthId, CaptureId, FieldId, Segment, Slot, TemplateId, VarId};
@@ -190,7 +191,7 @@ pub(crate) fn skip_line_end(bytes: &[u8]) -> &[u8] {
 }
 
 impl Scene<'_> {
-    fn print(&mut self, slot: Slot, out: &mut Vec<u8>) {
+    pub(crate) fn print(&mut self, slot: Slot, out: &mut Vec<u8>) {
         let call = self.call;
         let params = &self.image.params;
         match slot {
@@ -267,6 +268,12 @@ impl Scene<'_> {
                 let image = self.image;
                 self.capture(id, image.program.bytes(name), out);
             }
+            Slot::TdmMap => {
+                let circuit = call.and_then(|call| call.cold.as_ref()?.circuit);
+                if let (Some(map), Some(circuit)) = (&params.circuits, circuit) {
+                    map.print(circuit, out);
+                }
+            }
             Slot::Users => number(self.users.map_or(-1, i64::from), out),
             Slot::UserId => number(call.map_or(0, |call| i64::from(call.user)), out),
             Slot::Timestamp => crate::date::log_time(self.wall_us(), params.utc_offset_s, out),
@@ -342,12 +349,25 @@ impl Scene<'_> {
             return;
         };
         let start = out.len();
-        match self.injection.print(file, line, field.index, out) {
-            Ok(()) => self.keyword_in_field(start, out),
+        if self.print_field(file, line, field.index, out) {
+            self.keyword_in_field(start, out);
+        }
+    }
+
+    /// Prints a field of a line; false when it cannot, which is then said.
+    pub(crate) fn print_field(
+        &mut self,
+        file: usize,
+        line: u32,
+        index: u32,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let start = out.len();
+        match self.injection.print(file, line, index, out) {
+            Ok(()) => true,
             Err(error) => {
                 out.truncate(start);
                 let name = self.injection.name(file);
-                let index = field.index;
                 self.troubles.push(match error {
                     FieldError::Missing => Trouble::Warning(format!(
                         "line {line} of injection file `{name}` has no field {index}"
@@ -357,6 +377,7 @@ impl Scene<'_> {
                          can be printed"
                     )),
                 });
+                false
             }
         }
     }
@@ -386,7 +407,8 @@ impl Scene<'_> {
         text
     }
 
-    /// A field of a request may hold `[authentication …]`, which is carried out; other keywords are text there.
+    /// A field of a request may hold `[authentication …]`, which is carried out with the keywords in it; others are
+    /// text there.
     fn keyword_in_field(&mut self, start: usize, out: &mut Vec<u8>) {
         const KEYWORD: &[u8] = b"[authentication";
         if !self.is_request {
@@ -396,18 +418,17 @@ impl Scene<'_> {
             return;
         };
         let rest = &out[at + KEYWORD.len()..];
-        let mut quoted = false;
-        let end = rest.iter().position(|byte| {
-            quoted ^= *byte == b'"';
-            *byte == b']' && !quoted
-        });
-        let Some(end) = end else {
+        let Some(end) = inserted::closing(rest) else {
             return;
         };
-        let given = Given::parse(&rest[..end]);
+        let parameters = rest[..end].to_vec();
         let after = rest[end + 1..].to_vec();
         out.truncate(at);
+        let given = Given::parse(&parameters, |text| self.expand(text));
         self.answer(given, out);
+        if let Some(pending) = &mut self.pending {
+            pending.twice |= memmem::find(&after, KEYWORD).is_some();
+        }
         out.extend_from_slice(&after);
     }
 
@@ -424,7 +445,7 @@ impl Scene<'_> {
         self.image.params.epoch_us.saturating_add(self.now.0)
     }
 
-    fn value(&self, var: VarId) -> Value<'_> {
+    pub(crate) fn value(&self, var: VarId) -> Value<'_> {
         match self.call {
             Some(call) => self.vars.value(call, self.image.place(var)),
             None => self.vars.value_without_call(self.image.place(var)),
@@ -477,7 +498,7 @@ pub(crate) fn line_number(text: &[u8]) -> Option<Option<u32>> {
 }
 
 /// Prints a variable.
-fn variable(value: Value<'_>, out: &mut Vec<u8>) {
+pub(crate) fn variable(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Unset => {}
         Value::Bool(true) => out.extend_from_slice(b"true"),
@@ -498,7 +519,7 @@ fn variable(value: Value<'_>, out: &mut Vec<u8>) {
 }
 
 /// Repeats or cuts `text` to ⌊n⌋ bytes; more than a message can hold is cut by the caller's limit.
-fn fill(text: &[u8], n: f64, out: &mut Vec<u8>) {
+pub(crate) fn fill(text: &[u8], n: f64, out: &mut Vec<u8>) {
     if text.is_empty() || n.is_nan() || n < 1.0 {
         return;
     }

@@ -420,6 +420,7 @@ mod tests {
                 ("t", _) => "-t u1".to_owned(),
                 ("rtcheck", _) => "-rtcheck loose".to_owned(),
                 ("compat", _) => "-compat sipp".to_owned(),
+                ("tdmmap", _) => "-tdmmap {0-3}{99}{5-8}{1-31}".to_owned(),
                 ("default_behaviors", _) => "-default_behaviors all".to_owned(),
                 (name, Arg::Switch(_)) => format!("-{name}"),
                 (name, Arg::Pair { .. }) => format!("-{name} a b"),

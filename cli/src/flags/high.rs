@@ -12,6 +12,7 @@ use crate::flags::suggest;
 use crate::inject;
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::Trunk;
+use gossipper_vm::circuits::CircuitMap;
 use gossipper_vm::inject::base_name;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -113,6 +114,8 @@ pub(crate) struct HiArgs {
     pub(crate) limit: Option<u64>,
     /// `-users`.
     pub(crate) users: Option<u32>,
+    /// `-tdmmap`.
+    pub(crate) circuits: Option<CircuitMap>,
     /// `-m`: `None` was not given, zero is unlimited.
     pub(crate) calls: Option<u64>,
     /// `-timeout`.
@@ -344,6 +347,7 @@ impl HiArgs {
             rate_scale: low.rate_scale.unwrap_or(1.0),
             limit: low.limit.or(if sipp { None } else { Some(1) }),
             users: low.users,
+            circuits: low.circuits,
             calls: low.calls,
             timeout: low.timeout.filter(|time| !time.is_zero()),
             timeout_global: low.timeout_global.filter(|time| !time.is_zero()),

@@ -5,6 +5,7 @@
 //! resolution, no default. `None` means "not given", because the default depends on the dialect and is applied once,
 //! in [`super::high`].
 
+use gossipper_vm::circuits::CircuitMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -205,6 +206,8 @@ pub(crate) struct LowArgs {
     pub(crate) limit_after_users: bool,
     /// `-users`.
     pub(crate) users: Option<u32>,
+    /// `-tdmmap`.
+    pub(crate) circuits: Option<CircuitMap>,
     /// `-m`; zero is unlimited.
     pub(crate) calls: Option<u64>,
     /// `-timeout`.

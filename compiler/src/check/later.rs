@@ -5,17 +5,16 @@ use super::Subject;
 use crate::ast::{Action, ActionKind, Item, Operand, Step, StepKind};
 use crate::diag::codes::later as codes;
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::schema;
 
 /// Reports everything that belongs to a later version.
 pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
     for item in &subject.scenario.items {
         match item {
-            Item::Step(step) => check_step(subject, step, false, diagnostics),
+            Item::Step(step) => check_step(step, false, diagnostics),
             Item::Init(init) => {
                 for item in &init.items {
                     if let Item::Step(step) = item {
-                        check_step(subject, step, true, diagnostics);
+                        check_step(step, true, diagnostics);
                     }
                 }
             }
@@ -27,7 +26,7 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn check_step(subject: &Subject<'_>, step: &Step, init: bool, diagnostics: &mut Diagnostics) {
+fn check_step(step: &Step, init: bool, diagnostics: &mut Diagnostics) {
     match &step.kind {
         StepKind::Send(send) => {
             if let Some(timeout) = send.timeout_ms {
@@ -46,11 +45,11 @@ fn check_step(subject: &Subject<'_>, step: &Step, init: bool, diagnostics: &mut 
         | StepKind::RecvCmd(_) => {}
     }
     for action in step.actions.iter().flat_map(|actions| &actions.list) {
-        check_action(subject, action, init, diagnostics);
+        check_action(action, init, diagnostics);
     }
 }
 
-fn check_action(subject: &Subject<'_>, action: &Action, init: bool, diagnostics: &mut Diagnostics) {
+fn check_action(action: &Action, init: bool, diagnostics: &mut Diagnostics) {
     if let ActionKind::Jump(Operand::Variable(name)) = &action.kind
         && init
     {
@@ -59,48 +58,5 @@ fn check_action(subject: &Subject<'_>, action: &Action, init: bool, diagnostics:
             name.span,
             "a jump to a variable in `<init>` needs a later version",
         ));
-    }
-    if is_supported(&action.kind) {
-        return;
-    }
-    let name = String::from_utf8_lossy(subject.source.slice(action.span));
-    // What was wrong with it has been said.
-    if let ActionKind::Poisoned { .. } = action.kind {
-        return;
-    }
-    let feature = schema::action(&name).and_then(|known| known.later);
-    let feature = feature.unwrap_or("more than this version has");
-    let message = format!("this `<{name}>` needs {feature}, which this version does not have yet");
-    diagnostics.push(Diagnostic::error(codes::ACTION, action.span, message));
-}
-
-/// Whether the machine of this version has the action.
-fn is_supported(action: &ActionKind) -> bool {
-    match action {
-        ActionKind::Ereg { .. }
-        | ActionKind::Log(_)
-        | ActionKind::Warning(_)
-        | ActionKind::Assign { .. }
-        | ActionKind::AssignStr { .. }
-        | ActionKind::GetTimeOfDay { .. }
-        | ActionKind::Jump(_)
-        | ActionKind::Arith { .. }
-        | ActionKind::ToDouble { .. }
-        | ActionKind::Test { .. }
-        | ActionKind::StrCmp { .. }
-        | ActionKind::Error(_)
-        | ActionKind::Index { .. }
-        | ActionKind::PauseRestore(_)
-        | ActionKind::Sample { .. }
-        | ActionKind::Trim { .. }
-        | ActionKind::UrlEncode { .. }
-        | ActionKind::UrlDecode { .. }
-        | ActionKind::Lookup { .. }
-        | ActionKind::Insert { .. }
-        | ActionKind::Replace { .. }
-        | ActionKind::VerifyAuth { .. }
-        | ActionKind::RtpEcho(_)
-        | ActionKind::Exec(_) => true,
-        ActionKind::SetDest { .. } | ActionKind::CloseCon | ActionKind::Poisoned { .. } => false,
     }
 }

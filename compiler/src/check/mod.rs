@@ -32,13 +32,10 @@ use crate::diag::Diagnostics;
 use crate::graph::Graph;
 use crate::recv_set::Receives;
 use crate::resolve::Names;
-use crate::source::SourceFile;
 use crate::template::{Keys, Texts};
 
 /// What the checks look at.
 pub(crate) struct Subject<'a> {
-    /// The file.
-    pub(crate) source: &'a SourceFile,
     /// The scenario.
     pub(crate) scenario: &'a Scenario,
     /// Its steps.

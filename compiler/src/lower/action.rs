@@ -181,6 +181,20 @@ impl Lowerer<'_> {
             ActionKind::Trim { variable } => self.text_op(TextOp::Trim, variable),
             ActionKind::UrlEncode { variable } => self.text_op(TextOp::UrlEncode, variable),
             ActionKind::UrlDecode { variable } => self.text_op(TextOp::UrlDecode, variable),
+            ActionKind::SetDest {
+                host,
+                port,
+                protocol,
+            } => {
+                let (host, port) = (self.text(host), self.text(port));
+                let protocol = self.text(protocol);
+                self.code.op(Op::SetDest {
+                    host,
+                    port,
+                    protocol,
+                });
+            }
+            ActionKind::CloseCon => self.code.op(Op::CloseCon {}),
             ActionKind::VerifyAuth {
                 to,
                 username,
@@ -211,7 +225,7 @@ impl Lowerer<'_> {
                 let value = self.operand(value);
                 self.media_op(Media::EchoSwitch(value));
             }
-            ActionKind::SetDest { .. } | ActionKind::CloseCon | ActionKind::Poisoned { .. } => {
+            ActionKind::Poisoned { .. } => {
                 unreachable!("refused before: wrong, or belongs to a later version")
             }
         }

@@ -17,8 +17,6 @@ const MESSAGE: &[Attribute] = &[a("message", Template, "Text of the line.").agai
 const ARITHMETIC: &[Attribute] = &[TO, NUMBER, VARIABLE];
 const FILE: Attribute = a("file", Template, "Injection file.").again();
 
-const MORE: &str = "transports with connections";
-
 /// Every action.
 pub const ACTIONS: &[Element] = &[
     Element::new(
@@ -206,9 +204,12 @@ pub const ACTIONS: &[Element] = &[
             a("protocol", Template, "The transport in use.").again(),
         ],
         "Changes where this call sends to.",
-    )
-    .later(MORE),
-    Element::new("closecon", &[], "Closes this call's socket.").later(MORE),
+    ),
+    Element::new(
+        "closecon",
+        &[],
+        "Closes this call's connection; over UDP there is none.",
+    ),
     Element::new(
         "exec",
         &[

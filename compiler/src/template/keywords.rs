@@ -272,49 +272,14 @@ pub(super) fn split_offset(word: &[u8]) -> (&[u8], i32) {
 }
 
 fn plain(name: &str, offset: i32) -> Kind {
-    Kind::Plain(match name {
-        "service" => Slot::Service,
-        "remote_ip" => Slot::RemoteIp,
-        "remote_host" => Slot::RemoteHost,
-        "remote_port" => Slot::RemotePort(offset),
-        "local_ip" => Slot::LocalIp,
-        "local_ip_type" => Slot::LocalIpType,
-        "local_port" => Slot::LocalPort(offset),
-        "server_ip" => Slot::ServerIp,
-        "transport" => Slot::Transport,
-        "sip_transport" => Slot::SipTransport,
-        "trunk_from" => Slot::TrunkFrom,
-        "trunk_pai" => Slot::TrunkPai,
-        "trunk_provider" => Slot::TrunkProvider,
-        "trunk_extra" => Slot::TrunkExtra,
-        "media_ip" => Slot::MediaIp,
-        "media_ip_type" => Slot::MediaIpType,
-        "media_port" => Slot::MediaPort(offset),
-        "rtpstream_audio_port" => Slot::RtpStreamAudioPort(offset),
-        "rtpstream_video_port" => Slot::RtpStreamVideoPort(offset),
-        "auto_media_port" => Slot::AutoMediaPort(offset),
-        "call_number" => Slot::CallNumber,
-        "call_id" => Slot::CallId,
-        "cseq" => Slot::Cseq(offset),
-        "branch" => Slot::Branch(offset),
-        "msg_index" => Slot::MsgIndex,
-        "pid" => Slot::Pid,
-        "len" => Slot::Len(offset),
-        "peer_tag_param" => Slot::PeerTagParam,
-        "next_url" => Slot::NextUrl,
-        "routes" => Slot::Routes,
-        "last_Request_URI" => return Kind::LastRequestUri,
-        "last_cseq_number" => Slot::LastCseqNumber(offset),
-        "last_message" => return Kind::LastMessage,
-        "users" => Slot::Users,
-        "userid" => Slot::UserId,
-        "timestamp" => Slot::Timestamp,
-        "date" => Slot::Date,
-        "clock_tick" => Slot::ClockTick,
-        "dynamic_id" => Slot::DynamicId,
-        "sipp_version" => Slot::SippVersion,
-        other => unreachable!("keyword `{other}` without a slot"),
-    })
+    match name {
+        "last_Request_URI" => Kind::LastRequestUri,
+        "last_message" => Kind::LastMessage,
+        _ => Kind::Plain(
+            Slot::named(name.as_bytes(), offset)
+                .unwrap_or_else(|| unreachable!("keyword `{name}` without a slot")),
+        ),
+    }
 }
 
 fn refuse<'a>(

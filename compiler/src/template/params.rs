@@ -261,6 +261,12 @@ mod tests {
     }
 
     #[test]
+    fn raw_bytes_hold_zeros_and_brackets() {
+        let found = values("aka_K=0x46005b00").expect("well formed");
+        assert_eq!(found, [("aka_K".to_owned(), b"F\0[\0".to_vec())]);
+    }
+
+    #[test]
     fn what_is_no_parameter_is_passed_over() {
         let found = values(r#"er = variable=n "x" y"#).expect("well formed");
         assert_eq!(found, [("variable".to_owned(), b"n".to_vec())]);

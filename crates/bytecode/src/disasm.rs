@@ -172,9 +172,12 @@ fn check(check: Check) -> &'static str {
 fn operands(p: &Program, op: Op) -> String {
     let d: &Draft = p;
     match op {
-        Op::End {} | Op::TakeJump {} | Op::Gate {} | Op::PauseWait {} | Op::Await {} => {
-            String::new()
-        }
+        Op::End {}
+        | Op::CloseCon {}
+        | Op::TakeJump {}
+        | Op::Gate {}
+        | Op::PauseWait {}
+        | Op::Await {} => String::new(),
         Op::Enter { step } => step.to_string(),
         Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
             dialog_name(d, dialog)
@@ -283,6 +286,11 @@ fn operands(p: &Program, op: Op) -> String {
         Op::Lookup { var: id, file, key } => format!("{} = {file} {key}", var(d, id)),
         Op::Insert { file, value } => format!("{file} {value}"),
         Op::Replace { file, line, value } => format!("{file} {line} = {value}"),
+        Op::SetDest {
+            host,
+            port,
+            protocol,
+        } => format!("{host} {port} {protocol}"),
         Op::VerifyAuth {
             var: id,
             username,

@@ -206,6 +206,10 @@ define_ops! {
     Insert "insert" { file: TemplateId, value: TemplateId } false;
     /// Replace a line of an injection file in memory.
     Replace "replace" { file: TemplateId, line: TemplateId, value: TemplateId } false;
+    /// Send to another address from now on: host, port and transport are texts.
+    SetDest "set-dest" { host: TemplateId, port: TemplateId, protocol: TemplateId } false;
+    /// Close the call's connection, if it has one of its own.
+    CloseCon "close-con" {} false;
     /// Set a variable to whether the message's `Authorization` is that of a user and a password.
     VerifyAuth "verify-auth" { var: VarId, username: TemplateId, password: TemplateId } false;
     /// Render a text and end the run with it as the error.
@@ -268,6 +272,8 @@ impl Op {
             | Self::Insert { .. }
             | Self::Replace { .. }
             | Self::VerifyAuth { .. }
+            | Self::SetDest { .. }
+            | Self::CloseCon {}
             | Self::Stop { .. } => None,
         }
     }

@@ -171,6 +171,8 @@ slots! {
     Users "users" Send;
     /// User id of the call, 0 without `-users`.
     UserId "userid" Call;
+    /// Circuit of the call (`-tdmmap`).
+    TdmMap "tdmmap" Call;
     /// Local time in the log format.
     Timestamp "timestamp" Send;
     /// RFC 1123 date in GMT.
@@ -196,6 +198,53 @@ slots! {
 }
 
 impl Slot {
+    /// The keyword of this name, if it takes nothing but an offset, which one without offsets drops.
+    #[must_use]
+    pub const fn named(name: &[u8], offset: i32) -> Option<Self> {
+        Some(match name {
+            b"service" => Self::Service,
+            b"remote_ip" => Self::RemoteIp,
+            b"remote_host" => Self::RemoteHost,
+            b"remote_port" => Self::RemotePort(offset),
+            b"local_ip" => Self::LocalIp,
+            b"local_ip_type" => Self::LocalIpType,
+            b"local_port" => Self::LocalPort(offset),
+            b"server_ip" => Self::ServerIp,
+            b"transport" => Self::Transport,
+            b"sip_transport" => Self::SipTransport,
+            b"trunk_from" => Self::TrunkFrom,
+            b"trunk_pai" => Self::TrunkPai,
+            b"trunk_provider" => Self::TrunkProvider,
+            b"trunk_extra" => Self::TrunkExtra,
+            b"media_ip" => Self::MediaIp,
+            b"media_ip_type" => Self::MediaIpType,
+            b"media_port" => Self::MediaPort(offset),
+            b"rtpstream_audio_port" => Self::RtpStreamAudioPort(offset),
+            b"rtpstream_video_port" => Self::RtpStreamVideoPort(offset),
+            b"auto_media_port" => Self::AutoMediaPort(offset),
+            b"call_number" => Self::CallNumber,
+            b"call_id" => Self::CallId,
+            b"cseq" => Self::Cseq(offset),
+            b"branch" => Self::Branch(offset),
+            b"msg_index" => Self::MsgIndex,
+            b"pid" => Self::Pid,
+            b"len" => Self::Len(offset),
+            b"peer_tag_param" => Self::PeerTagParam,
+            b"next_url" => Self::NextUrl,
+            b"routes" => Self::Routes,
+            b"last_cseq_number" => Self::LastCseqNumber(offset),
+            b"users" => Self::Users,
+            b"userid" => Self::UserId,
+            b"tdmmap" => Self::TdmMap,
+            b"timestamp" => Self::Timestamp,
+            b"date" => Self::Date,
+            b"clock_tick" => Self::ClockTick,
+            b"dynamic_id" => Self::DynamicId,
+            b"sipp_version" => Self::SippVersion,
+            _ => return None,
+        })
+    }
+
     /// Whether the rest of the line goes too when this prints nothing at the start of a line.
     #[must_use]
     pub const fn suppresses_line(self) -> bool {

@@ -316,6 +316,7 @@ impl Verifier<'_> {
                 | Slot::LastCseqNumber(_)
                 | Slot::Users
                 | Slot::UserId
+                | Slot::TdmMap
                 | Slot::Timestamp
                 | Slot::Date
                 | Slot::ClockTick
@@ -496,7 +497,12 @@ impl Verifier<'_> {
         for (pc, op) in d.ops.iter().enumerate() {
             let by = || format!("op {pc}");
             match *op {
-                Op::End {} | Op::TakeJump {} | Op::Gate {} | Op::Await {} | Op::PauseWait {} => {}
+                Op::End {}
+                | Op::CloseCon {}
+                | Op::TakeJump {}
+                | Op::Gate {}
+                | Op::Await {}
+                | Op::PauseWait {} => {}
                 Op::Enter { step } => within("step", step.index(), d.steps.len(), by)?,
                 Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
                     within("dialog", dialog.index(), d.dialogs.len(), by)?;
@@ -581,6 +587,15 @@ impl Verifier<'_> {
                 }
                 Op::Replace { file, line, value } => {
                     for template in [file, line, value] {
+                        within("template", template.index(), d.templates.len(), by)?;
+                    }
+                }
+                Op::SetDest {
+                    host,
+                    port,
+                    protocol,
+                } => {
+                    for template in [host, port, protocol] {
                         within("template", template.index(), d.templates.len(), by)?;
                     }
                 }

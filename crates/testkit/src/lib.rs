@@ -7,7 +7,7 @@
 //! | [`pair`] | a caller and an answerer, compiled and joined |
 //! | [`tally`], [`trace`] | what a simulated run counted, and what it did |
 //! | [`mirror`] | the natural peer of any scenario, and the comparison of the corpus with SIPp |
-//! | [`sipp`], [`sipp_cases`], [`sipp_stat`], [`sipp_trace`] | runs of a real SIPp and of our binary, made comparable |
+//! | [`sipp`], [`sipp_cases`], [`sipp_refusals`], [`sipp_stat`], [`sipp_trace`] | runs of a real SIPp and of our binary, made comparable |
 #![forbid(unsafe_code)]
 
 pub mod mirror;
@@ -15,6 +15,8 @@ pub mod net;
 pub mod pair;
 pub mod sipp;
 pub mod sipp_cases;
+#[cfg(test)]
+mod sipp_coverage;
 pub mod sipp_refusals;
 pub mod sipp_stat;
 pub mod sipp_trace;

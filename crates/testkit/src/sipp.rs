@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -375,6 +375,26 @@ impl Running {
         Err(io::Error::other("the server opened no socket"))
     }
 
+    /// Waits until something listens on this TCP port, without connecting: some listeners take one connection.
+    ///
+    /// # Errors
+    /// When the process ends first or takes longer than ten seconds, or the system does not say who listens.
+    pub fn wait_for_listener(&mut self, port: u16) -> io::Result<()> {
+        let limit = Instant::now() + START_LIMIT;
+        while Instant::now() < limit {
+            if listens(port)? {
+                return Ok(());
+            }
+            match self.ended.recv_timeout(PROBE_WAIT) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other("the process ended before it listened"));
+                }
+            }
+        }
+        Err(io::Error::other("the process listens nowhere"))
+    }
+
     /// Waits for the end, at most until `deadline`, and collects what is there.
     ///
     /// # Errors
@@ -440,6 +460,34 @@ impl Running {
         }
         self.finish(Instant::now() + START_LIMIT, port)
     }
+}
+
+/// Whether a TCP socket listens on this port, as the kernel's table of sockets says.
+fn listens(port: u16) -> io::Result<bool> {
+    let wanted = format!(":{port:04X}");
+    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        let Ok(text) = std::fs::read_to_string(table) else {
+            // Without IPv6 there is no second table.
+            continue;
+        };
+        let found = text.lines().skip(1).any(|line| {
+            let mut columns = line.split_whitespace().skip(1);
+            let (local, state) = (columns.next(), columns.nth(1));
+            local.is_some_and(|local| local.ends_with(&wanted)) && state == Some("0A")
+        });
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A TCP port of this address that nobody has.
+///
+/// # Errors
+/// When the address cannot be bound at all.
+pub fn free_tcp_port(ip: IpAddr) -> io::Result<u16> {
+    Ok(TcpListener::bind((ip, 0))?.local_addr()?.port())
 }
 
 impl Drop for Running {

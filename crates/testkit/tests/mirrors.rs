@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gossipper_compiler::{Options, compile};
 use gossipper_testkit::mirror::prepare::prepare;
-use gossipper_testkit::mirror::{Mirror, derive, read};
+use gossipper_testkit::mirror::{Mirror, Variant, derive, read};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/scenarios")
@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
 
 fn mirror_of(name: &str) -> Mirror {
     let bytes = std::fs::read(folder().join(name)).expect("the scenario");
-    derive(&read(name, &bytes).expect("a scenario")).expect("a mirror")
+    derive(&read(name, &bytes).expect("a scenario"), Variant::Main).expect("a mirror")
 }
 
 #[test]
@@ -44,20 +44,28 @@ fn every_mirror_of_our_own_scenarios_compiles() {
             continue;
         }
         let bytes = std::fs::read(&path).expect("the scenario");
-        let Some(mirror) = read(&name, &bytes).as_ref().and_then(derive) else {
-            continue;
-        };
-        let compiled = compile(&name, mirror.xml.as_bytes(), &Options::default());
-        assert!(compiled.program.is_some(), "{name}\n{}", mirror.xml);
-        mirrors += 1;
+        for variant in Variant::ALL {
+            let scenario = read(&name, &bytes);
+            let Some(mirror) = scenario.and_then(|scenario| derive(&scenario, variant)) else {
+                continue;
+            };
+            let compiled = compile(&name, mirror.xml.as_bytes(), &Options::default());
+            assert!(compiled.program.is_some(), "{name}\n{}", mirror.xml);
+            mirrors += 1;
+        }
     }
-    assert!(mirrors > 50, "only {mirrors}");
+    assert!(mirrors > 150, "only {mirrors}");
 }
 
 /// The steps of a mirror, one word each.
 fn steps(xml: &str) -> Vec<String> {
+    steps_of(xml, Variant::Main)
+}
+
+fn steps_of(xml: &str, variant: Variant) -> Vec<String> {
     let scenario = format!("<scenario>{xml}</scenario>");
-    let mirror = derive(&read("x", scenario.as_bytes()).expect("a scenario")).expect("a mirror");
+    let scenario = read("x", scenario.as_bytes()).expect("a scenario");
+    let mirror = derive(&scenario, variant).expect("a mirror");
     let mut steps = Vec::new();
     let mut in_message = false;
     for line in mirror.xml.lines() {
@@ -102,9 +110,12 @@ fn a_response_answers_the_request_that_it_can_belong_to() {
     ]
     .concat();
     let xml = format!("<scenario>{scenario}</scenario>");
-    let mirror = derive(&read("x", xml.as_bytes()).expect("a scenario"))
-        .expect("a mirror")
-        .xml;
+    let mirror = derive(
+        &read("x", xml.as_bytes()).expect("a scenario"),
+        Variant::Main,
+    )
+    .expect("a mirror")
+    .xml;
     // The 487 comes after other messages, and has the headers of the INVITE.
     let last = mirror.split("SIP/2.0 487").nth(1).expect("a 487");
     assert!(last.contains("CSeq:[$cseq0]"), "{mirror}");
@@ -172,6 +183,38 @@ fn optional_receives_are_passed_over_except_for_acks_and_where_there_is_no_other
 }
 
 #[test]
+fn variants_offer_more_or_spoil_the_middle() {
+    let scenario = [
+        &request("INVITE"),
+        "<recv response='100' optional='true'/><recv response='486' optional='true' next='x'/>\
+         <recv response='180' optional='true'/><recv response='200'/>",
+        &request("ACK"),
+        "<recv request='BYE'/>",
+        &response(200),
+        "<label id='x'/>",
+    ]
+    .concat();
+    assert_eq!(
+        steps_of(&scenario, Variant::Optional)[..4],
+        [
+            "request=\"INVITE\"",
+            "SIP/2.0 100 Trying",
+            "SIP/2.0 180 Ringing",
+            "SIP/2.0 200 OK"
+        ]
+    );
+    assert_eq!(
+        steps_of(&scenario, Variant::Refusal),
+        [
+            "request=\"INVITE\"",
+            "SIP/2.0 200 OK",
+            "request=\"ACK\"",
+            "INFO"
+        ]
+    );
+}
+
+#[test]
 fn loops_end_and_certain_branches_are_followed() {
     let scenario = [
         "<label id='again'/>",
@@ -188,9 +231,12 @@ fn loops_end_and_certain_branches_are_followed() {
 fn a_mirror_challenges_and_answers_challenges() {
     let scenario = [&request("REGISTER"), "<recv response='407' auth='true'/>"].concat();
     let xml = format!("<scenario>{scenario}</scenario>");
-    let mirror = derive(&read("x", xml.as_bytes()).expect("a scenario"))
-        .expect("a mirror")
-        .xml;
+    let mirror = derive(
+        &read("x", xml.as_bytes()).expect("a scenario"),
+        Variant::Main,
+    )
+    .expect("a mirror")
+    .xml;
     assert!(
         mirror.contains("Proxy-Authenticate: Digest realm="),
         "{mirror}"
@@ -203,9 +249,12 @@ fn a_mirror_challenges_and_answers_challenges() {
     ]
     .concat();
     let xml = format!("<scenario>{scenario}</scenario>");
-    let mirror = derive(&read("x", xml.as_bytes()).expect("a scenario"))
-        .expect("a mirror")
-        .xml;
+    let mirror = derive(
+        &read("x", xml.as_bytes()).expect("a scenario"),
+        Variant::Main,
+    )
+    .expect("a mirror")
+    .xml;
     assert_eq!(
         mirror.matches("\nAuthorization: Digest username=").count(),
         1,
@@ -220,9 +269,12 @@ fn a_mirror_challenges_and_answers_challenges() {
     ]
     .concat();
     let xml = format!("<scenario>{scenario}</scenario>");
-    let mirror = derive(&read("x", xml.as_bytes()).expect("a scenario"))
-        .expect("a mirror")
-        .xml;
+    let mirror = derive(
+        &read("x", xml.as_bytes()).expect("a scenario"),
+        Variant::Main,
+    )
+    .expect("a mirror")
+    .xml;
     assert_eq!(
         mirror.matches("[authentication username=").count(),
         1,
@@ -241,9 +293,12 @@ fn what_a_scenario_looks_for_is_in_the_message() {
     ]
     .concat();
     let xml = format!("<scenario>{scenario}</scenario>");
-    let mirror = derive(&read("x", xml.as_bytes()).expect("a scenario"))
-        .expect("a mirror")
-        .xml;
+    let mirror = derive(
+        &read("x", xml.as_bytes()).expect("a scenario"),
+        Variant::Main,
+    )
+    .expect("a mirror")
+    .xml;
     assert!(mirror.contains("Expires:  721\n"), "{mirror}");
     assert_eq!(mirror.matches("Expires:").count(), 1, "{mirror}");
     assert!(!mirror.contains("X-No:"), "{mirror}");

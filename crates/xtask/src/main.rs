@@ -25,7 +25,7 @@ use std::path::PathBuf;
 const USAGE: &str = "usage: cargo xtask docs [--check]\n       \
                      cargo xtask bench [FILTER]\n       \
                      cargo xtask bench --vs-sipp\n       \
-                     cargo xtask mirror [--filter TEXT] [--report FILE] [--show]";
+                     cargo xtask mirror [--filter TEXT] [--variant NAME] [--report FILE] [--show]";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail};
+use gossipper_testkit::mirror::Variant;
 use gossipper_testkit::mirror::corpus::{Entry, folder, scenarios};
 use gossipper_testkit::mirror::known::Known;
 use gossipper_testkit::mirror::run::{Duel, Verdict};
@@ -22,6 +23,7 @@ struct Options {
     filter: String,
     report: Option<PathBuf>,
     show: bool,
+    variant: Variant,
 }
 
 /// Runs the task.
@@ -31,17 +33,21 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let mut entries = scenarios(&corpus).map_err(|error| anyhow!(error))?;
     entries.retain(|entry| entry.file.contains(&options.filter));
     if options.show {
-        return show(&corpus, &entries);
+        return show(&corpus, &entries, options.variant);
     }
-    let sipp = Tool::sipp().context("no SIPp")?;
-    let ours = Tool::gossipper(binary()?);
-    let known = Known::load(&crate::root()).map_err(|error| anyhow!(error))?;
+    let setup = Setup {
+        corpus,
+        sipp: Tool::sipp().context("no SIPp")?,
+        ours: Tool::gossipper(binary()?),
+        known: Known::load(&crate::root()).map_err(|error| anyhow!(error))?,
+        variant: options.variant,
+    };
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
                 while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let verdict = verdict(&corpus, entry, &sipp, &ours, &known);
+                    let verdict = setup.verdict(entry);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push((entry.file.clone(), verdict));
                     let (file, (verdict, _)) = &done[done.len() - 1];
@@ -64,6 +70,7 @@ fn options(arguments: &[&str]) -> Result<Options> {
         filter: String::new(),
         report: None,
         show: false,
+        variant: Variant::Main,
     };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -71,6 +78,13 @@ fn options(arguments: &[&str]) -> Result<Options> {
             "--filter" => options.filter = rest.next().context("--filter TEXT")?.to_string(),
             "--report" => options.report = Some(rest.next().context("--report FILE")?.into()),
             "--show" => options.show = true,
+            "--variant" => {
+                let name = rest.next().context("--variant NAME")?;
+                let known = Variant::ALL
+                    .into_iter()
+                    .find(|variant| variant.name() == *name);
+                options.variant = known.context("variants: main, optional, refusal")?;
+            }
             other => bail!("what is {other}?"),
         }
     }
@@ -78,10 +92,10 @@ fn options(arguments: &[&str]) -> Result<Options> {
 }
 
 /// Prints the mirrors.
-fn show(corpus: &std::path::Path, entries: &[Entry]) -> Result<()> {
+fn show(corpus: &std::path::Path, entries: &[Entry], variant: Variant) -> Result<()> {
     for entry in entries {
         println!("{}", entry.file);
-        match Duel::prepare(corpus, entry) {
+        match Duel::prepare(corpus, entry, variant) {
             Ok(duel) => println!(
                 "{}",
                 std::fs::read_to_string(duel.folder().join("mirror.xml"))?
@@ -109,19 +123,24 @@ fn binary() -> Result<PathBuf> {
 
 type Done = (String, (Verdict, usize));
 
-fn verdict(
-    corpus: &std::path::Path,
-    entry: &Entry,
-    sipp: &Tool,
-    ours: &Tool,
-    known: &[Known],
-) -> (Verdict, usize) {
-    match Duel::prepare(corpus, entry) {
-        Err(reason) => (Verdict::NotRun(reason), 0),
-        Ok(duel) => {
-            let verdict = duel.compare(sipp, ours, known);
-            let verdict = verdict.unwrap_or_else(|error| Verdict::NotRun(error.to_string()));
-            (verdict, duel.media_actions)
+/// What every scenario is run with.
+struct Setup {
+    corpus: PathBuf,
+    sipp: Tool,
+    ours: Tool,
+    known: Vec<Known>,
+    variant: Variant,
+}
+
+impl Setup {
+    fn verdict(&self, entry: &Entry) -> (Verdict, usize) {
+        match Duel::prepare(&self.corpus, entry, self.variant) {
+            Err(reason) => (Verdict::NotRun(reason), 0),
+            Ok(duel) => {
+                let verdict = duel.compare(&self.sipp, &self.ours, &self.known);
+                let verdict = verdict.unwrap_or_else(|error| Verdict::NotRun(error.to_string()));
+                (verdict, duel.media_actions)
+            }
         }
     }
 }

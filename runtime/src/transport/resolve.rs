@@ -56,6 +56,27 @@ pub fn resolve(text: &str, default_port: u16) -> Result<SocketAddr, Error> {
     })
 }
 
+/// The first address of a name that is of the family of `like`.
+///
+/// # Errors
+/// When the name has no such address.
+pub fn resolve_host(host: &str, like: IpAddr) -> Result<IpAddr, Error> {
+    let failed = |source| Error::Resolve {
+        host: host.to_owned(),
+        source,
+    };
+    let mut found = (host, 0).to_socket_addrs().map_err(failed)?;
+    found
+        .find(|address| address.is_ipv4() == like.is_ipv4())
+        .map(|address| address.ip())
+        .ok_or_else(|| {
+            failed(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("the name has no address of the family of {like}"),
+            ))
+        })
+}
+
 /// The source address the kernel would use towards `remote`. Nothing is sent.
 ///
 /// # Errors
@@ -155,6 +176,17 @@ mod tests {
     }
 
     const SIP: u16 = crate::transport::SIP_PORT;
+
+    #[test]
+    fn a_name_gets_an_address_of_the_family_of_the_socket() {
+        let v4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert_eq!(resolve_host("localhost", v4).expect("it is known"), v4);
+        let fault = resolve_host("127.0.0.1", IpAddr::V6(Ipv6Addr::LOCALHOST)).expect_err("IPv4");
+        assert_eq!(
+            fault.to_string(),
+            "cannot resolve `127.0.0.1`: the name has no address of the family of ::1"
+        );
+    }
 
     #[test]
     fn the_local_address_towards_loopback_is_loopback() {

@@ -29,6 +29,9 @@ const EVENTS: usize = 256;
 /// Bytes that wait for one twin.
 const QUEUED_BYTES: usize = 4 << 20;
 
+/// How long the side that commands waits at the end for the others to close first.
+const LINGER: Duration = Duration::from_millis(300);
+
 /// Bytes read at once.
 const READ_BYTES: usize = 16 << 10;
 
@@ -68,6 +71,9 @@ pub(crate) struct Links {
     waiting: VecDeque<TcpStream>,
     named: bool,
     bond: Bond,
+    lingers: bool,
+    /// Connections that are read from.
+    open: usize,
 }
 
 /// The way to one twin.
@@ -92,6 +98,8 @@ impl Links {
             waiting: VecDeque::new(),
             named: opened.named,
             bond: opened.bond,
+            lingers: opened.lingers,
+            open: 0,
         };
         for (peer, stream) in opened.connected {
             links.talk(peer, TcpStream::from_std(stream)?);
@@ -110,15 +118,26 @@ impl Links {
 
     /// What has happened and was not looked at.
     pub(crate) fn try_next(&mut self) -> Option<Event> {
-        self.events.try_recv().ok()
+        let event = self.events.try_recv().ok()?;
+        self.note(&event);
+        Some(event)
     }
 
     /// Waits until something happens.
     pub(crate) async fn next(&mut self) -> Event {
         match self.events.recv().await {
-            Some(event) => event,
+            Some(event) => {
+                self.note(&event);
+                event
+            }
             // We hold a sender ourselves.
             None => std::future::pending().await,
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        if let Event::Closed(_) = event {
+            self.open = self.open.saturating_sub(1);
         }
     }
 
@@ -169,6 +188,7 @@ impl Links {
         for stream in std::mem::take(&mut self.waiting) {
             let (read, write) = stream.into_split();
             self.silent.push(write);
+            self.open += 1;
             tokio::spawn(receive(read, self.sender.clone()));
         }
     }
@@ -185,13 +205,25 @@ impl Links {
             queued_bytes: Arc::clone(&queued_bytes),
         };
         self.writers.push((peer, writer));
+        self.open += 1;
         self.writing
             .push(tokio::spawn(transmit(write, queued, queued_bytes)));
         tokio::spawn(receive(read, self.sender.clone()));
     }
 
     /// Writes what waits, for at most this long, and closes the connections.
+    ///
+    /// The end of a connection makes the other side abort its calls, so those that end together with ours get a moment.
+    /// SIPp 3.6.1 even breaks down if two of its connections end at once.
     pub(crate) async fn close(mut self, at_most: Duration) {
+        if self.lingers {
+            let others = async {
+                while self.open > 0 {
+                    self.next().await;
+                }
+            };
+            let _ = timeout(LINGER, others).await;
+        }
         self.writers.clear();
         let rest = async {
             for task in self.writing.drain(..) {

@@ -79,6 +79,8 @@ pub(crate) struct Opened {
     later: Vec<TwinPeer>,
     named: bool,
     bond: Bond,
+    /// Whether the twins may close first when the run ends: the side that commands is done before the other.
+    lingers: bool,
 }
 
 /// Listens and connects as far as that happens before the run.
@@ -93,6 +95,7 @@ pub(crate) fn open(config: &TwinConfig) -> Result<Opened, Error> {
         later: Vec::new(),
         named: false,
         bond: Bond::Run,
+        lingers: false,
     };
     match config {
         TwinConfig::Connect(address) => {
@@ -100,6 +103,7 @@ pub(crate) fn open(config: &TwinConfig) -> Result<Opened, Error> {
                 .connected
                 .push((None, connect(*address, "the twin")?));
             opened.bond = Bond::Calls;
+            opened.lingers = true;
         }
         TwinConfig::Listen(address) => {
             let any = if address.is_ipv4() {
@@ -118,6 +122,7 @@ pub(crate) fn open(config: &TwinConfig) -> Result<Opened, Error> {
             opened.named = true;
             opened.accepts = NAMED_CONNECTIONS;
             opened.listener = Some(listen(*address)?);
+            opened.lingers = *connects_first;
             if *connects_first {
                 for peer in peers {
                     let what = format!("the peer `{}`", peer.name);

@@ -188,6 +188,7 @@ impl Parked {
                 unexpected: _,
                 dialogs: _,
                 crypto: _,
+                circuit: _,
             } = cold;
             core::mem::swap(&mut self.routes, routes);
             core::mem::swap(&mut self.target, target);

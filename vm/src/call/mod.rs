@@ -73,6 +73,8 @@ pub(crate) struct Cold {
     pub(crate) challenges: Vec<Stored>,
     /// Transactions of the program, by id.
     pub(crate) txns: Vec<TxnState>,
+    /// Its circuit.
+    pub(crate) circuit: Option<u32>,
     /// Keys that `[cryptokeyparams…]` prints.
     pub(crate) crypto: Option<Box<CryptoKeys>>,
     /// The message that opened the call, until its first `recv` waits.

@@ -78,7 +78,7 @@ pub(super) fn action(
                 regs.set_text(slot, &scratch);
                 cx.shared.scratch = scratch;
             }
-            Err(_) => return Next::Drop(cx.too_large(call)),
+            Err(reason) => return Next::Drop(reason),
         },
         Op::ToDouble { var, from } => match cx.value(call, from).to_number() {
             Some(number) => set_number(cx, call, var, number),
@@ -95,11 +95,11 @@ pub(super) fn action(
                 kind: LogKind::Action(level),
                 text,
             }),
-            Err(_) => return Next::Drop(cx.too_large(call)),
+            Err(reason) => return Next::Drop(reason),
         },
         Op::Exec { template } => match cx.render_action(call, template) {
             Ok(command) => cx.out.push(Output::Exec { command }),
-            Err(_) => return Next::Drop(cx.too_large(call)),
+            Err(reason) => return Next::Drop(reason),
         },
         // Linking refused the program unless the run passes over media.
         Op::Media { .. } | Op::MediaCheck { .. } => cx.stat(StatEvent::MediaSkipped),
@@ -108,6 +108,13 @@ pub(super) fn action(
         Op::Replace { file, line, value } => {
             return injection::replace(cx, call, file, line, value);
         }
+        Op::SetDest {
+            host,
+            port,
+            protocol,
+        } => return super::setdest::set_dest(cx, call, host, port, protocol),
+        // COMPAT(sipp): all calls share the one socket of UDP, which stays; SIPp crashes (docs/compat.md#actions).
+        Op::CloseCon {} => {}
         Op::VerifyAuth {
             var,
             username,
@@ -138,7 +145,7 @@ pub(super) fn action(
                     cx.out.push(Output::Fatal { text });
                     FailReason::ScenarioFault
                 }
-                Err(_) => cx.too_large(call),
+                Err(reason) => reason,
             });
         }
         Op::Stop { what } => return super::stop(cx, what),

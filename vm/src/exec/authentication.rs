@@ -21,8 +21,9 @@ pub(super) fn verify(
     let rendered = cx
         .render_action(call, username)
         .and_then(|username| Ok((username, cx.render_action(call, password)?)));
-    let Ok((username, password)) = rendered else {
-        return Next::Drop(cx.too_large(call));
+    let (username, password) = match rendered {
+        Ok(rendered) => rendered,
+        Err(reason) => return Next::Drop(reason),
     };
     let parsed;
     let message = match current {

@@ -80,10 +80,7 @@ pub(super) fn replace(
 
 /// A rendered text, out of the arena.
 fn text(cx: &mut Cx<'_>, call: &Call, template: TemplateId) -> Result<Vec<u8>, Next> {
-    match cx.render_action(call, template) {
-        Ok(text) => Ok(cx.out.bytes(text).to_vec()),
-        Err(_) => Err(Next::Drop(cx.too_large(call))),
-    }
+    cx.action_text(call, template).map_err(Next::Drop)
 }
 
 fn named_file(cx: &mut Cx<'_>, call: &Call, template: TemplateId) -> Result<usize, Next> {

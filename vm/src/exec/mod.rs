@@ -9,12 +9,14 @@ mod authentication;
 pub(crate) mod dialogs;
 mod injection;
 pub(crate) mod send;
+pub(crate) mod setdest;
 mod text;
 pub(crate) mod twin;
 
 use crate::auth::Pending;
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
+use crate::circuits::Circuits;
 use crate::dead::DeadCalls;
 use crate::dialogs::DialogIndex;
 use crate::engine::Hasher;
@@ -48,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) vars: Vars,
     /// `[users]`.
     pub(crate) users: Option<u32>,
+    /// Which circuits of `-tdmmap` are taken.
+    pub(crate) circuits: Option<Circuits>,
     /// `[dynamic_id]`.
     pub(crate) dynamic: DynamicId,
     /// Texts in the making.
@@ -110,6 +114,15 @@ pub(crate) enum Next {
     Drop(FailReason),
 }
 
+/// Why there is no text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unrendered {
+    /// It would be too large.
+    TooLarge,
+    /// It must not be used; why was said.
+    Unusable,
+}
+
 /// A text at the end of the arena, before anything is put into it or said about it.
 struct Raw {
     start: usize,
@@ -153,13 +166,14 @@ impl Cx<'_> {
         last: LastView<'_>,
         msg_index: i64,
         branch_index: i64,
-    ) -> Result<ByteRange, TooLarge> {
+    ) -> Result<ByteRange, Unrendered> {
         let raw = self.render_raw(call, template, last, msg_index, branch_index);
         let range = self.out.range_from(raw.start);
-        self.say(raw.troubles);
+        let usable = self.say(raw.troubles);
         match (raw.rendered, raw.pending) {
-            (Ok(()), None) => Ok(range),
-            (Ok(()), Some(_)) | (Err(TooLarge), _) => Err(TooLarge),
+            (Ok(()), None) if usable => Ok(range),
+            (Ok(()), _) => Err(Unrendered::Unusable),
+            (Err(TooLarge), _) => Err(Unrendered::TooLarge),
         }
     }
 
@@ -184,9 +198,12 @@ impl Cx<'_> {
             answered = pending.put_in(self.image, call, method, raw.start, self.out.arena());
         }
         let range = self.out.range_from(raw.start);
-        self.say(raw.troubles);
+        let usable = self.say(raw.troubles);
         if raw.rendered.is_err() {
             return Err(self.too_large(call));
+        }
+        if !usable {
+            return Err(FailReason::ScenarioFault);
         }
         answered.map_err(|problem| {
             let text = format!(
@@ -244,26 +261,43 @@ impl Cx<'_> {
         }
     }
 
-    /// Hands on what is to be said about a text.
-    fn say(&mut self, troubles: Vec<Trouble>) {
+    /// Hands on what is to be said about a text; false when it must not be used.
+    fn say(&mut self, troubles: Vec<Trouble>) -> bool {
+        let mut usable = true;
         for trouble in troubles {
             match trouble {
                 Trouble::Warning(text) => self.warn(text.as_bytes()),
                 Trouble::Fatal(text) => {
                     self.fatal(&text);
+                    usable = false;
                 }
             }
         }
+        usable
     }
 
-    /// Renders the text of an action: `[msg_index]` is −1, `[branch]` counts from the current step less 1.
+    /// Renders the text of an action; an error is the reason that the call ends for. `[msg_index]` is −1, `[branch]` counts from the current step less 1.
     pub(crate) fn render_action(
         &mut self,
         call: &Call,
         template: TemplateId,
-    ) -> Result<ByteRange, TooLarge> {
+    ) -> Result<ByteRange, FailReason> {
         let branch = i64::from(call.step.0) - 1;
         self.render(Some(call), template, LastView::Kept, -1, branch)
+            .map_err(|why| match why {
+                Unrendered::TooLarge => self.too_large(call),
+                Unrendered::Unusable => FailReason::ScenarioFault,
+            })
+    }
+
+    /// The text of an action as bytes of their own.
+    pub(crate) fn action_text(
+        &mut self,
+        call: &Call,
+        template: TemplateId,
+    ) -> Result<Vec<u8>, FailReason> {
+        let text = self.render_action(call, template)?;
+        Ok(self.out.bytes(text).to_vec())
     }
 
     /// The value of a variable.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Actions and variables.
 
-use crate::stage::{Stage, from_peer_with, nop, reply, request, response, send, send_then};
+use crate::stage::{Stage, from_peer_with, log, nop, reply, request, response, send, send_then};
 use gossipper_bytecode::FailReason;
 use gossipper_vm::CallEnd;
 
@@ -150,6 +150,21 @@ fn ereg_searches_the_body() {
         &message,
     );
     assert_eq!(outcome.lines, ["a=Ab\r\nC b= c="]);
+}
+
+#[test]
+fn ereg_in_a_nop_searches_empty_text() {
+    let mut stage = Stage::client(&[
+        nop(
+            "",
+            "<assignstr assign_to='a' value='x'/><assignstr assign_to='b' value='x'/>\
+             <ereg regexp='.*' assign_to='a'/><ereg regexp='.+' search_in='body' assign_to='b'/>",
+        ),
+        log("[$a]|[$b]"),
+        send("OPTIONS", ""),
+    ]);
+    stage.spawn();
+    assert_eq!(stage.lines, ["|x"]);
 }
 
 #[test]

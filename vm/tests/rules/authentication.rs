@@ -138,6 +138,111 @@ fn a_field_of_an_injection_file_may_be_the_keyword() {
     assert_verifies(&stage, "Authorization", "joe", "p");
 }
 
+/// A second attempt whose `[field0]` is this text, with a variable `word` of the text `s3`.
+fn by_field(text: &str) -> Stage {
+    let mut parts = again(401, "[field0]");
+    // The compiler does not see that the file mentions it.
+    parts.push("<Reference variables=\"word\"/>".to_owned());
+    parts.insert(
+        0,
+        crate::stage::nop("", "<assignstr assign_to=\"word\" value=\"s3\"/>"),
+    );
+    let program = pair::program_with_files("test", &scenario(&parts), &["users.csv"]);
+    let file = format!("SEQUENTIAL\n{text};joe;5\n");
+    let file = InjectionFile::parse("users.csv", file.into_bytes()).expect("a file");
+    let mut stage = Stage::of(program, pair::client_params(), |params| {
+        params.injection = vec![Arc::new(file)];
+        params.service = b"serve".to_vec();
+        params.keys = vec![("colour".to_owned(), b"red".to_vec())];
+    });
+    stage.spawn();
+    stage.respond_with(401, "REGISTER", MD5);
+    stage
+}
+
+#[test]
+fn parameters_in_a_field_may_hold_keywords() {
+    for (username, password, expected) in [
+        ("[field1]", "[$word]", ("joe", "s3")),
+        ("\"[field1]\"", "\"a[$word]b\"", ("joe", "as3b")),
+        ("[service]", "\"[call_number]-[cseq+1]\"", ("serve", "1-3")),
+        (
+            "[colour]",
+            "[remote_ip]:[remote_port+1]",
+            ("red", "192.0.2.2:5061"),
+        ),
+        (
+            "\"[field1 file=\\\"users.csv\\\"]\"",
+            "[field2]",
+            ("joe", "5"),
+        ),
+        ("x[field1 line=0]", "0x5b5d", ("xjoe", "[]")),
+        ("\"[field1 line=$none]\"", "x", ("", "")),
+    ] {
+        let stage = by_field(&format!(
+            "[authentication username={username} password={password}]"
+        ));
+        if expected == ("", "") {
+            assert_eq!(
+                stage.fatal.as_deref(),
+                Some(
+                    "`[field1 line=$none]` in a field of an injection file: the scenario has no such variable"
+                )
+            );
+        } else {
+            assert_verifies(&stage, "Authorization", expected.0, expected.1);
+        }
+    }
+}
+
+#[test]
+fn what_a_field_cannot_print_ends_the_run_and_nothing_leaves() {
+    for (keyword, why) in [
+        ("nonsense", "there is no such keyword"),
+        ("last_From:", "what it prints is not kept"),
+        ("peer_tag_param", "what it prints is not kept"),
+        ("len", "the length is not known there"),
+        ("$nobody", "the scenario has no such variable"),
+        ("field0 file=other.csv", "there is no such injection file"),
+        ("field0 line=x", "the line is no number"),
+        ("field99999999999", "the number is too large"),
+        ("file name=x", "files are read before the run"),
+        ("fill variable=nobody", "the scenario has no such variable"),
+    ] {
+        let stage = by_field(&format!("[authentication username=\"[{keyword}]\"]"));
+        let expected = format!("`[{keyword}]` in a field of an injection file: {why}");
+        assert_eq!(stage.fatal.as_deref(), Some(&expected[..]));
+        assert_eq!(stage.sent.len(), 1, "{keyword}");
+    }
+}
+
+#[test]
+fn several_answers_in_one_message_fail_the_call() {
+    let one = "[authentication username=a]";
+    for fields in [format!("{one} {one}"), format!("{one};")] {
+        let text = if fields.ends_with(';') { one } else { &fields };
+        let mut parts = again(401, "[field0]");
+        if fields.ends_with(';') {
+            parts[2] = register("[field0]\n        [field0]", "");
+        }
+        let program = pair::program_with_files("test", &scenario(&parts), &["users.csv"]);
+        let file = format!("SEQUENTIAL\n{text}\n").into_bytes();
+        let file = InjectionFile::parse("users.csv", file).expect("a file");
+        let mut stage = Stage::of(program, pair::client_params(), |params| {
+            params.injection = vec![Arc::new(file)];
+        });
+        stage.spawn();
+        stage.respond_with(401, "REGISTER", MD5);
+        stage.assert_failure(FailReason::ScenarioFault);
+        assert_eq!((stage.sent.len(), stage.fatal), (1, None));
+        assert!(
+            stage.warnings[0].contains("the message has more than one of it"),
+            "{:?}",
+            stage.warnings
+        );
+    }
+}
+
 #[test]
 fn the_count_grows_with_each_use_and_a_new_challenge_starts_it_again() {
     let keyword = "[authentication username=joe password=secret]";

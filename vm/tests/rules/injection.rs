@@ -74,6 +74,25 @@ fn each_call_gets_the_next_line_of_every_file_and_keeps_it() {
 }
 
 #[test]
+fn a_message_whose_field_cannot_be_read_does_not_leave() {
+    let files = [file("a.csv", "SEQUENTIAL\na\n")];
+    let parts = ["<send><![CDATA[
+        OPTIONS sip:bob@[remote_ip] SIP/2.0
+        Call-ID: [call_id]
+        CSeq: 1 OPTIONS
+        X: [field0 line=\"[service]\"]
+
+        ]]></send>"];
+    let mut stage = client(&parts, &files);
+    stage.spawn();
+    assert_eq!(
+        stage.fatal.as_deref(),
+        Some("[field0]: `service` is no number of a line")
+    );
+    assert_eq!((stage.sent.len(), stage.open()), (0, 0));
+}
+
+#[test]
 fn init_takes_a_line_too() {
     let init = "<init><nop><action><log message=\"[field0]\"/></action></nop></init>";
     let files = [file("a.csv", "SEQUENTIAL\na\nb\n")];

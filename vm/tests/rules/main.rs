@@ -16,6 +16,7 @@ mod matching;
 mod media;
 mod rendering;
 
+mod destination;
 mod rtd;
 mod stage;
 mod timers;

@@ -249,6 +249,26 @@ fn a_method_is_compared_exactly() {
 }
 
 #[test]
+fn a_request_with_a_very_long_method_is_unexpected_and_nothing_worse() {
+    let method = "M".repeat(4000);
+    let mut stage = Stage::server(&[
+        request("INFO", ""),
+        reply(200, ""),
+        request(".*", "regexp_match='true'"),
+        reply(202, ""),
+    ]);
+    stage.deliver(&from_peer("INFO", "x", 1));
+    stage.deliver(&from_peer(&method, "x", 2));
+    assert_eq!(
+        stage.take(),
+        ["200 INFO 1".to_owned(), format!("202 {method} 2")]
+    );
+    let mut stage = Stage::server(&[request("INFO", ""), reply(200, "")]);
+    stage.deliver(&from_peer(&method, "x", 1));
+    stage.assert_failure(FailReason::UnexpectedMessage);
+}
+
+#[test]
 fn next_leads_elsewhere_only_while_its_variable_is_set() {
     let flow = |value: &str| {
         [
@@ -335,6 +355,20 @@ fn an_optional_receive_whose_test_is_unset_does_not_move_the_call() {
     stage.advance(40);
     assert!(stage.lines.is_empty(), "{:?}", stage.lines);
     stage.assert_failure(FailReason::TimeoutOnRecv);
+}
+
+#[test]
+fn an_optional_receive_may_branch_to_the_first_element() {
+    let mut stage = after_invite(&[
+        "<label id='again'/>".to_owned(),
+        send("INVITE", ""),
+        response(180, "optional='true' next='again'"),
+        response(200, ""),
+    ]);
+    stage.respond(180, "INVITE");
+    assert_eq!(stage.take(), ["INVITE 2"]);
+    stage.respond(200, "INVITE");
+    stage.assert_success();
 }
 
 #[test]

@@ -241,7 +241,7 @@ fn sent(cdata: &str) -> String {
 #[test]
 fn a_message_loses_its_indentation_and_gets_crlf_line_ends() {
     assert_eq!(
-        sent("\n\n   OPTIONS sip:x SIP/2.0  \n \tVia: a \n   Call-ID: [call_id]\n\n\n   "),
+        sent("\n\n   OPTIONS sip:x SIP/2.0  \n\t Via: a \n   Call-ID: [call_id]\n\n\n   "),
         "OPTIONS sip:x SIP/2.0\r\nVia: a\r\nCall-ID: 1-1@192.0.2.1\r\n\r\n"
     );
 }
@@ -292,6 +292,13 @@ fn an_offset_is_added_to_a_length() {
     assert_eq!(header(&plus, "L"), Some("   13"));
     let minus = sent("OPTIONS sip:x SIP/2.0\nCall-ID: a\nL: [len-2]\n\nv=0");
     assert_eq!(header(&minus, "L"), Some("    1"));
+}
+
+#[test]
+fn each_of_several_lengths_is_printed() {
+    let text = sent("OPTIONS sip:x SIP/2.0\nCall-ID: a\nL: [len]\nM: [len+1]\n\nv=0");
+    assert_eq!(header(&text, "L"), Some("    3"));
+    assert_eq!(header(&text, "M"), Some("    4"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use crate::flags::low::{Behaviors, LowArgs, RetransCheck};
 use crate::flags::{Arg, Default, Flag, Unit};
+use gossipper_vm::circuits::CircuitMap;
 
 /// The flags of this section, in the order of the help.
 pub(super) static FLAGS: &[Flag] = &[
@@ -157,6 +158,20 @@ pub(super) static FLAGS: &[Flag] = &[
         default: Default::Same("%u-%p@%s"),
         short: "Form of the Call-IDs.",
         long: "%u is the call number, %p the process id, %s the local address, %r a random number.",
+    },
+    Flag {
+        names: &["tdmmap"],
+        arg: Arg::Text {
+            metavar: "MAP",
+            set: |low, text| {
+                low.circuits = Some(CircuitMap::parse(&text).map_err(|fault| fault.to_string())?);
+                Ok(())
+            },
+        },
+        default: Default::None,
+        short: "Circuits, {a-b}{h}{c-d}{e-f}, one for each call: [tdmmap].",
+        long: "A number of each range makes a circuit. It is free again when its call ends; a call that finds none \
+               fails.",
     },
     Flag {
         names: &["nr"],

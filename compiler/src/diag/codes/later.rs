@@ -4,14 +4,6 @@
 use super::codes;
 
 codes! {
-    ACTION = 802 {
-        title: "the action belongs to a later version",
-        explanation: "The scenario is understood, but this version cannot run the action yet.",
-        remedy: "Leave the action out, or wait for that version.",
-        sipp: "runs it",
-        bad: r#"<scenario><recv request="OPTIONS"><action><«closecon»/></action></recv></scenario>"#,
-        good: r#"<scenario><recv request="OPTIONS"><action><log message="x"/></action></recv></scenario>"#,
-    }
     KEYWORD = 803 {
         title: "the keyword belongs to a later version",
         explanation: "The keyword is understood, but it needs media, which this \

@@ -11,8 +11,8 @@
 //! | [`run`] | a scenario against its mirror, with SIPp and with our tool, and the comparison |
 //! | [`sample`] | a few scenarios that stand for many |
 //!
-//! A mirror is plausible, not clever: it takes the mandatory `recv` of each group, does not take branches that hang on
-//! a variable, and goes through a loop a few times at most. A scenario that wants something else of its peer fails
+//! A mirror is plausible, not clever: it takes the mandatory `recv` of each group (a [`Variant`] the optional ones too,
+//! another one spoils the middle of the conversation), does not take branches that hang on a variable, and goes through a loop a few times at most. A scenario that wants something else of its peer fails
 //! against it, and has to fail alike under both tools.
 
 pub mod corpus;
@@ -23,6 +23,8 @@ pub mod prepare;
 pub mod run;
 pub mod sample;
 pub mod write;
+
+pub use plan::Variant;
 
 use gossipper_compiler::ast::Scenario;
 use gossipper_compiler::diag::Diagnostics;
@@ -38,8 +40,8 @@ pub fn read(name: &str, bytes: &[u8]) -> Option<Scenario> {
 
 /// The mirror of a scenario as a SIPp scenario; `None` when the scenario holds nothing to mirror.
 #[must_use]
-pub fn derive(scenario: &Scenario) -> Option<Mirror> {
-    let plan = plan::Plan::of(scenario)?;
+pub fn derive(scenario: &Scenario, variant: Variant) -> Option<Mirror> {
+    let plan = plan::Plan::of(scenario, variant)?;
     Some(Mirror {
         xml: write::xml(&plan),
         role: plan.role,

@@ -32,6 +32,33 @@ pub struct Plan {
     pub verified: bool,
 }
 
+/// How a peer behaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Variant {
+    /// It does what the scenario cannot do without.
+    #[default]
+    Main,
+    /// It also sends the provisional responses and requests that the scenario would take.
+    Optional,
+    /// In the middle of its part it sends something that the scenario does not expect there, and nothing more.
+    Refusal,
+}
+
+impl Variant {
+    /// Every variant.
+    pub const ALL: [Self; 3] = [Self::Main, Self::Optional, Self::Refusal];
+
+    /// Its name on command lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Optional => "optional",
+            Self::Refusal => "refusal",
+        }
+    }
+}
+
 /// One thing a peer does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Move {
@@ -116,7 +143,7 @@ struct Sent {
 impl Plan {
     /// Follows a scenario. `None` when no message passes on its main path.
     #[must_use]
-    pub fn of(scenario: &Scenario) -> Option<Self> {
+    pub fn of(scenario: &Scenario, variant: Variant) -> Option<Self> {
         let steps: Vec<&Step> = scenario.steps().collect();
         let role = steps.iter().find_map(|step| match &step.kind {
             StepKind::Send(_) => Some(Role::Server),
@@ -125,6 +152,7 @@ impl Plan {
         })?;
         let mut walk = Walk {
             role,
+            variant,
             rel: steps.iter().any(|step| is_request(step, b"PRACK")),
             moves: Vec::new(),
             pause: 0,
@@ -134,6 +162,9 @@ impl Plan {
             challenged: None,
         };
         walk.follow(scenario, &steps);
+        if variant == Variant::Refusal {
+            walk.refuse();
+        }
         walk.mark_kept();
         (!walk.moves.is_empty()).then_some(Self {
             role,
@@ -190,6 +221,7 @@ fn only_choice(steps: &[&Step]) -> bool {
 
 struct Walk {
     role: Role,
+    variant: Variant,
     /// Does the scenario send a PRACK, so that provisional responses have to be reliable?
     rel: bool,
     moves: Vec<Move>,
@@ -225,7 +257,7 @@ impl Walk {
                     let mandatory = recv.optional == Optionality::Mandatory
                         || recv.optional == Optionality::Optional
                             && (ack || only_choice(&steps[at..]));
-                    if mandatory && recv.advance_state {
+                    if recv.advance_state && (mandatory || self.offers(step, recv)) {
                         self.says(step, recv);
                     }
                     mandatory
@@ -307,6 +339,42 @@ impl Walk {
         }
         // Whatever we send next, the scenario may still have to pause after this.
         self.pause = 0;
+    }
+
+    /// Does this variant send what the scenario could do without? Nothing that would lead it elsewhere.
+    fn offers(&self, step: &Step, recv: &Recv) -> bool {
+        self.variant == Variant::Optional
+            && recv.optional == Optionality::Optional
+            && step.common.next.is_none()
+            && match &recv.expect {
+                Expect::Response(code) => code.value < 200,
+                Expect::Request(_) => true,
+                Expect::RequestRegex(_) | Expect::ResponseRegex(_) | Expect::Nothing => false,
+            }
+    }
+
+    /// Puts something unexpected in the place of the message in the middle, and ends there.
+    fn refuse(&mut self) {
+        let ours: Vec<usize> = (0..self.moves.len())
+            .filter(|at| matches!(self.moves[*at], Move::Answer { .. } | Move::Request { .. }))
+            .collect();
+        // The first request of a server scenario opens its call.
+        let first = usize::from(self.role == Role::Client);
+        let Some(at) = ours.get((ours.len() / 2).max(first)).copied() else {
+            return;
+        };
+        match &mut self.moves[at] {
+            Move::Answer { code, wanted, .. } => {
+                *code = if *code == 503 { 486 } else { 503 };
+                *wanted = Wanted::default();
+            }
+            Move::Request { method, wanted, .. } => {
+                *method = if method == "INFO" { "MESSAGE" } else { "INFO" }.to_owned();
+                *wanted = Wanted::default();
+            }
+            _ => {}
+        }
+        self.moves.truncate(at + 1);
     }
 
     /// The scenario waits for us.

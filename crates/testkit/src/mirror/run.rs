@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::corpus::Entry;
 use super::known::Known;
+use super::plan::Variant;
 use crate::sipp::{Exit, Outcome, Running, Tool, free_udp_port};
 use crate::sipp_cases::Role;
 use crate::sipp_trace::{Conversation, Identities, conversation, first_difference};
@@ -94,7 +95,7 @@ impl Duel {
     ///
     /// # Errors
     /// The reason, for the report.
-    pub fn prepare(corpus: &Path, entry: &Entry) -> Result<Self, String> {
+    pub fn prepare(corpus: &Path, entry: &Entry, variant: Variant) -> Result<Self, String> {
         let bytes = std::fs::read(corpus.join(&entry.file)).map_err(|e| e.to_string())?;
         let scenario = super::read(&entry.file, &bytes).ok_or("no SIPp loads it")?;
         if let Some(obstacle) = entry.obstacle(&scenario) {
@@ -102,7 +103,7 @@ impl Duel {
         }
         let prepared = super::prepare::prepare(&bytes, &scenario);
         let short = super::read(&entry.file, &prepared.bytes).ok_or("the prepared file is none")?;
-        let mirror = super::derive(&short).ok_or("no message passes on its main path")?;
+        let mirror = super::derive(&short, variant).ok_or("no message passes on its main path")?;
         let folder = TempDir::with_prefix("gossipper-mirror-").map_err(|e| e.to_string())?;
         let flags = entry
             .flags(corpus, &bytes, folder.path())
@@ -153,11 +154,11 @@ impl Duel {
                     }
                 }
             }
+            if let Some(reason) = self.meant(&expected, &actual, known, &difference)? {
+                return Ok(Verdict::Meant(reason));
+            }
         }
-        Ok(match self.meant(&expected, &actual, known, &difference)? {
-            Some(reason) => Verdict::Meant(reason),
-            None => Verdict::Differs(difference),
-        })
+        Ok(Verdict::Differs(difference))
     }
 
     /// Why the difference is meant, if it is.

@@ -77,9 +77,6 @@ fn element(text: &mut String, element: &Element, level: &str) {
             " A step: takes an index, the [attributes of every step](#attributes-of-every-step) and an `<action>`.",
         );
     }
-    if let Some(feature) = element.later {
-        let _ = write!(text, " *Later: {feature}.*");
-    }
     text.push_str("\n\n");
     if !element.attributes.is_empty() {
         attributes(text, element.attributes);

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Keywords in a text that comes from an injection file: the parameters of an `[authentication]` in a field.
+//!
+//! Such a text is known when it is printed, so it is read then. That costs less than a tenth of the digest it is for, and
+//! a file that gives each call its own line would never find it in a memory of texts. Anything else in a field is text.
+//!
+//! What a keyword cannot print there, because the compiler decides what is kept of a message or reads the file before the
+//! run, ends the run with its reason, as an unknown keyword does.
+
+use crate::auth::parameter;
+use crate::call::regs::Value;
+use crate::inject::NO_LINE;
+use crate::link::constant;
+use crate::render::{Scene, Trouble, fill, line_number, variable};
+use gossipper_bytecode::template::Binding;
+use gossipper_bytecode::{Slot, VarId};
+
+/// Where the bracket is closed that was opened before `text`: brackets inside count, quoted ones do not.
+pub(crate) fn closing(text: &[u8]) -> Option<usize> {
+    let (mut depth, mut quoted, mut escaped) = (0_u32, false, false);
+    text.iter().position(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' if !quoted => depth += 1,
+            b']' if !quoted && depth == 0 => return true,
+            b']' if !quoted => depth -= 1,
+            _ => {}
+        }
+        false
+    })
+}
+
+impl Scene<'_> {
+    /// A text with its keywords printed.
+    pub(crate) fn expand(&mut self, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut rest = text;
+        while let Some(open) = memchr::memchr(b'[', rest) {
+            out.extend_from_slice(&rest[..open]);
+            let inside = &rest[open + 1..];
+            let Some(end) = closing(inside) else {
+                self.refuse(inside, "the bracket is not closed");
+                return out;
+            };
+            self.keyword(&inside[..end], &mut out);
+            rest = &inside[end + 1..];
+        }
+        out.extend_from_slice(rest);
+        out
+    }
+
+    fn keyword(&mut self, word: &[u8], out: &mut Vec<u8>) {
+        let image = self.image;
+        if let Some(name) = word.strip_prefix(b"$") {
+            return match self.named_variable(name) {
+                Some(var) => variable(self.value(var), out),
+                None => self.refuse(word, "the scenario has no such variable"),
+            };
+        }
+        let keys = image.params.keys.iter().rev();
+        let (name, offset) = split_offset(word);
+        if let Some(slot) = Slot::named(word, 0).or_else(|| Slot::named(name, offset)) {
+            return match slot {
+                Slot::Len(_) => self.refuse(word, "the length is not known there"),
+                Slot::PeerTagParam => self.refuse(word, "what it prints is not kept"),
+                _ if slot.binding() == Binding::Run => constant(slot, &image.params, out),
+                _ => self.print(slot, out),
+            };
+        }
+        if let Some(rest) = word.strip_prefix(b"field")
+            && rest.first().is_some_and(u8::is_ascii_digit)
+        {
+            self.inserted_field(word, rest, out);
+        } else if let Some(rest) = word.strip_prefix(b"fill") {
+            self.inserted_fill(word, rest, out);
+        } else if word.starts_with(b"last_") {
+            self.refuse(word, "what it prints is not kept");
+        } else if word.starts_with(b"file") {
+            self.refuse(word, "files are read before the run");
+        } else if let Some((_, value)) = { keys }.find(|(key, _)| key.as_bytes() == word) {
+            out.extend_from_slice(value);
+        } else {
+            self.refuse(word, "there is no such keyword");
+        }
+    }
+
+    fn named_variable(&self, name: &[u8]) -> Option<VarId> {
+        let program = &self.image.program;
+        let mut variables = program.variables.iter();
+        variables
+            .position(|variable| program.bytes(variable.name) == name)
+            .and_then(|at| u16::try_from(at).ok().map(VarId))
+    }
+
+    /// `[fieldN file="…" line="…"]`, whose text is not looked into again.
+    fn inserted_field(&mut self, word: &[u8], rest: &[u8], out: &mut Vec<u8>) {
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let index = core::str::from_utf8(&rest[..digits]).ok();
+        let Some(index) = index.and_then(|digits| digits.parse().ok()) else {
+            return self.refuse(word, "the number is too large");
+        };
+        let parameters = &rest[digits..];
+        let file = match parameter(parameters, b"file") {
+            Some(name) => self.injection.find(&name),
+            None => (!self.image.params.injection.is_empty()).then_some(0),
+        };
+        let Some(file) = file else {
+            return self.refuse(word, "there is no such injection file");
+        };
+        let line = match parameter(parameters, b"line") {
+            None => self.call.and_then(|call| call.lines.get(file).copied()),
+            Some(text) => {
+                let text = match text
+                    .strip_prefix(b"$")
+                    .map(|name| self.named_variable(name))
+                {
+                    None => text,
+                    Some(Some(var)) => {
+                        let mut printed = Vec::new();
+                        variable(self.value(var), &mut printed);
+                        printed
+                    }
+                    Some(None) => {
+                        return self.refuse(word, "the scenario has no such variable");
+                    }
+                };
+                match line_number(&text) {
+                    Some(line) => line,
+                    None => return self.refuse(word, "the line is no number"),
+                }
+            }
+        };
+        if let Some(line) = line.filter(|line| *line != NO_LINE) {
+            self.print_field(file, line, index, out);
+        }
+    }
+
+    /// `[fill text="…" variable=name]`
+    fn inserted_fill(&mut self, word: &[u8], rest: &[u8], out: &mut Vec<u8>) {
+        let name = parameter(rest, b"variable").unwrap_or_default();
+        match self.named_variable(&name) {
+            Some(var) => {
+                let text = parameter(rest, b"text").unwrap_or_else(|| b"X".to_vec());
+                fill(&text, self.value(var).as_number(), out);
+            }
+            None => self.refuse(word, "the scenario has no such variable"),
+        }
+    }
+
+    fn refuse(&mut self, word: &[u8], why: &str) {
+        let word = String::from_utf8_lossy(word);
+        let text = format!("`[{word}]` in a field of an injection file: {why}");
+        self.troubles.push(Trouble::Fatal(text));
+    }
+}
+
+/// Splits `cseq+1`.
+fn split_offset(word: &[u8]) -> (&[u8], i32) {
+    let Some(sign) = word.iter().position(|byte| matches!(byte, b'+' | b'-')) else {
+        return (word, 0);
+    };
+    let (name, number) = word.split_at(sign);
+    let number = Value::Text(number).to_number().filter(|n| n.is_finite());
+    // A number that is too large becomes the largest.
+    number.map_or((word, 0), |number| (name, number as i32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_inside_and_quoted_ones_do_not_close() {
+        let close = |text: &str| closing(text.as_bytes());
+        assert_eq!(close("a]b"), Some(1));
+        assert_eq!(close("[a]]"), Some(3));
+        assert_eq!(close("\"]\" ]"), Some(4));
+        assert_eq!(close("\"\\\"]\"]"), Some(5));
+        assert_eq!((close("a"), close("[a]"), close("\"]")), (None, None, None));
+    }
+
+    #[test]
+    fn offsets_stand_behind_the_name() {
+        assert_eq!(split_offset(b"cseq+12"), (&b"cseq"[..], 12));
+        assert_eq!(split_offset(b"cseq-1"), (&b"cseq"[..], -1));
+        assert_eq!(split_offset(b"cseq-x"), (&b"cseq-x"[..], 0));
+    }
+}
