@@ -8,6 +8,7 @@ mod twins;
 
 mod accept;
 mod reports;
+mod siblings;
 
 use crate::call::{Call, RtdState, Wait};
 use crate::circuits::Circuits;
@@ -30,6 +31,7 @@ use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
 use gossipper_sip::{Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
 use reports::{discard, warn_dead};
+pub use siblings::Siblings;
 use slotmap::SlotMap;
 use smallvec::SmallVec;
 use std::hash::BuildHasher as _;
@@ -61,6 +63,8 @@ pub struct Engine {
     hasher: Hasher,
     shared: Shared,
     next_number: u64,
+    /// Set when other engines run calls of the same scenario.
+    siblings: Option<Arc<Siblings>>,
     draining: bool,
     spare: Vec<Call>,
     /// Bytes that the open calls hold outside their records, as of the last input of each.
@@ -95,6 +99,7 @@ impl Engine {
                     .collect(),
             },
             next_number: 1,
+            siblings: None,
             draining: false,
             spare: Vec::new(),
             held_bytes: 0,
@@ -164,6 +169,10 @@ impl Engine {
     pub fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         match input {
             Input::Spawn { user, due } => self.spawn(now, user, due, out),
+            Input::Open { number, due } => {
+                self.next_number = number;
+                self.spawn(now, 0, due, out);
+            }
             Input::Message { flow, src, bytes } => self.message(now, flow, src, bytes, out),
             Input::Twin { bytes } => self.command(now, bytes, out),
             Input::TwinFailed { call } => {
@@ -222,6 +231,9 @@ impl Engine {
     /// Gives a new call its line of every injection file, whether the scenario reads that file or not. False when there
     /// is none for its user, which ends the run.
     fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) -> bool {
+        if self.siblings.is_some() {
+            self.shared.injection.turn_of(call.number);
+        }
         let Call {
             user, rng, lines, ..
         } = call;
@@ -403,6 +415,10 @@ impl Engine {
             _ => src,
         };
         let Some(key) = self.open(now, flow, peer, id, !for_twin, out) else {
+            // Another shard has opened the last call meanwhile.
+            if self.draining {
+                self.out_of_call(now, flow, src, msg, out);
+            }
             return;
         };
         match self.calls.get_mut(key) {
@@ -438,6 +454,9 @@ impl Engine {
                 kind: LogKind::Warning,
                 text,
             });
+            return None;
+        }
+        if !self.take_number() {
             return None;
         }
         let mut call = self.new_call(now, now, flow, peer);

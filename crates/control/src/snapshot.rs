@@ -196,6 +196,9 @@ pub struct TransportCounts {
     pub send_errors: u64,
     /// Errors of reading the socket, survived.
     pub recv_errors: u64,
+    /// Datagrams dropped because the shard that owns their call did not keep up.
+    #[serde(default)]
+    pub recv_dropped: u64,
     /// Datagrams dropped because the socket stayed full.
     pub send_dropped: u64,
     /// Times the socket was full.

@@ -43,5 +43,7 @@ pub mod uri;
 
 pub use frame::{FrameError, StreamFramer};
 pub use headers::{HeaderName, StatusCode};
-pub use scan::{CSeq, Field, Message, ParseError, Presence, StartLine, strip_call_id_prefix};
+pub use scan::{
+    CSeq, Field, Message, ParseError, Presence, StartLine, call_id_of, strip_call_id_prefix,
+};
 pub use uri::{NameAddr, SipUri, angle_or_whole, param, split_header_list};

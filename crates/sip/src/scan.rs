@@ -311,6 +311,19 @@ impl<'a> Message<'a> {
     }
 }
 
+/// The value of the first Call-ID header of what may be a message, without reading what follows it.
+///
+/// Of bytes that [`Message::parse`] accepts it is [`Message::call_id`]; of others it is anything or nothing.
+pub fn call_id_of(bytes: &[u8]) -> Option<&[u8]> {
+    let first = bytes
+        .iter()
+        .position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    let (_, fields_at) = line_at(bytes, first);
+    FieldScanner::new(bytes, fields_at)
+        .find(|field| field.name == HeaderName::CallId)
+        .map(|field| field.value(bytes))
+}
+
 /// Drops everything through the first `///` of a Call-ID.
 ///
 /// SIPp lets a scenario run its calls under a name of its own by sending `prefix///real-id`; the call is `real-id`.
