@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gossipper_control::EngineSnapshot;
-use gossipper_vm::{Micros, Siblings};
+use gossipper_vm::{Micros, Siblings, StatEvent};
 use tokio::sync::Notify;
 
 use crate::stats::Stats;
@@ -139,13 +139,11 @@ impl Place {
         &self.group.members[self.index]
     }
 
-    /// Tells the others how many calls this shard has created, and how many of them have ended; returns how many are open
-    /// on all.
-    pub(crate) fn count(&self, created: u64, open: u64) -> u64 {
+    /// Tells the others how many calls this shard has created, and how many of them have ended.
+    pub(crate) fn count(&self, created: u64, open: u64) {
         let member = self.member();
         member.created.store(created, Ordering::Relaxed);
         member.ended.store(created - open, Ordering::Relaxed);
-        self.group.open()
     }
 
     /// Leaves figures for whoever wants to see them.
@@ -362,8 +360,14 @@ impl Follow {
     }
 }
 
-/// Counts when calls were most, over all shards.
-pub(crate) fn note_open(place: &Place, stats: &mut Stats, now: Micros) {
-    let all = place.count(stats.created(), stats.open());
-    stats.counters.peak_of(all, now);
+/// Tells the others what has become of the calls, and counts when they were most over all shards.
+pub(crate) fn note(place: &Place, stats: &mut Stats, now: Micros, event: StatEvent) {
+    let created = matches!(event, StatEvent::Created { .. });
+    if !created && !matches!(event, StatEvent::Ended { .. }) {
+        return;
+    }
+    place.count(stats.created(), stats.open());
+    if created {
+        stats.counters.peak_of(place.group.open(), now);
+    }
 }

@@ -188,9 +188,9 @@ impl Consumer {
         let word = |n: u64| self.ring.word(at + n).load(Ordering::Relaxed);
         let len = word(0) >> KIND_BITS;
         let words = HEAD + len.div_ceil(8);
-        bytes.clear();
-        for n in HEAD..words {
-            bytes.extend_from_slice(&word(n).to_le_bytes());
+        bytes.resize(((words - HEAD) * 8) as usize, 0);
+        for (chunk, n) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(HEAD..) {
+            *chunk = word(n).to_le_bytes();
         }
         bytes.truncate(len as usize);
         let entry = match word(0) & ((1 << KIND_BITS) - 1) {

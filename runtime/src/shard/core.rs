@@ -9,13 +9,13 @@ use std::net::UdpSocket;
 
 use gossipper_bytecode::{LogLevel, PeerId};
 use gossipper_control::TransportCounts;
-use gossipper_vm::{CallControl, CallKey, Input, LogKind, Micros, OutBuf, Output, StatEvent};
+use gossipper_vm::{CallControl, CallKey, Input, LogKind, Micros, OutBuf, Output};
 use slotmap::Key;
 
 use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::exec::Executor;
-use crate::group::{Place, note_open};
+use crate::group::{self, Place};
 use crate::logs::{LogSender, Traffic};
 use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
@@ -340,10 +340,8 @@ impl<M: Machine> Core<M> {
                 }
                 Output::Stat(event) => {
                     self.stats.apply(now, event);
-                    if let Some(place) = &self.place
-                        && matches!(event, StatEvent::Created { .. } | StatEvent::Ended { .. })
-                    {
-                        note_open(place, &mut self.stats, now);
+                    if let Some(place) = &self.place {
+                        group::note(place, &mut self.stats, now, event);
                     }
                 }
                 Output::Log {
