@@ -45,6 +45,7 @@ impl Verifier<'_> {
             })
             .flatten()
             .chain(d.init)
+            .chain(d.init_steps.iter().copied())
             .chain(d.handler.map(|handler| handler.entry));
         for pc in outside {
             if block[pc.index()].is_some() {
@@ -122,6 +123,8 @@ impl Verifier<'_> {
             | Op::TwinSend { .. }
             | Op::Pause { .. }
             | Op::TakeJump {}
+            | Op::SetInitJump { .. }
+            | Op::TakeInitJump {}
             | Op::Jump { .. } => false,
             Op::Stop { .. } | Op::Fatal { .. } => true,
             other => !other.suspends(),
@@ -150,13 +153,14 @@ impl Verifier<'_> {
         };
         let mut seen = vec![false; self.d.ops.len()];
         let mut todo = vec![start.index()];
+        todo.extend(self.d.init_steps.iter().copied().map(Pc::index));
         while let Some(pc) = todo.pop() {
             if core::mem::replace(&mut seen[pc], true) {
                 continue;
             }
             let op = self.d.ops[pc];
             let allowed = match op {
-                Op::End {} | Op::Stop { .. } | Op::Fatal { .. } => true,
+                Op::End {} | Op::Stop { .. } | Op::Fatal { .. } | Op::Resume { .. } => true,
                 Op::Enter { .. }
                 | Op::Dialog { .. }
                 | Op::Begin { .. }
@@ -168,6 +172,7 @@ impl Verifier<'_> {
                 | Op::Accept { .. }
                 | Op::TwinSend { .. }
                 | Op::TwinAccept { .. }
+                | Op::SetJump { .. }
                 | Op::TakeJump {} => false,
                 other => !other.suspends(),
             };
