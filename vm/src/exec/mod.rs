@@ -365,8 +365,9 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 }
             }
             Op::TakeInitJump {} => {
-                if let Some(step) = call.jump_to.take() {
-                    next = cx.image.program.init_steps[step.index()];
+                let entries = &cx.image.program.init_steps;
+                if let Some(to) = call.jump_to.take().and_then(|to| entries.get(to.index())) {
+                    next = *to;
                 }
             }
             Op::Gate {} => {

@@ -2,7 +2,8 @@
 //! Actions and variables.
 
 use crate::stage::{Stage, from_peer_with, log, nop, reply, request, response, send, send_then};
-use gossipper_bytecode::FailReason;
+use gossipper_bytecode::{FailReason, Op, Pc};
+use gossipper_testkit::pair;
 use gossipper_vm::CallEnd;
 
 /// The message that actions look at: some headers twice, some in odd spelling, and a body.
@@ -679,4 +680,36 @@ fn a_pause_restored_in_init_is_waited_for_by_the_next_element_which_is_then_pass
     let stage = init_of("100000", &elements);
     let fatal = stage.fatal.as_deref().unwrap_or_default();
     assert!(fatal.contains("does not end"), "{fatal}");
+}
+
+#[test]
+fn programs_whose_init_jumps_elsewhere_are_refused() {
+    let parts = [
+        "<Global variables='to'/><init><nop><action><jump variable='to'/></action></nop></init>"
+            .to_owned(),
+        send("OPTIONS", ""),
+    ];
+    let program = pair::program("test", &crate::stage::scenario(&parts));
+    let whole = || (*program).clone().into_draft();
+    assert!(whole().verify().is_ok());
+    let set = |op: &Op| matches!(op, Op::SetInitJump { .. });
+    let at = whole().ops.iter().position(set).expect("there");
+
+    let mut draft = whole();
+    draft.init_steps = vec![draft.steps[0].entry];
+    assert!(draft.verify().is_err(), "to a step");
+
+    let mut draft = whole();
+    draft.init_steps = vec![Pc(u32::MAX)];
+    assert!(draft.verify().is_err(), "to nowhere");
+
+    let mut draft = whole();
+    (draft.init, draft.init_steps) = (None, Vec::new());
+    assert!(draft.verify().is_err(), "without a section");
+
+    let mut draft = whole();
+    if let Op::SetInitJump { target, .. } = draft.ops[at] {
+        draft.ops[at] = Op::SetJump { target };
+    }
+    assert!(draft.verify().is_err(), "with the jump of a step");
 }

@@ -148,12 +148,9 @@ impl Verifier<'_> {
 
     /// Checks that `init` reaches nothing but plain actions and `end`.
     fn init(&self) -> Checked {
-        let Some(start) = self.d.init else {
-            return Ok(());
-        };
         let mut seen = vec![false; self.d.ops.len()];
-        let mut todo = vec![start.index()];
-        todo.extend(self.d.init_steps.iter().copied().map(Pc::index));
+        let entries = self.d.init.iter().chain(&self.d.init_steps);
+        let mut todo: Vec<usize> = entries.map(|entry| entry.index()).collect();
         while let Some(pc) = todo.pop() {
             if core::mem::replace(&mut seen[pc], true) {
                 continue;
@@ -187,6 +184,17 @@ impl Verifier<'_> {
                 todo.push(pc + 1);
             }
         }
-        Ok(())
+        let alone = |op: &Op| matches!(op, Op::SetInitJump { .. } | Op::TakeInitJump {});
+        match seen
+            .iter()
+            .zip(&self.d.ops)
+            .position(|(seen, op)| !seen && alone(op))
+        {
+            Some(pc) => Err(VerifyError::Flow {
+                pc,
+                rule: "a jump of the init section outside it",
+            }),
+            None => Ok(()),
+        }
     }
 }
