@@ -9,13 +9,15 @@ use crate::cache::{Cache, Question};
 use crate::exit::ExitCode;
 use crate::flags::{self, help};
 use crate::inject;
+use crate::ladder::{self, Charset};
 use crate::load::{How, Input};
 use crate::stdio;
 use clap::{Args, ValueEnum};
 use gossipper_bytecode::Program;
 use gossipper_compiler::diag::render::{self, Style};
-use gossipper_compiler::diag::{Diagnostic, codes, quote};
-use gossipper_compiler::{Compiled, Missing};
+use gossipper_compiler::diag::{Diagnostic, Diagnostics, codes, quote};
+use gossipper_compiler::source::SourceFile;
+use gossipper_compiler::{Compiled, Missing, parse};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -38,8 +40,15 @@ pub(crate) struct CompileArgs {
     #[arg(long, conflicts_with = "output")]
     check: bool,
     /// Write the program to this file (one FILE only).
+    /// With --ladder, write the picture there: SVG if it ends in .svg, else text.
     #[arg(short, long, value_name = "OUT.gsc")]
     output: Option<PathBuf>,
+    /// Draw the call flow: who sends what, pauses, labels and branches.
+    #[arg(long, conflicts_with_all = ["listing", "format"])]
+    ladder: bool,
+    /// Draw with ASCII signs, as is done where the locale is not UTF-8.
+    #[arg(long, requires = "ladder")]
+    ascii: bool,
     /// Print the program's instructions and tables.
     #[arg(long)]
     listing: bool,
@@ -78,7 +87,7 @@ pub(crate) struct ExplainArgs {
 }
 
 /// Flags that may be written with one dash too, as they are in a run.
-const ONE_DASH: [&str; 10] = [
+const ONE_DASH: [&str; 12] = [
     "-key",
     "-inf",
     "-strict",
@@ -88,6 +97,8 @@ const ONE_DASH: [&str; 10] = [
     "-no_media",
     "-check",
     "-listing",
+    "-ladder",
+    "-ascii",
     "-format",
 ];
 
@@ -182,6 +193,9 @@ fn one(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, file: &Path) -> 
     if args.listing {
         stdio::out(&program.listing());
     }
+    if args.ladder {
+        return draw(args, &input);
+    }
     if let Some(output) = &args.output {
         let written = program
             .to_gsc_bytes()
@@ -203,6 +217,41 @@ fn one(args: &CompileArgs, how: How<'_>, cache: Option<&Cache>, file: &Path) -> 
         ));
     }
     Ok(())
+}
+
+/// Draws the call flow of a scenario that compiles.
+fn draw(args: &CompileArgs, input: &Input) -> Result<(), String> {
+    let refused = |reason: &str| format!("error: {}: {reason}\n", input.file);
+    if input.is_gsc() {
+        return Err(refused(
+            "a ladder is drawn from the scenario, not from its .gsc file",
+        ));
+    }
+    let source = SourceFile::new(input.file.clone(), &*input.bytes)
+        .map_err(|error| refused(&error.to_string()))?;
+    // What is wrong with it was said when it was compiled.
+    let scenario = parse::parse(&source, &mut Diagnostics::new(false))
+        .ok_or_else(|| refused("there is no scenario in it"))?;
+    let flow = ladder::scenario::ladder(&scenario, &source);
+    let charset = if args.ascii || (args.output.is_none() && !stdio::locale_is_utf8()) {
+        Charset::Ascii
+    } else {
+        Charset::Boxes
+    };
+    let Some(output) = &args.output else {
+        stdio::out(&ladder::text(&flow, charset));
+        return Ok(());
+    };
+    let is_svg = output
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
+    let drawn = if is_svg {
+        ladder::svg(&flow)
+    } else {
+        ladder::text(&flow, charset)
+    };
+    std::fs::write(output, drawn)
+        .map_err(|error| format!("error: cannot write `{}`: {error}\n", output.display()))
 }
 
 /// Compiles a scenario; says as well whether the program is in the cache now.

@@ -20,6 +20,7 @@ mod exit;
 mod flags;
 mod inject;
 mod keys;
+mod ladder;
 mod load;
 mod report;
 mod root;

@@ -276,6 +276,31 @@ fn findings_can_be_read_by_programs() {
 }
 
 #[test]
+fn the_ladder_shows_the_call_flow() {
+    let place = Place::new();
+    place.write("uac.xml", builtin("uac"));
+    let ran = place.run("compile --ladder --ascii --no_cache uac.xml");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.out.contains("- INVITE -") && ran.out.is_ascii(),
+        "{}",
+        ran.out
+    );
+    let ran = place.run("compile -ladder -no_cache -o flow.svg uac.xml");
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{ran:?}");
+    let drawn = std::fs::read_to_string(place.path("flow.svg")).expect("a picture");
+    assert!(
+        drawn.starts_with("<svg ") && drawn.contains("INVITE"),
+        "{drawn}"
+    );
+    let ran = place.run("compile -o uac.gsc --no_cache uac.xml");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = place.run("compile --ladder uac.gsc");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.err.contains("not from its .gsc file"), "{ran:?}");
+}
+
+#[test]
 fn the_listing_shows_the_program() {
     let place = Place::new();
     place.write("uac.xml", builtin("uac"));
