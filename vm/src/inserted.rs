@@ -223,7 +223,8 @@ impl Scene<'_> {
             _ => {
                 let mut value = Vec::new();
                 if append_header(header, &msg, &mut value) {
-                    out.extend_from_slice(name);
+                    out.extend_from_slice(header);
+                    out.push(b':');
                     // As in SIPp, a header that is there but empty prints `Name:`.
                     if !value.is_empty() {
                         out.push(b' ');

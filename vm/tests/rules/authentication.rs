@@ -221,7 +221,7 @@ fn parameters_in_a_field_may_print_what_was_received() {
     for (keyword, printed) in [
         ("x[last_cseq_number]", "x1"),
         ("\"[last_CSeq:]\"", "CSeq: 1 REGISTER"),
-        ("\"[last_cseq]\"", "cseq 1 REGISTER"),
+        ("\"[last_cseq]\"", "cseq: 1 REGISTER"),
         ("x[last_Subject:]", "x"),
         ("[last_Request_URI]", "sip:alice@192.0.2.2"),
         // Without a stored target it prints the same.
