@@ -130,6 +130,11 @@ impl Scene<'_> {
             self.refuse(word, "files are read before the run");
         } else if let Some((_, value)) = { keys }.find(|(key, _)| key.as_bytes() == word) {
             out.extend_from_slice(value);
+        } else if let Some(var) = (word == b"dtmf_digits")
+            .then(|| self.named_variable(word))
+            .flatten()
+        {
+            variable(self.value(var), out);
         } else {
             self.refuse(word, "there is no such keyword");
         }

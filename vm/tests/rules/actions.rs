@@ -713,3 +713,46 @@ fn programs_whose_init_jumps_elsewhere_are_refused() {
     }
     assert!(draft.verify().is_err(), "with the jump of a step");
 }
+
+#[test]
+fn the_short_names_of_comparisons_are_those_of_gossipper() {
+    for (short, long) in [
+        ("eq", "equal"),
+        ("ne", "not_equal"),
+        ("gt", "greater_than"),
+        ("ge", "greater_than_equal"),
+        ("gte", "greater_than_equal"),
+        ("lt", "less_than"),
+        ("le", "less_than_equal"),
+        ("lte", "less_than_equal"),
+    ] {
+        for value in [1, 2, 3] {
+            let test = |to: &str, compare: &str| {
+                format!("<test assign_to='{to}' variable='c' compare='{compare}' value='{value}'/>")
+            };
+            let actions = format!(
+                "<assign assign_to='c' value='2'/>{}{}<strcmp assign_to='c' variable='a' variable2='b'/>",
+                test("a", short),
+                test("b", long)
+            );
+            let lines = on_info(&actions).lines;
+            assert!(
+                ["a=true b=true c=", "a=false b=false c="].contains(&&lines[0][..]),
+                "{short} {value}: {lines:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn digits_print_the_variable_of_that_name() {
+    let mut stage = Stage::client(&[
+        nop(
+            "",
+            "<assignstr assign_to='dtmf_digits' value='12#'/><log message='[dtmf_digits]'/>",
+        ),
+        send("OPTIONS", ""),
+    ]);
+    stage.spawn();
+    assert_eq!(stage.lines, ["12#"]);
+}
