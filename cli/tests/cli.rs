@@ -651,3 +651,16 @@ OPTIONS sip:[field0 file=\"users.csv\"]@[remote_ip] SIP/2.0
     let ran = place.run("compile -check call.xml -inf dir/users.csv");
     assert_eq!(ran.code, 0, "{}", ran.shown());
 }
+
+#[test]
+fn users_of_a_scenario_that_waits_for_calls_are_pointed_out() {
+    let place = Place::new();
+    let note = "-users has no effect: scenario `uas` waits for calls, and begins none";
+    // What is wrong besides keeps the run from beginning.
+    let ran = place.run("sipp -sn uas -users 3 -loopback");
+    assert!(ran.err.contains(note), "{}", ran.shown());
+    let ran = place.run("sipp -sn uas -loopback");
+    assert!(!ran.err.contains("-users"), "{}", ran.shown());
+    let ran = place.run("sipp -sn uac -users 1 -m 1 -loopback -nostdin");
+    assert!(!ran.err.contains("-users"), "{}", ran.shown());
+}

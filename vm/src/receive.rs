@@ -254,7 +254,7 @@ fn received_again(cx: &mut Cx<'_>, recv: RecvId) {
 fn note(cx: &Cx<'_>, call: &mut Call, msg: &Message<'_>) {
     match msg.method() {
         None => {
-            if cx.image.program.reads_peer_tag
+            if (cx.image.program.reads_peer_tag || cx.image.inserted.peer_tag)
                 && let Some(tag) = msg.to_tag()
             {
                 call.peer_tag.clear();
@@ -351,8 +351,9 @@ fn accept(
     }
     let program = &cx.image.program;
     let scratch = &mut cx.shared.scratch;
+    let whole = cx.image.inserted.last;
     call.last
-        .keep(program, program.captures_of(recv), msg, scratch);
+        .keep(program, program.captures_of(recv), msg, whole, scratch);
     let to_invite = msg.cseq().is_some_and(|cseq| cseq.method == b"INVITE")
         && msg.status().is_none_or(StatusCode::is_final);
     call.unanswered = Some((fingerprint, id, to_invite));

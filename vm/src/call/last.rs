@@ -44,7 +44,7 @@ impl Last {
         self.text.capacity()
     }
 
-    /// Keeps the listed captures of a message in place of the message before.
+    /// Keeps the listed captures of a message in place of the message before, and with `whole` all of it as well.
     ///
     /// They are put together in `scratch` and copied at once: a call holds them as long as it lives, so its block has
     /// no room to spare.
@@ -53,17 +53,19 @@ impl Last {
         program: &Program,
         captures: &[CaptureId],
         msg: &Message<'_>,
+        whole: bool,
         scratch: &mut Vec<u8>,
     ) {
         self.reset();
         self.present = true;
         self.cseq = msg.cseq().map_or(0, |cseq| cseq.number);
         self.status = msg.status().map_or(0, |code| code.0);
-        if captures.is_empty() {
+        if captures.is_empty() && !whole {
             return;
         }
         scratch.clear();
-        self.ranges.resize(program.captures.len(), (ABSENT, ABSENT));
+        let ranges = program.captures.len() + usize::from(whole);
+        self.ranges.resize(ranges, (ABSENT, ABSENT));
         for id in captures {
             let start = scratch.len();
             let found = append(program, *id, msg, scratch);
@@ -74,8 +76,19 @@ impl Last {
                 scratch.truncate(start);
             }
         }
+        if whole && let Some(range) = self.ranges.last_mut() {
+            let start = scratch.len();
+            scratch.extend_from_slice(msg.bytes());
+            *range = (start as u32, scratch.len() as u32);
+        }
         self.text.reserve_exact(scratch.len());
         self.text.extend_from_slice(scratch);
+    }
+
+    /// The whole message, if such are kept.
+    pub(crate) fn whole(&self, program: &Program) -> Option<&[u8]> {
+        let &(start, end) = self.ranges.get(program.captures.len())?;
+        Some(&self.text[start as usize..end as usize])
     }
 
     /// The value of a capture, `None` when the message has no such header.
@@ -97,21 +110,27 @@ pub(crate) fn append(
     out: &mut Vec<u8>,
 ) -> bool {
     match program.captures[id.index()] {
-        Capture::Header(name) => !matches!(
-            msg.append_values(program.bytes(name), out),
-            Presence::Absent
-        ),
+        Capture::Header(name) => append_header(program.bytes(name), msg, out),
         Capture::Message => {
             out.extend_from_slice(msg.bytes());
             true
         }
-        Capture::ToUri => match msg.header(HeaderName::To) {
-            // As in SIPp, empty if there are no angle brackets.
-            Some(to) if to.contains(&b'<') => {
-                out.extend_from_slice(uri::angle_or_whole(to));
-                true
-            }
-            _ => false,
-        },
+        Capture::ToUri => append_to_uri(msg, out),
+    }
+}
+
+/// Appends the joined values of a header; `false` when there is none.
+pub(crate) fn append_header(name: &[u8], msg: &Message<'_>, out: &mut Vec<u8>) -> bool {
+    !matches!(msg.append_values(name, out), Presence::Absent)
+}
+
+/// Appends the text between `<` and `>` of To; as in SIPp nothing if there are no angle brackets.
+pub(crate) fn append_to_uri(msg: &Message<'_>, out: &mut Vec<u8>) -> bool {
+    match msg.header(HeaderName::To) {
+        Some(to) if to.contains(&b'<') => {
+            out.extend_from_slice(uri::angle_or_whole(to));
+            true
+        }
+        _ => false,
     }
 }

@@ -200,6 +200,11 @@ impl InjectionFile {
         &self.hints
     }
 
+    /// All of it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Number of lines that stand in the file.
     pub(super) fn records(&self) -> u32 {
         // Each takes at least one of at most 2^32 - 1 bytes.
