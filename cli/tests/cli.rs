@@ -403,6 +403,21 @@ fn explain_knows_the_codes_that_errors_carry() {
 // Runs.
 
 #[test]
+fn a_loopback_run_has_a_remote_host() {
+    let place = Place::new();
+    let scenario = place.run("sipp -sd options").out;
+    assert!(scenario.contains("sip:[service]@"), "{scenario}");
+    let scenario = scenario.replace("sip:[service]@", "sip:[remote_host]@");
+    place.write("asks.xml", scenario);
+    let ran = place.run(
+        "sipp -sf asks.xml -loopback -loopback_sn options_uas -m 1 -trace_msg -message_file sent",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let sent = std::fs::read_to_string(place.path("sent")).expect("the trace");
+    assert!(sent.contains("OPTIONS sip:127.0.0.1@127.0.0.1"), "{sent}");
+}
+
+#[test]
 fn a_loopback_run_ends_well_and_says_so() {
     let ran = run("sipp -sn uac -loopback -m 50 -r 500");
     assert_eq!(ran.code, 0, "{}", ran.shown());
