@@ -8,8 +8,7 @@ codes! {
         title: "the keyword belongs to a later version",
         explanation: "Two kinds are understood and not done yet: a keyword that needs media (`[audio_pt]`), and a `[file]` \
             whose path differs from call to call, because files are read once, before the run.",
-        remedy: "Write the value as text, and of a `[file]` the path, which may hold keywords of `-key`; or wait for that \
-            version.",
+        remedy: "Write the value as text, or wait for that version.",
         sipp: "has no `[audio_pt]`; it reads a file at each send, whatever its path depends on",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
