@@ -651,3 +651,48 @@ OPTIONS sip:[field0 file=\"users.csv\"]@[remote_ip] SIP/2.0
     let ran = place.run("compile -check call.xml -inf dir/users.csv");
     assert_eq!(ran.code, 0, "{}", ran.shown());
 }
+
+#[test]
+fn users_of_a_scenario_that_waits_for_calls_are_pointed_out() {
+    let place = Place::new();
+    let note = "-users has no effect: scenario `uas` waits for calls, and begins none";
+    // What is wrong besides keeps the run from beginning.
+    let ran = place.run("sipp -sn uas -users 3 -loopback");
+    assert!(ran.err.contains(note), "{}", ran.shown());
+    let ran = place.run("sipp -sn uas -loopback");
+    assert!(!ran.err.contains("-users"), "{}", ran.shown());
+    let ran = place.run("sipp -sn uac -users 1 -m 1 -loopback -nostdin");
+    assert!(!ran.err.contains("-users"), "{}", ran.shown());
+}
+
+#[test]
+fn files_of_spreadsheets_are_injection_files_of_the_gossipper_dialect_only() {
+    let place = Place::new();
+    place.write(
+        "call.xml",
+        "<scenario><send><![CDATA[
+OPTIONS sip:[field0]@[remote_ip] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: <sip:[field0]@[local_ip]>;tag=1
+To: <sip:[field0]@[remote_ip]>
+Call-ID: [call_id]
+CSeq: 1 OPTIONS
+X-User: [field0] [field1]
+Content-Length: 0
+
+]]></send><recv response=\"200\"/></scenario>",
+    );
+    place.write("users.csv", "\u{feff}ann,1\r\n\r\nbob,2\r\n");
+    let flags = "-sf call.xml -inf users.csv -m 2 -loopback -loopback_sn options_uas -trace_msg \
+                 -message_file sent.log -nostdin";
+    let ran = place.run(flags);
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let sent = std::fs::read_to_string(place.path("sent.log")).expect("a trace");
+    assert!(sent.contains("X-User: ann 1\r\n"), "{sent}");
+    assert!(sent.contains("X-User: bob 2\r\n"), "{sent}");
+    for sipp in [format!("sipp {flags}"), format!("{flags} -compat sipp")] {
+        let ran = place.run(&sipp);
+        assert_eq!(ran.code, 1, "{}", ran.shown());
+        assert!(ran.err.contains("must hold SEQUENTIAL"), "{}", ran.err);
+    }
+}

@@ -5,6 +5,7 @@
 //! variables get their place in a register file.
 
 use crate::call_id::{self, Piece};
+use crate::inserted::Reads;
 use crate::media::MediaPlan;
 use crate::params::{RunParams, TwinMode};
 use crate::posix::Expression;
@@ -110,6 +111,8 @@ pub struct Image {
     pub(crate) places: Vec<Place>,
     /// Which of the run's injection files each of the program's is.
     pub(crate) files: Vec<usize>,
+    /// What keywords in fields of those files print.
+    pub(crate) inserted: Reads,
     /// URI of answers to challenges; `None` takes the address of the call's peer.
     pub(crate) digest_uri: Option<Vec<u8>>,
     /// Size of a call's register file: call and user variables.
@@ -211,6 +214,7 @@ impl Image {
             regexes,
             places,
             files,
+            inserted: Reads::of(&program, &params.injection),
             digest_uri: match &params.auth_uri {
                 Some(uri) => Some([b"sip:", &uri[..]].concat()),
                 None => params.remote.map(crate::auth::digest_uri),

@@ -254,7 +254,7 @@ fn received_again(cx: &mut Cx<'_>, recv: RecvId) {
 fn note(cx: &Cx<'_>, call: &mut Call, msg: &Message<'_>) {
     match msg.method() {
         None => {
-            if cx.image.program.reads_peer_tag
+            if (cx.image.program.reads_peer_tag || cx.image.inserted.peer_tag)
                 && let Some(tag) = msg.to_tag()
             {
                 call.peer_tag.clear();

@@ -49,7 +49,7 @@ impl Last {
         self.block.capacity()
     }
 
-    /// Keeps the listed captures of a message in place of the message before.
+    /// Keeps the listed captures of a message in place of the message before, and all of it as well where the program asks for that.
     ///
     /// They are put together in a draft and copied at once: a call holds them as long as it lives, so its block has
     /// no room to spare.
@@ -64,13 +64,14 @@ impl Last {
         self.present = true;
         self.cseq = msg.cseq().map_or(0, |cseq| cseq.number);
         self.status = msg.status().map_or(0, |code| code.0);
-        if captures.is_empty() {
+        let whole = image.inserted.last;
+        if captures.is_empty() && !whole {
             return;
         }
         let Draft { text, ranges } = draft;
         text.clear();
         ranges.clear();
-        ranges.resize(image.wanted.len(), ABSENT);
+        ranges.resize(image.wanted.len() + usize::from(whole), ABSENT);
         for id in captures {
             let start = text.len();
             if append(image, *id, msg, text) {
@@ -79,6 +80,11 @@ impl Last {
             } else {
                 text.truncate(start);
             }
+        }
+        if whole && let Some(range) = ranges.last_mut() {
+            let start = text.len();
+            text.extend_from_slice(msg.bytes());
+            *range = (start as u32, text.len() as u32);
         }
         self.put(draft);
     }
@@ -100,8 +106,20 @@ impl Last {
         self.block.extend_from_slice(text);
     }
 
+    /// The whole message, if such are kept.
+    pub(crate) fn whole(&self, image: &Image) -> Option<&[u8]> {
+        image
+            .inserted
+            .last
+            .then(|| self.range(image.wanted.len()))?
+    }
+
     /// The value of a capture, `None` when the message has no such header.
     pub(crate) fn capture(&self, id: CaptureId) -> Option<&[u8]> {
+        self.range(id.index())
+    }
+
+    fn range(&self, index: usize) -> Option<&[u8]> {
         let number = |from_end: usize| {
             let at = self.block.len().checked_sub(4 * from_end)?;
             self.block[at..]
@@ -109,10 +127,10 @@ impl Last {
                 .map(|word| u32::from_le_bytes(*word))
         };
         let (start, end) = if self.wide {
-            let from_end = 2 * (id.index() + 1);
+            let from_end = 2 * (index + 1);
             (number(from_end)?, number(from_end - 1)?)
         } else {
-            let both = number(id.index() + 1)?;
+            let both = number(index + 1)?;
             (both & 0xffff, both >> 16)
         };
         // What is not there ends before it starts.
@@ -132,15 +150,20 @@ pub(crate) fn append(image: &Image, id: CaptureId, msg: &Message<'_>, out: &mut 
             out.extend_from_slice(msg.bytes());
             true
         }
-        // As in SIPp, empty if there are no angle brackets.
-        Capture::ToUri => match msg.header(HeaderName::To).and_then(uri::angle_if_any) {
-            Some(uri) => {
-                out.extend_from_slice(uri);
-                true
-            }
-            None => false,
-        },
+        Capture::ToUri => append_to_uri(msg, out),
     }
+}
+
+/// Appends the joined values of a header; `false` when there is none.
+pub(crate) fn append_header(name: &[u8], msg: &Message<'_>, out: &mut Vec<u8>) -> bool {
+    !matches!(msg.append_values(name, out), Presence::Absent)
+}
+
+/// Appends the text between `<` and `>` of To; as in SIPp nothing if there are no angle brackets.
+pub(crate) fn append_to_uri(msg: &Message<'_>, out: &mut Vec<u8>) -> bool {
+    let uri = msg.header(HeaderName::To).and_then(uri::angle_if_any);
+    out.extend_from_slice(uri.unwrap_or_default());
+    uri.is_some()
 }
 
 #[cfg(test)]

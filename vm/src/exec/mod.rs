@@ -367,6 +367,12 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                     next = cx.image.program.steps[step.index()].entry;
                 }
             }
+            Op::TakeInitJump {} => {
+                let entries = &cx.image.program.init_steps;
+                if let Some(to) = call.jump_to.take().and_then(|to| entries.get(to.index())) {
+                    next = *to;
+                }
+            }
             Op::Gate {} => {
                 if call.repeat.is_some() {
                     call.wait = Wait::Gate;
@@ -540,11 +546,10 @@ pub(crate) fn stop(cx: &mut Cx<'_>, what: StopKind) -> Next {
     }
 }
 
-/// The step with this index, for `jump`.
-pub(crate) fn step_at(cx: &Cx<'_>, index: f64) -> Option<StepId> {
-    let count = cx.image.program.steps.len();
+/// The step with this index among so many, for `jump`.
+pub(crate) fn step_at(index: f64, steps: usize) -> Option<StepId> {
     let index = index.trunc();
-    if index >= 0.0 && index < count as f64 {
+    if index >= 0.0 && index < steps as f64 {
         StepId::new(index as usize)
     } else {
         None

@@ -36,18 +36,6 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
 
 ]]></send></scenario>"#,
     }
-    INIT_JUMP = 809 {
-        title: "a jump to a variable in `<init>` belongs to a later version",
-        explanation: "In `<init>` a jump leads to a step that is written as a number.",
-        remedy: "Write the index of the step as a number.",
-        sipp: "takes it",
-        bad: r#"<scenario><Global variables="n"/>
-<init><nop><action><jump variable="«n»"/></action></nop></init>
-<recv request="OPTIONS"/></scenario>"#,
-        good: r#"<scenario><Global variables="n"/>
-<init><nop><action><assign assign_to="n" value="1"/></action></nop></init>
-<recv request="OPTIONS"/></scenario>"#,
-    }
     MEDIA = 810 {
         title: "the scenario uses media, which this version does not play",
         explanation: "It compiles, with every argument checked. A run is refused, because its calls would lack what the \
