@@ -209,7 +209,7 @@ impl Scene<'_> {
         let bytes = match (self.last, self.call) {
             (LastView::Whole(msg), _) => Some(msg.bytes()),
             (LastView::Kept, _) if !image.inserted.last => return self.refuse(word, NOT_KEPT),
-            (LastView::Kept, Some(call)) => call.last.whole(&image.program),
+            (LastView::Kept, Some(call)) => call.last.whole(image),
             (LastView::Kept, None) => None,
         };
         let header = name.strip_suffix(b":").unwrap_or(name);

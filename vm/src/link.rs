@@ -17,6 +17,7 @@ use gossipper_bytecode::{
     CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, TwinRole,
     VarId, VarScope,
 };
+use gossipper_sip::Wanted;
 use std::sync::Arc;
 
 /// Why a program cannot run with these parameters.
@@ -123,6 +124,8 @@ pub struct Image {
     pub(crate) twin_role: Option<TwinRole>,
     /// The format of generated Call-IDs.
     pub(crate) call_id: Vec<Piece>,
+    /// How the header of each capture is found in a message; of no meaning for other captures.
+    pub(crate) wanted: Vec<Wanted>,
     /// The capture that `[next_url]` falls back to.
     pub(crate) to_uri: Option<CaptureId>,
     /// Ports and keys that keywords print in place of media.
@@ -221,6 +224,14 @@ impl Image {
             global_regs: program.variable_count(VarScope::Global),
             twin_role,
             call_id: call_id::fold(&params),
+            wanted: program
+                .captures
+                .iter()
+                .map(|capture| match capture {
+                    Capture::Header(name) => Wanted::new(program.bytes(*name)),
+                    Capture::Message | Capture::ToUri => Wanted::Text,
+                })
+                .collect(),
             to_uri: program
                 .captures
                 .iter()

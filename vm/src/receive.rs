@@ -349,11 +349,9 @@ fn accept(
     if !recv.advance {
         return stay(call);
     }
-    let program = &cx.image.program;
-    let scratch = &mut cx.shared.scratch;
-    let whole = cx.image.inserted.last;
+    let captures = cx.image.program.captures_of(recv);
     call.last
-        .keep(program, program.captures_of(recv), msg, whole, scratch);
+        .keep(cx.image, captures, msg, &mut cx.shared.draft);
     let to_invite = msg.cseq().is_some_and(|cseq| cseq.method == b"INVITE")
         && msg.status().is_none_or(StatusCode::is_final);
     call.unanswered = Some((fingerprint, id, to_invite));

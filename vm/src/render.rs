@@ -461,7 +461,7 @@ impl Scene<'_> {
         }
         let valued = out.len();
         let found = match (self.last, self.call) {
-            (LastView::Whole(msg), _) => append(&self.image.program, id, msg, out),
+            (LastView::Whole(msg), _) => append(self.image, id, msg, out),
             (LastView::Kept, Some(call)) => match call.last.capture(id) {
                 Some(value) => {
                     out.extend_from_slice(value);

@@ -34,6 +34,8 @@
 pub mod aka;
 pub mod challenge;
 pub mod digest;
+mod fields;
+mod find;
 pub mod frame;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
@@ -43,5 +45,8 @@ pub mod uri;
 
 pub use frame::{FrameError, StreamFramer};
 pub use headers::{HeaderName, StatusCode};
-pub use scan::{CSeq, Field, Message, ParseError, Presence, StartLine, strip_call_id_prefix};
-pub use uri::{NameAddr, SipUri, angle_or_whole, param, split_header_list};
+pub use scan::{
+    CSeq, Field, FieldBuffer, Message, ParseError, Presence, StartLine, Wanted,
+    strip_call_id_prefix,
+};
+pub use uri::{NameAddr, SipUri, angle_if_any, angle_or_whole, param, split_header_list};

@@ -14,6 +14,7 @@ mod text;
 pub(crate) mod twin;
 
 use crate::auth::Pending;
+use crate::call::last::Draft;
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
 use crate::circuits::Circuits;
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) dynamic: DynamicId,
     /// Texts in the making.
     pub(crate) scratch: Vec<u8>,
+    /// What is about to be kept of a message.
+    pub(crate) draft: Draft,
     /// Buffers for messages that are being repeated.
     pub(crate) buffers: Buffers,
     /// Injection files.
