@@ -293,6 +293,14 @@ fn the_ladder_shows_the_call_flow() {
         drawn.starts_with("<svg ") && drawn.contains("INVITE"),
         "{drawn}"
     );
+    // A picture needs no more than a ladder on the screen: not what a run would need.
+    place.write(
+        "fields.xml",
+        builtin("uac").replace("[service]", "[field0]"),
+    );
+    let ran = place.run("compile --ladder --no_cache -o fields.svg fields.xml");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(place.path("fields.svg").exists());
     let ran = place.run("compile -o uac.gsc --no_cache uac.xml");
     assert_eq!(ran.code, 0, "{ran:?}");
     let ran = place.run("compile --ladder uac.gsc");
