@@ -28,7 +28,7 @@ fuzz TARGET SECONDS="60":
     RUSTC_BOOTSTRAP=1 cargo fuzz run {{ TARGET }} fuzz/target/found/{{ TARGET }} fuzz/corpus/{{ TARGET }} -- \
         -max_total_time={{ SECONDS }} -rss_limit_mb=2048 -timeout=10 -dict=fuzz/sip.dict
 
-# Instruction counts and bytes per idle call; `just bench --vs-sipp` compares whole programs.
+# Instruction counts and bytes per idle call; `just bench --vs-sipp` and `just bench --clean-rate` compare whole programs.
 bench *ARGS:
     cargo xtask bench {{ ARGS }}
 

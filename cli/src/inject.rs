@@ -5,8 +5,9 @@
 //! survives. What a file means is known to [`gossipper_vm::inject`].
 
 use crate::flags::high::HiArgs;
+use crate::flags::low::Dialect;
 use crate::stdio;
-use gossipper_vm::inject::{EditedFile, InjectionFile, NotWritable, Order, base_name};
+use gossipper_vm::inject::{EditedFile, Form, InjectionFile, NotWritable, Order, base_name};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -26,6 +27,10 @@ pub(crate) fn name(path: &Path) -> String {
 /// # Errors
 /// What is wrong with each file, in words.
 pub(crate) fn load(args: &HiArgs) -> Result<Vec<Arc<InjectionFile>>, Vec<String>> {
+    let form = match args.dialect {
+        Dialect::Sipp => Form::Sipp,
+        Dialect::Gossipper => Form::Gossipper,
+    };
     let mut faults = Vec::new();
     let mut files = Vec::new();
     for (at, path) in args.injection.iter().enumerate() {
@@ -34,7 +39,7 @@ pub(crate) fn load(args: &HiArgs) -> Result<Vec<Arc<InjectionFile>>, Vec<String>
             .filter(|(file, _)| *file == at)
             .map(|(_, field)| *field)
             .next();
-        match read(path, index) {
+        match read(path, form, index) {
             Ok(file) => {
                 note(path, &file, args.users);
                 files.push(Arc::new(file));
@@ -49,7 +54,7 @@ pub(crate) fn load(args: &HiArgs) -> Result<Vec<Arc<InjectionFile>>, Vec<String>
     }
 }
 
-fn read(path: &Path, index: Option<u32>) -> Result<InjectionFile, String> {
+fn read(path: &Path, form: Form, index: Option<u32>) -> Result<InjectionFile, String> {
     let words = |error: std::io::Error| format!("cannot read it: {error}");
     let opened = File::open(path).map_err(words)?;
     // One byte more, so that the end is seen without growing.
@@ -59,7 +64,8 @@ fn read(path: &Path, index: Option<u32>) -> Result<InjectionFile, String> {
         .take(FILE_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(words)?;
-    let file = InjectionFile::parse(name(path), bytes).map_err(|error| error.to_string())?;
+    let file =
+        InjectionFile::parse_as(form, name(path), bytes).map_err(|error| error.to_string())?;
     match index {
         Some(field) => file.indexed(field).map_err(|error| error.to_string()),
         None => Ok(file),

@@ -11,7 +11,7 @@ use crate::inject;
 use crate::load::{How, Input, Loaded};
 use crate::settings;
 use crate::{stdio, version};
-use gossipper_bytecode::Program;
+use gossipper_bytecode::{Mode, Program};
 use gossipper_compiler::Missing;
 use std::ffi::OsString;
 
@@ -87,6 +87,12 @@ fn start(args: &HiArgs) -> ExitCode {
     let (Ok(program), Ok(answerer), Ok(injection)) = (program, answerer, injection) else {
         return ExitCode::Failed;
     };
+    if args.users.is_some() && program.mode() == Mode::Server {
+        stdio::note(&format!(
+            "-users has no effect: scenario `{}` waits for calls, and begins none",
+            program.name
+        ));
+    }
     match settings::run_config(args, program, answerer, injection) {
         Ok(config) => drive::run(args, config),
         Err(fault) => {

@@ -293,6 +293,14 @@ fn the_ladder_shows_the_call_flow() {
         drawn.starts_with("<svg ") && drawn.contains("INVITE"),
         "{drawn}"
     );
+    // A picture needs no more than a ladder on the screen: not what a run would need.
+    place.write(
+        "fields.xml",
+        builtin("uac").replace("[service]", "[field0]"),
+    );
+    let ran = place.run("compile --ladder --no_cache -o fields.svg fields.xml");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(place.path("fields.svg").exists());
     let ran = place.run("compile -o uac.gsc --no_cache uac.xml");
     assert_eq!(ran.code, 0, "{ran:?}");
     let ran = place.run("compile --ladder uac.gsc");
@@ -401,6 +409,21 @@ fn explain_knows_the_codes_that_errors_carry() {
 }
 
 // Runs.
+
+#[test]
+fn a_loopback_run_has_a_remote_host() {
+    let place = Place::new();
+    let scenario = place.run("sipp -sd options").out;
+    assert!(scenario.contains("sip:[service]@"), "{scenario}");
+    let scenario = scenario.replace("sip:[service]@", "sip:[remote_host]@");
+    place.write("asks.xml", scenario);
+    let ran = place.run(
+        "sipp -sf asks.xml -loopback -loopback_sn options_uas -m 1 -trace_msg -message_file sent",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let sent = std::fs::read_to_string(place.path("sent")).expect("the trace");
+    assert!(sent.contains("OPTIONS sip:127.0.0.1@127.0.0.1"), "{sent}");
+}
 
 #[test]
 fn a_loopback_run_ends_well_and_says_so() {
@@ -685,4 +708,49 @@ OPTIONS sip:[field0 file=\"users.csv\"]@[remote_ip] SIP/2.0
     assert!(ran.err.contains("G0214"), "{}", ran.err);
     let ran = place.run("compile -check call.xml -inf dir/users.csv");
     assert_eq!(ran.code, 0, "{}", ran.shown());
+}
+
+#[test]
+fn users_of_a_scenario_that_waits_for_calls_are_pointed_out() {
+    let place = Place::new();
+    let note = "-users has no effect: scenario `uas` waits for calls, and begins none";
+    // What is wrong besides keeps the run from beginning.
+    let ran = place.run("sipp -sn uas -users 3 -loopback");
+    assert!(ran.err.contains(note), "{}", ran.shown());
+    let ran = place.run("sipp -sn uas -loopback");
+    assert!(!ran.err.contains("-users"), "{}", ran.shown());
+    let ran = place.run("sipp -sn uac -users 1 -m 1 -loopback -nostdin");
+    assert!(!ran.err.contains("-users"), "{}", ran.shown());
+}
+
+#[test]
+fn files_of_spreadsheets_are_injection_files_of_the_gossipper_dialect_only() {
+    let place = Place::new();
+    place.write(
+        "call.xml",
+        "<scenario><send><![CDATA[
+OPTIONS sip:[field0]@[remote_ip] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: <sip:[field0]@[local_ip]>;tag=1
+To: <sip:[field0]@[remote_ip]>
+Call-ID: [call_id]
+CSeq: 1 OPTIONS
+X-User: [field0] [field1]
+Content-Length: 0
+
+]]></send><recv response=\"200\"/></scenario>",
+    );
+    place.write("users.csv", "\u{feff}ann,1\r\n\r\nbob,2\r\n");
+    let flags = "-sf call.xml -inf users.csv -m 2 -loopback -loopback_sn options_uas -trace_msg \
+                 -message_file sent.log -nostdin";
+    let ran = place.run(flags);
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let sent = std::fs::read_to_string(place.path("sent.log")).expect("a trace");
+    assert!(sent.contains("X-User: ann 1\r\n"), "{sent}");
+    assert!(sent.contains("X-User: bob 2\r\n"), "{sent}");
+    for sipp in [format!("sipp {flags}"), format!("{flags} -compat sipp")] {
+        let ran = place.run(&sipp);
+        assert_eq!(ran.code, 1, "{}", ran.shown());
+        assert!(ran.err.contains("must hold SEQUENTIAL"), "{}", ran.err);
+    }
 }

@@ -180,6 +180,15 @@ pub const COMPARE: &[&str] = &[
     "less_than",
     "greater_than_equal",
     "less_than_equal",
+    // Gossipper's short forms.
+    "eq",
+    "ne",
+    "gt",
+    "ge",
+    "gte",
+    "lt",
+    "le",
+    "lte",
 ];
 /// `int_cmd=`
 pub const INT_CMD: &[&str] = &["stop_now", "stop_gracefully", "stop_call"];

@@ -312,7 +312,7 @@ fn a_client_counts_on_three_shards_what_it_counts_on_one() {
     );
     assert_eq!(counted(&one), counted(&three));
     assert_eq!(three.calls.succeeded, 600);
-    assert_eq!(three.transport.recv_dropped, 0);
+    assert_eq!(three.transport.handover_dropped, 0);
     assert_eq!(three.phase, Phase::Ended);
     let rtd = three.response_times.first().expect("uac has a timer");
     assert_eq!((rtd.actual.count, rtd.from_due.count), (600, 600));
@@ -453,7 +453,7 @@ fn a_flood_through_tiny_rings_is_dropped_by_count() {
             }
         }
         let transport = engine.transport;
-        if transport.recv_dropped > 0 && transport.received > 0 {
+        if transport.handover_dropped > 0 && transport.received > 0 {
             break;
         }
         assert!(std::time::Instant::now() < give_up, "{engine:?}");
@@ -465,7 +465,7 @@ fn a_flood_through_tiny_rings_is_dropped_by_count() {
     // Every datagram that was read was either dropped by count or opened a call.
     assert_eq!(
         transport.received,
-        transport.recv_dropped + engine.calls.incoming + engine.messages.out_of_call
+        transport.handover_dropped + engine.calls.incoming + engine.messages.out_of_call
     );
     assert!(transport.received <= sent);
     balances(&engine);

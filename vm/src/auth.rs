@@ -49,6 +49,8 @@ pub(crate) struct NoChallenge;
 
 /// Keeps the challenges of a 401 or 407 in place of those before; any other message changes nothing.
 ///
+/// `stale` needs no more than that (RFC 7616 §3.3): a new nonce with a count of its own, and the same user and password.
+///
 /// A message with both headers gets an answer for each. One with a single header gets the answer that belongs to its
 /// status code, whichever header it is, as in SIPp.
 pub(crate) fn store(call: &mut Call, msg: &Message<'_>) -> Result<(), NoChallenge> {

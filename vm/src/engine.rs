@@ -2,7 +2,7 @@
 //! [`Engine::handle`]: routes one input to one call, runs it, collects the orders.
 //!
 //! Owns the calls of one shard, the Call-ID index, ended calls and global variables. Everything that is done to a
-//! single call lives in `exec`, `receive` and `unexpected`; what commands of twins bring about, in [`twins`].
+//! single call lives in `exec`, `receive` and `unexpected`; what commands of twins bring about, in `twins`.
 
 mod twins;
 
@@ -10,6 +10,7 @@ mod accept;
 mod reports;
 mod siblings;
 
+use crate::call::last::Draft;
 use crate::call::{Call, RtdState, Wait};
 use crate::circuits::Circuits;
 use crate::dead::{DeadCalls, Death};
@@ -28,7 +29,7 @@ use crate::vars::Vars;
 use crate::{call_id, kept, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
-use gossipper_sip::{Message, ParseError, strip_call_id_prefix};
+use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
 use reports::{discard, warn_dead};
 pub use siblings::Siblings;
@@ -67,6 +68,8 @@ pub struct Engine {
     siblings: Option<Arc<Siblings>>,
     draining: bool,
     spare: Vec<Call>,
+    /// Memory for the header fields of the message at hand.
+    fields: FieldBuffer,
     /// Bytes that the open calls hold outside their records, as of the last input of each.
     held_bytes: usize,
 }
@@ -89,6 +92,7 @@ impl Engine {
                 dialogs: DialogIndex::new(hasher.clone()),
                 dynamic: DynamicId::new(params.dynamic_id),
                 scratch: Vec::new(),
+                draft: Draft::default(),
                 buffers: txn::Buffers::default(),
                 search: Scratch::default(),
                 injection: Injection::new(&params.injection),
@@ -102,6 +106,7 @@ impl Engine {
             siblings: None,
             draining: false,
             spare: Vec::new(),
+            fields: FieldBuffer::default(),
             held_bytes: 0,
             hasher,
             image,
@@ -331,19 +336,28 @@ impl Engine {
         bytes: &[u8],
         out: &mut OutBuf,
     ) {
-        let msg = match Message::parse(bytes) {
-            Ok(msg) => msg,
-            Err(ParseError::KeepAlive) => {
-                out.push(Output::Stat(StatEvent::KeepAlive));
-                return;
+        match Message::parse_with(bytes, &mut self.fields) {
+            Ok(msg) => {
+                self.parsed(now, flow, src, &msg, out);
+                self.fields = msg.into_buffer();
             }
+            Err(ParseError::KeepAlive) => out.push(Output::Stat(StatEvent::KeepAlive)),
             Err(ParseError::NoSipVersion | ParseError::NoStartLine) => {
                 discard(out, b"Discarding a packet that is not SIP", bytes);
-                return;
             }
-        };
+        }
+    }
+
+    fn parsed(
+        &mut self,
+        now: Micros,
+        flow: FlowId,
+        src: SocketAddr,
+        msg: &Message<'_>,
+        out: &mut OutBuf,
+    ) {
         let Some(full_id) = msg.call_id() else {
-            discard(out, b"Discarding a message without Call-ID", bytes);
+            discard(out, b"Discarding a message without Call-ID", msg.bytes());
             return;
         };
         let id = if self.image.params().ignore_call_id_slashes {
@@ -355,24 +369,24 @@ impl Engine {
             if self.image.twin_role.is_some() {
                 self.learn_peer(key, flow, src);
             }
-            self.deliver(now, key, dialog, &msg, out);
+            self.deliver(now, key, dialog, msg, out);
             return;
         }
         if let Some(death) = self.shared.dead.disturb(id, now) {
             out.push(Output::Stat(StatEvent::DeadCall));
-            warn_dead(out, id, death, bytes);
+            warn_dead(out, id, death, msg.bytes());
             return;
         }
-        if !self.image.accepting.is_empty() && self.accept(now, flow, src, id, &msg, out) {
+        if !self.image.accepting.is_empty() && self.accept(now, flow, src, id, msg, out) {
             return;
         }
         match self.image.mode {
             _ if self.opens_for_twin() && !self.draining => {
-                self.answer(now, flow, src, id, &msg, out);
+                self.answer(now, flow, src, id, msg, out);
             }
-            Mode::Server if !self.draining => self.answer(now, flow, src, id, &msg, out),
+            Mode::Server if !self.draining => self.answer(now, flow, src, id, msg, out),
             Mode::Server | Mode::Client => {
-                self.out_of_call(now, flow, src, &msg, out);
+                self.out_of_call(now, flow, src, msg, out);
             }
         }
     }

@@ -4,16 +4,26 @@
 //! Such a text is known when it is printed, so it is read then. That costs less than a tenth of the digest it is for, and
 //! a file that gives each call its own line would never find it in a memory of texts. Anything else in a field is text.
 //!
-//! What a keyword cannot print there, because the compiler decides what is kept of a message or reads the file before the
-//! run, ends the run with its reason, as an unknown keyword does.
+//! What is kept of received messages is decided before, by the compiler for the texts of the scenario, and when the run
+//! begins for what stands in its injection files ([`Reads`]). A keyword that prints something else, because a line was
+//! added since, ends the run with its reason, as an unknown keyword does.
 
 use crate::auth::parameter;
+use crate::call::last::{append_header, append_to_uri};
 use crate::call::regs::Value;
-use crate::inject::NO_LINE;
+use crate::inject::{InjectionFile, NO_LINE};
 use crate::link::constant;
-use crate::render::{Scene, Trouble, fill, line_number, variable};
+use crate::render::{LastView, Scene, Trouble, fill, line_number, variable};
 use gossipper_bytecode::template::Binding;
-use gossipper_bytecode::{Slot, VarId};
+use gossipper_bytecode::{Program, Slot, VarId};
+use gossipper_sip::Message;
+use memchr::memmem;
+use std::sync::Arc;
+
+/// The beginning of the keyword whose parameters may hold others.
+pub(crate) const KEYWORD: &[u8] = b"[authentication";
+
+const NOT_KEPT: &str = "no injection file had it when the run began, so what it prints is not kept";
 
 /// Where the bracket is closed that was opened before `text`: brackets inside count, quoted ones do not.
 pub(crate) fn closing(text: &[u8]) -> Option<usize> {
@@ -30,6 +40,33 @@ pub(crate) fn closing(text: &[u8]) -> Option<usize> {
         }
         false
     })
+}
+
+/// What the keywords in the fields of injection files print of received messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Reads {
+    /// Something of the last one.
+    pub(crate) last: bool,
+    /// The peer's tag.
+    pub(crate) peer_tag: bool,
+}
+
+impl Reads {
+    /// What they may print in a run with these files. A file that only seems to hold such a keyword costs memory.
+    pub(crate) fn of(program: &Program, files: &[Arc<InjectionFile>]) -> Self {
+        let mut reads = Self::default();
+        if program.fields.is_empty() {
+            return reads;
+        }
+        for file in files {
+            let has = |word: &[u8]| memmem::find(file.bytes(), word).is_some();
+            if has(KEYWORD) {
+                reads.last |= has(b"[last_") || has(b"[next_url");
+                reads.peer_tag |= has(b"[peer_tag_param");
+            }
+        }
+        reads
+    }
 }
 
 impl Scene<'_> {
@@ -64,7 +101,19 @@ impl Scene<'_> {
         if let Some(slot) = Slot::named(word, 0).or_else(|| Slot::named(name, offset)) {
             return match slot {
                 Slot::Len(_) => self.refuse(word, "the length is not known there"),
-                Slot::PeerTagParam => self.refuse(word, "what it prints is not kept"),
+                Slot::PeerTagParam
+                    if !(image.program.reads_peer_tag || image.inserted.peer_tag) =>
+                {
+                    self.refuse(word, NOT_KEPT);
+                }
+                Slot::NextUrl
+                    if self
+                        .call
+                        .and_then(|call| call.cold.as_deref())
+                        .is_none_or(|cold| cold.target.is_empty()) =>
+                {
+                    self.inserted_last(word, b"Request_URI", out);
+                }
                 _ if slot.binding() == Binding::Run => constant(slot, &image.params, out),
                 _ => self.print(slot, out),
             };
@@ -75,12 +124,17 @@ impl Scene<'_> {
             self.inserted_field(word, rest, out);
         } else if let Some(rest) = word.strip_prefix(b"fill") {
             self.inserted_fill(word, rest, out);
-        } else if word.starts_with(b"last_") {
-            self.refuse(word, "what it prints is not kept");
+        } else if let Some(rest) = word.strip_prefix(b"last_") {
+            self.inserted_last(word, rest, out);
         } else if word.starts_with(b"file") {
             self.refuse(word, "files are read before the run");
         } else if let Some((_, value)) = { keys }.find(|(key, _)| key.as_bytes() == word) {
             out.extend_from_slice(value);
+        } else if let Some(var) = (word == b"dtmf_digits")
+            .then(|| self.named_variable(word))
+            .flatten()
+        {
+            variable(self.value(var), out);
         } else {
             self.refuse(word, "there is no such keyword");
         }
@@ -146,6 +200,43 @@ impl Scene<'_> {
                 fill(&text, self.value(var).as_number(), out);
             }
             None => self.refuse(word, "the scenario has no such variable"),
+        }
+    }
+
+    /// `[last_message]`, `[last_Request_URI]`, `[last_NAME]`
+    fn inserted_last(&mut self, word: &[u8], name: &[u8], out: &mut Vec<u8>) {
+        let image = self.image;
+        let bytes = match (self.last, self.call) {
+            (LastView::Whole(msg), _) => Some(msg.bytes()),
+            (LastView::Kept, _) if !image.inserted.last => return self.refuse(word, NOT_KEPT),
+            (LastView::Kept, Some(call)) => call.last.whole(image),
+            (LastView::Kept, None) => None,
+        };
+        let header = name.strip_suffix(b":").unwrap_or(name);
+        if header.is_empty() || header.contains(&b' ') {
+            return self.refuse(word, "there is no such keyword");
+        }
+        // Without a message there is nothing to print.
+        let Some(msg) = bytes.and_then(|bytes| Message::parse(bytes).ok()) else {
+            return;
+        };
+        match name {
+            b"message" => out.extend_from_slice(msg.bytes()),
+            b"Request_URI" => {
+                append_to_uri(&msg, out);
+            }
+            _ => {
+                let mut value = Vec::new();
+                if append_header(header, &msg, &mut value) {
+                    out.extend_from_slice(header);
+                    out.push(b':');
+                    // As in SIPp, a header that is there but empty prints `Name:`.
+                    if !value.is_empty() {
+                        out.push(b' ');
+                        out.extend_from_slice(&value);
+                    }
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! variables get their place in a register file.
 
 use crate::call_id::{self, Piece};
+use crate::inserted::Reads;
 use crate::media::MediaPlan;
 use crate::params::{RunParams, TwinMode};
 use crate::posix::Expression;
@@ -16,6 +17,7 @@ use gossipper_bytecode::{
     CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, TwinRole,
     VarId, VarScope,
 };
+use gossipper_sip::Wanted;
 use std::sync::Arc;
 
 /// Why a program cannot run with these parameters.
@@ -109,6 +111,8 @@ pub struct Image {
     pub(crate) places: Vec<Place>,
     /// Which of the run's injection files each of the program's is.
     pub(crate) files: Vec<usize>,
+    /// What keywords in fields of those files print.
+    pub(crate) inserted: Reads,
     /// URI of answers to challenges; `None` takes the address of the call's peer.
     pub(crate) digest_uri: Option<Vec<u8>>,
     /// Size of a call's register file: call and user variables.
@@ -120,6 +124,8 @@ pub struct Image {
     pub(crate) twin_role: Option<TwinRole>,
     /// The format of generated Call-IDs.
     pub(crate) call_id: Vec<Piece>,
+    /// How the header of each capture is found in a message; of no meaning for other captures.
+    pub(crate) wanted: Vec<Wanted>,
     /// The capture that `[next_url]` falls back to.
     pub(crate) to_uri: Option<CaptureId>,
     /// Ports and keys that keywords print in place of media.
@@ -208,6 +214,7 @@ impl Image {
             regexes,
             places,
             files,
+            inserted: Reads::of(&program, &params.injection),
             digest_uri: match &params.auth_uri {
                 Some(uri) => Some([b"sip:", &uri[..]].concat()),
                 None => params.remote.map(crate::auth::digest_uri),
@@ -217,6 +224,14 @@ impl Image {
             global_regs: program.variable_count(VarScope::Global),
             twin_role,
             call_id: call_id::fold(&params),
+            wanted: program
+                .captures
+                .iter()
+                .map(|capture| match capture {
+                    Capture::Header(name) => Wanted::new(program.bytes(*name)),
+                    Capture::Message | Capture::ToUri => Wanted::Text,
+                })
+                .collect(),
             to_uri: program
                 .captures
                 .iter()

@@ -254,7 +254,7 @@ fn received_again(cx: &mut Cx<'_>, recv: RecvId) {
 fn note(cx: &Cx<'_>, call: &mut Call, msg: &Message<'_>) {
     match msg.method() {
         None => {
-            if cx.image.program.reads_peer_tag
+            if (cx.image.program.reads_peer_tag || cx.image.inserted.peer_tag)
                 && let Some(tag) = msg.to_tag()
             {
                 call.peer_tag.clear();
@@ -349,10 +349,9 @@ fn accept(
     if !recv.advance {
         return stay(call);
     }
-    let program = &cx.image.program;
-    let scratch = &mut cx.shared.scratch;
+    let captures = cx.image.program.captures_of(recv);
     call.last
-        .keep(program, program.captures_of(recv), msg, scratch);
+        .keep(cx.image, captures, msg, &mut cx.shared.draft);
     let to_invite = msg.cseq().is_some_and(|cseq| cseq.method == b"INVITE")
         && msg.status().is_none_or(StatusCode::is_final);
     call.unanswered = Some((fingerprint, id, to_invite));

@@ -11,7 +11,7 @@ use crate::call::last::append;
 use crate::call::regs::Value;
 use crate::inject::{FieldError, Injection, NO_LINE};
 use crate::input::Micros;
-use crate::inserted;
+use crate::inserted::{self, KEYWORD};
 use crate::link::Image;
 use crate::vars::Vars;
 use gossipper_bytecode::{AuthId, CaptureId, FieldId, Segment, Slot, TemplateId, VarId};
@@ -410,7 +410,6 @@ impl Scene<'_> {
     /// A field of a request may hold `[authentication …]`, which is carried out with the keywords in it; others are
     /// text there.
     fn keyword_in_field(&mut self, start: usize, out: &mut Vec<u8>) {
-        const KEYWORD: &[u8] = b"[authentication";
         if !self.is_request {
             return;
         }
@@ -462,7 +461,7 @@ impl Scene<'_> {
         }
         let valued = out.len();
         let found = match (self.last, self.call) {
-            (LastView::Whole(msg), _) => append(&self.image.program, id, msg, out),
+            (LastView::Whole(msg), _) => append(self.image, id, msg, out),
             (LastView::Kept, Some(call)) => match call.last.capture(id) {
                 Some(value) => {
                     out.extend_from_slice(value);

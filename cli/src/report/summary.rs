@@ -198,7 +198,8 @@ fn messages(out: &mut String, engine: &EngineSnapshot) {
         (m.discarded, "not SIP"),
         (m.lost, "lost on purpose"),
         (t.send_errors + t.send_dropped, "not sent"),
-        (t.recv_dropped, "dropped before their shard"),
+        (t.recv_dropped, "dropped unread"),
+        (t.handover_dropped, "dropped before their shard"),
         (t.icmp_errors, "ICMP"),
         (t.recv_errors, "read errors"),
     ];
@@ -344,8 +345,9 @@ mod tests {
             &mut m.media_skipped,
             &mut engine.transport.send_errors,
             &mut engine.transport.icmp_errors,
-            &mut engine.transport.recv_errors,
             &mut engine.transport.recv_dropped,
+            &mut engine.transport.recv_errors,
+            &mut engine.transport.handover_dropped,
         ] {
             *field = 1_234_567;
         }

@@ -2,7 +2,7 @@
 //! What the language has and this version does not compile yet: refused by name and place, never ignored.
 
 use super::Subject;
-use crate::ast::{Action, ActionKind, Item, Operand, Step, StepKind};
+use crate::ast::{Item, Step, StepKind};
 use crate::diag::codes::later as codes;
 use crate::diag::{Diagnostic, Diagnostics};
 
@@ -10,11 +10,11 @@ use crate::diag::{Diagnostic, Diagnostics};
 pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
     for item in &subject.scenario.items {
         match item {
-            Item::Step(step) => check_step(step, false, diagnostics),
+            Item::Step(step) => check_step(step, diagnostics),
             Item::Init(init) => {
                 for item in &init.items {
                     if let Item::Step(step) = item {
-                        check_step(step, true, diagnostics);
+                        check_step(step, diagnostics);
                     }
                 }
             }
@@ -26,7 +26,7 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn check_step(step: &Step, init: bool, diagnostics: &mut Diagnostics) {
+fn check_step(step: &Step, diagnostics: &mut Diagnostics) {
     match &step.kind {
         StepKind::Send(send) => {
             if let Some(timeout) = send.timeout_ms {
@@ -43,20 +43,5 @@ fn check_step(step: &Step, init: bool, diagnostics: &mut Diagnostics) {
         | StepKind::Nop
         | StepKind::SendCmd(_)
         | StepKind::RecvCmd(_) => {}
-    }
-    for action in step.actions.iter().flat_map(|actions| &actions.list) {
-        check_action(action, init, diagnostics);
-    }
-}
-
-fn check_action(action: &Action, init: bool, diagnostics: &mut Diagnostics) {
-    if let ActionKind::Jump(Operand::Variable(name)) = &action.kind
-        && init
-    {
-        diagnostics.push(Diagnostic::error(
-            codes::INIT_JUMP,
-            name.span,
-            "a jump to a variable in `<init>` needs a later version",
-        ));
     }
 }

@@ -96,7 +96,7 @@ pub fn double(value: &[u8]) -> Result<f64, Malformed> {
         .map_err(|error| place(&error, text))
 }
 
-/// `true` or `false` in any case, or an integer (0 is false).
+/// `true` or `false` in any case, Gossipper's `yes` or `no`, or an integer (0 is false).
 ///
 /// # Errors
 /// [`Malformed`] when the value has another form.
@@ -104,6 +104,11 @@ pub fn boolean(value: &[u8]) -> Result<bool, Malformed> {
     let text = text_of(value)?;
     if text.is_empty() {
         return Ok(false);
+    }
+    for (word, value) in [("yes", true), ("no", false)] {
+        if text.eq_ignore_ascii_case(word) {
+            return Ok(value);
+        }
     }
     grammar::BooleanParser::new()
         .parse(tokens(text))
@@ -255,7 +260,10 @@ mod tests {
             ("FALSE", Some(false)),
             ("1", Some(true)),
             ("00", Some(false)),
-            ("yes", None),
+            ("yes", Some(true)),
+            ("No", Some(false)),
+            ("y", None),
+            ("yes please", None),
         ] {
             assert_eq!(boolean(text.as_bytes()).ok(), wanted, "{text:?}");
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Actions. Each failing check leads behind the block.
 
-use super::Lowerer;
+use super::{Jumps, Lowerer};
 use crate::ast::{self, ActionKind, Exec, Step, TextOperand};
 use crate::emit::Label;
 use gossipper_bytecode::media::Media;
@@ -130,9 +130,11 @@ impl Lowerer<'_> {
                 self.code.op(Op::GetTime { seconds, micros });
             }
             ActionKind::Jump(to) => {
-                if self.jumps {
-                    let target = self.operand(to);
-                    self.code.op(Op::SetJump { target });
+                let target = self.operand(to);
+                match self.jumps {
+                    Jumps::Nowhere => {}
+                    Jumps::Steps => self.code.op(Op::SetJump { target }),
+                    Jumps::Init(step) => self.code.op(Op::SetInitJump { target, step }),
                 }
             }
             ActionKind::Lookup { to, file, key } => {
@@ -150,7 +152,7 @@ impl Lowerer<'_> {
                 self.code.op(Op::Replace { file, line, value });
             }
             ActionKind::PauseRestore(until) => {
-                if self.jumps {
+                if self.jumps != Jumps::Nowhere {
                     let until = self.operand(until);
                     self.code.op(Op::PauseRestore { until });
                 }

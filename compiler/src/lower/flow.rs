@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! The frame of each step: condition, entry, bookkeeping, branching, and the init section.
 
-use super::Lowerer;
-use crate::ast::{ActionKind, Common, Item, Operand, Step, StepKind};
+use super::{Jumps, Lowerer};
+use crate::ast::{ActionKind, Common, Item, Step, StepKind};
 use crate::emit::Label;
-use crate::graph::jump_target;
 use crate::resolve::Labels;
 use gossipper_bytecode::program::OnTimeout;
 use gossipper_bytecode::{Op, Pc, RecvSet, StepKind as Kind, TextRef};
@@ -19,7 +18,14 @@ impl Lowerer<'_> {
             }
             let entry = self.entries[index];
             self.code.place(entry);
-            self.jumps = !matches!(step.kind, StepKind::Recv(_) | StepKind::RecvCmd(_));
+            self.jumps = match step.kind {
+                StepKind::Recv(_) | StepKind::RecvCmd(_) => Jumps::Nowhere,
+                StepKind::Send(_)
+                | StepKind::SendCmd(_)
+                | StepKind::Nop
+                | StepKind::Pause(_)
+                | StepKind::Timewait(_) => Jumps::Steps,
+            };
             self.step(index, step, hides);
             self.note_method(step);
             let reads = core::mem::take(&mut self.reading);
@@ -36,11 +42,7 @@ impl Lowerer<'_> {
         let skip = self.condition(common);
         self.code.op(Op::Enter { step: id });
         self.enter_dialog(step);
-        let resumed = self.restores.then(|| {
-            let done = self.code.label();
-            self.code.op(Op::Resume { to: done.pc() });
-            done
-        });
+        let resumed = self.restores.then(|| self.resume());
         let (kind, name, send) = match &step.kind {
             StepKind::Send(send) => {
                 let (name, send) = self.send(id, step, send);
@@ -61,7 +63,7 @@ impl Lowerer<'_> {
             StepKind::SendCmd(send) => (Kind::SendCmd, self.send_command(id, step, send), None),
             StepKind::RecvCmd(recv) => (Kind::RecvCmd, self.recv_command(id, step, recv), None),
         };
-        if self.jumps && jumps(step) {
+        if self.jumps == Jumps::Steps && jumps(step) {
             self.code.op(Op::TakeJump {});
         }
         for behind in [skip, resumed].into_iter().flatten() {
@@ -110,6 +112,13 @@ impl Lowerer<'_> {
             Op::JumpIfUnset { var, to }
         });
         Some(skip)
+    }
+
+    /// Passes a step over at which a restored pause ends: a label that must be placed before the branching.
+    fn resume(&mut self) -> Label {
+        let done = self.code.label();
+        self.code.op(Op::Resume { to: done.pc() });
+        done
     }
 
     /// Counter, then timers, in SIPp's order.
@@ -175,27 +184,22 @@ impl Lowerer<'_> {
         if steps.is_empty() {
             return;
         }
-        // Where a jump leads is known here, since none of them takes a variable.
-        self.jumps = false;
+        let restores = steps.iter().any(|step| restores(step));
         let labels: &Labels = &self.input.names.init_labels;
         let entries: Vec<Label> = (0..=steps.len()).map(|_| self.code.label()).collect();
         for (index, step) in steps.iter().enumerate() {
             self.code.place(entries[index]);
             self.init_index = Some(index);
+            self.jumps = Jumps::Init(self.step_id(index));
             let skip = self.condition(&step.common);
+            let resumed = restores.then(|| self.resume());
             self.bookkeeping(&step.common);
             self.actions(step, true);
-            let jump = actions(step).filter_map(|action| match action {
-                ActionKind::Jump(Operand::Literal(to)) => jump_target(to.value, steps.len()),
-                _ => None,
-            });
-            if let Some(target) = jump.last() {
-                self.code.op(Op::Jump {
-                    to: entries[target].pc(),
-                });
+            if jumps(step) {
+                self.code.op(Op::TakeInitJump {});
             }
-            if let Some(skip) = skip {
-                self.code.place(skip);
+            for behind in [skip, resumed].into_iter().flatten() {
+                self.code.place(behind);
             }
             let next = step
                 .common
@@ -210,6 +214,10 @@ impl Lowerer<'_> {
         self.code.op(Op::End {});
         self.init_index = None;
         self.init = Some(entries[0]);
+        if steps.iter().any(|step| jumps(step)) {
+            self.init_entries = entries;
+            self.init_entries.truncate(steps.len());
+        }
         // There is no message before the first call.
         self.reading.clear();
     }
@@ -230,4 +238,9 @@ fn actions(step: &Step) -> impl Iterator<Item = &ActionKind> {
 /// Whether a step has a `jump`.
 fn jumps(step: &Step) -> bool {
     actions(step).any(|action| matches!(action, ActionKind::Jump(_)))
+}
+
+/// Whether a step has a `pauserestore`.
+fn restores(step: &Step) -> bool {
+    actions(step).any(|action| matches!(action, ActionKind::PauseRestore(_)))
 }

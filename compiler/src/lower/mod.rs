@@ -94,14 +94,16 @@ struct Lowerer<'a> {
     command_blocks: Vec<Label>,
     /// Entry of the init section.
     init: Option<Label>,
+    /// Entry of each element of the init section, if one of them jumps.
+    init_entries: Vec<Label>,
     /// Per step: the captures that its message and its actions read.
     reads: Vec<Vec<CaptureId>>,
     /// Captures that the texts lowered since the last step read.
     reading: Vec<CaptureId>,
     /// Captures that keywords read of another dialog than their step's.
     elsewhere: Vec<(DialogId, CaptureId)>,
-    /// Whether a `jump` or `pauserestore` has an effect where actions are being lowered.
-    jumps: bool,
+    /// Where a `jump` leads among the actions that are being lowered.
+    jumps: Jumps,
     /// Whether the scenario restores pauses, so that each step must look whether one goes on.
     restores: bool,
     /// The index of the step of `<init>` that is being lowered.
@@ -110,6 +112,17 @@ struct Lowerer<'a> {
     methods: Vec<Option<TextRef>>,
     /// Per dialog: length of those of the steps lowered so far.
     methods_len: Vec<u32>,
+}
+
+/// Where a `jump` leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Jumps {
+    /// Nowhere: in a receive neither `jump` nor `pauserestore` has an effect.
+    Nowhere,
+    /// To a step.
+    Steps,
+    /// To an element of `init`; from this one.
+    Init(StepId),
 }
 
 impl<'a> Lowerer<'a> {
@@ -132,10 +145,11 @@ impl<'a> Lowerer<'a> {
             command_blocks: Vec::new(),
             draft: Draft::default(),
             init: None,
+            init_entries: Vec::new(),
             reads: Vec::with_capacity(count),
             reading: Vec::new(),
             elsewhere: Vec::new(),
-            jumps: false,
+            jumps: Jumps::Nowhere,
             restores: input.graph.restores_pauses(),
             init_index: None,
             methods: vec![None; dialogs],
@@ -262,6 +276,7 @@ impl<'a> Lowerer<'a> {
             blocks,
             command_blocks,
             init,
+            init_entries,
             ..
         } = self;
         let code = code.finish();
@@ -290,6 +305,10 @@ impl<'a> Lowerer<'a> {
             paused_until: input.names.variables.named(PAUSED_UNTIL),
         });
         draft.init = init.map(|label| code.place(label));
+        draft.init_steps = init_entries
+            .into_iter()
+            .map(|label| code.place(label))
+            .collect();
         draft.ops = code.ops;
         draft.mode = mode;
         input.name.clone_into(&mut draft.name);

@@ -424,11 +424,11 @@ fn test(attrs: &mut Attrs<'_>) -> Option<ActionKind> {
         attrs.missing("`compare`");
     }
     let compare = attrs.choice("compare").map(|found| match found.value {
-        "equal" => Compare::Equal,
-        "not_equal" => Compare::NotEqual,
-        "greater_than" => Compare::GreaterThan,
-        "less_than" => Compare::LessThan,
-        "greater_than_equal" => Compare::GreaterThanEqual,
+        "equal" | "eq" => Compare::Equal,
+        "not_equal" | "ne" => Compare::NotEqual,
+        "greater_than" | "gt" => Compare::GreaterThan,
+        "less_than" | "lt" => Compare::LessThan,
+        "greater_than_equal" | "ge" | "gte" => Compare::GreaterThanEqual,
         _ => Compare::LessThanEqual,
     });
     let (to, check) = (target(attrs), check(attrs));

@@ -217,8 +217,8 @@ impl<'a> Attrs<'a> {
             Err(_) => {
                 let message = format!("`{}` is neither `true` nor `false`", quote(text.bytes()));
                 let advice = match text.bytes().to_ascii_lowercase().as_slice() {
-                    b"yes" | b"y" | b"on" => Some("true"),
-                    b"no" | b"n" | b"off" => Some("false"),
+                    b"y" | b"on" => Some("true"),
+                    b"n" | b"off" => Some("false"),
                     _ => suggest::nearest(&text.display(), ["true", "false"]),
                 };
                 self.error(

@@ -130,7 +130,12 @@ pub const ACTIONS: &[Element] = &[
                 Name,
                 "Variable to compare with instead of `value`.",
             ),
-            a("compare", OneOf(COMPARE), "How to compare.").again(),
+            a(
+                "compare",
+                OneOf(COMPARE),
+                "How to compare; short: `eq`, `ne`, `gt`, `ge` or `gte`, `lt`, `le` or `lte`.",
+            )
+            .again(),
             TO,
             CHECK,
             CHECK_INVERSE,

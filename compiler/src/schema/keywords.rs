@@ -121,6 +121,7 @@ pub const KEYWORDS: &[Keyword] = &[
     k("ice_pwd", "ICE password of the call.").later(MEDIA),
     k("webrtc_offer", "SDP offer of the WebRTC bridge.").later(MEDIA),
     k("webrtc_answer", "SDP answer of the WebRTC bridge.").later(MEDIA),
+    k("dtmf_digits", "Value of the variable `dtmf_digits`, unless a `-key` has that name."),
     k("tdmmap", "Circuit of this call (`-tdmmap`)."),
     k("field", "A field of an injection file.").prefix(),
     k("file", "Content of a file.").prefix(),

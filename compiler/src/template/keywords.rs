@@ -207,6 +207,16 @@ pub(super) fn read<'a>(
             }
             return refuse(text, range, span, feature, diagnostics);
         }
+        if found.name == DIGITS {
+            // SIPp does not know it, and takes a `-key` of that name.
+            return match keys.value(word) {
+                Some(value) => Read::Literal(value),
+                None => Read::Keyword(Kind::Var(Name {
+                    bytes: DIGITS.into(),
+                    span,
+                })),
+            };
+        }
         let offset = if found.name.as_bytes() == word {
             0
         } else if found.offset {
@@ -242,6 +252,9 @@ pub(super) fn read<'a>(
         other => unreachable!("prefix keyword `{other}` without a meaning"),
     }
 }
+
+/// The keyword that prints the variable of its name.
+const DIGITS: &str = "dtmf_digits";
 
 /// The exact keyword of that name, or of the name before its offset.
 fn simple(word: &[u8], name: &[u8]) -> Option<&'static schema::Keyword> {
@@ -479,6 +492,16 @@ mod tests {
             let (kind, found) = one(&text);
             assert_eq!(kind.is_none(), keyword.later.is_some(), "{text}: {found:?}");
         }
+    }
+
+    #[test]
+    fn digits_are_the_variable_of_that_name() {
+        assert!(matches!(one(DIGITS).0, Some(Kind::Var(name)) if name.bytes == DIGITS.as_bytes()));
+        let keys = [(DIGITS.to_owned(), b"42".to_vec())];
+        let text = Text::verbatim(b"[dtmf_digits]", 0);
+        let mut diagnostics = Diagnostics::new(false);
+        let read = read(&text, 1..12, &Keys::new(&keys), &mut diagnostics);
+        assert!(matches!(read, Read::Literal(b"42")));
     }
 
     #[test]

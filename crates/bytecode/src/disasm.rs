@@ -175,6 +175,7 @@ fn operands(p: &Program, op: Op) -> String {
         Op::End {}
         | Op::CloseCon {}
         | Op::TakeJump {}
+        | Op::TakeInitJump {}
         | Op::Gate {}
         | Op::PauseWait {}
         | Op::Await {} => String::new(),
@@ -192,7 +193,7 @@ fn operands(p: &Program, op: Op) -> String {
             format!("{} {}", var(d, id), at(to))
         }
         Op::JumpByChance { chance, to } => format!("{} {}", d.numbers[chance.index()], at(to)),
-        Op::SetJump { target } => operand(d, target),
+        Op::SetJump { target } | Op::SetInitJump { target, .. } => operand(d, target),
         Op::Send { send } => {
             let s = &d.sends[send.index()];
             let mut text = format!("{} {}", s.template, d.display(d.steps[s.step.index()].name));

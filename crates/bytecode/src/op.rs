@@ -136,6 +136,10 @@ define_ops! {
     SetJump "set-jump" { target: Operand } false;
     /// Leave the step to where `set-jump` said, if it ran in this step.
     TakeJump "take-jump" {} false;
+    /// Remember where the given element of `init` is to be left to, an index of an element of `init`.
+    SetInitJump "set-init-jump" { target: Operand, step: StepId } false;
+    /// Leave the element of `init` to where `set-init-jump` said, if it ran in this element.
+    TakeInitJump "take-init-jump" {} false;
     /// Wait while an earlier request of this call is being repeated.
     Gate "gate" {} true;
     /// Render a message and send it; arm its repetition.
@@ -238,6 +242,8 @@ impl Op {
             | Self::Listen { .. }
             | Self::SetJump { .. }
             | Self::TakeJump {}
+            | Self::SetInitJump { .. }
+            | Self::TakeInitJump {}
             | Self::Gate {}
             | Self::Send { .. }
             | Self::Sent { .. }

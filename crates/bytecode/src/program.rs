@@ -399,6 +399,8 @@ pub struct Draft {
     pub ops: Vec<Op>,
     /// First op of the `init` section; it ends with `end`.
     pub init: Option<Pc>,
+    /// First op of each element of `init`, if one of them jumps to where a variable says.
+    pub init_steps: Vec<Pc>,
     /// The steps; the entry of step 0 is where calls begin.
     pub steps: Vec<Step>,
     /// The byte pool.

@@ -184,6 +184,9 @@ impl Verifier<'_> {
             dist.check()
                 .map_err(|reason| VerifyError::Inconsistent(format!("sample {index}: {reason}")))?;
         }
+        for entry in &d.init_steps {
+            self.pc(*entry, "an element of init")?;
+        }
         if let Some(handler) = d.handler {
             self.pc(handler.entry, "the handler")?;
             for var in [handler.return_to, handler.paused_until]
@@ -500,6 +503,7 @@ impl Verifier<'_> {
                 Op::End {}
                 | Op::CloseCon {}
                 | Op::TakeJump {}
+                | Op::TakeInitJump {}
                 | Op::Gate {}
                 | Op::Await {}
                 | Op::PauseWait {} => {}
@@ -529,7 +533,9 @@ impl Verifier<'_> {
                     self.num(chance, "a jump")?;
                     self.pc(to, "a jump")?;
                 }
-                Op::SetJump { target } => self.operand(target, "a jump")?,
+                Op::SetJump { target } | Op::SetInitJump { target, .. } => {
+                    self.operand(target, "a jump")?;
+                }
                 Op::PauseRestore { until } => self.operand(until, "a pause")?,
                 Op::Index { var } | Op::TextOp { var, .. } => self.var(var, "an assignment")?,
                 Op::Sample { var, dist } => {

@@ -198,9 +198,12 @@ pub struct TransportCounts {
     pub recv_errors: u64,
     /// Datagrams dropped because the shard that owns their call did not keep up.
     #[serde(default)]
-    pub recv_dropped: u64,
+    pub handover_dropped: u64,
     /// Datagrams dropped because the socket stayed full.
     pub send_dropped: u64,
+    /// Datagrams that arrived and that the kernel dropped, because they were not read in time or were damaged; 0 where
+    /// the system does not tell.
+    pub recv_dropped: u64,
     /// Times the socket was full.
     pub congested: u64,
     /// Asynchronous errors (ICMP) survived.

@@ -173,8 +173,6 @@ pub struct Challenge {
     pub algorithm_name: Box<[u8]>,
     /// The quality of protection to answer with.
     pub qop: Qop,
-    /// `stale`: only the nonce was refused, user and password were right.
-    pub stale: bool,
 }
 
 /// Longest parameter of a challenge that can be answered; a call holds what a peer sent as long as it lives.
@@ -221,9 +219,6 @@ impl Challenge {
             algorithm,
             algorithm_name: name.into(),
             qop: fields.get("qop").map_or(Qop::Absent, Qop::choose),
-            stale: fields
-                .get("stale")
-                .is_some_and(|stale| stale.eq_ignore_ascii_case(b"true")),
         })
     }
 }
@@ -250,7 +245,6 @@ mod tests {
             assert_eq!(&*found.opaque, b"o", "{header}");
             assert_eq!(&*found.algorithm_name, b"MD5", "{header}");
             assert_eq!(found.qop, Qop::Auth, "{header}");
-            assert!(found.stale, "{header}");
         }
     }
 

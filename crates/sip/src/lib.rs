@@ -34,6 +34,8 @@
 pub mod aka;
 pub mod challenge;
 pub mod digest;
+mod fields;
+mod find;
 pub mod frame;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
@@ -44,6 +46,7 @@ pub mod uri;
 pub use frame::{FrameError, StreamFramer};
 pub use headers::{HeaderName, StatusCode};
 pub use scan::{
-    CSeq, Field, Message, ParseError, Presence, StartLine, call_id_of, strip_call_id_prefix,
+    CSeq, Field, FieldBuffer, Message, ParseError, Presence, StartLine, Wanted, call_id_of,
+    strip_call_id_prefix,
 };
-pub use uri::{NameAddr, SipUri, angle_or_whole, param, split_header_list};
+pub use uri::{NameAddr, SipUri, angle_if_any, angle_or_whole, param, split_header_list};

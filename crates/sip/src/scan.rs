@@ -2,8 +2,8 @@
 //! One pass over a received message: start line, header fields, body.
 //!
 //! A [`Message`] is a borrowed view: the bytes, the offsets of every header field, and the few values that are asked
-//! for with every message (Call-ID, CSeq) found already. Nothing is allocated for messages with up to
-//! [`INLINE_FIELDS`] header fields. Not here: framing ([`crate::frame`]), and whether the message is any good, which
+//! for with every message (Call-ID, CSeq) found already. Whoever reads many messages hands the memory of one to the
+//! next ([`Message::parse_with`]), and then nothing is allocated. Not here: framing ([`crate::frame`]), and whether the message is any good, which
 //! is a matter for the scenario.
 //!
 //! Accepted, because SIPp accepts it and load tests meet it: line ends of LF alone, lines that are no header, a missing
@@ -17,14 +17,11 @@
 
 use std::fmt;
 
-use memchr::{memchr, memmem};
-use smallvec::SmallVec;
-
+use crate::fields::{FieldAt, FieldScanner, Fields};
+use crate::find::{find, find_near};
 use crate::headers::{HeaderName, StatusCode};
 use crate::uri;
-
-/// Header fields kept without allocation; more than any ordinary message has.
-pub const INLINE_FIELDS: usize = 32;
+use memchr::memmem;
 
 /// Offsets are 32 bits wide. No transport delivers a message this long; if one did, the rest would be ignored.
 const MAX_BYTES: usize = u32::MAX as usize;
@@ -104,25 +101,9 @@ pub struct Field<'a> {
     pub value: &'a [u8],
 }
 
-/// Where a field stands; `u32` offsets keep it at 20 bytes.
-#[derive(Clone, Copy, Debug)]
-struct FieldAt {
-    name: HeaderName,
-    at: u32,
-    name_end: u32,
-    value: u32,
-    end: u32,
-}
-
-impl FieldAt {
-    fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        slice(bytes, self.value, self.end)
-    }
-
-    fn raw_name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        slice(bytes, self.at, self.name_end)
-    }
-}
+/// Memory for the header fields of a message, to be used for one message after the other.
+#[derive(Clone, Debug, Default)]
+pub struct FieldBuffer(Vec<FieldAt>);
 
 /// A received message, borrowed from the receive buffer.
 #[derive(Clone, Debug)]
@@ -132,7 +113,7 @@ pub struct Message<'a> {
     body: Option<&'a [u8]>,
     call_id: Option<&'a [u8]>,
     cseq: Option<CSeq<'a>>,
-    fields: SmallVec<[FieldAt; INLINE_FIELDS]>,
+    fields: Fields,
 }
 
 impl<'a> Message<'a> {
@@ -141,6 +122,14 @@ impl<'a> Message<'a> {
     /// # Errors
     /// [`ParseError`] says what the bytes are instead; only these three cases are refused.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        Self::parse_with(bytes, &mut FieldBuffer::default())
+    }
+
+    /// Reads a message into memory that was used before; [`Self::into_buffer`] gives it back.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_with(bytes: &'a [u8], buffer: &mut FieldBuffer) -> Result<Self, ParseError> {
         let bytes = bytes.get(..MAX_BYTES).unwrap_or(bytes);
         if bytes == [0; 4] {
             return Err(ParseError::KeepAlive);
@@ -161,26 +150,25 @@ impl<'a> Message<'a> {
         }
         let start = start_line(line).ok_or(ParseError::NoStartLine)?;
 
+        let mut fields = Fields::new(core::mem::take(&mut buffer.0));
         let mut scanner = FieldScanner::new(bytes, fields_at);
-        let mut fields = SmallVec::new();
-        let mut call_id = None;
-        let mut cseq = None;
         for field in &mut scanner {
-            match field.name {
-                HeaderName::CallId if call_id.is_none() => call_id = Some(field.value(bytes)),
-                HeaderName::CSeq if cseq.is_none() => cseq = Some(field.value(bytes)),
-                _ => {}
-            }
             fields.push(field);
         }
+        let first = |name| fields.first(name).map(|field| field.value(bytes));
         Ok(Self {
             bytes,
             start,
             body: scanner.body.and_then(|at| bytes.get(at..)),
-            call_id,
-            cseq: cseq.and_then(parse_cseq),
+            call_id: first(HeaderName::CallId),
+            cseq: first(HeaderName::CSeq).and_then(parse_cseq),
             fields,
         })
+    }
+
+    /// Gives the memory of its header fields back.
+    pub fn into_buffer(self) -> FieldBuffer {
+        FieldBuffer(self.fields.all)
     }
 
     /// The message as received.
@@ -221,13 +209,14 @@ impl<'a> Message<'a> {
 
     /// The first value of a header, without surrounding white space; folding inside is kept as sent.
     pub fn header(&self, name: HeaderName) -> Option<&'a [u8]> {
-        self.values(name).next()
+        self.fields.first(name).map(|field| field.value(self.bytes))
     }
 
     /// All values of a header, in message order, one item a header line.
     pub fn values(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + '_ {
         let bytes = self.bytes;
         self.fields
+            .all
             .iter()
             .filter(move |field| field.name == name)
             .map(move |field| field.value(bytes))
@@ -236,7 +225,7 @@ impl<'a> Message<'a> {
     /// All header fields in message order.
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + '_ {
         let bytes = self.bytes;
-        self.fields.iter().map(move |field| Field {
+        self.fields.all.iter().map(move |field| Field {
             name: field.name,
             raw_name: field.raw_name(bytes),
             value: field.value(bytes),
@@ -245,7 +234,7 @@ impl<'a> Message<'a> {
 
     /// Whether a header is there, even if it is empty.
     pub fn has(&self, name: HeaderName) -> bool {
-        self.fields.iter().any(|field| field.name == name)
+        self.fields.first(name).is_some()
     }
 
     /// The value of the first Call-ID header, as sent (see [`strip_call_id_prefix`]).
@@ -280,17 +269,39 @@ impl<'a> Message<'a> {
     /// A folded value keeps LF and white space and loses the CR; blanks at the end are removed.
     // COMPAT(sipp): several headers become one comma-separated value, so that `[last_Via:]` is a single line.
     pub fn append_values(&self, name: &[u8], out: &mut Vec<u8>) -> Presence {
-        let name = trim(name);
-        let name = trim_end(name.strip_suffix(b":").unwrap_or(name));
-        let known = HeaderName::from_bytes(name);
-        let by_identity = name.len() > 1 && known.last_finds_compact();
+        self.append_wanted(name, Wanted::new(name), out)
+    }
+
+    /// [`Self::append_values`] for a name that was looked at before.
+    #[inline]
+    pub fn append_wanted(&self, name: &[u8], wanted: Wanted, out: &mut Vec<u8>) -> Presence {
+        if let Wanted::Known(known) = wanted
+            && let Ok(only) = self.fields.only(known)
+        {
+            let Some(field) = only else {
+                return Presence::Absent;
+            };
+            if !field.folded {
+                let value = field.value(self.bytes);
+                out.extend_from_slice(value);
+                return if value.is_empty() {
+                    Presence::Empty
+                } else {
+                    Presence::Present
+                };
+            }
+        }
+        self.join_values(name, wanted, out)
+    }
+
+    fn join_values(&self, name: &[u8], wanted: Wanted, out: &mut Vec<u8>) -> Presence {
+        let name = without_colon(name);
         let before = out.len();
         let mut found = false;
-        for field in &self.fields {
-            let same = if by_identity {
-                field.name == known
-            } else {
-                field.raw_name(self.bytes).eq_ignore_ascii_case(name)
+        for field in &self.fields.all {
+            let same = match wanted {
+                Wanted::Known(known) => field.name == known,
+                Wanted::Text => field.raw_name(self.bytes).eq_ignore_ascii_case(name),
             };
             if !same {
                 continue;
@@ -299,7 +310,7 @@ impl<'a> Message<'a> {
                 out.extend_from_slice(b", ");
             }
             found = true;
-            append_without_cr(field.value(self.bytes), out);
+            append_without_cr(field, self.bytes, out);
         }
         let kept = trim_end(out.get(before..).unwrap_or(&[])).len();
         out.truncate(before + kept);
@@ -324,12 +335,39 @@ pub fn call_id_of(bytes: &[u8]) -> Option<&[u8]> {
         .map(|field| field.value(bytes))
 }
 
+/// How [`Message::append_values`] finds the fields of a name; the same for every message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// By identity, whichever form the sender chose.
+    Known(HeaderName),
+    /// By the text of the name.
+    Text,
+}
+
+impl Wanted {
+    /// For a name as scenarios write it.
+    pub fn new(name: &[u8]) -> Self {
+        let name = without_colon(name);
+        let known = HeaderName::from_bytes(name);
+        if name.len() > 1 && known.last_finds_compact() {
+            Self::Known(known)
+        } else {
+            Self::Text
+        }
+    }
+}
+
+fn without_colon(name: &[u8]) -> &[u8] {
+    let name = trim(name);
+    trim_end(name.strip_suffix(b":").unwrap_or(name))
+}
+
 /// Drops everything through the first `///` of a Call-ID.
 ///
 /// SIPp lets a scenario run its calls under a name of its own by sending `prefix///real-id`; the call is `real-id`.
 pub fn strip_call_id_prefix(call_id: &[u8]) -> &[u8] {
     // Few Call-IDs have a slash at all.
-    memchr(b'/', call_id)
+    find(call_id, b'/')
         .and_then(|_| memmem::find(call_id, b"///"))
         .and_then(|at| call_id.get(at + 3..))
         .unwrap_or(call_id)
@@ -351,108 +389,10 @@ pub(crate) fn content_length(head: &[u8]) -> Option<usize> {
     }))
 }
 
-/// Walks the header lines up to the blank line, joining folded ones.
-struct FieldScanner<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    /// Where the body begins, once the blank line has been seen.
-    body: Option<usize>,
-}
-
-impl<'a> FieldScanner<'a> {
-    fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self {
-            bytes,
-            at,
-            body: None,
-        }
-    }
-
-    /// Consumes the continuation lines that follow; returns where the last text in them ends.
-    fn continuation(&mut self, field: &mut FieldAt) {
-        while matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
-            let (line, next) = line_at(self.bytes, self.at);
-            let kept = trim_end(line);
-            if let Some(indent) = kept.iter().position(|byte| !is_blank(*byte)) {
-                if field.value == field.end {
-                    field.value = offset(self.at + indent);
-                }
-                field.end = offset(self.at + kept.len());
-            }
-            self.at = next;
-        }
-    }
-}
-
-impl Iterator for FieldScanner<'_> {
-    type Item = FieldAt;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<FieldAt> {
-        while self.body.is_none() && self.at < self.bytes.len() {
-            let line_start = self.at;
-            let (line, next) = line_at(self.bytes, line_start);
-            self.at = next;
-            if line.is_empty() || line == b"\r" {
-                self.body = Some(next);
-                break;
-            }
-            let line = trim_end(line);
-            let Some(colon) = colon_in(line) else {
-                continue;
-            };
-            let raw_name = trim_end(&line[..colon]);
-            let name = HeaderName::from_start_of(line, raw_name.len());
-            if name == HeaderName::Other && !is_token(raw_name) {
-                continue;
-            }
-            let mut value = &line[colon + 1..];
-            while let [first, rest @ ..] = value
-                && is_blank(*first)
-            {
-                value = rest;
-            }
-            let mut field = FieldAt {
-                name,
-                at: offset(line_start),
-                name_end: offset(line_start + raw_name.len()),
-                value: offset(line_start + line.len() - value.len()),
-                end: offset(line_start + line.len()),
-            };
-            if matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
-                self.continuation(&mut field);
-            }
-            return Some(field);
-        }
-        None
-    }
-}
-
-/// Where the first colon of a line is. Names are short, so that most are found in the first words of eight bytes.
-#[inline]
-fn colon_in(line: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    let mut at = 0;
-    while let Some(word) = line.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        // The lowest byte that became zero has its high bit set, and none below it has.
-        let differs = u64::from_le_bytes(*word) ^ (ONES * b':' as u64);
-        let zeroes = differs.wrapping_sub(ONES) & !differs & HIGH;
-        if zeroes != 0 {
-            return Some(at + (zeroes.trailing_zeros() / 8) as usize);
-        }
-        at += 8;
-    }
-    let rest = line.get(at..)?;
-    rest.iter()
-        .position(|byte| *byte == b':')
-        .map(|found| at + found)
-}
-
 /// The line that begins at `from`, without its LF, and where the next one begins.
 pub(crate) fn line_at(bytes: &[u8], from: usize) -> (&[u8], usize) {
     let rest = bytes.get(from..).unwrap_or(&[]);
-    match memchr(b'\n', rest) {
+    match find(rest, b'\n') {
         Some(length) => (&rest[..length], from + length + 1),
         None => (rest, bytes.len()),
     }
@@ -476,7 +416,7 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
             reason: trim_start(reason),
         });
     }
-    let space = memchr(b' ', line)?;
+    let space = find_near(line, b' ')?;
     let (method, rest) = line.split_at(space);
     if method.is_empty() {
         return None;
@@ -513,8 +453,10 @@ fn parse_cseq(value: &[u8]) -> Option<CSeq<'_>> {
     })
 }
 
-fn append_without_cr(value: &[u8], out: &mut Vec<u8>) {
-    if memchr(b'\r', value).is_none() {
+fn append_without_cr(field: &FieldAt, bytes: &[u8], out: &mut Vec<u8>) {
+    let value = field.value(bytes);
+    // A value of one line has no line end in it.
+    if !field.folded {
         out.extend_from_slice(value);
         return;
     }
@@ -527,17 +469,8 @@ fn append_without_cr(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Offsets fit because [`Message::parse`] looks at no more than [`MAX_BYTES`].
-fn offset(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
-}
-
-fn slice(bytes: &[u8], from: u32, to: u32) -> &[u8] {
-    bytes.get(from as usize..to as usize).unwrap_or(&[])
-}
-
 /// RFC 3261 §25.1 `token`.
-fn is_token(text: &[u8]) -> bool {
+pub(crate) fn is_token(text: &[u8]) -> bool {
     const TOKEN: [bool; 256] = {
         let mut table = [false; 256];
         let mut byte = 0;

@@ -12,6 +12,7 @@
 
 use memchr::memchr;
 
+use crate::find::{find, find_near};
 use crate::scan::trim;
 
 /// The parts of a URI. For `sip` and `sips` all parts are filled; for any other scheme `host` is the opaque text up to
@@ -160,6 +161,17 @@ pub fn angle_or_whole(value: &[u8]) -> &[u8] {
     }
 }
 
+/// [`angle_or_whole`] of a value that has an opening angle bracket somewhere; `None` of any other.
+pub fn angle_if_any(value: &[u8]) -> Option<&[u8]> {
+    let open = find(value, b'<')?;
+    let (front, rest) = value.split_at(open);
+    if find(front, b'"').is_some() {
+        return Some(angle_or_whole(value));
+    }
+    let end = find(rest, b'>').unwrap_or(rest.len());
+    Some(trim(&rest[1..end]))
+}
+
 /// Splits a header value at its commas, leaving alone those inside quotes or angle brackets; empty items are dropped.
 // COMPAT(sipp): SIPp also splits inside quotes and angle brackets, which breaks URIs with a comma in the user part.
 pub fn split_header_list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -205,43 +217,36 @@ pub(crate) fn header_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]>
 /// What follows the bracketed URI of a value, or the whole value; `None` if quotes, further brackets or separators in
 /// front of the bracket ask for a closer look.
 fn behind_brackets(value: &[u8]) -> Option<&[u8]> {
-    let mut separated = false;
-    for (at, byte) in value.iter().enumerate() {
-        match byte {
-            b'"' => return None,
-            b'<' if separated => return None,
-            b'<' => {
-                let rest = &value[at..];
-                let behind = &rest[memchr(b'>', rest)? + 1..];
-                let plain = !behind.iter().any(|byte| matches!(byte, b'"' | b'<'));
-                return plain.then_some(behind);
-            }
-            b';' | b',' => separated = true,
-            _ => {}
-        }
+    if find(value, b'"').is_some() {
+        return None;
     }
-    Some(value)
+    let Some(open) = find(value, b'<') else {
+        return Some(value);
+    };
+    let (front, rest) = value.split_at(open);
+    if front.iter().any(|byte| matches!(byte, b';' | b',')) {
+        return None;
+    }
+    let behind = &rest[find(rest, b'>')? + 1..];
+    find(behind, b'<').is_none().then_some(behind)
 }
 
 /// A parameter of what stands behind a URI, up to the first comma; without quotes and brackets.
 fn plain_param<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let mut rest = text;
-    let ends = |byte: &u8| matches!(byte, b';' | b',');
+    let text = &text[..find(text, b',').unwrap_or(text.len())];
     // What stands in front of the first semicolon is the value itself.
+    let mut rest = &text[find(text, b';')? + 1..];
     loop {
-        let end = rest.iter().position(ends)?;
-        if rest[end] == b',' {
-            return None;
-        }
-        rest = &rest[end + 1..];
-        let piece = &rest[..rest.iter().position(ends).unwrap_or(rest.len())];
-        let (key, value) = match piece.iter().position(|byte| *byte == b'=') {
+        let end = find(rest, b';');
+        let piece = &rest[..end.unwrap_or(rest.len())];
+        let (key, value) = match find_near(piece, b'=') {
             Some(equals) => (&piece[..equals], &piece[equals + 1..]),
             None => (piece, &[][..]),
         };
         if trim(key).eq_ignore_ascii_case(name) {
             return Some(trim(value));
         }
+        rest = &rest[end? + 1..];
     }
 }
 
@@ -425,6 +430,18 @@ mod tests {
         assert_eq!(text(angle_or_whole(b" \"a<b\" <sip:x@y> ;q=1")), "sip:x@y");
         assert_eq!(text(angle_or_whole(b"sip:x@y;q=1 ")), "sip:x@y;q=1");
         assert_eq!(text(angle_or_whole(b"")), "");
+        for value in [
+            " \"a<b\" <sip:x@y> ;q=1",
+            "A < sip:x >",
+            "<sip:x",
+            "\"a<\"",
+            "a>",
+            "x",
+        ] {
+            let whole = angle_or_whole(value.as_bytes());
+            let expected = value.contains('<').then_some(whole);
+            assert_eq!(angle_if_any(value.as_bytes()), expected, "{value}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! | `docs [--check]` | writes the documents that are made from tables, or says which are out of date |
 //! | `bench [FILTER]` | instruction counts and bytes per idle call |
 //! | `bench --vs-sipp` | CPU time per call and memory per held call, beside SIPp |
+//! | `bench --clean-rate` | the highest rate without a failed call or a repetition, of both |
 //! | `mirror` | every scenario of the corpus against its derived peer, beside SIPp |
 //!
 //! Not for anything that a plain cargo command does; those are recipes of the justfile.
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 const USAGE: &str = "usage: cargo xtask docs [--check]\n       \
                      cargo xtask bench [FILTER]\n       \
                      cargo xtask bench --vs-sipp\n       \
+                     cargo xtask bench --clean-rate\n       \
                      cargo xtask mirror [--filter TEXT] [--variant NAME] [--report FILE] [--show]";
 
 fn main() -> Result<()> {
@@ -35,6 +37,7 @@ fn main() -> Result<()> {
         ["docs", "--check"] => docs::check(),
         ["bench"] => bench::count(None),
         ["bench", "--vs-sipp"] => bench::versus::run(),
+        ["bench", "--clean-rate"] => bench::clean_rate::run(),
         ["bench", filter] if !filter.starts_with('-') => bench::count(Some(filter)),
         ["mirror", ref arguments @ ..] => mirror::run(arguments),
         ["-h" | "--help" | "help"] => {

@@ -116,12 +116,12 @@ fn add(whole: &mut EngineSnapshot, part: &EngineSnapshot) {
     into.received_bytes += from.received_bytes;
     into.send_errors += from.send_errors;
     into.recv_errors += from.recv_errors;
-    into.recv_dropped += from.recv_dropped;
+    into.handover_dropped += from.handover_dropped;
     into.send_dropped += from.send_dropped;
     into.congested += from.congested;
     into.icmp_errors += from.icmp_errors;
     into.send_calls += from.send_calls;
-    // Of the one socket they share, the leader tells the buffers.
+    // Of the one socket they share, the leader tells the buffers and what the kernel dropped.
     if whole.last_warning.is_none() {
         whole.last_warning.clone_from(&part.last_warning);
     }

@@ -174,7 +174,7 @@ impl<M: Machine> Core<M> {
     pub(super) fn not_taken(&mut self, datagram: Datagram<'_>) {
         self.counts.received += 1;
         self.counts.received_bytes += datagram.bytes.len() as u64;
-        self.counts.recv_dropped += 1;
+        self.counts.handover_dropped += 1;
         self.trouble(
             self.clock.now(),
             "a message is dropped: the shard that owns its call does not keep up",

@@ -59,6 +59,8 @@ pub(super) struct Shard<M> {
     reactor: Option<tokio::net::UdpSocket>,
     receiver: BatchReceiver,
     coalescer: Coalescer,
+    /// The kernel's counter of dropped datagrams, as last read.
+    dropped: u32,
     inbox: Receiver<ShardCommand>,
     inbox_open: bool,
     slot: Arc<Mutex<EngineSnapshot>>,
@@ -132,6 +134,7 @@ impl<M: Machine> Shard<M> {
             socket,
             receiver,
             coalescer: Coalescer::new(coalesce),
+            dropped: 0,
             inbox,
             inbox_open: true,
             slot,
@@ -423,6 +426,14 @@ impl<M: Machine> Shard<M> {
         }
     }
 
+    /// Asks the kernel what it has dropped since it was last asked.
+    fn count_dropped(&mut self) {
+        if let Some(dropped) = crate::sys::dropped(&self.socket) {
+            self.core.counts.recv_dropped += u64::from(dropped.wrapping_sub(self.dropped));
+            self.dropped = dropped;
+        }
+    }
+
     fn publish(&mut self, now: Micros) {
         self.publish_at = now.plus(PUBLISH_PERIOD);
         let mut snapshot = self.core.stats.snapshot();
@@ -451,6 +462,10 @@ impl<M: Machine> Shard<M> {
         };
         snapshot.calls.held_back = pacer.map_or(0, Pacer::held_back);
         snapshot.calls.total_limit = self.total;
+        // Those that share a socket share its counter.
+        if !self.role.follows() {
+            self.count_dropped();
+        }
         snapshot.transport = self.core.counts;
         snapshot.last_warning = self.core.last_warning.clone();
         if let Some(place) = self.role.place() {

@@ -393,6 +393,28 @@ impl Receiver {
     }
 }
 
+/// What [`super::dropped`] says.
+pub(super) fn dropped(socket: &UdpSocket) -> Option<u32> {
+    /// Counters of `SO_MEMINFO`, and which of them counts drops (`SK_MEMINFO_DROPS`).
+    const COUNTERS: usize = 9;
+    const DROPS: usize = 8;
+    let mut counters = [0_u32; COUNTERS];
+    let mut len = mem::size_of_val(&counters) as libc::socklen_t;
+    // SAFETY: the buffer is live and its true length is given; the kernel writes at most that much and tells how much.
+    // The descriptor is open while `socket` is borrowed.
+    let failed = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            counters.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    let told = len as usize / mem::size_of::<u32>();
+    (failed == 0 && told > DROPS).then(|| counters[DROPS])
+}
+
 /// Turns a socket option on, where the kernel has it.
 fn turn_on(socket: &UdpSocket, level: libc::c_int, option: libc::c_int) {
     let on: libc::c_int = 1;

@@ -221,6 +221,19 @@ struct Held<'a> {
     entries: &'a [Entry],
 }
 
+/// Datagrams that arrived for `socket` and that the kernel dropped since it was opened: its receive buffer was full, or
+/// they were damaged. `None` where the system does not tell. The kernel's counter has 32 bits and wraps.
+#[must_use]
+pub fn dropped(socket: &UdpSocket) -> Option<u32> {
+    #[cfg(target_os = "linux")]
+    return linux::dropped(socket);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = socket;
+        None
+    }
+}
+
 /// Errors that ICMP left on the socket for an *earlier* datagram: they say nothing about the one being sent.
 fn is_icmp(error: &io::Error) -> bool {
     matches!(
@@ -439,6 +452,27 @@ mod tests {
             }
             assert!(std::time::Instant::now() < give_up, "the kernel tells");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_nobody_reads_in_time_is_counted_as_dropped() {
+        let (a, b) = pair(false).expect("IPv4");
+        assert_eq!(dropped(&b), Some(0));
+        let datagram = [0; 60_000];
+        let sent = 2_000_u32;
+        for _ in 0..sent {
+            // Far more than any receive buffer that a system gives unasked.
+            a.send_to(&datagram, b.local_addr().expect("bound"))
+                .expect("sent");
+        }
+        let mut read = 0;
+        let mut buffer = [0; 60_000];
+        while b.recv(&mut buffer).is_ok() {
+            read += 1;
+        }
+        assert!(read > 0 && read < sent);
+        assert_eq!(dropped(&b), Some(sent - read));
     }
 
     #[cfg(target_os = "linux")]

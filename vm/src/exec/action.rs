@@ -9,7 +9,7 @@ use crate::posix::{GaveUp, Spans};
 use core::cmp::Ordering;
 use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
 use gossipper_bytecode::{
-    ArithOp, EregId, FailReason, Op, Operand, RegexId, StrCmpId, TestId, VarId,
+    ArithOp, EregId, FailReason, Op, Operand, RegexId, StepId, StrCmpId, TestId, VarId,
 };
 
 /// Longest header value that `search_in="hdr"` looks at.
@@ -50,17 +50,12 @@ pub(super) fn action(
         Op::RtdStopRepeat { rtd } => super::rtd_stop(cx, call, rtd, true),
         Op::Count { counter } => super::count(cx, counter),
         Op::SetJump { target } => {
-            let index = operand(cx, call, target);
-            match super::step_at(cx, index) {
-                Some(step) if step != call.step => call.jump_to = Some(step),
-                Some(_) => {
-                    return Next::Drop(cx.fatal("jump: the target is the step of the jump itself"));
-                }
-                None => {
-                    let text = format!("jump: the scenario has no step {index}");
-                    return Next::Drop(cx.fatal(&text));
-                }
-            }
+            let steps = cx.image.program.steps.len();
+            return set_jump(cx, call, target, call.step, steps);
+        }
+        Op::SetInitJump { target, step } => {
+            let steps = cx.image.program.init_steps.len();
+            return set_jump(cx, call, target, step, steps);
         }
         Op::Ereg { ereg } => *failed = self::ereg(cx, call, ereg, current),
         Op::Test { test } => *failed = self::test(cx, call, test),
@@ -156,6 +151,7 @@ pub(super) fn action(
         | Op::BeginAnew { .. }
         | Op::Listen { .. }
         | Op::TakeJump {}
+        | Op::TakeInitJump {}
         | Op::Resume { .. }
         | Op::Gate {}
         | Op::Send { .. }
@@ -170,6 +166,22 @@ pub(super) fn action(
         }
     }
     Next::Fall
+}
+
+/// Remembers where step `from` of so many is to be left to.
+fn set_jump(cx: &mut Cx<'_>, call: &mut Call, target: Operand, from: StepId, steps: usize) -> Next {
+    let index = operand(cx, call, target);
+    match super::step_at(index, steps) {
+        Some(step) if step != from => {
+            call.jump_to = Some(step);
+            Next::Fall
+        }
+        Some(_) => Next::Drop(cx.fatal("jump: the target is the step of the jump itself")),
+        None => {
+            let text = format!("jump: the scenario has no step {index}");
+            Next::Drop(cx.fatal(&text))
+        }
+    }
 }
 
 fn operand(cx: &Cx<'_>, call: &Call, operand: Operand) -> f64 {

@@ -14,6 +14,7 @@ mod text;
 pub(crate) mod twin;
 
 use crate::auth::Pending;
+use crate::call::last::Draft;
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
 use crate::circuits::Circuits;
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) dynamic: DynamicId,
     /// Texts in the making.
     pub(crate) scratch: Vec<u8>,
+    /// What is about to be kept of a message.
+    pub(crate) draft: Draft,
     /// Buffers for messages that are being repeated.
     pub(crate) buffers: Buffers,
     /// Injection files.
@@ -364,6 +367,12 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                     next = cx.image.program.steps[step.index()].entry;
                 }
             }
+            Op::TakeInitJump {} => {
+                let entries = &cx.image.program.init_steps;
+                if let Some(to) = call.jump_to.take().and_then(|to| entries.get(to.index())) {
+                    next = *to;
+                }
+            }
             Op::Gate {} => {
                 if call.repeat.is_some() {
                     call.wait = Wait::Gate;
@@ -537,11 +546,10 @@ pub(crate) fn stop(cx: &mut Cx<'_>, what: StopKind) -> Next {
     }
 }
 
-/// The step with this index, for `jump`.
-pub(crate) fn step_at(cx: &Cx<'_>, index: f64) -> Option<StepId> {
-    let count = cx.image.program.steps.len();
+/// The step with this index among so many, for `jump`.
+pub(crate) fn step_at(index: f64, steps: usize) -> Option<StepId> {
     let index = index.trunc();
-    if index >= 0.0 && index < count as f64 {
+    if index >= 0.0 && index < steps as f64 {
         StepId::new(index as usize)
     } else {
         None

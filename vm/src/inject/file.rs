@@ -4,6 +4,9 @@
 //! The first line is the header: one of `RANDOM SEQUENTIAL USER`, looked for in this order, and `PRINTF=`,
 //! `PRINTFOFFSET=`, `PRINTFMULTIPLE=` in any position. Lines that begin with `#` are comments. As in SIPp the first
 //! empty line ends the file, and a line that holds only CR is a record without text.
+//!
+//! In the form of Gossipper ([`Form::Gossipper`]) blank lines are passed over like comments, the header may be missing,
+//! a byte order mark is none of the text, and fields may be separated by commas.
 
 use super::index::Index;
 use super::printf::Printf;
@@ -19,6 +22,16 @@ pub enum Order {
     Random,
     /// The line of the call's user.
     User,
+}
+
+/// By whose rules a file is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Form {
+    /// SIPp's.
+    #[default]
+    Sipp,
+    /// Gossipper's, which also takes what spreadsheets write.
+    Gossipper,
 }
 
 /// Why the bytes are no injection file.
@@ -88,6 +101,8 @@ pub struct InjectionFile {
     starts: Vec<u32>,
     /// Where a line that is added would stand in the file.
     end: u32,
+    form: Form,
+    delimiter: u8,
     order: Order,
     printf: Option<Printf>,
     index: Option<Arc<Index>>,
@@ -95,44 +110,56 @@ pub struct InjectionFile {
 }
 
 impl InjectionFile {
-    /// Takes a file apart. `name` is what scenarios call it: its base name.
+    /// Takes a file apart by SIPp's rules. `name` is what scenarios call it: its base name.
     ///
     /// # Errors
     /// See [`InjectError`].
     pub fn parse(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, InjectError> {
+        Self::parse_as(Form::Sipp, name, bytes)
+    }
+
+    /// Takes a file apart by these rules.
+    ///
+    /// # Errors
+    /// See [`InjectError`].
+    pub fn parse_as(
+        form: Form,
+        name: impl Into<String>,
+        bytes: Vec<u8>,
+    ) -> Result<Self, InjectError> {
         if u32::try_from(bytes.len()).is_err() {
             return Err(InjectError::TooLarge);
         }
-        let header_end = memchr::memchr(b'\n', &bytes).unwrap_or(bytes.len());
-        let header = &bytes[..header_end];
-        let has = |word: &[u8]| memmem::find(header, word).is_some();
-        let order = if has(b"RANDOM") {
-            Order::Random
-        } else if has(b"SEQUENTIAL") {
-            Order::Sequential
-        } else if has(b"USER") {
-            Order::User
-        } else {
-            return Err(InjectError::NoOrder);
+        let Header {
+            order,
+            printf,
+            end,
+            mut number,
+        } = match form {
+            Form::Sipp => Header::read(&bytes, 0, 1)?,
+            Form::Gossipper => Header::find(&bytes)?,
         };
-        let printf = Printf::of_header(header)?;
+        let delimiter = match form {
+            Form::Sipp => b';',
+            Form::Gossipper => delimiter(&bytes[end..]),
+        };
         let mut starts = Vec::new();
         let mut hints = Vec::new();
-        let mut at = (header_end + 1).min(bytes.len());
-        let mut number = 2;
+        let mut at = end;
         let mut bare = None;
         let end = loop {
             let rest = &bytes[at..];
-            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let length = line_length(rest);
             match rest.first() {
                 None => break at,
+                Some(b'#') => {}
+                Some(_) if form == Form::Gossipper && rest[..length].trim_ascii().is_empty() => {}
                 Some(b'\n') => {
                     if rest.iter().any(|byte| !byte.is_ascii_whitespace()) {
                         hints.push(Hint::TextBehindTheEnd { line: number });
                     }
                     break at;
                 }
-                Some(b'#') => {}
                 Some(_) => {
                     if &rest[..length] == b"\r" {
                         bare.get_or_insert(number);
@@ -154,6 +181,8 @@ impl InjectionFile {
             bytes,
             starts,
             end: end as u32,
+            form,
+            delimiter,
             order,
             printf,
             index: None,
@@ -198,6 +227,25 @@ impl InjectionFile {
     #[must_use]
     pub fn hints(&self) -> &[Hint] {
         &self.hints
+    }
+
+    /// Whether these bytes, which differ from the file's in some lines, are read as so many lines of the same kind.
+    /// By Gossipper's rules a line may be taken for the header, and change what separates fields.
+    pub(super) fn reads_the_same(&self, bytes: &[u8], lines: u32) -> bool {
+        self.form == Form::Sipp
+            || Self::parse_as(self.form, "", bytes.to_vec()).is_ok_and(|again| {
+                (again.count(), again.delimiter, again.order) == (lines, self.delimiter, self.order)
+            })
+    }
+
+    /// What separates fields.
+    pub(super) fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    /// All of it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Number of lines that stand in the file.
@@ -276,9 +324,99 @@ impl InjectionFile {
     }
 }
 
+/// What the first line says.
+struct Header {
+    order: Order,
+    printf: Option<Printf>,
+    /// Where the lines behind it begin.
+    end: usize,
+    /// Number of the first of them in the file, from 1.
+    number: u64,
+}
+
+impl Header {
+    /// Reads the line with this number that begins at `start`.
+    fn read(bytes: &[u8], start: usize, number: u64) -> Result<Self, InjectError> {
+        let length = line_length(&bytes[start..]);
+        let header = &bytes[start..start + length];
+        let has = |word: &[u8]| memmem::find(header, word).is_some();
+        let order = if has(b"RANDOM") {
+            Order::Random
+        } else if has(b"SEQUENTIAL") {
+            Order::Sequential
+        } else if has(b"USER") {
+            Order::User
+        } else {
+            return Err(InjectError::NoOrder);
+        };
+        Ok(Self {
+            order,
+            printf: Printf::of_header(header)?,
+            end: (start + length + 1).min(bytes.len()),
+            number: number + 1,
+        })
+    }
+
+    /// The first line that is neither blank nor a comment, if its first field is one of the words; else there is none.
+    fn find(bytes: &[u8]) -> Result<Self, InjectError> {
+        const MARK: &[u8] = b"\xef\xbb\xbf";
+        let start = if bytes.starts_with(MARK) {
+            MARK.len()
+        } else {
+            0
+        };
+        let mut at = start;
+        let mut number = 1;
+        while at < bytes.len() {
+            let line = &bytes[at..at + line_length(&bytes[at..])];
+            if !line.starts_with(b"#") && !line.trim_ascii().is_empty() {
+                let mut fields = line.split(|byte| matches!(byte, b',' | b';'));
+                let first = fields.next().unwrap_or_default().trim_ascii();
+                if [&b"RANDOM"[..], b"SEQUENTIAL", b"USER"].contains(&first) {
+                    return Self::read(bytes, at, number);
+                }
+                break;
+            }
+            at = (at + line.len() + 1).min(bytes.len());
+            number += 1;
+        }
+        Ok(Self {
+            order: Order::Sequential,
+            printf: None,
+            end: start,
+            number: 1,
+        })
+    }
+}
+
+/// Length of the first line, without its end.
+fn line_length(text: &[u8]) -> usize {
+    memchr::memchr(b'\n', text).unwrap_or(text.len())
+}
+
+/// Which of `,` and `;` stands more often in the first 64 KiB of these lines, comments apart.
+fn delimiter(lines: &[u8]) -> u8 {
+    let (mut commas, mut semicolons) = (0_u32, 0_u32);
+    let seen = &lines[..lines.len().min(65_536)];
+    for line in seen.split(|byte| *byte == b'\n') {
+        if line.starts_with(b"#") {
+            continue;
+        }
+        for byte in line {
+            commas += u32::from(*byte == b',');
+            semicolons += u32::from(*byte == b';');
+        }
+    }
+    if commas > semicolons { b',' } else { b';' }
+}
+
 impl PartialEq for InjectionFile {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.bytes == other.bytes && self.index == other.index
+        self.name == other.name
+            && self.bytes == other.bytes
+            && self.starts == other.starts
+            && self.delimiter == other.delimiter
+            && self.index == other.index
     }
 }
 

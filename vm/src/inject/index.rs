@@ -28,7 +28,8 @@ pub(super) trait Keys {
 
 impl Keys for InjectionFile {
     fn key<'a>(&'a self, line: u32, n: u32, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        let text = self.template(line).and_then(|line| field(line, n));
+        let line_of = self.template(line);
+        let text = line_of.and_then(|text| field(text, self.delimiter(), n));
         let text = text.unwrap_or_default();
         match self.printf() {
             None => text,

@@ -19,7 +19,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Hint, InjectError, InjectionFile, Order};
+pub use file::{Form, Hint, InjectError, InjectionFile, Order};
 pub use state::{EditedFile, NotWritable};
 
 pub(crate) use state::{ActionError, FieldError, Injection, Lines, NO_LINE};
@@ -30,13 +30,13 @@ pub fn base_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// Field `n` of a line: the text between two `;`.
-pub(crate) fn field(line: &[u8], n: u32) -> Option<&[u8]> {
+/// Field `n` of a line: the text between two delimiters.
+pub(crate) fn field(line: &[u8], delimiter: u8, n: u32) -> Option<&[u8]> {
     let mut rest = line;
     for _ in 0..n {
-        let at = memchr::memchr(b';', rest)?;
+        let at = memchr::memchr(delimiter, rest)?;
         rest = &rest[at + 1..];
     }
-    let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
+    let end = memchr::memchr(delimiter, rest).unwrap_or(rest.len());
     Some(&rest[..end])
 }

@@ -37,9 +37,11 @@ pub struct EditedFile {
     pub bytes: Vec<u8>,
 }
 
-/// A file cannot be written: one of its new lines would not be read back as it is.
+/// A file cannot be written: one of its new lines, from this one on, would not be read back as it is.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("line {line} of `{name}` is empty, begins with `#` or has a line end in it")]
+#[error(
+    "line {line} of `{name}` would not be read back: it is empty, begins with `#`, has a line end in it, or it or a later one changes how the file is read"
+)]
 pub struct NotWritable {
     /// What scenarios call the file.
     pub name: String,
@@ -199,7 +201,7 @@ impl Injection {
         let Some(text) = lines.text(line) else {
             return Ok(());
         };
-        let text = field(text, n).ok_or(FieldError::Missing)?;
+        let text = field(text, lines.file.delimiter(), n).ok_or(FieldError::Missing)?;
         match lines.file.printf() {
             Some(printf) => printf.print(line, text, out)?,
             None => out.extend_from_slice(text),
@@ -317,17 +319,20 @@ impl Overlay {
         }
         let mut replaced = self.replaced.iter().map(|(line, text)| (*line, &**text));
         let mut added = self.added.iter().map(|text| &**text);
-        Ok(EditedFile {
-            name: self.file.name().to_owned(),
-            bytes: self.file.rewritten(&mut replaced, &mut added),
-        })
+        let bytes = self.file.rewritten(&mut replaced, &mut added);
+        let name = self.file.name().to_owned();
+        if !self.file.reads_the_same(&bytes, self.count()) {
+            let line = self.replaced.keys().next().copied().unwrap_or(first);
+            return Err(NotWritable { name, line });
+        }
+        Ok(EditedFile { name, bytes })
     }
 }
 
 impl Keys for Overlay {
     fn key<'a>(&'a self, line: u32, n: u32, scratch: &'a mut Vec<u8>) -> &'a [u8] {
         match self.laid_over(line) {
-            Some(text) => field(text, n).unwrap_or_default(),
+            Some(text) => field(text, self.file.delimiter(), n).unwrap_or_default(),
             None => self.file.key(line, n, scratch),
         }
     }

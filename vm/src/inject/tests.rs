@@ -210,12 +210,90 @@ proptest! {
                 prop_assert_eq!(file.count() as usize, expected.len());
                 for (n, line) in (0..).zip(&expected) {
                     prop_assert_eq!(file.record(n), Some(&line[..]));
-                    let key = field(line, 0).expect("every line has one");
-                    let last = expected.iter().rposition(|other| field(other, 0) == Some(key));
+                    let key = field(line, b';', 0).expect("every line has one");
+                    let last = expected.iter().rposition(|other| field(other, b';', 0) == Some(key));
                     let found = injection.lookup(0, key).expect("indexed");
                     prop_assert_eq!(found.map(|line| line as usize), last);
                 }
             }
         }
+    }
+}
+
+fn of_gossipper(bytes: &[u8]) -> InjectionFile {
+    InjectionFile::parse_as(Form::Gossipper, "f.csv", bytes.to_vec()).expect("a file")
+}
+
+#[test]
+fn files_of_gossipper_need_no_header_and_may_have_a_mark_blank_lines_and_commas() {
+    let file = of_gossipper(b"\xef\xbb\xbf\n#a;b;c;d\nann,1;2,x\r\n\r\n \nbob,3,y\n\n");
+    assert_eq!((file.order(), file.count()), (Order::Sequential, 2));
+    assert_eq!(file.hints(), []);
+    let injection = loaded(file.indexed(0).expect("small"));
+    assert_eq!(print(&injection, 0, 0), Ok("ann".to_owned()));
+    assert_eq!(print(&injection, 0, 1), Ok("1;2".to_owned()));
+    assert_eq!(print(&injection, 1, 2), Ok("y".to_owned()));
+    assert_eq!(injection.lookup(0, b"bob"), Ok(Some(1)));
+    // The mark is not part of the first record either when that is the first line.
+    let file = of_gossipper(b"\xef\xbb\xbfann;1");
+    assert_eq!(print(&loaded(file), 0, 0), Ok("ann".to_owned()));
+}
+
+#[test]
+fn the_header_of_a_file_of_gossipper_begins_with_one_of_the_words() {
+    let order = |text: &[u8]| {
+        let file = of_gossipper(text);
+        (file.order(), file.count())
+    };
+    assert_eq!(order(b"# c\nUSER\na\n"), (Order::User, 1));
+    assert_eq!(order(b"RANDOM;\na\n\nb\n"), (Order::Random, 2));
+    assert_eq!(order(b"SEQUENTIAL,PRINTF=7\na%d\n"), (Order::Sequential, 7));
+    assert_eq!(order(b"USERNAME,PASSWORD\na,b\n"), (Order::Sequential, 2));
+    let empty = |text: &[u8]| {
+        let file = InjectionFile::parse_as(Form::Gossipper, "f", text.to_vec());
+        file.map(|_| ())
+    };
+    assert_eq!(empty(b""), Err(InjectError::NoLines));
+    assert_eq!(empty(b"\xef\xbb\xbf\n \n#\n"), Err(InjectError::NoLines));
+    assert_eq!(empty(b"USER\n"), Err(InjectError::NoLines));
+}
+
+#[test]
+fn the_more_frequent_separator_of_the_first_64_kib_separates() {
+    let second = |text: &[u8]| print(&loaded(of_gossipper(text)), 0, 1);
+    assert_eq!(second(b"a;b,c;d\n"), Ok("b,c".to_owned()));
+    assert_eq!(
+        second(b"a,b;c\n"),
+        Ok("c".to_owned()),
+        "`;` if both are equal"
+    );
+    let mut long = b"a,b;c,d\n".to_vec();
+    long.resize(65_536, b'x');
+    long.extend_from_slice(b";;;;");
+    assert_eq!(second(&long), Ok("b;c".to_owned()));
+    // By SIPp's rules a comma is text.
+    assert_eq!(
+        print(&loaded(file("SEQUENTIAL\na,b\n")), 0, 0),
+        Ok("a,b".to_owned())
+    );
+}
+
+#[test]
+fn changed_files_of_gossipper_keep_their_separator() {
+    let mut injection = loaded(of_gossipper(b"ann,1\n\nbob,2\n"));
+    injection.insert(0, b"eve,3").expect("insert");
+    injection.replace(0, 1, b"rob,4").expect("replace");
+    assert_eq!(print(&injection, 2, 1), Ok("3".to_owned()));
+    let edited = injection.edited().remove(0).expect("writable");
+    assert_eq!(edited.bytes, b"ann,1\n\nrob,4\neve,3\n");
+    assert_eq!(of_gossipper(&edited.bytes).count(), 3);
+}
+
+#[test]
+fn a_file_of_gossipper_that_would_not_be_read_back_is_not_written() {
+    for text in [&b"USER,1"[..], b" ", b"a;b;c;d;e"] {
+        let mut injection = loaded(of_gossipper(b"ann,1\nbob,2\n"));
+        injection.replace(0, 0, text).expect("replace");
+        assert!(injection.edited().remove(0).is_err());
     }
 }

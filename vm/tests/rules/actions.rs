@@ -2,7 +2,8 @@
 //! Actions and variables.
 
 use crate::stage::{Stage, from_peer_with, log, nop, reply, request, response, send, send_then};
-use gossipper_bytecode::FailReason;
+use gossipper_bytecode::{FailReason, Op, Pc};
+use gossipper_testkit::pair;
 use gossipper_vm::CallEnd;
 
 /// The message that actions look at: some headers twice, some in odd spelling, and a body.
@@ -610,4 +611,148 @@ fn index_in_init_is_that_of_the_section() {
     ]);
     stage.spawn();
     assert_eq!(stage.lines, ["1.000000"]);
+}
+
+/// A client whose init section has these elements behind one that sets `to`; it logs `trace`.
+fn init_of(to: &str, elements: &str) -> Stage {
+    let mut stage = Stage::client(&[
+        format!(
+            "<Global variables='to,trace'/><init><nop><action><assign assign_to='to' value='{to}'/>\
+             <assignstr assign_to='trace' value='0'/></action></nop>{elements}</init>"
+        ),
+        nop("", "<log message='[$to] [$trace]'/>"),
+        send("OPTIONS", ""),
+    ]);
+    if stage.fatal.is_none() {
+        stage.spawn();
+    }
+    stage
+}
+
+/// An element that notes its index and does this.
+fn noting(index: usize, actions: &str) -> String {
+    format!(
+        "<nop><action><assignstr assign_to='trace' value='[$trace]{index}'/>{actions}</action></nop>"
+    )
+}
+
+#[test]
+fn a_jump_of_init_leads_to_the_element_that_the_variable_says() {
+    let elements = [
+        noting(1, "<jump variable='to'/><assign assign_to='to' value='9'/>"),
+        noting(2, ""),
+        noting(3, ""),
+    ]
+    .concat();
+    // What the variable holds when the jump is executed counts, and the actions behind it are executed.
+    assert_eq!(init_of("3", &elements).lines, ["9.000000 013"]);
+    assert_eq!(init_of("2", &elements).lines, ["9.000000 0123"]);
+    let back = [
+        noting(1, ""),
+        noting(
+            2,
+            "<add assign_to='to' value='-1'/><test assign_to='again' variable='to' compare='greater_than' value='0'/>",
+        ),
+        "<nop condexec='again'><action><jump variable='to'/></action></nop>".to_owned(),
+    ];
+    assert_eq!(init_of("3", &back.concat()).lines, [" 012212"]);
+}
+
+#[test]
+fn a_jump_of_init_to_itself_or_beyond_ends_the_run() {
+    for (to, says) in [("1", "itself"), ("2", "no step 2"), ("-1", "no step -1")] {
+        let stage = init_of(to, &noting(1, "<jump variable='to'/>"));
+        let fatal = stage.fatal.as_deref().unwrap_or_default();
+        assert!(fatal.contains(says), "{to}: {fatal}");
+    }
+}
+
+#[test]
+fn a_pause_restored_in_init_is_waited_for_by_the_next_element_which_is_then_passed_over() {
+    let elements = [
+        noting(1, "<pauserestore variable='to'/>"),
+        noting(2, ""),
+        noting(3, ""),
+    ]
+    .concat();
+    assert_eq!(init_of("0", &elements).lines, [" 0123"]);
+    // Nothing moves the clock while init runs.
+    let stage = init_of("100000", &elements);
+    let fatal = stage.fatal.as_deref().unwrap_or_default();
+    assert!(fatal.contains("does not end"), "{fatal}");
+}
+
+#[test]
+fn programs_whose_init_jumps_elsewhere_are_refused() {
+    let parts = [
+        "<Global variables='to'/><init><nop><action><jump variable='to'/></action></nop></init>"
+            .to_owned(),
+        send("OPTIONS", ""),
+    ];
+    let program = pair::program("test", &crate::stage::scenario(&parts));
+    let whole = || (*program).clone().into_draft();
+    assert!(whole().verify().is_ok());
+    let set = |op: &Op| matches!(op, Op::SetInitJump { .. });
+    let at = whole().ops.iter().position(set).expect("there");
+
+    let mut draft = whole();
+    draft.init_steps = vec![draft.steps[0].entry];
+    assert!(draft.verify().is_err(), "to a step");
+
+    let mut draft = whole();
+    draft.init_steps = vec![Pc(u32::MAX)];
+    assert!(draft.verify().is_err(), "to nowhere");
+
+    let mut draft = whole();
+    (draft.init, draft.init_steps) = (None, Vec::new());
+    assert!(draft.verify().is_err(), "without a section");
+
+    let mut draft = whole();
+    if let Op::SetInitJump { target, .. } = draft.ops[at] {
+        draft.ops[at] = Op::SetJump { target };
+    }
+    assert!(draft.verify().is_err(), "with the jump of a step");
+}
+
+#[test]
+fn the_short_names_of_comparisons_are_those_of_gossipper() {
+    for (short, long) in [
+        ("eq", "equal"),
+        ("ne", "not_equal"),
+        ("gt", "greater_than"),
+        ("ge", "greater_than_equal"),
+        ("gte", "greater_than_equal"),
+        ("lt", "less_than"),
+        ("le", "less_than_equal"),
+        ("lte", "less_than_equal"),
+    ] {
+        for value in [1, 2, 3] {
+            let test = |to: &str, compare: &str| {
+                format!("<test assign_to='{to}' variable='c' compare='{compare}' value='{value}'/>")
+            };
+            let actions = format!(
+                "<assign assign_to='c' value='2'/>{}{}<strcmp assign_to='c' variable='a' variable2='b'/>",
+                test("a", short),
+                test("b", long)
+            );
+            let lines = on_info(&actions).lines;
+            assert!(
+                ["a=true b=true c=", "a=false b=false c="].contains(&&lines[0][..]),
+                "{short} {value}: {lines:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn digits_print_the_variable_of_that_name() {
+    let mut stage = Stage::client(&[
+        nop(
+            "",
+            "<assignstr assign_to='dtmf_digits' value='12#'/><log message='[dtmf_digits]'/>",
+        ),
+        send("OPTIONS", ""),
+    ]);
+    stage.spawn();
+    assert_eq!(stage.lines, ["12#"]);
 }

@@ -199,8 +199,8 @@ fn parameters_in_a_field_may_hold_keywords() {
 fn what_a_field_cannot_print_ends_the_run_and_nothing_leaves() {
     for (keyword, why) in [
         ("nonsense", "there is no such keyword"),
-        ("last_From:", "what it prints is not kept"),
-        ("peer_tag_param", "what it prints is not kept"),
+        ("last_", "there is no such keyword"),
+        ("last_From: dialog=x", "there is no such keyword"),
         ("len", "the length is not known there"),
         ("$nobody", "the scenario has no such variable"),
         ("field0 file=other.csv", "there is no such injection file"),
@@ -213,6 +213,82 @@ fn what_a_field_cannot_print_ends_the_run_and_nothing_leaves() {
         let expected = format!("`[{keyword}]` in a field of an injection file: {why}");
         assert_eq!(stage.fatal.as_deref(), Some(&expected[..]));
         assert_eq!(stage.sent.len(), 1, "{keyword}");
+    }
+}
+
+#[test]
+fn parameters_in_a_field_may_print_what_was_received() {
+    for (keyword, printed) in [
+        ("x[last_cseq_number]", "x1"),
+        ("\"[last_CSeq:]\"", "CSeq: 1 REGISTER"),
+        ("\"[last_cseq]\"", "cseq: 1 REGISTER"),
+        ("x[last_Subject:]", "x"),
+        ("[last_Request_URI]", "sip:alice@192.0.2.2"),
+        // Without a stored target it prints the same.
+        ("[next_url]", "sip:alice@192.0.2.2"),
+        ("x[peer_tag_param]", "x;tag=peer"),
+    ] {
+        let stage = by_field(&format!(
+            "[authentication username={keyword} password=secret]"
+        ));
+        assert_eq!(stage.fatal, None, "{keyword}");
+        assert_verifies(&stage, "Authorization", printed, "secret");
+    }
+    let stage = by_field("[authentication username=joe password=\"[last_message]\"]");
+    let received = crate::stage::answer_to(&stage.sent[0].text, 401, MD5);
+    assert_verifies(&stage, "Authorization", "joe", &received);
+}
+
+#[test]
+fn what_an_added_line_prints_of_a_message_is_not_kept() {
+    for keyword in ["last_From:", "next_url", "peer_tag_param"] {
+        let parts = [
+            plain(),
+            response(401, "auth=\"true\"").replace(
+                "/>",
+                "><action><ereg regexp=\"\\[auth.*\" search_in=\"hdr\" header=\"X-Line:\" assign_to=\"line\"/>\
+                 <insert file=\"users.csv\" value=\"[$line]\"/></action></recv>",
+            ),
+            register("[field0 line=\"1\"]", ""),
+            response(200, ""),
+        ];
+        let program = pair::program_with_files("test", &scenario(&parts), &["users.csv"]);
+        let file = InjectionFile::parse("users.csv", b"SEQUENTIAL\njoe\n".to_vec());
+        let mut stage = Stage::of(program, pair::client_params(), |params| {
+            params.injection = vec![Arc::new(file.expect("a file"))];
+        });
+        stage.spawn();
+        let line = format!("X-Line: [authentication username=[{keyword}]]\r\n{MD5}");
+        stage.respond_with(401, "REGISTER", &line);
+        let expected = format!(
+            "`[{keyword}]` in a field of an injection file: no injection file had it when the run began, so what it \
+             prints is not kept"
+        );
+        assert_eq!(stage.fatal.as_deref(), Some(&expected[..]));
+        assert_eq!(stage.sent.len(), 1, "{keyword}");
+    }
+}
+
+#[test]
+fn a_stale_nonce_is_replaced_and_the_same_user_answers_with_a_new_count() {
+    let keyword = "[authentication username=joe password=secret]";
+    let mut parts = again(401, keyword);
+    parts.truncate(3);
+    parts.extend([
+        response(401, "auth=\"true\""),
+        register(keyword, ""),
+        response(401, "auth=\"true\""),
+        register(keyword, ""),
+    ]);
+    let mut stage = answered(&parts, 401, MD5, |_| {});
+    for nonce in ["n2", "n3"] {
+        let stale = MD5.replace("\"n1\"", &format!("\"{nonce}\",stale=true"));
+        stage.respond_with(401, "REGISTER", &stale);
+        let answer = header(stage.last(), "Authorization").expect("there");
+        let part = |name| field(answer, name);
+        assert_eq!((part("nonce"), part("nc")), (Some(nonce), Some("00000001")));
+        assert_eq!((part("username"), part("stale")), (Some("joe"), None));
+        assert_verifies(&stage, "Authorization", "joe", "secret");
     }
 }
 

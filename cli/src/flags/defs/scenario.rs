@@ -90,7 +90,9 @@ pub(super) static FLAGS: &[Flag] = &[
                [field0] prints the first field of the call's line of the first file, \
                [field0 file=\"b.csv\"] one of another file. Fields end with `;`, lines that begin with # are \
                comments, and the first empty line ends the file. With PRINTF=N in the first line the \
-               file stands for N lines in which %d and the like print a number.",
+               file stands for N lines in which %d and the like print a number. \
+               With -compat gossipper the first line may be missing, blank lines are passed over, and fields end \
+               with `,` when there are more of them in the first 64 KiB.",
     },
     Flag {
         names: &["infindex"],

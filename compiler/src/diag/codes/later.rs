@@ -6,10 +6,10 @@ use super::codes;
 codes! {
     KEYWORD = 803 {
         title: "the keyword belongs to a later version",
-        explanation: "The keyword is understood, but it needs media, which this \
-            version does not have yet.",
-        remedy: "Write the port or address as text, or wait for that version.",
-        sipp: "prints it",
+        explanation: "Two kinds are understood and not done yet: a keyword that needs media (`[audio_pt]`), and a `[file]` \
+            whose path differs from call to call, because files are read once, before the run.",
+        remedy: "Write the value as text, or wait for that version.",
+        sipp: "has no `[audio_pt]`; it reads a file at each send, whatever its path depends on",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 X: «[audio_pt]»
@@ -35,18 +35,6 @@ OPTIONS sip:[service]@[remote_ip] SIP/2.0
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 
 ]]></send></scenario>"#,
-    }
-    INIT_JUMP = 809 {
-        title: "a jump to a variable in `<init>` belongs to a later version",
-        explanation: "In `<init>` a jump leads to a step that is written as a number.",
-        remedy: "Write the index of the step as a number.",
-        sipp: "takes it",
-        bad: r#"<scenario><Global variables="n"/>
-<init><nop><action><jump variable="«n»"/></action></nop></init>
-<recv request="OPTIONS"/></scenario>"#,
-        good: r#"<scenario><Global variables="n"/>
-<init><nop><action><assign assign_to="n" value="1"/></action></nop></init>
-<recv request="OPTIONS"/></scenario>"#,
     }
     MEDIA = 810 {
         title: "the scenario uses media, which this version does not play",

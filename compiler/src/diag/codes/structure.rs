@@ -58,10 +58,10 @@ codes! {
     }
     BAD_BOOLEAN = 107 {
         title: "the value is neither true nor false",
-        explanation: "Write `true` or `false`, in any case, or an integer of which only 0 is false.",
+        explanation: "Write `true` or `false`, `yes` or `no`, in any case, or an integer of which only 0 is false.",
         remedy: "Write `true` or `false`.",
-        sipp: "stops with `\"yes\" is not a valid boolean!`",
-        bad: r#"<scenario><recv request="OPTIONS" rrs="«yes»"/></scenario>"#,
+        sipp: "stops with `\"on\" is not a valid boolean!`, and with `yes` and `no` too",
+        bad: r#"<scenario><recv request="OPTIONS" rrs="«on»"/></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS" rrs="true"/></scenario>"#,
     }
     BAD_CHOICE = 108 {

@@ -45,6 +45,7 @@ impl Verifier<'_> {
             })
             .flatten()
             .chain(d.init)
+            .chain(d.init_steps.iter().copied())
             .chain(d.handler.map(|handler| handler.entry));
         for pc in outside {
             if block[pc.index()].is_some() {
@@ -122,6 +123,8 @@ impl Verifier<'_> {
             | Op::TwinSend { .. }
             | Op::Pause { .. }
             | Op::TakeJump {}
+            | Op::SetInitJump { .. }
+            | Op::TakeInitJump {}
             | Op::Jump { .. } => false,
             Op::Stop { .. } | Op::Fatal { .. } => true,
             other => !other.suspends(),
@@ -145,18 +148,16 @@ impl Verifier<'_> {
 
     /// Checks that `init` reaches nothing but plain actions and `end`.
     fn init(&self) -> Checked {
-        let Some(start) = self.d.init else {
-            return Ok(());
-        };
         let mut seen = vec![false; self.d.ops.len()];
-        let mut todo = vec![start.index()];
+        let entries = self.d.init.iter().chain(&self.d.init_steps);
+        let mut todo: Vec<usize> = entries.map(|entry| entry.index()).collect();
         while let Some(pc) = todo.pop() {
             if core::mem::replace(&mut seen[pc], true) {
                 continue;
             }
             let op = self.d.ops[pc];
             let allowed = match op {
-                Op::End {} | Op::Stop { .. } | Op::Fatal { .. } => true,
+                Op::End {} | Op::Stop { .. } | Op::Fatal { .. } | Op::Resume { .. } => true,
                 Op::Enter { .. }
                 | Op::Dialog { .. }
                 | Op::Begin { .. }
@@ -168,6 +169,7 @@ impl Verifier<'_> {
                 | Op::Accept { .. }
                 | Op::TwinSend { .. }
                 | Op::TwinAccept { .. }
+                | Op::SetJump { .. }
                 | Op::TakeJump {} => false,
                 other => !other.suspends(),
             };
@@ -182,6 +184,17 @@ impl Verifier<'_> {
                 todo.push(pc + 1);
             }
         }
-        Ok(())
+        let alone = |op: &Op| matches!(op, Op::SetInitJump { .. } | Op::TakeInitJump {});
+        match seen
+            .iter()
+            .zip(&self.d.ops)
+            .position(|(seen, op)| !seen && alone(op))
+        {
+            Some(pc) => Err(VerifyError::Flow {
+                pc,
+                rule: "a jump of the init section outside it",
+            }),
+            None => Ok(()),
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! Instruction counts come from callgrind and are the same on every run of the same build; they decide whether a change
 //! made something cheaper. CPU time beside SIPp ([`versus`]) tells how much that matters in a whole program.
 
+pub(crate) mod clean_rate;
 mod process;
 pub(crate) mod versus;
 

@@ -23,7 +23,7 @@ const SERVER_CPU: usize = 1;
 
 /// A load: calls per second, and how many calls.
 const SLOW: (u32, u32) = (1000, 3000);
-const FAST: (u32, u32) = (3000, 9000);
+const FAST: (u32, u32) = (6000, 30_000);
 
 /// Runs of each pair; the cheapest counts, since nothing makes a run cheaper than it is.
 const RUNS: u32 = 2;
@@ -48,8 +48,7 @@ const SETTLE_HELD: Duration = Duration::from_millis(1500);
 
 /// Compares and prints tables in Markdown.
 pub(crate) fn run() -> Result<()> {
-    let sipp = Tool::sipp().context("SIPp is not on PATH: install Debian's sip-tester")?;
-    let ours = Tool::gossipper(build()?);
+    let (sipp, ours) = tools()?;
     println!("{}\n", machine(&sipp)?);
     println!("CPU time per call in µs (user and kernel), `-sn uac` against `-sn uas`:\n");
     println!("| Calls/s | Client | Server | Client µs | Server µs | Failed | Retransmitted |");
@@ -113,6 +112,12 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
+/// SIPp, and ours as users build it.
+pub(super) fn tools() -> Result<(Tool, Tool)> {
+    let sipp = Tool::sipp().context("SIPp is not on PATH: install Debian's sip-tester")?;
+    Ok((sipp, Tool::gossipper(build()?)))
+}
+
 /// Builds the binary that users run and says where it is.
 fn build() -> Result<PathBuf> {
     run_command(cargo().args(["build", "--release", "-p", "gossipper-cli"]))?;
@@ -128,7 +133,7 @@ fn build() -> Result<PathBuf> {
 }
 
 /// What was measured, on what.
-fn machine(sipp: &Tool) -> Result<String> {
+pub(super) fn machine(sipp: &Tool) -> Result<String> {
     let mut text = String::new();
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").context("/proc/cpuinfo")?;
     let model = cpuinfo
@@ -161,11 +166,13 @@ fn first_line(program: &str, arguments: &[&str]) -> Result<String> {
 
 /// What a run of a pair cost.
 #[derive(Clone, Copy, Debug)]
-struct Cost {
-    client_us: f64,
-    server_us: f64,
-    failed: u64,
-    retransmitted: u64,
+pub(super) struct Cost {
+    pub(super) client_us: f64,
+    pub(super) server_us: f64,
+    pub(super) failed: u64,
+    pub(super) retransmitted: u64,
+    /// From the start of the client to its end.
+    pub(super) seconds: f64,
 }
 
 impl Cost {
@@ -176,14 +183,17 @@ impl Cost {
             server_us: self.server_us.min(other.server_us),
             failed: self.failed + other.failed,
             retransmitted: self.retransmitted + other.retransmitted,
+            seconds: self.seconds.min(other.seconds),
         }
     }
 }
 
-fn cpu(client: &Tool, server: &Tool, (rate, calls): (u32, u32)) -> Result<Cost> {
+pub(super) fn cpu(client: &Tool, server: &Tool, (rate, calls): (u32, u32)) -> Result<Cost> {
     let mut pair = Pair::start(client, server, rate, calls, &[])?;
+    let started = Instant::now();
     let limit = Duration::from_secs(u64::from(calls / rate)) + SLACK;
     let client_time = pair.client_process().wait(limit)?;
+    let seconds = started.elapsed().as_secs_f64();
     std::thread::sleep(SETTLE);
     let server_time = pair.server_process().cpu_time()?;
     let outcome = pair.stop()?;
@@ -203,6 +213,7 @@ fn cpu(client: &Tool, server: &Tool, (rate, calls): (u32, u32)) -> Result<Cost> 
         server_us: per_call(server_time),
         failed: counted("FailedCall")?,
         retransmitted: counted("Retransmissions")?,
+        seconds,
     })
 }
 

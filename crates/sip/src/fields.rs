@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The header fields of a message: where each stands, and which is the first of its name.
+//!
+//! A table is filled once per message and asked often, so it notes the place of each known name while it is filled.
+//! Its memory goes from one message to the next ([`crate::scan::FieldBuffer`]).
+
+use crate::find::{find, find_near};
+use crate::headers::HeaderName;
+use crate::scan::{is_blank, is_token, line_at, trim_end};
+
+/// Stands for no place in [`Fields::first`].
+const NONE: u8 = u8::MAX;
+
+/// Fields whose places are noted; those of a longer table are searched.
+const NOTED: usize = NONE as usize;
+
+/// Where a field stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FieldAt {
+    at: u32,
+    pub(crate) value: u32,
+    pub(crate) end: u32,
+    name_length: u16,
+    pub(crate) name: HeaderName,
+    /// Whether its value goes on in further lines.
+    pub(crate) folded: bool,
+}
+
+impl FieldAt {
+    #[inline]
+    pub(crate) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes
+            .get(self.value as usize..self.end as usize)
+            .unwrap_or(&[])
+    }
+
+    pub(crate) fn raw_name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let at = self.at as usize;
+        bytes
+            .get(at..at + usize::from(self.name_length))
+            .unwrap_or(&[])
+    }
+}
+
+/// All fields, in message order.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    pub(crate) all: Vec<FieldAt>,
+    /// Place of the first field of each known name.
+    first: [u8; HeaderName::ALL.len()],
+    /// Known names that occur several times, one bit each.
+    several: u32,
+}
+
+impl Fields {
+    /// An empty table in the memory of another one.
+    #[inline]
+    pub(crate) fn new(mut all: Vec<FieldAt>) -> Self {
+        all.clear();
+        Self {
+            all,
+            first: [NONE; HeaderName::ALL.len()],
+            several: 0,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn push(&mut self, field: FieldAt) {
+        if let Some(first) = self.first.get_mut(field.name as usize) {
+            if *first == NONE {
+                *first = self.all.len().min(NOTED) as u8;
+            } else {
+                self.several |= 1 << field.name as u32;
+            }
+        }
+        self.all.push(field);
+    }
+
+    /// The first field of a name.
+    #[inline]
+    pub(crate) fn first(&self, name: HeaderName) -> Option<&FieldAt> {
+        match self.first.get(name as usize) {
+            // Beyond the end if there is none.
+            Some(at) if self.all.len() <= NOTED => self.all.get(usize::from(*at)),
+            _ => self.all.iter().find(|field| field.name == name),
+        }
+    }
+
+    /// The only field of a known name; `Err` when there may be several.
+    #[inline]
+    pub(crate) fn only(&self, name: HeaderName) -> Result<Option<&FieldAt>, ()> {
+        let known = (name as usize) < self.first.len() && self.all.len() <= NOTED;
+        if known && self.several >> name as u32 & 1 == 0 {
+            Ok(self.first(name))
+        } else {
+            Err(())
+        }
+    }
+}
+
+/// Walks the header lines up to the blank line, joining folded ones.
+pub(crate) struct FieldScanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Where the body begins, once the blank line has been seen.
+    pub(crate) body: Option<usize>,
+}
+
+impl<'a> FieldScanner<'a> {
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self {
+            bytes,
+            at,
+            body: None,
+        }
+    }
+
+    /// Consumes the continuation lines that follow.
+    #[cold]
+    #[inline(never)]
+    fn continuation(&mut self, field: &mut FieldAt) {
+        field.folded = true;
+        while matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
+            let start = self.at;
+            let (line, next) = line_at(self.bytes, start);
+            self.at = next;
+            let kept = trim_end(line);
+            if let Some(indent) = kept.iter().position(|byte| !is_blank(*byte)) {
+                if field.value == field.end {
+                    field.value = offset(start + indent);
+                }
+                field.end = offset(start + kept.len());
+            }
+        }
+    }
+}
+
+impl Iterator for FieldScanner<'_> {
+    type Item = FieldAt;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<FieldAt> {
+        loop {
+            let start = self.at;
+            let rest = match self.bytes.get(start..) {
+                Some(rest) if !rest.is_empty() && self.body.is_none() => rest,
+                _ => return None,
+            };
+            let line = match find(rest, b'\n') {
+                Some(length) => {
+                    self.at = start + length + 1;
+                    &rest[..length]
+                }
+                None => {
+                    self.at = self.bytes.len();
+                    rest
+                }
+            };
+            if matches!(line, [] | [b'\r']) {
+                self.body = Some(self.at);
+                return None;
+            }
+            let line = without_end(line);
+            let Some(colon) = find_near(line, b':') else {
+                continue;
+            };
+            let raw_name = without_end(&line[..colon]);
+            let name = HeaderName::from_start_of(rest, raw_name.len());
+            if name == HeaderName::Other && !is_token(raw_name) {
+                continue;
+            }
+            // A name that long is none.
+            let Ok(name_length) = u16::try_from(raw_name.len()) else {
+                continue;
+            };
+            let value = match &line[colon + 1..] {
+                [b' ', value @ ..] => value,
+                value => value,
+            };
+            let value = match value {
+                [b' ' | b'\t', ..] => without_blanks(value),
+                _ => value,
+            };
+            let mut field = FieldAt {
+                at: offset(start),
+                value: offset(start + line.len() - value.len()),
+                end: offset(start + line.len()),
+                name_length,
+                name,
+                folded: false,
+            };
+            if matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
+                self.continuation(&mut field);
+            }
+            return Some(field);
+        }
+    }
+}
+
+/// A text without white space at its end, where there is at most the CR of a line end mostly.
+#[inline(always)]
+fn without_end(text: &[u8]) -> &[u8] {
+    let text = match text {
+        [text @ .., b'\r'] => text,
+        _ => text,
+    };
+    match text.last() {
+        Some(last) if *last <= b' ' => trimmed(text),
+        _ => text,
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn trimmed(text: &[u8]) -> &[u8] {
+    trim_end(text)
+}
+
+#[cold]
+#[inline(never)]
+fn without_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    text
+}
+
+/// Offsets fit because no more of a message is looked at than 32 bits can count.
+#[inline(always)]
+fn offset(at: usize) -> u32 {
+    debug_assert!(u32::try_from(at).is_ok());
+    at as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str) -> Fields {
+        let mut fields = Fields::new(Vec::new());
+        FieldScanner::new(text.as_bytes(), 0).for_each(|field| fields.push(field));
+        fields
+    }
+
+    #[test]
+    fn the_first_of_a_name_is_found_however_many_there_are() {
+        for others in [0, 1, 253, 254, 255, 256, 300] {
+            let text = format!("{}Via: a\r\nv: b\r\nTo: c\r\n", "X: y\r\n".repeat(others));
+            let fields = fields(&text);
+            let value = |name| fields.first(name).map(|at| at.value(text.as_bytes()));
+            assert_eq!(value(HeaderName::Via), Some(&b"a"[..]), "{others}");
+            assert_eq!(value(HeaderName::To), Some(&b"c"[..]), "{others}");
+            assert_eq!(value(HeaderName::From), None, "{others}");
+            assert_eq!(value(HeaderName::Other).is_some(), others > 0);
+            assert!(fields.only(HeaderName::Via).is_err());
+            if others < 250 {
+                let only = fields.only(HeaderName::To).map(|at| at.is_some());
+                assert_eq!(only, Ok(true));
+                let none = fields.only(HeaderName::From).map(|at| at.is_some());
+                assert_eq!(none, Ok(false));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_longer_than_any_is_no_header() {
+        let text = format!("{}: x\r\nTo: y\r\n", "a".repeat(70_000));
+        assert_eq!(fields(&text).all.len(), 1);
+    }
+}

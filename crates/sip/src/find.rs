@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The first place of a byte in a short text.
+//!
+//! Header lines are short: by the time a search made for long texts has chosen its strategy, the line has ended.
+
+const ONES: u64 = u64::MAX / 255;
+const HIGH: u64 = ONES << 7;
+
+/// Where `byte` first occurs in `text`.
+#[inline(always)]
+pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
+    let mut rest = text;
+    while let Some((block, behind)) = rest.split_first_chunk::<16>() {
+        // Without a way out of the loop this is one comparison of a vector.
+        let mut any = false;
+        for other in block {
+            any |= *other == byte;
+        }
+        if any {
+            let skipped = text.len() - rest.len();
+            let both = u128::from_le_bytes(*block);
+            let low = lowest_equal(both as u64, byte);
+            return Some(match low {
+                0 => {
+                    let high = lowest_equal((both >> 64) as u64, byte);
+                    skipped + 8 + (high.trailing_zeros() / 8) as usize
+                }
+                _ => skipped + (low.trailing_zeros() / 8) as usize,
+            });
+        }
+        rest = behind;
+    }
+    Some(text.len() - rest.len() + find_near(rest, byte)?)
+}
+
+/// The high bit of the lowest byte of a word that equals `byte`, and perhaps bits above it; 0 if none does.
+#[inline(always)]
+fn lowest_equal(word: u64, byte: u8) -> u64 {
+    // The lowest byte that became zero has its high bit set, and none below it has.
+    let differs = word ^ (ONES * u64::from(byte));
+    differs.wrapping_sub(ONES) & !differs & HIGH
+}
+
+/// The same where it is expected within the first eight bytes or so.
+#[inline(always)]
+pub(crate) fn find_near(text: &[u8], byte: u8) -> Option<usize> {
+    let mut rest = text;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        let equal = lowest_equal(u64::from_le_bytes(*word), byte);
+        if equal != 0 {
+            return Some(text.len() - rest.len() + (equal.trailing_zeros() / 8) as usize);
+        }
+        rest = behind;
+    }
+    for (at, other) in rest.iter().enumerate() {
+        if *other == byte {
+            return Some(text.len() - rest.len() + at);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_place_is_found_wherever_it_is() {
+        for byte in [0, 1, b'\n', b':', 0x7f, 0x80, 0xff] {
+            for other in [0, 1, b'\n' ^ 1, 0x7e, 0x80, 0x81, 0xfe] {
+                if other == byte {
+                    continue;
+                }
+                for length in 0..70 {
+                    let mut text = vec![other; length];
+                    assert_eq!(find(&text, byte), None);
+                    assert_eq!(find_near(&text, byte), None);
+                    // From the end to the beginning: those behind the first must not matter.
+                    for at in (0..length).rev() {
+                        text[at] = byte;
+                        assert_eq!(find(&text, byte), Some(at), "{byte} {other} {length}");
+                        assert_eq!(find_near(&text, byte), Some(at), "{byte} {other}");
+                    }
+                }
+            }
+        }
+    }
+}
