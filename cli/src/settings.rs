@@ -13,7 +13,7 @@ use gossipper_runtime::config::{
 };
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
-use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, RunParams, confined};
+use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, Paths, RunParams, confined};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +60,9 @@ pub(crate) fn run_config(
     let (twin_mode, twin) = twin.unzip();
     let includes = read_includes(&program)?;
     let answerer_includes = answerer.as_ref().map_or(Ok(Vec::new()), read_includes)?;
+    let paths = paths(args, &injection)?;
     let params = RunParams {
+        paths,
         injection,
         includes,
         twin: twin_mode,
@@ -136,6 +138,20 @@ fn millis(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_micros().div_ceil(1000))
         .unwrap_or(u64::MAX)
         .max(1)
+}
+
+/// The addresses of `-t ui`.
+fn paths(args: &HiArgs, injection: &[Arc<InjectionFile>]) -> Result<Option<Arc<Paths>>, String> {
+    let (Some(field), Some(file)) = (args.ip_field, injection.first()) else {
+        return Ok(None);
+    };
+    let paths = Paths::of(file, field).map_err(|error| {
+        format!(
+            "-t ui: injection file `{}`, field {field}: {error}",
+            file.name()
+        )
+    })?;
+    Ok(Some(Arc::new(paths)))
 }
 
 fn socket(args: &HiArgs) -> SocketConfig {

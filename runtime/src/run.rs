@@ -179,10 +179,14 @@ impl Run {
             main = on_loopback(main);
             parts.push(Part::link(answerer, bound, &clock)?);
         }
-        let bound = udp::bind(
+        let addresses = main.params.paths.clone();
+        let bound = udp::bind_each(
             &main.local,
             &main.socket,
             main.sending_address.or(main.remote),
+            addresses
+                .as_ref()
+                .map_or(&[][..], |paths| paths.addresses()),
         )?;
         // Last: a twin takes a connection for the beginning of the run.
         let twin = main.twin.take();

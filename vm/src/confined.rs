@@ -25,6 +25,8 @@ pub enum Confined {
     Twins,
     /// Its calls have more than one dialog.
     Dialogs,
+    /// `-t ui`.
+    Paths,
 }
 
 impl fmt::Display for Confined {
@@ -37,6 +39,7 @@ impl fmt::Display for Confined {
             Self::Circuits => "-tdmmap gives circuits to calls from one table",
             Self::Users => "-users opens a user's next call when the one before has ended",
             Self::Twins => "commands of a twin do not say which shard they are for",
+            Self::Paths => "-t ui has a socket per address, which only one shard reads",
             Self::Dialogs => "its calls have several dialogs, hence several Call-IDs",
         })
     }
@@ -58,6 +61,7 @@ pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
         (params.circuits.is_some(), Confined::Circuits),
         (params.users.is_some(), Confined::Users),
         (program.twin_role().is_some(), Confined::Twins),
+        (params.paths.is_some(), Confined::Paths),
         (!program.dialogs.is_empty(), Confined::Dialogs),
     ];
     reasons

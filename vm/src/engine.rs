@@ -17,7 +17,7 @@ use crate::dead::{DeadCalls, Death};
 use crate::deadlines::{expire, rearm};
 use crate::dialogs::DialogIndex;
 use crate::exec::{self, Cx, Outcome, Shared, run};
-use crate::inject::{EditedFile, Injection, NotWritable};
+use crate::inject::{EditedFile, Injection, NO_LINE, NotWritable};
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::link::Image;
 use crate::media::CryptoKeys;
@@ -251,6 +251,27 @@ impl Engine {
         true
     }
 
+    /// Gives a client's call the path of its line. False when that names no address the run began with.
+    fn take_path(&self, call: &mut Call, out: &mut OutBuf) -> bool {
+        let Some(paths) = &self.image.params().paths else {
+            return true;
+        };
+        let line = call.lines.first().copied().unwrap_or(NO_LINE);
+        match paths.flow(&self.shared.injection, line) {
+            Ok(flow) => {
+                call.flow = flow;
+                true
+            }
+            Err(text) => {
+                let text =
+                    format!("-t ui: no socket is bound to `{text}`, the address of a new call");
+                let text = out.store(text.as_bytes());
+                out.push(Output::Fatal { text });
+                false
+            }
+        }
+    }
+
     /// The injection files that actions have changed, as they would be on disk.
     #[must_use]
     pub fn edited_files(&self) -> Vec<Result<EditedFile, NotWritable>> {
@@ -309,7 +330,7 @@ impl Engine {
         let flow = params.flow;
         let mut call = self.new_call(now, due, flow, destination);
         call.user = user;
-        if !self.take_lines(&mut call, out) {
+        if !self.take_lines(&mut call, out) || !self.take_path(&mut call, out) {
             return;
         }
         self.shared.vars.welcome(user);

@@ -74,6 +74,7 @@ mod matching;
 mod media;
 pub mod output;
 pub mod params;
+mod paths;
 pub mod posix;
 mod receive;
 mod render;
@@ -91,6 +92,7 @@ pub use input::{CallControl, CallKey, FlowId, Input, Micros};
 pub use link::{Image, LinkError};
 pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, StatEvent};
 pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams, Trunk, TwinMode};
+pub use paths::{MAX_PATHS, PathError, Paths};
 
 /// Size of the record that an open call occupies, without what it points to; for the benches.
 #[doc(hidden)]

@@ -386,7 +386,9 @@ impl Folder<'_> {
                     }
                     self.text.extend_from_slice(bytes);
                 }
-                Segment::Slot(slot) if slot.binding() == Binding::Run => {
+                Segment::Slot(slot)
+                    if slot.binding() == Binding::Run && !varies(*slot, self.params) =>
+                {
                     let start = *open.get_or_insert(self.text.len());
                     constant(*slot, self.params, &mut self.text);
                     suppress = slot.suppresses_line() && self.text[start..].last() == Some(&b'\n');
@@ -416,6 +418,11 @@ impl Folder<'_> {
             }));
         }
     }
+}
+
+/// Whether what is constant for other runs is not for this one.
+fn varies(slot: Slot, params: &RunParams) -> bool {
+    slot == Slot::ServerIp && params.paths.is_some()
 }
 
 /// Prints a run-constant keyword.
@@ -515,7 +522,7 @@ fn line(name: &[u8], value: Option<&[u8]>, out: &mut Vec<u8>) {
 /// SIP's default port (RFC 3261 §19.1.2).
 const DEFAULT_PORT: u16 = 5060;
 
-fn ip(ip: IpAddr, brackets: bool, out: &mut Vec<u8>) {
+pub(crate) fn ip(ip: IpAddr, brackets: bool, out: &mut Vec<u8>) {
     let text = match ip {
         IpAddr::V6(v6) if brackets => format!("[{v6}]"),
         other => other.to_string(),

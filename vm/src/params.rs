@@ -4,6 +4,7 @@
 use crate::circuits::CircuitMap;
 use crate::inject::InjectionFile;
 use crate::input::{FlowId, Micros};
+use crate::paths::Paths;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -173,8 +174,10 @@ pub struct RunParams {
     pub hosts: Vec<(Vec<u8>, IpAddr)>,
     /// `[sipp_version]`.
     pub version: Vec<u8>,
-    /// The path that client calls send on.
+    /// The path that client calls send on, but with `paths`.
     pub flow: FlowId,
+    /// `-t ui`: the path of a client's call is that of its line.
+    pub paths: Option<Arc<Paths>>,
     /// First value of `[cseq]` (`-base_cseq`).
     pub base_cseq: u32,
     /// Call-IDs of generated calls (`-cid_str`).
@@ -285,6 +288,7 @@ impl Default for RunParams {
             hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
             flow: FlowId(0),
+            paths: None,
             base_cseq: 1,
             call_id: CallIdFormat::parse(CallIdFormat::DEFAULT),
             pause_ms: 0,

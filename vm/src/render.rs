@@ -292,6 +292,14 @@ impl Scene<'_> {
                 let image = self.image;
                 fill(image.program.bytes(text), self.value(var).as_number(), out);
             }
+            Slot::ServerIp => {
+                let params = &self.image.params;
+                let paths = params.paths.as_ref();
+                let own = call
+                    .and_then(|call| paths?.address(call.flow))
+                    .unwrap_or(params.server_ip);
+                crate::link::ip(own, false, out);
+            }
             Slot::Service
             | Slot::RemoteIp
             | Slot::RemoteHost
@@ -299,7 +307,6 @@ impl Scene<'_> {
             | Slot::LocalIp
             | Slot::LocalIpType
             | Slot::LocalPort(_)
-            | Slot::ServerIp
             | Slot::Transport
             | Slot::SipTransport
             | Slot::TrunkFrom

@@ -100,6 +100,8 @@ pub(crate) struct HiArgs {
     pub(crate) media_port: u16,
     /// `-no_media`.
     pub(crate) skips_media: bool,
+    /// `-t ui`: the field of the first injection file that holds addresses.
+    pub(crate) ip_field: Option<u32>,
     /// `-recv_coalesce`, in µs.
     pub(crate) coalesce_us: Option<u64>,
     /// `-buff_size`.
@@ -196,6 +198,14 @@ impl HiArgs {
         let dialect = low.dialect;
         let sipp = dialect == Dialect::Sipp;
         let mut notes = Vec::new();
+        if low.per_address && low.injection.is_empty() {
+            faults.push(
+                "-t ui needs an injection file with addresses: name one with -inf".to_owned(),
+            );
+        }
+        if low.ip_field.is_some() && !low.per_address {
+            notes.push("-ip_field has no effect without -t ui".to_owned());
+        }
         if low.skip_rlimit {
             notes.push(
                 "-skip_rlimit has no effect: the limit of open files never stops a run".to_owned(),
@@ -344,6 +354,7 @@ impl HiArgs {
             media_ip,
             media_port: low.media_port.unwrap_or(6000),
             skips_media: low.no_media,
+            ip_field: low.per_address.then_some(low.ip_field.unwrap_or(0)),
             coalesce_us: low.coalesce_us,
             buffer_bytes: low.buffer_bytes,
             rate,

@@ -33,8 +33,6 @@ static GROUPS: &[Group] = &[
         part: "further transports",
         switches: &[],
         values: &[
-            "ip_field",
-            "ipfield",
             "max_socket",
             "max_reconnect",
             "reconnect_sleep",
@@ -256,9 +254,8 @@ pub(crate) enum Transport {
 /// What this version knows of a transport mode.
 pub(crate) fn transport(mode: &str) -> Transport {
     match mode {
-        "u1" => Transport::Built,
+        "u1" | "ui" => Transport::Built,
         "un" => Transport::Later("UDP, one socket per call"),
-        "ui" => Transport::Later("UDP, one socket per address"),
         "t1" => Transport::Later("TCP, one connection"),
         "tn" => Transport::Later("TCP, one connection per call"),
         "l1" | "sl" | "cl" => Transport::Later("TLS, one connection"),
@@ -276,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_missing_flag_knows_how_many_values_it_takes() {
-        assert_eq!(find("ip_field").map(|missing| missing.arity), Some(1));
+        assert_eq!(find("max_socket").map(|missing| missing.arity), Some(1));
         assert_eq!(find("bg").map(|missing| missing.arity), Some(0));
         assert_eq!(find("sf"), None);
     }

@@ -221,6 +221,10 @@ pub(crate) struct LowArgs {
     pub(crate) no_media: bool,
     /// `-recv_coalesce`, in µs.
     pub(crate) coalesce_us: Option<u64>,
+    /// `-t ui`.
+    pub(crate) per_address: bool,
+    /// `-ip_field`.
+    pub(crate) ip_field: Option<u32>,
     /// `-skip_rlimit`.
     pub(crate) skip_rlimit: bool,
     /// `-loopback`.

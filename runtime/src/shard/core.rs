@@ -9,9 +9,10 @@ use std::net::UdpSocket;
 
 use gossipper_bytecode::{LogLevel, PeerId};
 use gossipper_control::TransportCounts;
-use gossipper_vm::{CallControl, CallKey, Input, LogKind, Micros, OutBuf, Output};
+use gossipper_vm::{CallControl, CallKey, FlowId, Input, LogKind, Micros, OutBuf, Output};
 use slotmap::Key;
 
+use super::sides::SideOut;
 use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::exec::Executor;
@@ -20,7 +21,6 @@ use crate::logs::{LogSender, Traffic};
 use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
 use crate::sys::Datagram;
-use crate::transport::MAIN_FLOW;
 use crate::transport::udp::{Outbox, Refused};
 use crate::twin::Links;
 use crate::wheel::{Fired, Wheel};
@@ -42,6 +42,8 @@ pub(super) struct Core<M> {
     resumes: VecDeque<CallKey>,
     socket: UdpSocket,
     pub(super) outbox: Outbox,
+    /// The sockets of flows 1 and up.
+    pub(super) sides: Vec<SideOut>,
     refused: Vec<Refused>,
     pub(super) counts: TransportCounts,
     pub(super) stats: Stats,
@@ -92,6 +94,7 @@ impl<M: Machine> Core<M> {
             resumes: VecDeque::new(),
             socket,
             outbox,
+            sides: Vec::new(),
             refused: Vec::new(),
             counts,
             stats,
@@ -151,7 +154,7 @@ impl<M: Machine> Core<M> {
     }
 
     /// Takes in a datagram that was read at `read_at`.
-    pub(super) fn datagram(&mut self, read_at: Micros, datagram: Datagram<'_>) {
+    pub(super) fn datagram(&mut self, read_at: Micros, flow: FlowId, datagram: Datagram<'_>) {
         // What happened at a time the machine has left behind, say before a timer that fired, happens now.
         let now = Micros(read_at.0.saturating_sub(datagram.waited_us)).max(self.told);
         self.counts.received += 1;
@@ -163,7 +166,7 @@ impl<M: Machine> Core<M> {
         self.input(
             now,
             Input::Message {
-                flow: MAIN_FLOW,
+                flow,
                 src: datagram.src,
                 bytes: datagram.bytes,
             },
@@ -231,36 +234,43 @@ impl<M: Machine> Core<M> {
         }
     }
 
+    /// Whether something waits to be sent.
+    pub(super) fn unsent(&self) -> bool {
+        !self.outbox.is_empty() || self.sides.iter().any(|side| !side.outbox.is_empty())
+    }
+
     /// Sends what has been collected if it makes a batch.
     pub(super) fn flush_full(&mut self) {
-        if self.outbox.len() >= FLUSH_AT {
+        let full = |outbox: &Outbox| outbox.len() >= FLUSH_AT;
+        if full(&self.outbox) || self.sides.iter().any(|side| full(&side.outbox)) {
             self.flush();
         }
     }
 
     /// Sends what has been collected, and tells the machine what cannot be sent.
     pub(super) fn flush(&mut self) {
-        if self.outbox.is_empty() {
+        if !self.unsent() {
             return;
         }
         let (now, logs) = (self.clock.now(), &self.logs);
         let wall_us = self.clock.wall_us(now);
-        self.outbox.flush(
-            &self.socket,
-            &mut self.counts,
-            &mut self.refused,
-            |bytes, sent| {
-                logs.message(
-                    wall_us,
-                    if sent {
+        let sides = self.sides.iter_mut();
+        let ways = sides.map(|side| (&side.socket, &mut side.outbox));
+        for (socket, outbox) in std::iter::once((&self.socket, &mut self.outbox)).chain(ways) {
+            outbox.flush(
+                socket,
+                &mut self.counts,
+                &mut self.refused,
+                |bytes, sent| {
+                    let traffic = if sent {
                         Traffic::Sent
                     } else {
                         Traffic::SendFailed
-                    },
-                    bytes,
-                );
-            },
-        );
+                    };
+                    logs.message(wall_us, traffic, bytes);
+                },
+            );
+        }
         if self.refused.is_empty() {
             return;
         }
@@ -309,12 +319,19 @@ impl<M: Machine> Core<M> {
             match order {
                 Output::Send {
                     call,
-                    flow: _,
+                    flow,
                     to,
                     bytes,
                 } => {
-                    self.outbox
-                        .push(call, to, out.bytes(bytes), &mut self.counts);
+                    let outbox = match (flow.0 as usize).checked_sub(1) {
+                        None => &mut self.outbox,
+                        Some(side) => match self.sides.get_mut(side) {
+                            Some(side) => &mut side.outbox,
+                            // The machine knows the flows it was told of.
+                            None => continue,
+                        },
+                    };
+                    outbox.push(call, to, out.bytes(bytes), &mut self.counts);
                 }
                 Output::Twin { call, peer, bytes } => {
                     if !self.send_command(now, peer, out.bytes(bytes)) {

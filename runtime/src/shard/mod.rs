@@ -9,6 +9,7 @@
 //! | `inbox` | operator commands and phases of the run |
 //! | `team` | what a shard does as one of several |
 //! | `twins` | what happens on the connections to twins |
+//! | `sides` | the further sockets of `-t ui` |
 //! | `work_limit` | bounds each part of a turn by time |
 //!
 //! A shard shares nothing that it waits for: commands come through a queue, snapshots go into a slot that is locked for
@@ -18,6 +19,7 @@ mod coalesce;
 mod core;
 mod inbox;
 mod run;
+mod sides;
 mod team;
 #[cfg(test)]
 mod tests;

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use gossipper_control::{EngineSnapshot, Phase, RateSnapshot, TransportCounts};
 use gossipper_vm::{Input, Micros};
-use tokio::io::Interest;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Sleep;
 
 use super::coalesce::Coalescer;
 use super::core::Core;
+use super::sides::{Sides, is_full, look};
 use super::team;
 use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
@@ -58,6 +58,7 @@ pub(super) struct Shard<M> {
     /// Who waits for the socket; `None` on a shard that gets its messages from another.
     reactor: Option<tokio::net::UdpSocket>,
     receiver: BatchReceiver,
+    sides: Sides,
     coalescer: Coalescer,
     /// The kernel's counter of dropped datagrams, as last read.
     dropped: u32,
@@ -100,6 +101,7 @@ impl<M: Machine> Shard<M> {
             ..TransportCounts::default()
         };
         let socket = bound.socket;
+        let (sides, ways_out) = Sides::new(bound.sides, backend)?;
         let reads = !role.follows();
         let receiver = BatchReceiver::new(backend, &socket);
         let reactor = reads
@@ -120,6 +122,7 @@ impl<M: Machine> Shard<M> {
             logs,
         );
         core.links = links;
+        core.sides = ways_out;
         core.place = role.place().cloned();
         Ok(Self {
             core,
@@ -133,6 +136,7 @@ impl<M: Machine> Shard<M> {
             reactor,
             socket,
             receiver,
+            sides,
             coalescer: Coalescer::new(coalesce),
             dropped: 0,
             inbox,
@@ -182,8 +186,12 @@ impl<M: Machine> Shard<M> {
     async fn flush_rest(&mut self) {
         loop {
             self.flush();
-            if self.core.outbox.is_empty() {
+            if !self.core.unsent() {
                 return;
+            }
+            if self.core.outbox.is_empty() {
+                self.sides.ready(&self.core.sides).await;
+                continue;
             }
             match &self.reactor {
                 Some(reactor) if reactor.writable().await.is_ok() => {}
@@ -224,39 +232,23 @@ impl<M: Machine> Shard<M> {
 
     fn receive(&mut self) -> bool {
         let mut datagrams = 0;
-        let more = self.receive_batches(&mut datagrams);
+        let mut limit = WorkLimit::new(&self.core.clock);
+        let mut more = self.receive_batches(&mut limit, &mut datagrams);
+        more |= self
+            .sides
+            .receive(&mut self.core, &mut limit, &mut datagrams);
         self.coalescer.received(self.core.clock.now(), datagrams);
         more
     }
 
     /// Reads until nothing is left, or time is up: then true.
-    fn receive_batches(&mut self, received_datagrams: &mut u64) -> bool {
+    fn receive_batches(&mut self, limit: &mut WorkLimit, received_datagrams: &mut u64) -> bool {
         let Some(reactor) = &self.reactor else {
             return false;
         };
-        let mut limit = WorkLimit::new(&self.core.clock);
         loop {
-            let (socket, receiver) = (&self.socket, &mut self.receiver);
-            let mut received = Ok(None);
-            // A short batch means that the kernel has no more, so the readiness is given back without another call.
-            let more = reactor.try_io(Interest::READABLE, || match receiver.recv(socket) {
-                Ok(outcome) => {
-                    received = Ok(Some(outcome));
-                    if outcome.drained {
-                        Err(io::ErrorKind::WouldBlock.into())
-                    } else {
-                        Ok(())
-                    }
-                }
-                Err(error) => {
-                    if error.kind() != io::ErrorKind::WouldBlock {
-                        received = Err(error);
-                    }
-                    // Whatever it was, the reactor will tell when there is something to read again.
-                    Err(io::ErrorKind::WouldBlock.into())
-                }
-            });
-            match received {
+            let look = look(reactor, &self.socket, &mut self.receiver);
+            match look.read {
                 Ok(None) => return false,
                 Ok(Some(outcome)) => self.core.counts.icmp_errors += u64::from(outcome.icmp_errors),
                 Err(error) => {
@@ -276,10 +268,8 @@ impl<M: Machine> Shard<M> {
             if let Role::Lead(lead) = &mut self.role {
                 lead.wake();
             }
-            match more {
-                Ok(()) if allowed => {}
-                Ok(()) => return true,
-                Err(_) => return false,
+            if !(look.more && allowed) {
+                return look.more;
             }
         }
     }
@@ -330,16 +320,18 @@ impl<M: Machine> Shard<M> {
 
     fn flush(&mut self) {
         self.core.flush();
+        if !self.core.unsent() {
+            return;
+        }
+        // `writable` is to wait for the next event.
         if let Some(reactor) = &self.reactor
             && !self.core.outbox.is_empty()
         {
-            // Tells the reactor that the socket is full, so that `writable` waits for the next event.
-            let _ = reactor.try_io(Interest::WRITABLE, || -> io::Result<()> {
-                Err(io::ErrorKind::WouldBlock.into())
-            });
-            // Room may have come between the two; asking once more cannot miss it.
-            self.core.flush();
+            is_full(reactor);
         }
+        self.sides.note_full(&self.core.sides);
+        // Room may have come between the two; asking once more cannot miss it.
+        self.core.flush();
     }
 
     fn next_deadline(&self) -> Micros {
@@ -377,7 +369,9 @@ impl<M: Machine> Shard<M> {
             .as_mut()
             .reset(self.core.clock.instant(deadline).into());
         let full = !self.core.outbox.is_empty();
-        if !full && let Some(until) = self.coalescer.rest(self.core.clock.now()) {
+        if !self.core.unsent()
+            && let Some(until) = self.coalescer.rest(self.core.clock.now())
+        {
             // Shorter than what the reactor's timer can wait. Whatever comes meanwhile is found afterwards.
             std::thread::sleep(self.core.clock.until(until));
             tokio::task::yield_now().await;
@@ -413,6 +407,7 @@ impl<M: Machine> Shard<M> {
                 None => self.inbox_open = false,
             },
             () = readable => {}
+            () = self.sides.ready(&self.core.sides) => {}
             () = team::called(&self.role) => {}
             next = happens => event = Some(next),
             () = writable, if full => {}
@@ -428,6 +423,7 @@ impl<M: Machine> Shard<M> {
 
     /// Asks the kernel what it has dropped since it was last asked.
     fn count_dropped(&mut self) {
+        self.core.counts.recv_dropped += self.sides.dropped();
         if let Some(dropped) = crate::sys::dropped(&self.socket) {
             self.core.counts.recv_dropped += u64::from(dropped.wrapping_sub(self.dropped));
             self.dropped = dropped;

@@ -14,6 +14,7 @@ use super::{Ending, Machine};
 use crate::group::{Entry, Lead, Role};
 use crate::schedule::{Opening, Schedule};
 use crate::sys::Datagram;
+use crate::transport::MAIN_FLOW;
 
 /// How long the leader leaves a full ring alone before it tries again.
 const RING_RETRY: Micros = Micros(200);
@@ -26,10 +27,10 @@ pub(super) fn receive<M: Machine>(
     datagram: Datagram<'_>,
 ) {
     let Role::Lead(lead) = role else {
-        return core.datagram(now, datagram);
+        return core.datagram(now, MAIN_FLOW, datagram);
     };
     match lead.router.owner(datagram.bytes) {
-        0 => core.datagram(now, datagram),
+        0 => core.datagram(now, MAIN_FLOW, datagram),
         owner => {
             let entry = Entry::Message {
                 at: Micros(now.0.saturating_sub(datagram.waited_us)),
@@ -60,7 +61,7 @@ impl<M: Machine> Shard<M> {
                         waited_us: now.since(at).0,
                         bytes,
                     };
-                    self.core.datagram(now, datagram);
+                    self.core.datagram(now, MAIN_FLOW, datagram);
                 }
                 Some(Entry::Open { number, due }) => {
                     self.core.input(now, Input::Open { number, due });
@@ -127,7 +128,7 @@ impl<M: Machine> Shard<M> {
             Role::Alone => false,
             Role::Lead(lead) => lead.blocked,
             // Its socket is nobody's who waits for it to be writable.
-            Role::Follow(_) => !self.core.outbox.is_empty(),
+            Role::Follow(_) => self.core.unsent(),
         };
         blocked.then(|| now.plus(RING_RETRY))
     }

@@ -262,11 +262,7 @@ impl std::fmt::Debug for Receiver {
 
 impl Receiver {
     pub(super) fn new(socket: &UdpSocket, offload: bool) -> Self {
-        // A kernel that does not know one of them leaves the socket as it was.
-        turn_on(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS);
-        if offload {
-            turn_on(socket, libc::SOL_UDP, libc::UDP_GRO);
-        }
+        prepare(socket, offload);
         Self {
             bytes: vec![0; RECV_BUFFERS * MAX_DATAGRAM],
             entries: Vec::with_capacity(BATCH),
@@ -413,6 +409,15 @@ pub(super) fn dropped(socket: &UdpSocket) -> Option<u32> {
     };
     let told = len as usize / mem::size_of::<u32>();
     (failed == 0 && told > DROPS).then(|| counters[DROPS])
+}
+
+/// Asks for what a receiver reads beside datagrams.
+pub(super) fn prepare(socket: &UdpSocket, offload: bool) {
+    // A kernel that does not know one of them leaves the socket as it was.
+    turn_on(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS);
+    if offload {
+        turn_on(socket, libc::SOL_UDP, libc::UDP_GRO);
+    }
 }
 
 /// Turns a socket option on, where the kernel has it.

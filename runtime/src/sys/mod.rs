@@ -176,6 +176,18 @@ impl BatchReceiver {
         }
     }
 
+    /// Makes a receiver of this backend, made for another socket, fit for this one too.
+    pub fn prepare(backend: Backend, socket: &UdpSocket) {
+        #[cfg(target_os = "linux")]
+        match backend {
+            Backend::Auto => linux::prepare(socket, true),
+            Backend::NoOffload => linux::prepare(socket, false),
+            Backend::Portable => {}
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (backend, socket);
+    }
+
     /// Takes in what is there, up to one batch, replacing what was held.
     ///
     /// # Errors

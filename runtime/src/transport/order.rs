@@ -47,7 +47,8 @@ pub(super) struct Order {
     groups: Vec<Group>,
     /// The next datagram of the same group, per datagram; its own index at the end.
     next: Vec<u32>,
-    seen: Box<[Seen; SLOTS]>,
+    /// Empty until there is something to arrange: most sockets of many have little to say.
+    seen: Vec<Seen>,
     round: u32,
     items: Vec<Outgoing>,
     calls: Vec<Option<CallKey>>,
@@ -58,7 +59,7 @@ impl Order {
         Self {
             groups: Vec::new(),
             next: Vec::new(),
-            seen: Box::new([Seen::default(); SLOTS]),
+            seen: Vec::new(),
             round: 0,
             items: Vec::new(),
             calls: Vec::new(),
@@ -110,6 +111,7 @@ impl Order {
         self.next.clear();
         self.items.clear();
         self.calls.clear();
+        self.seen.resize(SLOTS, Seen::default());
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
             // Slots of four thousand million rounds ago would look like new ones.

@@ -43,6 +43,8 @@ pub struct Bound {
     pub recv_buffer_bytes: usize,
     /// Send buffer the kernel granted.
     pub send_buffer_bytes: usize,
+    /// Further sockets, of flows 1 and up: all but the first of [`bind_each`].
+    pub sides: Vec<UdpSocket>,
 }
 
 impl Bound {
@@ -53,6 +55,7 @@ impl Bound {
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
             socket: self.socket.try_clone()?,
+            sides: Vec::new(),
             ..*self
         })
     }
@@ -97,7 +100,47 @@ pub fn bind(
         local_ip,
         recv_buffer_bytes,
         send_buffer_bytes,
+        sides: Vec::new(),
     })
+}
+
+/// Binds one socket per address, all to one port (`-t ui`): the first address is that of flow 0.
+///
+/// `[local_ip]` stays what it is without them.
+///
+/// # Errors
+/// As [`bind`]; also when an address is none of this machine's.
+pub fn bind_each(
+    local: &LocalConfig,
+    options: &SocketConfig,
+    remote: Option<SocketAddr>,
+    addresses: &[IpAddr],
+) -> Result<Bound, Error> {
+    let Some((first, others)) = addresses.split_first() else {
+        return bind(local, options, remote);
+    };
+    let at_first = LocalConfig {
+        ip: Some(*first),
+        ..*local
+    };
+    let mut bound = bind(&at_first, options, remote)?;
+    bound.local_ip = match (local.ip, remote) {
+        (Some(ip), _) if !ip.is_unspecified() => ip,
+        (_, Some(remote)) => local_ip_towards(remote)?,
+        (_, None) => *first,
+    };
+    for ip in others {
+        if ip.is_ipv6() != first.is_ipv6() {
+            return Err(Error::Family {
+                local: *ip,
+                remote: *first,
+            });
+        }
+        let socket = open_at(SocketAddr::new(*ip, bound.address.port()))?;
+        size_buffers(&socket, options);
+        bound.sides.push(socket);
+    }
+    Ok(bound)
 }
 
 fn open(ip: IpAddr, port: Option<u16>) -> Result<UdpSocket, Error> {

@@ -179,6 +179,11 @@ impl Injection {
     }
 
     /// Number of lines of a file.
+    pub(crate) fn records(&self, file: usize) -> u32 {
+        self.files[file].lines.count()
+    }
+
+    /// Number of lines of a file.
     #[cfg(test)]
     pub(crate) fn count(&self, file: usize) -> u32 {
         self.files[file].lines.count()

@@ -3,7 +3,7 @@
 
 use crate::stage::{Stage, from_peer, header, log, nop, reply, request, scenario};
 use gossipper_testkit::pair;
-use gossipper_vm::{Image, InjectionFile, Input, LinkError, Micros, RunParams};
+use gossipper_vm::{Image, InjectionFile, Input, LinkError, Micros, Paths, RunParams};
 use std::sync::Arc;
 
 fn file(name: &str, text: &str) -> Arc<InjectionFile> {
@@ -324,5 +324,46 @@ fn a_program_does_not_run_without_the_files_it_was_compiled_with() {
     assert_eq!(
         link("X: [field0 file=\"b.csv\"]", &[a]),
         Err(LinkError::NoInjectionFile("b.csv".to_owned()))
+    );
+}
+
+#[test]
+fn with_a_path_per_address_a_call_prints_the_address_of_its_line() {
+    let file = file("a.csv", "SEQUENTIAL\nx;192.0.2.7\ny;2001:db8::7\n");
+    let paths = Paths::of(&file, 1).expect("addresses");
+    let program =
+        pair::program_with_files("test", &scenario(&[send("X: [server_ip]")]), &["a.csv"]);
+    let mut stage = Stage::of(program, pair::client_params(), |params| {
+        params.injection = vec![Arc::clone(&file)];
+        params.paths = Some(Arc::new(paths));
+    });
+    for _ in 0..3 {
+        stage.spawn();
+    }
+    assert_eq!(
+        printed(&stage),
+        [Some("192.0.2.7"), Some("2001:db8::7"), Some("192.0.2.7")]
+    );
+}
+
+#[test]
+fn a_line_changed_to_an_unknown_address_ends_the_run() {
+    let file = file("a.csv", "SEQUENTIAL\n192.0.2.7\n192.0.2.8\n");
+    let paths = Paths::of(&file, 0).expect("addresses");
+    let change = nop(r#"<replace file="a.csv" line="1" value="192.0.2.9"/>"#);
+    let program = pair::program_with_files("test", &scenario(&[change, send("X: 1")]), &["a.csv"]);
+    let mut stage = Stage::of(program, pair::client_params(), |params| {
+        params.injection = vec![Arc::clone(&file)];
+        params.paths = Some(Arc::new(paths));
+    });
+    stage.spawn();
+    assert_eq!(stage.sent.len(), 1);
+    stage.spawn();
+    assert_eq!(stage.sent.len(), 1);
+    assert!(
+        stage
+            .fatal
+            .as_ref()
+            .is_some_and(|text| text.contains("192.0.2.9"))
     );
 }

@@ -59,8 +59,21 @@ pub(super) static FLAGS: &[Flag] = &[
             set: transport,
         },
         default: Default::Same("u1"),
-        short: "Transport mode: u1, UDP over one socket.",
-        long: "This version has u1. The other modes of SIPp are refused by name.",
+        short: "Transport mode: u1, UDP over one socket, or ui, one socket per address.",
+        long: "With ui a call sends from the address in its line of the first injection file (-ip_field); each \
+               address is bound at the local port, and a server answers from the one it was called at. \
+               [server_ip] prints it; [local_ip] stays that of -i. The other modes of SIPp are refused by name.",
+    },
+    Flag {
+        names: &["ip_field", "ipfield"],
+        arg: Arg::Int {
+            metavar: "FIELD",
+            range: (0, 65_535),
+            set: |low, n| low.ip_field = u32::try_from(n).ok(),
+        },
+        default: Default::Same("0"),
+        short: "With -t ui: the field of the first injection file that holds the address of a call.",
+        long: "Fields count from 0. Every record has to hold an IP address there.",
     },
     Flag {
         names: &["mi"],
@@ -167,15 +180,18 @@ pub(super) static FLAGS: &[Flag] = &[
     clippy::needless_pass_by_value,
     reason = "the table's setters own their values"
 )]
-fn transport(_low: &mut LowArgs, mode: String) -> Result<(), String> {
-    // Until there is a second mode there is nothing to store.
-    match later::transport(&mode.to_ascii_lowercase()) {
-        later::Transport::Built => Ok(()),
+fn transport(low: &mut LowArgs, mode: String) -> Result<(), String> {
+    let lower = mode.to_ascii_lowercase();
+    match later::transport(&lower) {
+        later::Transport::Built => {
+            low.per_address = lower == "ui";
+            Ok(())
+        }
         later::Transport::Later(what) => Err(format!(
-            "transport `{mode}` ({what}) is not supported by this version yet; u1 (UDP over one socket) is"
+            "transport `{mode}` ({what}) is not supported by this version yet; u1 and ui (UDP over one socket, or one per address) are"
         )),
         later::Transport::Unknown => Err(format!(
-            "unsupported transport \"{mode}\"; this version has u1"
+            "unsupported transport \"{mode}\"; this version has u1 and ui"
         )),
     }
 }
