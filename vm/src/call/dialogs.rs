@@ -189,6 +189,7 @@ impl Parked {
                 dialogs: _,
                 crypto: _,
                 circuit: _,
+                seeded: _,
             } = cold;
             core::mem::swap(&mut self.routes, routes);
             core::mem::swap(&mut self.target, target);
