@@ -173,7 +173,10 @@ fn answers(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>) -> bool {
     let method = msg.cseq().map_or(&b""[..], |cseq| cseq.method);
     // COMPAT(sipp): the method is looked for in the concatenation of all methods sent above.
     let methods = image.program.bytes(recv.methods);
-    methods.starts_with(method) || memchr::memmem::find(methods, method).is_some()
+    // Mostly it is the first, or the one sent last.
+    methods.starts_with(method)
+        || methods.ends_with(method)
+        || memchr::memmem::find(methods, method).is_some()
 }
 
 fn decimal(code: u16) -> [u8; 3] {
