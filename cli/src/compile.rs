@@ -156,8 +156,8 @@ pub(crate) fn run(args: &CompileArgs) -> ExitCode {
         injection: &injection,
         strict: args.strict,
         skips_media: args.no_media,
-        // What is written to a file is for a run, and cannot be completed there.
-        missing: if args.output.is_some() {
+        // A program that is written to a file is for a run, and cannot be completed there; a picture is for people.
+        missing: if args.output.is_some() && !args.ladder {
             Missing::Refuse
         } else {
             Missing::Warn

@@ -293,6 +293,14 @@ fn the_ladder_shows_the_call_flow() {
         drawn.starts_with("<svg ") && drawn.contains("INVITE"),
         "{drawn}"
     );
+    // A picture needs no more than a ladder on the screen: not what a run would need.
+    place.write(
+        "fields.xml",
+        builtin("uac").replace("[service]", "[field0]"),
+    );
+    let ran = place.run("compile --ladder --no_cache -o fields.svg fields.xml");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(place.path("fields.svg").exists());
     let ran = place.run("compile -o uac.gsc --no_cache uac.xml");
     assert_eq!(ran.code, 0, "{ran:?}");
     let ran = place.run("compile --ladder uac.gsc");
@@ -401,6 +409,21 @@ fn explain_knows_the_codes_that_errors_carry() {
 }
 
 // Runs.
+
+#[test]
+fn a_loopback_run_has_a_remote_host() {
+    let place = Place::new();
+    let scenario = place.run("sipp -sd options").out;
+    assert!(scenario.contains("sip:[service]@"), "{scenario}");
+    let scenario = scenario.replace("sip:[service]@", "sip:[remote_host]@");
+    place.write("asks.xml", scenario);
+    let ran = place.run(
+        "sipp -sf asks.xml -loopback -loopback_sn options_uas -m 1 -trace_msg -message_file sent",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let sent = std::fs::read_to_string(place.path("sent")).expect("the trace");
+    assert!(sent.contains("OPTIONS sip:127.0.0.1@127.0.0.1"), "{sent}");
+}
 
 #[test]
 fn a_loopback_run_ends_well_and_says_so() {

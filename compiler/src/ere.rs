@@ -2,7 +2,7 @@
 //! POSIX extended regular expressions, as SIPp's C library reads them, in the syntax of our engine.
 //!
 //! POSIX takes the longest of the matches that begin first; the fast engine takes the one its order of preference
-//! finds first. Where both are provably the same ([`agree`]), the fast engine has the expression alone. For the others
+//! finds first. Where both are provably the same (`agree`), the fast engine has the expression alone. For the others
 //! the translation brings an [`Automaton`] that the machine walks in the C library's order, and the pattern only says
 //! where a match may begin. It carries its own flags: bytes instead of Unicode, `.` matches line ends, `^` and `$` only
 //! the very ends.

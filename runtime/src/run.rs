@@ -148,6 +148,8 @@ impl Run {
             let answerer = on_loopback(answerer);
             let bound = udp::bind(&answerer.local, &answerer.socket, None)?;
             main.remote = Some(bound.address);
+            // Nobody typed it; scenarios that print `[remote_host]` are to find a host there all the same.
+            main.params.remote_host = bound.address.ip().to_string().into_bytes();
             main = on_loopback(main);
             parts.push(Part::link(answerer, bound, &clock)?);
         }

@@ -2,7 +2,7 @@
 //! [`Engine::handle`]: routes one input to one call, runs it, collects the orders.
 //!
 //! Owns the calls of one shard, the Call-ID index, ended calls and global variables. Everything that is done to a
-//! single call lives in `exec`, `receive` and `unexpected`; what commands of twins bring about, in [`twins`].
+//! single call lives in `exec`, `receive` and `unexpected`; what commands of twins bring about, in `twins`.
 
 mod twins;
 

@@ -91,43 +91,6 @@ impl Lowerer<'_> {
     }
 
     fn stream(&mut self, stream: RtpStream<&[u8]>) -> RtpStream<TextRef> {
-        match stream {
-            RtpStream::File {
-                file,
-                loops,
-                payload,
-            } => RtpStream::File {
-                file: self.pools.text(file),
-                loops,
-                payload,
-            },
-            RtpStream::Microphone { input } => RtpStream::Microphone {
-                input: input.map(|input| self.pools.text(input)),
-            },
-            RtpStream::Pattern {
-                stream,
-                id,
-                payload,
-            } => RtpStream::Pattern {
-                stream,
-                id,
-                payload,
-            },
-            RtpStream::Pause(what) => RtpStream::Pause(what),
-            RtpStream::Resume(what) => RtpStream::Resume(what),
-            RtpStream::Stop => RtpStream::Stop,
-            RtpStream::Echo => RtpStream::Echo,
-            RtpStream::Synthetic {
-                payload,
-                packet_ms,
-                duration_ms,
-                channels,
-            } => RtpStream::Synthetic {
-                payload,
-                packet_ms,
-                duration_ms,
-                channels,
-            },
-        }
+        stream.map(|text| self.pools.text(text))
     }
 }

@@ -119,6 +119,50 @@ pub enum RtpStream<T> {
     },
 }
 
+impl<T> RtpStream<T> {
+    /// The same with its text in another form.
+    pub fn map<U>(self, mut text: impl FnMut(T) -> U) -> RtpStream<U> {
+        match self {
+            Self::File {
+                file,
+                loops,
+                payload,
+            } => RtpStream::File {
+                file: text(file),
+                loops,
+                payload,
+            },
+            Self::Microphone { input } => RtpStream::Microphone {
+                input: input.map(text),
+            },
+            Self::Pattern {
+                stream,
+                id,
+                payload,
+            } => RtpStream::Pattern {
+                stream,
+                id,
+                payload,
+            },
+            Self::Pause(what) => RtpStream::Pause(what),
+            Self::Resume(what) => RtpStream::Resume(what),
+            Self::Stop => RtpStream::Stop,
+            Self::Echo => RtpStream::Echo,
+            Self::Synthetic {
+                payload,
+                packet_ms,
+                duration_ms,
+                channels,
+            } => RtpStream::Synthetic {
+                payload,
+                packet_ms,
+                duration_ms,
+                channels,
+            },
+        }
+    }
+}
+
 /// `play_dtmf`
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Dtmf<T> {

@@ -16,6 +16,13 @@ fn mirror_of(name: &str) -> Mirror {
     derive(&read(name, &bytes).expect("a scenario"), Variant::Main).expect("a mirror")
 }
 
+/// The mirror of a scenario with these elements.
+fn mirror_xml(elements: &str, variant: Variant) -> String {
+    let scenario = format!("<scenario>{elements}</scenario>");
+    let scenario = read("x", scenario.as_bytes()).expect("a scenario");
+    derive(&scenario, variant).expect("a mirror").xml
+}
+
 #[test]
 fn mirrors_say_what_their_scenarios_wait_for() {
     for name in [
@@ -63,12 +70,10 @@ fn steps(xml: &str) -> Vec<String> {
 }
 
 fn steps_of(xml: &str, variant: Variant) -> Vec<String> {
-    let scenario = format!("<scenario>{xml}</scenario>");
-    let scenario = read("x", scenario.as_bytes()).expect("a scenario");
-    let mirror = derive(&scenario, variant).expect("a mirror");
+    let mirror = mirror_xml(xml, variant);
     let mut steps = Vec::new();
     let mut in_message = false;
-    for line in mirror.xml.lines() {
+    for line in mirror.lines() {
         if in_message && !line.is_empty() {
             steps.push(
                 line.trim_end_matches(" SIP/2.0")
@@ -109,13 +114,7 @@ fn a_response_answers_the_request_that_it_can_belong_to() {
         &request("ACK"),
     ]
     .concat();
-    let xml = format!("<scenario>{scenario}</scenario>");
-    let mirror = derive(
-        &read("x", xml.as_bytes()).expect("a scenario"),
-        Variant::Main,
-    )
-    .expect("a mirror")
-    .xml;
+    let mirror = mirror_xml(&scenario, Variant::Main);
     // The 487 comes after other messages, and has the headers of the INVITE.
     let last = mirror.split("SIP/2.0 487").nth(1).expect("a 487");
     assert!(last.contains("CSeq:[$cseq0]"), "{mirror}");
@@ -230,13 +229,7 @@ fn loops_end_and_certain_branches_are_followed() {
 #[test]
 fn a_mirror_challenges_and_answers_challenges() {
     let scenario = [&request("REGISTER"), "<recv response='407' auth='true'/>"].concat();
-    let xml = format!("<scenario>{scenario}</scenario>");
-    let mirror = derive(
-        &read("x", xml.as_bytes()).expect("a scenario"),
-        Variant::Main,
-    )
-    .expect("a mirror")
-    .xml;
+    let mirror = mirror_xml(&scenario, Variant::Main);
     assert!(
         mirror.contains("Proxy-Authenticate: Digest realm="),
         "{mirror}"
@@ -248,13 +241,7 @@ fn a_mirror_challenges_and_answers_challenges() {
         "<recv request='REGISTER'/>",
     ]
     .concat();
-    let xml = format!("<scenario>{scenario}</scenario>");
-    let mirror = derive(
-        &read("x", xml.as_bytes()).expect("a scenario"),
-        Variant::Main,
-    )
-    .expect("a mirror")
-    .xml;
+    let mirror = mirror_xml(&scenario, Variant::Main);
     assert_eq!(
         mirror.matches("\nAuthorization: Digest username=").count(),
         1,
@@ -268,13 +255,7 @@ fn a_mirror_challenges_and_answers_challenges() {
          <verifyauth assign_to='1' username='mirror' password='mirror'/></action></recv>",
     ]
     .concat();
-    let xml = format!("<scenario>{scenario}</scenario>");
-    let mirror = derive(
-        &read("x", xml.as_bytes()).expect("a scenario"),
-        Variant::Main,
-    )
-    .expect("a mirror")
-    .xml;
+    let mirror = mirror_xml(&scenario, Variant::Main);
     assert_eq!(
         mirror.matches("[authentication username=").count(),
         1,
@@ -292,13 +273,7 @@ fn what_a_scenario_looks_for_is_in_the_message() {
          </action></recv>",
     ]
     .concat();
-    let xml = format!("<scenario>{scenario}</scenario>");
-    let mirror = derive(
-        &read("x", xml.as_bytes()).expect("a scenario"),
-        Variant::Main,
-    )
-    .expect("a mirror")
-    .xml;
+    let mirror = mirror_xml(&scenario, Variant::Main);
     assert!(mirror.contains("Expires:  721\n"), "{mirror}");
     assert_eq!(mirror.matches("Expires:").count(), 1, "{mirror}");
     assert!(!mirror.contains("X-No:"), "{mirror}");

@@ -3,7 +3,7 @@
 //!
 //! An expression has a fast leftmost-first engine, and an automaton when that engine may find something else
 //! (docs/adr/0005-regex-semantics.md). Then the fast one only says where a match may begin, and the automaton is walked
-//! from there: [`longest`] in time and memory linear in the text, [`refer`] with back-references, which no engine can
+//! from there: `longest` in time and memory linear in the text, `refer` with back-references, which no engine can
 //! promise. Both count steps, since the text is the peer's: a search that takes too many gives up ([`GaveUp`]).
 //!
 //! Not here: translating expressions, which is the compiler's.

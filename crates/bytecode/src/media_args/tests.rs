@@ -4,45 +4,9 @@
 use super::*;
 
 fn stream(text: &str) -> RtpStream<String> {
-    let own = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
-    match rtp_stream(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error:?}")) {
-        RtpStream::File {
-            file,
-            loops,
-            payload,
-        } => RtpStream::File {
-            file: own(file),
-            loops,
-            payload,
-        },
-        RtpStream::Microphone { input } => RtpStream::Microphone {
-            input: input.map(own),
-        },
-        RtpStream::Pattern {
-            stream,
-            id,
-            payload,
-        } => RtpStream::Pattern {
-            stream,
-            id,
-            payload,
-        },
-        RtpStream::Pause(what) => RtpStream::Pause(what),
-        RtpStream::Resume(what) => RtpStream::Resume(what),
-        RtpStream::Stop => RtpStream::Stop,
-        RtpStream::Echo => RtpStream::Echo,
-        RtpStream::Synthetic {
-            payload,
-            packet_ms,
-            duration_ms,
-            channels,
-        } => RtpStream::Synthetic {
-            payload,
-            packet_ms,
-            duration_ms,
-            channels,
-        },
-    }
+    rtp_stream(text.as_bytes())
+        .unwrap_or_else(|error| panic!("{text}: {error:?}"))
+        .map(|text| String::from_utf8_lossy(text).into_owned())
 }
 
 const fn form(number: u8, codec: Codec) -> Option<Payload> {

@@ -4,7 +4,7 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`plan`] | follows the main path of a scenario and notes what a peer has to send and to expect |
-//! | [`write`] | turns the plan into a SIPp scenario |
+//! | [`mod@write`] | turns the plan into a SIPp scenario |
 //! | [`prepare`] | bounds what would make a run long: pauses, media |
 //! | [`corpus`] | which scenarios there are, and what each needs on the command line |
 //! | [`known`] | differences that are meant, by class |
