@@ -26,7 +26,13 @@ pub(crate) enum Expired {
 /// Only calls that wait for an answer hold one: a call that is merely open, which most calls are, owns no bytes of what
 /// it has sent.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers(Vec<Box<Repeat>>);
+pub(crate) struct Buffers(
+    #[expect(
+        clippy::vec_box,
+        reason = "the boxes are what is lent: a call holds one in the room of a pointer"
+    )]
+    Vec<Box<Repeat>>,
+);
 
 impl Buffers {
     /// Most buffers kept.
