@@ -8,6 +8,7 @@ mod twins;
 
 mod accept;
 mod reports;
+mod siblings;
 
 use crate::call::last::Draft;
 use crate::call::lean::Deadline;
@@ -33,6 +34,7 @@ use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
 use reports::{discard, warn_dead};
+pub use siblings::Siblings;
 use smallvec::SmallVec;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
@@ -63,6 +65,8 @@ pub struct Engine {
     hasher: Hasher,
     shared: Shared,
     next_number: u64,
+    /// Set when other engines run calls of the same scenario.
+    siblings: Option<Arc<Siblings>>,
     draining: bool,
     spare: Vec<Call>,
     /// Memory for the header fields of the message at hand.
@@ -100,6 +104,7 @@ impl Engine {
                     .collect(),
             },
             next_number: 1,
+            siblings: None,
             draining: false,
             spare: Vec::new(),
             fields: FieldBuffer::default(),
@@ -170,6 +175,10 @@ impl Engine {
     pub fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         match input {
             Input::Spawn { user, due } => self.spawn(now, user, due, out),
+            Input::Open { number, due } => {
+                self.next_number = number;
+                self.spawn(now, 0, due, out);
+            }
             Input::Message { flow, src, bytes } => self.message(now, flow, src, bytes, out),
             Input::Twin { bytes } => self.command(now, bytes, out),
             Input::TwinFailed { call } => {
@@ -232,6 +241,9 @@ impl Engine {
     fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) -> bool {
         if self.shared.injection.is_empty() {
             return true;
+        }
+        if self.siblings.is_some() {
+            self.shared.injection.turn_of(call.number);
         }
         let Call {
             user, rng, lines, ..
@@ -424,6 +436,10 @@ impl Engine {
             _ => src,
         };
         let Some(key) = self.open(now, flow, peer, id, !for_twin, out) else {
+            // Another shard has opened the last call meanwhile.
+            if self.draining {
+                self.out_of_call(now, flow, src, msg, out);
+            }
             return;
         };
         match self.calls.get_mut(key) {
@@ -459,6 +475,9 @@ impl Engine {
                 kind: LogKind::Warning,
                 text,
             });
+            return None;
+        }
+        if !self.take_number() {
             return None;
         }
         let mut call = self.new_call(now, now, flow, peer);

@@ -54,6 +54,7 @@ mod auth;
 mod call;
 mod call_id;
 pub mod circuits;
+mod confined;
 mod date;
 mod dead;
 mod deadlines;
@@ -84,7 +85,8 @@ mod txn;
 mod unexpected;
 mod vars;
 
-pub use engine::Engine;
+pub use confined::{Confined, confined};
+pub use engine::{Engine, Siblings};
 pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowId, Input, Micros};
 pub use link::{Image, LinkError};

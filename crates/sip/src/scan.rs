@@ -322,6 +322,19 @@ impl<'a> Message<'a> {
     }
 }
 
+/// The value of the first Call-ID header of what may be a message, without reading what follows it.
+///
+/// Of bytes that [`Message::parse`] accepts it is [`Message::call_id`]; of others it is anything or nothing.
+pub fn call_id_of(bytes: &[u8]) -> Option<&[u8]> {
+    let first = bytes
+        .iter()
+        .position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    let (_, fields_at) = line_at(bytes, first);
+    FieldScanner::new(bytes, fields_at)
+        .find(|field| field.name == HeaderName::CallId)
+        .map(|field| field.value(bytes))
+}
+
 /// How [`Message::append_values`] finds the fields of a name; the same for every message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
