@@ -3,6 +3,7 @@
 
 use crate::flags::high::{HiArgs, LocalPort, Trace};
 use crate::flags::low::{Behaviors, RetransCheck};
+use crate::stdio;
 use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program, TextRef};
@@ -12,7 +13,7 @@ use gossipper_runtime::config::{
 };
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
-use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, RunParams};
+use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, RunParams, confined};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,22 @@ pub(crate) fn run_config(
     let (twin_mode, twin) = twin.unzip();
     let includes = read_includes(&program)?;
     let answerer_includes = answerer.as_ref().map_or(Ok(Vec::new()), read_includes)?;
+    let params = RunParams {
+        injection,
+        includes,
+        twin: twin_mode,
+        ..params(args)
+    };
+    let confined = confined(&program, &params);
+    if args.shards_named
+        && args.shards > 1
+        && let Some(why) = confined
+    {
+        stdio::note(&format!(
+            "-shards {}: scenario `{}` runs on one shard, since {why}",
+            args.shards, program.name
+        ));
+    }
     let logs = LogConfig {
         messages: log_file(&args.trace_msg, &program.name, "messages"),
         errors: log_file(&args.trace_err, &program.name, "errors"),
@@ -102,15 +119,8 @@ pub(crate) fn run_config(
             socket: socket(args),
             keep_edits: args.injection_write_back,
             twin,
-            ..EngineConfig::new(
-                Arc::new(program),
-                RunParams {
-                    injection,
-                    includes,
-                    twin: twin_mode,
-                    ..params(args)
-                },
-            )
+            shards: args.shards,
+            ..EngineConfig::new(Arc::new(program), params)
         },
         limits: TimeLimits {
             timeout: args.timeout,

@@ -18,6 +18,7 @@ mod rendering;
 
 mod destination;
 mod rtd;
+mod siblings;
 mod stage;
 mod timers;
 mod twin;
