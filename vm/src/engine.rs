@@ -11,6 +11,7 @@ mod reports;
 mod siblings;
 
 use crate::call::last::Draft;
+use crate::call::lean::Deadline;
 use crate::call::{Call, RtdState, Wait};
 use crate::circuits::Circuits;
 use crate::dead::{DeadCalls, Death};
@@ -25,6 +26,7 @@ use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
 use crate::posix::Scratch;
 use crate::receive::Arrival;
 use crate::render::{DynamicId, LastView};
+use crate::slab::Calls;
 use crate::vars::Vars;
 use crate::{call_id, kept, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
@@ -33,7 +35,6 @@ use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
 use reports::{discard, warn_dead};
 pub use siblings::Siblings;
-use slotmap::SlotMap;
 use smallvec::SmallVec;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ const INIT_TURNS: u32 = 4096;
 #[derive(Debug)]
 pub struct Engine {
     image: Arc<Image>,
-    calls: SlotMap<CallKey, Call>,
+    calls: Calls,
     index: HashTable<CallKey>,
     hasher: Hasher,
     shared: Shared,
@@ -82,7 +83,7 @@ impl Engine {
         let hasher = Hasher::with_seed(params.seed);
         let dead_wait = Micros::from_ms(u64::from(params.dead_call_ms));
         Self {
-            calls: SlotMap::with_key(),
+            calls: Calls::new(),
             index: HashTable::new(),
             shared: Shared {
                 vars: Vars::new(&image),
@@ -202,11 +203,14 @@ impl Engine {
         let params = self.image.params();
         let mut spare = self.spare.pop().unwrap_or_else(|| Call::blank(peer));
         spare.last.reset();
-        spare.regs.reset(self.image.call_regs);
+        if self.image.call_regs > 0 {
+            let regs = spare.regs.get_or_insert_default();
+            regs.reset(self.image.call_regs);
+        }
         spare.rtds.clear();
         spare
             .rtds
-            .resize(self.image.program.rtds.len(), RtdState::default());
+            .resize(self.image.program.rtds.len(), RtdState::NEW);
         spare.peer_tag.clear();
         spare.call_id.clear();
         let mut call = Call {
@@ -218,7 +222,6 @@ impl Engine {
             flow,
             rng: rng::seed(params.seed, number),
             call_id: spare.call_id,
-            sent: spare.sent,
             last: spare.last,
             peer_tag: spare.peer_tag,
             regs: spare.regs,
@@ -236,12 +239,16 @@ impl Engine {
     /// Gives a new call its line of every injection file, whether the scenario reads that file or not. False when there
     /// is none for its user, which ends the run.
     fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) -> bool {
+        if self.shared.injection.is_empty() {
+            return true;
+        }
         if self.siblings.is_some() {
             self.shared.injection.turn_of(call.number);
         }
         let Call {
             user, rng, lines, ..
         } = call;
+        let lines = lines.get_or_insert_default();
         if let Err(file) = self.shared.injection.choose(*user, rng, lines) {
             let text = format!("injection file `{file}` has no line for user {user}");
             let text = out.store(text.as_bytes());
@@ -585,10 +592,10 @@ impl Engine {
         ) else {
             return;
         };
-        if call.generation != generation || call.armed.is_none() {
+        if call.generation != generation || !call.armed.is_some() {
             return;
         }
-        call.armed = None;
+        call.armed = Deadline::NONE;
         let verdict = expire(&mut cx, call);
         self.settle(now, key, verdict, out);
     }
@@ -684,9 +691,9 @@ impl Engine {
                         receive::deliver(&mut cx, call, kept.dialog, &msg, Arrival::Kept);
                     return self.settle(now, key, delivered, out);
                 }
-                let held = call.heap_bytes();
-                self.held_bytes = self.held_bytes - call.held_bytes + held;
-                call.held_bytes = held;
+                let held = call.heap_bytes().min(u32::MAX as usize);
+                self.held_bytes = self.held_bytes - call.held_bytes as usize + held;
+                call.held_bytes = held as u32;
                 rearm(call, key, cx.out);
             }
             Verdict::Complete => {
@@ -722,7 +729,7 @@ impl Engine {
         let Some(mut call) = self.calls.remove(key) else {
             return;
         };
-        self.held_bytes -= call.held_bytes;
+        self.held_bytes -= call.held_bytes as usize;
         self.give_back(&call);
         if call.cold.is_some() {
             exec::dialogs::end(&mut self.shared, &mut call, key, death, now);
@@ -782,7 +789,7 @@ const UNSPECIFIED: SocketAddr =
 /// Borrows a call and, apart from it, what its handlers work with.
 fn split<'a>(
     image: &'a Image,
-    calls: &'a mut SlotMap<CallKey, Call>,
+    calls: &'a mut Calls,
     shared: &'a mut Shared,
     key: CallKey,
     now: Micros,

@@ -22,7 +22,7 @@
 //! | [`posix`] | regular expressions as the C library has them |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `vars` | variables of users, and global ones |
-//! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
+//! | `call`, `slab`, `call_id` | the record of a call; where records lie; the Call-IDs of generated ones |
 //! | `dead`, `rng` | ended calls; random streams |
 //!
 //! The smallest run loop:
@@ -79,6 +79,7 @@ pub mod posix;
 mod receive;
 mod render;
 mod rng;
+mod slab;
 #[cfg(test)]
 mod testing;
 mod txn;

@@ -198,8 +198,7 @@ fn messages(out: &mut String, engine: &EngineSnapshot) {
         (m.discarded, "not SIP"),
         (m.lost, "lost on purpose"),
         (t.send_errors + t.send_dropped, "not sent"),
-        (t.recv_dropped, "dropped unread"),
-        (t.handover_dropped, "dropped before their shard"),
+        (t.recv_dropped + t.handover_dropped, "dropped unread"),
         (t.icmp_errors, "ICMP"),
         (t.recv_errors, "read errors"),
     ];

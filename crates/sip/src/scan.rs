@@ -18,7 +18,7 @@
 use std::fmt;
 
 use crate::fields::{FieldAt, FieldScanner, Fields};
-use crate::find::{find, find_near};
+use crate::find::{contains, find, find_near};
 use crate::headers::{HeaderName, StatusCode};
 use crate::uri;
 use memchr::memmem;
@@ -367,8 +367,9 @@ fn without_colon(name: &[u8]) -> &[u8] {
 /// SIPp lets a scenario run its calls under a name of its own by sending `prefix///real-id`; the call is `real-id`.
 pub fn strip_call_id_prefix(call_id: &[u8]) -> &[u8] {
     // Few Call-IDs have a slash at all.
-    find(call_id, b'/')
-        .and_then(|_| memmem::find(call_id, b"///"))
+    contains(call_id, b'/')
+        .then(|| memmem::find(call_id, b"///"))
+        .flatten()
         .and_then(|at| call_id.get(at + 3..))
         .unwrap_or(call_id)
 }

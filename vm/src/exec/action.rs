@@ -118,12 +118,17 @@ pub(super) fn action(
         Op::PauseRestore { until } => {
             // In ms, as it was kept: see `unexpected::to_handler`.
             let until = operand(cx, call, until) * 1000.0;
-            call.pause_until = (until >= 1.0).then_some(Micros(until as u64));
+            call.pause_until = (until >= 1.0).then_some(Micros(until as u64)).into();
         }
         Op::Index { var } => set_number(cx, call, var, f64::from(call.step.0)),
         Op::Sample { var, dist } => {
-            let dist = cx.image.program.samples[dist.index()];
-            let value = crate::rng::draw(&mut call.rng, |rng| dist.sample(&mut || rng.f64()));
+            let sample = cx.image.program.samples[dist.index()];
+            let state = match sample.seed {
+                None => &mut call.rng,
+                Some(seed) => call.seeded(dist, seed),
+            };
+            let value =
+                crate::rng::draw(state, |rng| sample.distribution.sample(&mut || rng.f64()));
             set_number(cx, call, var, value);
         }
         Op::TextOp { op, var } => {

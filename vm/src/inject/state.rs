@@ -122,6 +122,11 @@ impl Injection {
         }
     }
 
+    /// Whether there is no file.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// Gives a call its line of every file. The error names a `USER` file that ends before the call's user.
     pub(crate) fn choose(
         &mut self,
