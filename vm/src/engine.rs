@@ -263,7 +263,10 @@ impl Engine {
         let Some(paths) = &self.image.params().paths else {
             return true;
         };
-        let line = call.lines.first().copied().unwrap_or(NO_LINE);
+        let lines = call.lines.as_deref();
+        let line = lines
+            .and_then(|lines| lines.first().copied())
+            .unwrap_or(NO_LINE);
         match paths.flow(&self.shared.injection, line) {
             Ok(flow) => {
                 call.flow = flow;

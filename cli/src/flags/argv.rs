@@ -387,7 +387,7 @@ mod tests {
             faults("-t tn"),
             [
                 "flag `-t`: transport `tn` (TCP, one connection per call) is not supported by this version yet; \
-                 u1 (UDP over one socket) is"
+                 u1 and ui (UDP over one socket, or one per address) are"
             ]
         );
         assert_eq!(

@@ -350,7 +350,7 @@ fn with_a_path_per_address_a_call_prints_the_address_of_its_line() {
 fn a_line_changed_to_an_unknown_address_ends_the_run() {
     let file = file("a.csv", "SEQUENTIAL\n192.0.2.7\n192.0.2.8\n");
     let paths = Paths::of(&file, 0).expect("addresses");
-    let change = nop(r#"<replace file="a.csv" line="1" value="192.0.2.9"/>"#);
+    let change = nop("", r#"<replace file="a.csv" line="1" value="192.0.2.9"/>"#);
     let program = pair::program_with_files("test", &scenario(&[change, send("X: 1")]), &["a.csv"]);
     let mut stage = Stage::of(program, pair::client_params(), |params| {
         params.injection = vec![Arc::clone(&file)];

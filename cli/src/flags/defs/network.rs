@@ -72,7 +72,7 @@ pub(super) static FLAGS: &[Flag] = &[
             set: |low, n| low.ip_field = u32::try_from(n).ok(),
         },
         default: Default::Same("0"),
-        short: "With -t ui: the field of the first injection file that holds the address of a call.",
+        short: "With -t ui: the field of the first injection file with the address of a call.",
         long: "Fields count from 0. Every record has to hold an IP address there.",
     },
     Flag {
