@@ -392,7 +392,7 @@ mod tests {
         );
         assert_eq!(
             faults("-t x9"),
-            ["flag `-t`: unsupported transport \"x9\"; this version has u1"]
+            ["flag `-t`: unsupported transport \"x9\"; this version has u1 and ui"]
         );
         assert!(faults("-t U1").is_empty());
     }
