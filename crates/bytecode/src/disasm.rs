@@ -187,7 +187,13 @@ fn operands(p: &Program, op: Op) -> String {
         Op::Jump { to } | Op::GuardKeep { to } | Op::GuardDrop { to } | Op::Resume { to } => at(to),
         Op::PauseRestore { until } => operand(d, until),
         Op::Index { var: id } => var(d, id),
-        Op::Sample { var: id, dist } => format!("{} = {:?}", var(d, id), d.samples[dist.index()]),
+        Op::Sample { var: id, dist } => {
+            let sample = d.samples[dist.index()];
+            let seed = sample
+                .seed
+                .map_or_else(String::new, |seed| format!(" seed {seed}"));
+            format!("{} = {:?}{seed}", var(d, id), sample.distribution)
+        }
         Op::TextOp { op, var: id } => format!("{op:?} {}", var(d, id)),
         Op::JumpIfSet { var: id, to } | Op::JumpIfUnset { var: id, to } => {
             format!("{} {}", var(d, id), at(to))
