@@ -4,6 +4,7 @@
 use crate::flags::high::{HiArgs, LocalPort, Trace};
 use crate::flags::low::{Behaviors, RetransCheck};
 use crate::included::{self, Files};
+use crate::stdio;
 use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
@@ -13,7 +14,7 @@ use gossipper_runtime::config::{
 };
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
-use gossipper_vm::{CallIdFormat, DuplicateCheck, FileSource, InjectionFile, RunParams};
+use gossipper_vm::{CallIdFormat, DuplicateCheck, FileSource, InjectionFile, RunParams, confined};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,23 @@ pub(crate) fn run_config(
         .as_ref()
         .map_or(Ok(Vec::new()), included::read_known)?;
     let files = FileSource::new(Files::default());
+    let params = RunParams {
+        injection,
+        includes,
+        files: Some(files.clone()),
+        twin: twin_mode,
+        ..params(args)
+    };
+    let confined = confined(&program, &params);
+    if args.shards_named
+        && args.shards > 1
+        && let Some(why) = confined
+    {
+        stdio::note(&format!(
+            "-shards {}: scenario `{}` runs on one shard, since {why}",
+            args.shards, program.name
+        ));
+    }
     let logs = LogConfig {
         messages: log_file(&args.trace_msg, &program.name, "messages"),
         errors: log_file(&args.trace_err, &program.name, "errors"),
@@ -86,7 +104,7 @@ pub(crate) fn run_config(
                 Arc::new(program),
                 RunParams {
                     includes: answerer_includes,
-                    files: Some(files.clone()),
+                    files: Some(files),
                     ..answerer_params(args)
                 },
             )
@@ -107,16 +125,8 @@ pub(crate) fn run_config(
             socket: socket(args),
             keep_edits: args.injection_write_back,
             twin,
-            ..EngineConfig::new(
-                Arc::new(program),
-                RunParams {
-                    injection,
-                    includes,
-                    files: Some(files),
-                    twin: twin_mode,
-                    ..params(args)
-                },
-            )
+            shards: args.shards,
+            ..EngineConfig::new(Arc::new(program), params)
         },
         limits: TimeLimits {
             timeout: args.timeout,

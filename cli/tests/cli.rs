@@ -445,6 +445,41 @@ fn a_loopback_run_ends_well_and_says_so() {
 }
 
 #[test]
+fn a_run_on_several_shards_says_what_one_says() {
+    for shards in ["2", "auto"] {
+        let line = "sipp -sn uac -loopback -m 200 -r 1000 -seed 3 -shards";
+        let ran = run(&format!("{line} {shards}"));
+        assert_eq!(ran.code, 0, "{}", ran.shown());
+        assert!(
+            ran.out.contains("200 created  200 succeeded  0 failed"),
+            "{}",
+            ran.out
+        );
+        assert_eq!(ran.err, "");
+    }
+    for wrong in ["0", "65", "two"] {
+        let ran = run(&format!("sipp -sn uac -loopback -m 1 -shards {wrong}"));
+        assert_eq!(ran.code, 1, "{}", ran.shown());
+        assert!(ran.err.contains("from 1 to 64, or `auto`"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_scenario_that_needs_one_shard_says_why() {
+    let line = "sipp -sn uac -loopback -m 2 -users 1 -shards";
+    let ran = run(&format!("{line} 2"));
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    assert!(
+        ran.err
+            .contains("-shards 2: scenario `uac` runs on one shard, since -users opens"),
+        "{}",
+        ran.err
+    );
+    // Whoever leaves the number to us is not told what it became.
+    assert_eq!(run(&format!("{line} auto")).err, "");
+}
+
+#[test]
 fn one_call_is_the_default_outside_sipps_dialect() {
     let ran = run("-sn uac -loopback -d 1ms");
     assert_eq!(ran.code, 0, "{}", ran.shown());

@@ -493,16 +493,27 @@ fn load(client: Side<'_>, server: Side<'_>, ip: IpAddr) {
 }
 
 fn load_both_ways(ip: IpAddr, client: Scenario<'_>, server: Scenario<'_>) {
+    load_both_ways_with(ip, client, server, &[]);
+}
+
+/// The same with flags for ours.
+fn load_both_ways_with(ip: IpAddr, client: Scenario<'_>, server: Scenario<'_>, flags: &[String]) {
     let _alone = alone();
     let Some(sipp) = Tool::sipp() else { return };
     let ours = ours();
-    let side = |tool, scenario| Side {
+    let side = |tool, scenario, flags| Side {
         tool,
         scenario,
-        flags: &[],
+        flags,
     };
-    load(side(&ours, client), side(&sipp, server), ip);
-    load(side(&sipp, client), side(&ours, server), ip);
+    load(side(&ours, client, flags), side(&sipp, server, &[]), ip);
+    load(side(&sipp, client, &[]), side(&ours, server, flags), ip);
+}
+
+#[test]
+fn a_thousand_calls_at_500_a_second_pass_both_ways_on_two_shards() {
+    let (client, server) = (Scenario::Builtin("uac"), Scenario::Builtin("uas"));
+    load_both_ways_with(V4, client, server, &["-shards", "2"].map(str::to_owned));
 }
 
 #[test]

@@ -49,6 +49,11 @@ pub struct EngineConfig {
     pub media_ip: Option<IpAddr>,
     /// The socket itself.
     pub socket: SocketConfig,
+    /// Threads that run its calls, 0 counting as 1. One is enough for a scenario that [`gossipper_vm::confined`] keeps on
+    /// one, and for the answerer.
+    pub shards: usize,
+    /// Bytes that may wait for a shard which does not keep up; what comes then is dropped and counted.
+    pub ring_bytes: usize,
     /// Injection files that the scenario changes come back with the report.
     pub keep_edits: bool,
     /// The twins of a scenario with commands. Their kind is also in [`RunParams::twin`].
@@ -67,6 +72,8 @@ impl EngineConfig {
             sending_address: None,
             media_ip: None,
             socket: SocketConfig::default(),
+            shards: 1,
+            ring_bytes: crate::group::RING_BYTES,
             keep_edits: false,
             twin: None,
         }

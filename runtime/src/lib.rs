@@ -10,6 +10,7 @@
 //! | [`config`], [`error`] | what a run is to do; what the world can do to it |
 //! | [`run`] | start, watch, end; the two sides of a loopback run |
 //! | `shard` | one thread, one engine, one wheel, its socket |
+//! | `group` | several shards that run one scenario |
 //! | [`clock`], [`wheel`], [`pacing`] | microseconds since the run began; deadlines; the arrival schedule |
 //! | [`transport`] | the socket modes and names |
 //! | [`twin`] | connections to the twins of a 3PCC scenario |
@@ -48,6 +49,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod exec;
+mod group;
 pub mod logs;
 pub mod pacing;
 pub mod run;

@@ -5,7 +5,8 @@
 //! [`Controller`] hands the operator's wishes to them from any thread; [`Run::finish`] waits for the end and returns
 //! the last snapshot and the reason.
 //!
-//! A loopback run has a second shard, the answerer, on an ephemeral port of the loopback interface. It ends with the
+//! A scenario may run on several shards ([`EngineConfig::shards`]); the first of them leads.
+//! A loopback run has a further shard, the answerer, on an ephemeral port of the loopback interface. It ends with the
 //! main one; calls that are in their last pause then still count as open.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,12 +18,13 @@ use gossipper_bytecode::Mode;
 use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
 use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::link::host_names;
-use gossipper_vm::{Engine, Image, Micros};
+use gossipper_vm::{Engine, Image, Micros, Siblings};
 use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
 use crate::config::{EngineConfig, LocalConfig, PacingConfig, RunConfig, TimeLimits};
 use crate::error::Error;
+use crate::group::{self, Group, Place, Role, Router};
 use crate::logs::{LogSender, LogWriter};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
@@ -73,12 +75,34 @@ impl Controller {
 #[derive(Debug)]
 struct Shared {
     clock: Clock,
-    slots: Vec<Arc<Mutex<EngineSnapshot>>>,
+    /// Of each scenario, the main one first.
+    views: Vec<View>,
     inboxes: Vec<Sender<ShardCommand>>,
     log_sender: LogSender,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
     wake: Condvar,
+}
+
+/// Where the figures of a scenario are found.
+#[derive(Debug)]
+enum View {
+    /// With the shard that runs it.
+    Shard(Arc<Mutex<EngineSnapshot>>),
+    /// With several shards; until all have left some, there are only the fixed parts.
+    Group(Arc<Group>, Arc<Mutex<EngineSnapshot>>),
+}
+
+impl View {
+    fn snapshot(&self) -> EngineSnapshot {
+        let copy = |slot: &Mutex<EngineSnapshot>| {
+            slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        match self {
+            Self::Shard(slot) => copy(slot),
+            Self::Group(group, slot) => group.snapshot().unwrap_or_else(|| copy(slot)),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -97,13 +121,10 @@ impl Shared {
             .progress()
             .main_ended_at
             .unwrap_or_else(|| self.clock.now());
-        let copy = |slot: &Arc<Mutex<EngineSnapshot>>| {
-            slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        };
         Snapshot {
             elapsed_us: elapsed.0,
             started_at_us: self.clock.wall_base_us(),
-            engines: self.slots.iter().map(copy).collect(),
+            engines: self.views.iter().map(View::snapshot).collect(),
             logs: self.log_sender.counts(),
         }
     }
@@ -113,12 +134,17 @@ impl Shared {
 struct EndGuard {
     shared: Arc<Shared>,
     index: usize,
+    /// Where it is among several shards of one scenario.
+    place: Option<Place>,
 }
 
 impl Drop for EndGuard {
     fn drop(&mut self) {
+        if let Some(place) = &self.place {
+            place.leave();
+        }
         if self.index == 0 {
-            // The answerer has nobody left to answer.
+            // The answerer has nobody left to answer, and the other shards of the main scenario are done.
             for inbox in &self.shared.inboxes[1..] {
                 let _ = inbox.try_send(ShardCommand::End);
             }
@@ -160,9 +186,12 @@ impl Run {
         )?;
         // Last: a twin takes a connection for the beginning of the run.
         let twin = main.twin.take();
-        let mut part = Part::link(main, bound, &clock)?;
-        part.twin = twin.as_ref().map(twin::open).transpose()?;
-        parts.insert(0, part);
+        let shards = shards_of(&main);
+        let total = config.pacing.total;
+        let (mut main, group) = Part::link_all(main, bound, &clock, shards, total)?;
+        main[0].twin = twin.as_ref().map(twin::open).transpose()?;
+        let answerer = std::mem::replace(&mut parts, main);
+        parts.extend(answerer);
 
         let (mut inboxes, mut receivers) = (Vec::new(), Vec::new());
         for _ in &parts {
@@ -170,12 +199,19 @@ impl Run {
             inboxes.push(sender);
             receivers.push(receiver);
         }
+        // One view of the main scenario, whatever the number of its shards.
+        let slots = || parts.iter().map(|part| Arc::clone(&part.slot));
+        let main_view = slots().next().map(|slot| match group {
+            Some(group) => View::Group(group, slot),
+            None => View::Shard(slot),
+        });
+        let views = main_view
+            .into_iter()
+            .chain(slots().skip(shards).map(View::Shard))
+            .collect();
         let shared = Arc::new(Shared {
             clock,
-            slots: parts
-                .iter()
-                .map(|part| Arc::new(Mutex::new(part.stats.snapshot())))
-                .collect(),
+            views,
             inboxes,
             log_sender: logs.sender(),
             ended: Mutex::new(Progress {
@@ -193,13 +229,13 @@ impl Run {
             let is_main = index == 0;
             let setup = part.setup(
                 &run.shared,
-                index,
                 inbox,
                 is_main.then_some((&config.pacing, &config.limits)),
             );
             let guard = EndGuard {
                 shared: Arc::clone(&run.shared),
                 index,
+                place: setup.role.place().cloned(),
             };
             let thread = std::thread::Builder::new()
                 .name(format!("shard {index}"))
@@ -334,6 +370,16 @@ struct Part {
     config: EngineConfig,
     /// Connections to twins.
     twin: Option<twin::Opened>,
+    role: Role,
+    slot: Arc<Mutex<EngineSnapshot>>,
+}
+
+/// How many shards a scenario runs on.
+fn shards_of(config: &EngineConfig) -> usize {
+    match gossipper_vm::confined(&config.program, &config.params) {
+        Some(_) => 1,
+        None => config.shards.max(1),
+    }
 }
 
 impl Part {
@@ -363,17 +409,66 @@ impl Part {
         let image = Image::link(Arc::clone(&config.program), config.params.clone())?;
         Ok(Self {
             engine: Engine::new(Arc::new(image)),
+            slot: Arc::new(Mutex::new(stats.snapshot())),
             stats,
             bound,
             config,
             twin: None,
+            role: Role::Alone,
         })
+    }
+
+    /// A scenario on several shards, which share its socket. `total` is `-m`.
+    fn link_all(
+        mut config: EngineConfig,
+        bound: Bound,
+        clock: &Clock,
+        shards: usize,
+        total: Option<u64>,
+    ) -> Result<(Vec<Self>, Option<Arc<Group>>), Error> {
+        if shards == 1 {
+            return Ok((vec![Self::link(config, bound, clock)?], None));
+        }
+        // What peers may make us keep is a promise about the whole run.
+        let params = &mut config.params;
+        params.max_incoming = params.max_incoming.div_ceil(shards);
+        params.max_incoming_bytes = params.max_incoming_bytes.div_ceil(shards);
+        let router = Router::new(shards, params.ignore_call_id_slashes);
+        // A client's schedule knows itself when to stop.
+        let total = total.filter(|_| config.program.mode() == Mode::Server);
+        let siblings = Arc::new(Siblings::new(total));
+        let (group, roles) = group::roles(&router, shards, config.ring_bytes, &siblings);
+        let first = Self::link(config, bound, clock)?;
+        let image = Arc::clone(first.engine.image());
+        let mut parts = vec![first];
+        parts[0].engine = Engine::one_of(Arc::clone(&image), Arc::clone(&siblings));
+        for _ in 1..shards {
+            let first = &parts[0];
+            let stats = Stats::new(&first.config.program);
+            let bound = first.bound.try_clone().map_err(|source| Error::Socket {
+                operation: "share",
+                address: first.bound.address,
+                source,
+            })?;
+            parts.push(Self {
+                engine: Engine::one_of(Arc::clone(&image), Arc::clone(&siblings)),
+                slot: Arc::new(Mutex::new(stats.snapshot())),
+                stats,
+                bound,
+                config: first.config.clone(),
+                twin: None,
+                role: Role::Alone,
+            });
+        }
+        for (part, role) in parts.iter_mut().zip(roles) {
+            part.role = role;
+        }
+        Ok((parts, Some(group)))
     }
 
     fn setup(
         self,
         shared: &Arc<Shared>,
-        index: usize,
         inbox: mpsc::Receiver<ShardCommand>,
         main: Option<(&PacingConfig, &TimeLimits)>,
     ) -> Setup<Engine> {
@@ -413,6 +508,7 @@ impl Part {
             schedule,
             total: main.and_then(|(pacing, _)| pacing.total),
             bound: self.bound,
+            role: self.role,
             twin: self.twin,
             backend: self.config.socket.backend,
             coalesce: self
@@ -428,7 +524,7 @@ impl Part {
             logs: shared.log_sender.clone(),
             deadlines,
             keep_edits: main.is_some() && self.config.keep_edits,
-            slot: Arc::clone(&shared.slots[index]),
+            slot: self.slot,
             inbox,
         }
     }

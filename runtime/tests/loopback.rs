@@ -268,3 +268,264 @@ fn a_client_without_a_destination_does_not_start() {
         .expect_err("nowhere to send to");
     assert!(matches!(error, Error::Link(_)), "{error}");
 }
+
+/// The same run on so many shards.
+fn on_shards(mut config: RunConfig, shards: usize) -> RunConfig {
+    config.main.shards = shards;
+    config.main.params.seed = 7;
+    config
+}
+
+/// Everything that a run has counted, without what depends on time and batching.
+fn counted(engine: &EngineSnapshot) -> (String, Vec<String>) {
+    let calls = engine.calls;
+    let totals = format!(
+        "{} {} {} {} {} {:?} {:?} {:?} {} {} {} {}",
+        calls.outgoing,
+        calls.incoming,
+        calls.succeeded,
+        calls.failed,
+        calls.current,
+        calls.total_limit,
+        engine.failures,
+        engine.messages,
+        engine.transport.sent,
+        engine.transport.received,
+        engine.call_length.count,
+        engine.lateness.count,
+    );
+    let steps = engine.steps.iter().map(|step| format!("{step:?}"));
+    (totals, steps.collect())
+}
+
+#[test]
+fn a_client_counts_on_three_shards_what_it_counts_on_one() {
+    let run = |shards| {
+        let config = on_shards(pair("uac", "uas", 600), shards);
+        finish(Run::start(config).expect("it starts"))
+    };
+    let (alone, one) = run(1);
+    let (together, three) = run(3);
+    assert_eq!(
+        (&alone.ending, &together.ending),
+        (&Ending::Completed, &Ending::Completed)
+    );
+    assert_eq!(counted(&one), counted(&three));
+    assert_eq!(three.calls.succeeded, 600);
+    assert_eq!(three.transport.handover_dropped, 0);
+    assert_eq!(three.phase, Phase::Ended);
+    let rtd = three.response_times.first().expect("uac has a timer");
+    assert_eq!((rtd.actual.count, rtd.from_due.count), (600, 600));
+    assert!(three.calls.peak >= 1 && three.calls.peak <= 600);
+    assert!((three.rate.target - 2_000.0).abs() < 1e-9);
+    balances(&three);
+}
+
+/// What a client sends, per Call-ID and in the order of sending, as its message log has it.
+fn conversations(
+    shards: usize,
+    scenario: &Arc<Program>,
+) -> std::collections::BTreeMap<String, Vec<String>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("messages.log");
+    let mut config = on_shards(pair("uac", "uas", 60), shards);
+    config.main.program = Arc::clone(scenario);
+    config.main.params.call_id = gossipper_vm::CallIdFormat::parse("%u-%r@test");
+    let file = |name: &str, lines: &[u8]| {
+        gossipper_vm::InjectionFile::parse(name, lines.to_vec()).expect("a file")
+    };
+    let sequential = file("turns.csv", b"SEQUENTIAL\none\ntwo\nthree\n");
+    let random = file("dice.csv", b"RANDOM\nred\ngreen\nblue\n");
+    config.main.params.injection = [sequential, random].map(Arc::new).to_vec();
+    config.logs.messages = Some(LogFileConfig {
+        path: path.clone(),
+        overwrite: true,
+    });
+    let (_, client) = finish(Run::start(config).expect("it starts"));
+    assert_eq!(
+        (client.calls.succeeded, client.calls.failed),
+        (60, 0),
+        "{client:?}"
+    );
+    let log = std::fs::read_to_string(&path).expect("a log");
+    let mut calls = std::collections::BTreeMap::<String, Vec<String>>::new();
+    // The lines that a test can tell calls apart by.
+    for message in log.split("\n-----") {
+        let line = |name: &str| {
+            let mut lines = message.lines();
+            lines
+                .find_map(|line| line.strip_prefix(name))
+                .map(str::to_owned)
+        };
+        let (Some(id), Some(subject)) = (line("Call-ID: "), line("Subject: ")) else {
+            continue;
+        };
+        if message.contains("message sent") {
+            let cseq = line("CSeq: ").unwrap_or_default();
+            calls
+                .entry(id)
+                .or_default()
+                .push(format!("{cseq} {subject}"));
+        }
+    }
+    calls
+}
+
+#[test]
+fn numbers_lines_and_random_numbers_of_calls_do_not_depend_on_the_shards() {
+    let xml = gossipper_stdlib_scenarios::find("uac")
+        .expect("a built-in")
+        .xml;
+    let xml = xml.replace(
+        "Subject: Performance Test",
+        "Subject: n[call_number] [field0 file=\"turns.csv\"] [field0 file=\"dice.csv\"]",
+    );
+    let options = gossipper_compiler::Options {
+        name: "lines".to_owned(),
+        injection: vec!["turns.csv".to_owned(), "dice.csv".to_owned()],
+        ..Default::default()
+    };
+    let compiled = gossipper_compiler::compile("lines.xml", xml.as_bytes(), &options);
+    let program = Arc::new(compiled.program.expect("it compiles"));
+    let one = conversations(1, &program);
+    assert_eq!(one.len(), 60);
+    assert_eq!(one, conversations(3, &program));
+}
+
+#[test]
+fn a_server_on_three_shards_opens_each_call_once_and_stops_at_its_total() {
+    let mut server = on_shards(alone(builtin("uas"), Ipv4Addr::LOCALHOST.into()), 3);
+    server.pacing.total = Some(300);
+    let server = Run::start(server).expect("it starts");
+    let address = || server.snapshot().main().expect("an engine").local.parse();
+    let give_up = std::time::Instant::now() + Duration::from_secs(30);
+    let address = loop {
+        match address() {
+            Ok(address) => break address,
+            Err(_) => assert!(std::time::Instant::now() < give_up, "it publishes"),
+        }
+        std::thread::yield_now();
+    };
+    let mut client = alone(builtin("uac"), Ipv4Addr::LOCALHOST.into());
+    client.main.remote = Some(address);
+    client.pacing.rate = Rate::new(1_000.0, 1_000);
+    client.pacing.total = Some(300);
+    let (_, client) = finish(Run::start(on_shards(client, 2)).expect("it starts"));
+    assert_eq!((client.calls.succeeded, client.calls.failed), (300, 0));
+    let (report, server) = finish(server);
+    assert_eq!(report.ending, Ending::Completed);
+    assert_eq!((server.calls.incoming, server.calls.succeeded), (300, 300));
+    balances(&server);
+}
+
+#[test]
+fn open_limit_holds_over_all_shards() {
+    let mut config = on_shards(pair("uac", "uas", 100), 3);
+    config.pacing.open_limit = Some(1);
+    config.pacing.rate = Rate::new(20_000.0, 1_000);
+    let (_, client) = finish(Run::start(config).expect("it starts"));
+    assert_eq!((client.calls.succeeded, client.calls.failed), (100, 0));
+    assert_eq!((client.calls.peak, client.calls.open_limit), (1, 1));
+    assert!(client.calls.held_back > 0, "{:?}", client.calls);
+}
+
+#[test]
+fn a_flood_through_tiny_rings_is_dropped_by_count() {
+    let mut server = on_shards(alone(builtin("uas"), Ipv4Addr::LOCALHOST.into()), 2);
+    server.main.ring_bytes = 1;
+    server.pacing.total = None;
+    let server = Run::start(server).expect("it starts");
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
+    let give_up = std::time::Instant::now() + Duration::from_secs(60);
+    let main = || server.snapshot().main().expect("an engine").clone();
+    let mut sent = 0_u64;
+    loop {
+        let engine = main();
+        if let Ok(address) = engine.local.parse::<std::net::SocketAddr>() {
+            // Too long for such a ring, so each is dropped, whoever is faster.
+            for n in 0..50 {
+                let text = format!(
+                    "INVITE sip:a@b SIP/2.0\r\nCall-ID: {n}-{sent}\r\nCSeq: 1 INVITE\r\nSubject: {}\r\n\r\n",
+                    "x".repeat(600)
+                );
+                socket.send_to(text.as_bytes(), address).expect("sent");
+                sent += 1;
+            }
+        }
+        let transport = engine.transport;
+        if transport.handover_dropped > 0 && transport.received > 0 {
+            break;
+        }
+        assert!(std::time::Instant::now() < give_up, "{engine:?}");
+    }
+    assert!(server.controller().send(ControlCommand::Stop));
+    let (report, engine) = finish(server);
+    assert_eq!(report.ending, Ending::Stopped);
+    let transport = engine.transport;
+    // Every datagram that was read was either dropped by count or opened a call.
+    assert_eq!(
+        transport.received,
+        transport.handover_dropped + engine.calls.incoming + engine.messages.out_of_call
+    );
+    assert!(transport.received <= sent);
+    balances(&engine);
+}
+
+#[test]
+fn drain_and_abort_reach_every_shard() {
+    for (command, ending) in [
+        (ControlCommand::Drain, Ending::Drained),
+        (ControlCommand::Stop, Ending::Stopped),
+    ] {
+        let mut config = on_shards(pair("uac", "uas", 1), 3);
+        config.pacing.total = None;
+        config.main.params.pause_ms = if ending == Ending::Stopped {
+            60_000
+        } else {
+            50
+        };
+        let run = Run::start(config).expect("it starts");
+        let give_up = std::time::Instant::now() + Duration::from_secs(30);
+        while run.snapshot().main().expect("an engine").calls.outgoing < 50 {
+            assert!(std::time::Instant::now() < give_up, "calls begin");
+            std::thread::yield_now();
+        }
+        assert!(run.controller().send(command));
+        let (report, client) = finish(run);
+        assert_eq!(report.ending, ending);
+        assert_eq!(client.calls.current, 0, "{client:?}");
+        if ending == Ending::Stopped {
+            assert_eq!(client.calls.failed, client.calls.outgoing);
+        } else {
+            assert_eq!(client.calls.succeeded, client.calls.outgoing);
+        }
+        balances(&client);
+    }
+}
+
+#[test]
+fn what_a_scenario_says_on_one_shard_ends_the_run_on_all() {
+    let client = |action: &str| {
+        let xml = format!(
+            r#"<scenario name="ends"><nop><action><exec int_cmd="{action}"/></action></nop>
+            <pause milliseconds="20"/><send><![CDATA[
+            OPTIONS sip:a@b SIP/2.0
+            Via: SIP/2.0/UDP a;branch=[branch]
+            Call-ID: [call_id]
+            CSeq: 1 OPTIONS
+            Content-Length: 0
+
+            ]]></send></scenario>"#
+        );
+        let mut config = on_shards(alone(compiled("ends", &xml), Ipv4Addr::LOCALHOST.into()), 3);
+        config.main.remote = Some((Ipv4Addr::LOCALHOST, 9).into());
+        config.pacing.total = None;
+        finish(Run::start(config).expect("it starts"))
+    };
+    let (report, _) = client("stop_now");
+    assert_eq!(report.ending, Ending::StopNow);
+    let (report, engine) = client("stop_gracefully");
+    assert_eq!(report.ending, Ending::Completed);
+    assert_eq!(engine.calls.current, 0);
+    assert!(engine.calls.outgoing >= 1);
+}

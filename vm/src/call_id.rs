@@ -76,18 +76,23 @@ pub(crate) fn write_dialog(
 }
 
 fn append(pieces: &[Piece], call: &mut Call, scratch: &mut Vec<u8>) {
+    print(pieces, call.number, &mut call.rng, scratch);
+    call.call_id.clear();
+    call.call_id.extend_from_slice(scratch);
+}
+
+/// Prints the Call-ID of the call of that number, whose stream is where it is when a call gets its Call-ID.
+pub(crate) fn print(pieces: &[Piece], number: u64, stream: &mut u64, out: &mut Vec<u8>) {
     for piece in pieces {
         match piece {
-            Piece::Literal(text) => scratch.extend_from_slice(text),
-            Piece::CallNumber => render::number(call.number as i64, scratch),
+            Piece::Literal(text) => out.extend_from_slice(text),
+            Piece::CallNumber => render::number(number as i64, out),
             Piece::Random => {
-                let random = rng::draw(&mut call.rng, |rng| rng.u32(..));
-                render::number(i64::from(random), scratch);
+                let random = rng::draw(stream, |rng| rng.u32(..));
+                render::number(i64::from(random), out);
             }
         }
     }
-    call.call_id.clear();
-    call.call_id.extend_from_slice(scratch);
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! knows the earliest alone. What was armed before and has been replaced meanwhile carries an old generation.
 
 use crate::call::dialogs::bring;
+use crate::call::lean::Deadline;
 use crate::call::{Call, Wait};
 use crate::engine::{Verdict, is_invite};
 use crate::exec::{self, Cx};
@@ -18,10 +19,10 @@ use gossipper_bytecode::{DialogId, FailReason, StepId};
 /// Keeps the driver's deadline for a call in step with the call.
 pub(crate) fn rearm(call: &mut Call, key: CallKey, out: &mut OutBuf) {
     let deadline = call.deadline();
-    if deadline == call.armed {
+    if deadline == call.armed.get() {
         return;
     }
-    call.armed = deadline;
+    call.armed = deadline.into();
     match deadline {
         Some(at) => {
             call.generation = call.generation.wrapping_add(1);
@@ -41,14 +42,13 @@ pub(crate) fn expire(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
         Verdict::Wait => {}
         other => return other,
     }
-    if let Some((at, step)) = call.recv_deadline
-        && at <= cx.now
-    {
-        call.recv_deadline = None;
+    if call.recv_deadline.has_come(cx.now) {
+        let step = call.recv_step;
+        call.recv_deadline = Deadline::NONE;
         let what = b"Receive timeout, Call-Id";
         return timed_out(cx, call, step, FailReason::TimeoutOnRecv, what);
     }
-    if call.pause_until.is_some_and(|until| until <= cx.now) && call.wait == Wait::Pause {
+    if call.pause_until.has_come(cx.now) && call.wait == Wait::Pause {
         return Verdict::Run;
     }
     Verdict::Wait
@@ -65,7 +65,7 @@ fn repetitions(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
     for dialog in (0..count).filter_map(DialogId::new) {
         let due = call
             .side(dialog)
-            .and_then(|side| side.parked.repeat)
+            .and_then(|side| side.parked.repeat.as_ref())
             .is_some_and(|repeat| repeat.at <= cx.now);
         if due && dialog != front {
             bring(call, dialog);
@@ -109,7 +109,7 @@ fn timed_out(
     cx.stat(StatEvent::TimedOut { step });
     if let OnTimeout::Goto(pc) = cx.image.program.steps[step.index()].on_timeout {
         call.pc = pc;
-        call.pause_until = None;
+        call.pause_until = Deadline::NONE;
         return Verdict::Run;
     }
     let mut text = what.to_vec();

@@ -8,8 +8,10 @@ mod twins;
 
 mod accept;
 mod reports;
+mod siblings;
 
 use crate::call::last::Draft;
+use crate::call::lean::Deadline;
 use crate::call::{Call, RtdState, Wait};
 use crate::circuits::Circuits;
 use crate::dead::{DeadCalls, Death};
@@ -24,6 +26,7 @@ use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
 use crate::posix::Scratch;
 use crate::receive::Arrival;
 use crate::render::{DynamicId, LastView};
+use crate::slab::Calls;
 use crate::vars::Vars;
 use crate::{call_id, kept, receive, rng, txn, unexpected};
 use core::net::SocketAddr;
@@ -31,7 +34,7 @@ use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
 use reports::{discard, warn_dead};
-use slotmap::SlotMap;
+pub use siblings::Siblings;
 use smallvec::SmallVec;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
@@ -57,11 +60,13 @@ const INIT_TURNS: u32 = 4096;
 #[derive(Debug)]
 pub struct Engine {
     image: Arc<Image>,
-    calls: SlotMap<CallKey, Call>,
+    calls: Calls,
     index: HashTable<CallKey>,
     hasher: Hasher,
     shared: Shared,
     next_number: u64,
+    /// Set when other engines run calls of the same scenario.
+    siblings: Option<Arc<Siblings>>,
     draining: bool,
     spare: Vec<Call>,
     /// Memory for the header fields of the message at hand.
@@ -78,7 +83,7 @@ impl Engine {
         let hasher = Hasher::with_seed(params.seed);
         let dead_wait = Micros::from_ms(u64::from(params.dead_call_ms));
         Self {
-            calls: SlotMap::with_key(),
+            calls: Calls::new(),
             index: HashTable::new(),
             shared: Shared {
                 vars: Vars::new(&image),
@@ -99,6 +104,7 @@ impl Engine {
                     .collect(),
             },
             next_number: 1,
+            siblings: None,
             draining: false,
             spare: Vec::new(),
             fields: FieldBuffer::default(),
@@ -169,6 +175,10 @@ impl Engine {
     pub fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         match input {
             Input::Spawn { user, due } => self.spawn(now, user, due, out),
+            Input::Open { number, due } => {
+                self.next_number = number;
+                self.spawn(now, 0, due, out);
+            }
             Input::Message { flow, src, bytes } => self.message(now, flow, src, bytes, out),
             Input::Twin { bytes } => self.command(now, bytes, out),
             Input::TwinFailed { call } => {
@@ -193,11 +203,14 @@ impl Engine {
         let params = self.image.params();
         let mut spare = self.spare.pop().unwrap_or_else(|| Call::blank(peer));
         spare.last.reset();
-        spare.regs.reset(self.image.call_regs);
+        if self.image.call_regs > 0 {
+            let regs = spare.regs.get_or_insert_default();
+            regs.reset(self.image.call_regs);
+        }
         spare.rtds.clear();
         spare
             .rtds
-            .resize(self.image.program.rtds.len(), RtdState::default());
+            .resize(self.image.program.rtds.len(), RtdState::NEW);
         spare.peer_tag.clear();
         spare.call_id.clear();
         let mut call = Call {
@@ -209,7 +222,6 @@ impl Engine {
             flow,
             rng: rng::seed(params.seed, number),
             call_id: spare.call_id,
-            sent: spare.sent,
             last: spare.last,
             peer_tag: spare.peer_tag,
             regs: spare.regs,
@@ -227,9 +239,16 @@ impl Engine {
     /// Gives a new call its line of every injection file, whether the scenario reads that file or not. False when there
     /// is none for its user, which ends the run.
     fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) -> bool {
+        if self.shared.injection.is_empty() {
+            return true;
+        }
+        if self.siblings.is_some() {
+            self.shared.injection.turn_of(call.number);
+        }
         let Call {
             user, rng, lines, ..
         } = call;
+        let lines = lines.get_or_insert_default();
         if let Err(file) = self.shared.injection.choose(*user, rng, lines) {
             let text = format!("injection file `{file}` has no line for user {user}");
             let text = out.store(text.as_bytes());
@@ -417,6 +436,10 @@ impl Engine {
             _ => src,
         };
         let Some(key) = self.open(now, flow, peer, id, !for_twin, out) else {
+            // Another shard has opened the last call meanwhile.
+            if self.draining {
+                self.out_of_call(now, flow, src, msg, out);
+            }
             return;
         };
         match self.calls.get_mut(key) {
@@ -452,6 +475,9 @@ impl Engine {
                 kind: LogKind::Warning,
                 text,
             });
+            return None;
+        }
+        if !self.take_number() {
             return None;
         }
         let mut call = self.new_call(now, now, flow, peer);
@@ -545,10 +571,10 @@ impl Engine {
         ) else {
             return;
         };
-        if call.generation != generation || call.armed.is_none() {
+        if call.generation != generation || !call.armed.is_some() {
             return;
         }
-        call.armed = None;
+        call.armed = Deadline::NONE;
         let verdict = expire(&mut cx, call);
         self.settle(now, key, verdict, out);
     }
@@ -644,9 +670,9 @@ impl Engine {
                         receive::deliver(&mut cx, call, kept.dialog, &msg, Arrival::Kept);
                     return self.settle(now, key, delivered, out);
                 }
-                let held = call.heap_bytes();
-                self.held_bytes = self.held_bytes - call.held_bytes + held;
-                call.held_bytes = held;
+                let held = call.heap_bytes().min(u32::MAX as usize);
+                self.held_bytes = self.held_bytes - call.held_bytes as usize + held;
+                call.held_bytes = held as u32;
                 rearm(call, key, cx.out);
             }
             Verdict::Complete => {
@@ -682,7 +708,7 @@ impl Engine {
         let Some(mut call) = self.calls.remove(key) else {
             return;
         };
-        self.held_bytes -= call.held_bytes;
+        self.held_bytes -= call.held_bytes as usize;
         self.give_back(&call);
         if call.cold.is_some() {
             exec::dialogs::end(&mut self.shared, &mut call, key, death, now);
@@ -742,7 +768,7 @@ const UNSPECIFIED: SocketAddr =
 /// Borrows a call and, apart from it, what its handlers work with.
 fn split<'a>(
     image: &'a Image,
-    calls: &'a mut SlotMap<CallKey, Call>,
+    calls: &'a mut Calls,
     shared: &'a mut Shared,
     key: CallKey,
     now: Micros,

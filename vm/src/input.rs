@@ -71,6 +71,13 @@ pub enum Input<'a> {
         /// When it was to begin.
         due: Micros,
     },
+    /// The schedule of all shards wants a call, which this one owns: see [`crate::Siblings`].
+    Open {
+        /// Its number, in place of the next one of this engine.
+        number: u64,
+        /// When it was to begin.
+        due: Micros,
+    },
     /// One whole SIP message, framed and decrypted.
     Message {
         /// The path it came on.

@@ -6,6 +6,7 @@
 //!
 //! Invariants: a call keeps at most [`MAX_MESSAGES`] and [`MAX_BYTES`], whatever its peers send.
 
+use crate::call::Fingerprint;
 use crate::call::dialogs::Kept;
 use crate::call::{Call, Wait};
 use crate::engine::{Verdict, is_invite};
@@ -29,7 +30,7 @@ pub(crate) fn is_awaited(cx: &Cx<'_>, call: &Call, dialog: DialogId) -> bool {
 }
 
 /// Whether earlier messages of this dialog are kept, and whether this is one of them.
-pub(crate) fn among(call: &Call, dialog: DialogId, fingerprint: u64) -> (bool, bool) {
+pub(crate) fn among(call: &Call, dialog: DialogId, fingerprint: Fingerprint) -> (bool, bool) {
     let kept = call.dialogs().into_iter().flat_map(|dialogs| &dialogs.kept);
     kept.filter(|kept| kept.dialog == dialog)
         .fold((false, false), |(_, same), kept| {
@@ -38,7 +39,7 @@ pub(crate) fn among(call: &Call, dialog: DialogId, fingerprint: u64) -> (bool, b
 }
 
 /// Keeps a message of the dialog in front.
-pub(crate) fn keep(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: u64) {
+pub(crate) fn keep(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: Fingerprint) {
     let dialog = call.dialog;
     let bytes = msg.bytes();
     let Some(dialogs) = call.dialogs_mut() else {

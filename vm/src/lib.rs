@@ -24,7 +24,7 @@
 //! | [`files`] | who reads files whose paths depend on the call |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `vars` | variables of users, and global ones |
-//! | `call`, `call_id` | the record of a call; the Call-IDs of generated ones |
+//! | `call`, `slab`, `call_id` | the record of a call; where records lie; the Call-IDs of generated ones |
 //! | `dead`, `rng` | ended calls; random streams |
 //!
 //! The smallest run loop:
@@ -56,6 +56,7 @@ mod auth;
 mod call;
 mod call_id;
 pub mod circuits;
+mod confined;
 mod date;
 mod dead;
 mod deadlines;
@@ -80,13 +81,15 @@ pub mod posix;
 mod receive;
 mod render;
 mod rng;
+mod slab;
 #[cfg(test)]
 mod testing;
 mod txn;
 mod unexpected;
 mod vars;
 
-pub use engine::Engine;
+pub use confined::{Confined, confined};
+pub use engine::{Engine, Siblings};
 pub use files::{FileSource, ReadFile};
 pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowId, Input, Micros};

@@ -3,6 +3,7 @@
 //!
 //! Pure questions about a call and a message; what follows from the answer is done by [`crate::engine`].
 
+use crate::call::Fingerprint;
 use crate::call::dialogs::Phase;
 use crate::call::{Call, TxnState};
 use crate::link::Image;
@@ -33,7 +34,7 @@ pub(crate) fn find(
     image: &Image,
     call: &Call,
     msg: &Message<'_>,
-    fingerprint: u64,
+    fingerprint: Fingerprint,
     gave_up: &GaveUpAt,
 ) -> Match {
     let program = &image.program;
@@ -75,7 +76,7 @@ fn late(
     id: RecvId,
     recv: &Recv,
     msg: &Message<'_>,
-    fingerprint: u64,
+    fingerprint: Fingerprint,
 ) -> Option<Match> {
     let code = msg.status()?;
     if let Some(txn) = recv.txn {
@@ -85,7 +86,7 @@ fn late(
         if let Some(ack) = image.program.txns[txn.index()].ack {
             return Some(Match::AckAgain(id, ack));
         }
-        let known = txn_state(call, txn).is_some_and(|txn| txn.final_response == fingerprint);
+        let known = txn_state(call, txn).is_some_and(|txn| txn.final_response == Some(fingerprint));
         if known {
             return Some(Match::Ignored(id));
         }
@@ -172,7 +173,10 @@ fn answers(image: &Image, call: &Call, recv: &Recv, msg: &Message<'_>) -> bool {
     let method = msg.cseq().map_or(&b""[..], |cseq| cseq.method);
     // COMPAT(sipp): the method is looked for in the concatenation of all methods sent above.
     let methods = image.program.bytes(recv.methods);
-    methods.starts_with(method) || memchr::memmem::find(methods, method).is_some()
+    // Mostly it is the first, or the one sent last.
+    methods.starts_with(method)
+        || methods.ends_with(method)
+        || memchr::memmem::find(methods, method).is_some()
 }
 
 fn decimal(code: u16) -> [u8; 3] {
@@ -186,13 +190,13 @@ fn decimal(code: u16) -> [u8; 3] {
 /// Fixed seed: fingerprints are compared within one run only, and equal runs must behave equally.
 const HASH_SEED: u64 = 0x5a5a_1234_9876_f00d;
 
-/// Hash of the whole message (`-rtcheck full`). Never 0.
-pub(crate) fn fingerprint_full(msg: &Message<'_>) -> u64 {
+/// Hash of the whole message (`-rtcheck full`).
+pub(crate) fn fingerprint_full(msg: &Message<'_>) -> Fingerprint {
     hash(|state| state.write(msg.bytes()))
 }
 
-/// Hash of what a repetition behind other proxies keeps (`-rtcheck loose`). Never 0.
-pub(crate) fn fingerprint_loose(msg: &Message<'_>) -> u64 {
+/// Hash of what a repetition behind other proxies keeps (`-rtcheck loose`).
+pub(crate) fn fingerprint_loose(msg: &Message<'_>) -> Fingerprint {
     hash(|state| {
         for name in [
             HeaderName::To,
@@ -210,8 +214,8 @@ pub(crate) fn fingerprint_loose(msg: &Message<'_>) -> u64 {
     })
 }
 
-fn hash(feed: impl FnOnce(&mut foldhash::fast::FoldHasher<'_>)) -> u64 {
+fn hash(feed: impl FnOnce(&mut foldhash::fast::FoldHasher<'_>)) -> Fingerprint {
     let mut state = foldhash::fast::FixedState::with_seed(HASH_SEED).build_hasher();
     feed(&mut state);
-    state.finish().max(1)
+    Fingerprint::new(state.finish()).unwrap_or(Fingerprint::MIN)
 }

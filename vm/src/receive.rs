@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! A message for an open call: repetition, match, dialog bookkeeping.
 
+use crate::call::Fingerprint;
 use crate::call::dialogs::{Phase, bring};
+use crate::call::lean::Deadline;
 use crate::call::{Answered, Call, Wait};
 use crate::engine::{Verdict, is_invite};
 use crate::exec::{Current, Cx, run_block, send};
@@ -132,7 +134,7 @@ fn too_early(
     cx: &Cx<'_>,
     call: &Call,
     msg: &Message<'_>,
-    fingerprint: u64,
+    fingerprint: Fingerprint,
     awaited: bool,
 ) -> TooEarly {
     if call.dialogs().is_none() {
@@ -180,7 +182,8 @@ fn acknowledged_before(cx: &Cx<'_>, call: &Call, msg: &Message<'_>) -> Option<Re
     if !(params.unreliable && params.retransmit) || msg.method() != Some(b"ACK") {
         return None;
     }
-    let (number, recv) = call.acknowledged?;
+    let recv = call.acknowledged_by?;
+    let number = call.acknowledged;
     msg.cseq()
         .is_some_and(|cseq| cseq.number == number)
         .then_some(recv)
@@ -194,7 +197,7 @@ fn ack_of_another_invite(call: &Call, msg: &Message<'_>) -> bool {
 }
 
 /// Whether the peer repeated a message that was accepted before; if it was answered, it gets the answer again.
-fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: u64) -> bool {
+fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: Fingerprint) -> bool {
     if let Some((unanswered, recv, _)) = call.unanswered
         && unanswered == fingerprint
     {
@@ -272,7 +275,7 @@ fn accepted(
     call: &mut Call,
     id: RecvId,
     msg: &Message<'_>,
-    fingerprint: u64,
+    fingerprint: Fingerprint,
 ) -> Verdict {
     let recv = cx.image.program.recvs[id.index()];
     let lost = send::loss(cx, recv.lost);
@@ -284,7 +287,7 @@ fn accepted(
         && msg.status().is_some_and(StatusCode::is_final)
         && let Some(state) = call.cold_mut().txns.get_mut(txn.index())
     {
-        state.final_response = fingerprint;
+        state.final_response = Some(fingerprint);
     }
     cx.stat(StatEvent::Received { step: recv.step });
     let after = match run_block(cx, call, recv.entry, Current::Received(msg)) {
@@ -301,7 +304,7 @@ fn accept(
     id: RecvId,
     recv: &Recv,
     msg: &Message<'_>,
-    fingerprint: u64,
+    fingerprint: Fingerprint,
     after: Pc,
 ) -> Verdict {
     if msg.is_request()
@@ -311,7 +314,8 @@ fn accept(
         call.cseq = cseq.number;
     }
     if msg.method() == Some(b"ACK") {
-        call.acknowledged = msg.cseq().map(|cseq| (cseq.number, id));
+        call.acknowledged = msg.cseq().map_or(0, |cseq| cseq.number);
+        call.acknowledged_by = msg.cseq().map(|_| id);
     }
     if let Some(front) = call.front_mut() {
         front.stage = match (msg.method(), msg.status(), msg.cseq()) {
@@ -363,8 +367,8 @@ fn accept(
     if !leaves {
         return stay(call);
     }
-    call.pause_until = None;
-    call.recv_deadline = None;
+    call.pause_until = Deadline::NONE;
+    call.recv_deadline = Deadline::NONE;
     call.step = recv.step;
     call.pc = after;
     Verdict::Run

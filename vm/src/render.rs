@@ -329,7 +329,9 @@ impl Scene<'_> {
         // Linking checked that there is a first file.
         let file = field.file.map_or(0, |file| image.files[file.index()]);
         let line = match field.line {
-            None => self.call.and_then(|call| call.lines.get(file).copied()),
+            None => self
+                .call
+                .and_then(|call| call.lines.as_ref()?.get(file).copied()),
             Some(template) => {
                 // Verified: a text nests no deeper than this one. What is too large is no number.
                 let text = self.nested(template);

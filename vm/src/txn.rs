@@ -26,7 +26,13 @@ pub(crate) enum Expired {
 /// Only calls that wait for an answer hold one: a call that is merely open, which most calls are, owns no bytes of what
 /// it has sent.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers(Vec<Vec<u8>>);
+pub(crate) struct Buffers(
+    #[expect(
+        clippy::vec_box,
+        reason = "the boxes are what is lent: a call holds one in the room of a pointer"
+    )]
+    Vec<Box<Repeat>>,
+);
 
 impl Buffers {
     /// Most buffers kept.
@@ -34,22 +40,34 @@ impl Buffers {
     /// Largest buffer kept: what most datagrams fit into.
     const MAX_BYTES: usize = 4096;
 
-    fn take(&mut self) -> Vec<u8> {
-        self.0.pop().unwrap_or_default()
+    /// Puts the start of a repetition into memory that another one has left.
+    fn fill(&mut self, start: Repeat, bytes: &[u8]) -> Box<Repeat> {
+        let mut repeat = match self.0.pop() {
+            Some(mut spare) => {
+                let buffer = core::mem::take(&mut spare.bytes);
+                *spare = start;
+                spare.bytes = buffer;
+                spare
+            }
+            None => Box::new(start),
+        };
+        repeat.bytes.extend_from_slice(bytes);
+        repeat
     }
 
-    fn give(&mut self, mut buffer: Vec<u8>) {
-        if self.0.len() < Self::MAX && (1..=Self::MAX_BYTES).contains(&buffer.capacity()) {
-            buffer.clear();
-            self.0.push(buffer);
+    fn give(&mut self, mut repeat: Box<Repeat>) {
+        if self.0.len() < Self::MAX && repeat.bytes.capacity() <= Self::MAX_BYTES {
+            repeat.bytes.clear();
+            self.0.push(repeat);
         }
     }
 }
 
 /// Stops repeating and gives the bytes back.
 pub(crate) fn stop(call: &mut Call, buffers: &mut Buffers) {
-    call.repeat = None;
-    buffers.give(core::mem::take(&mut call.sent));
+    if let Some(repeat) = call.repeat.take() {
+        buffers.give(repeat);
+    }
 }
 
 /// Starts repeating what was just sent, or stops repeating what was sent before.
@@ -63,14 +81,14 @@ pub(crate) fn sent(
 ) {
     stop(call, buffers);
     if t1_ms > 0 {
-        call.sent = buffers.take();
-        call.sent.extend_from_slice(bytes);
-        call.repeat = Some(Repeat {
+        let start = Repeat {
             send,
             at: now.plus(Micros::from_ms(u64::from(t1_ms))),
             interval_ms: t1_ms,
             count: 0,
-        });
+            bytes: Vec::new(),
+        };
+        call.repeat = Some(buffers.fill(start, bytes));
     }
 }
 
@@ -114,6 +132,7 @@ mod tests {
             at: Micros::from_ms(500),
             interval_ms: 500,
             count: 0,
+            bytes: Vec::new(),
         };
         let mut times = Vec::new();
         loop {
@@ -131,22 +150,34 @@ mod tests {
         let mut buffers = Buffers::default();
         let t1 = 500;
         sent(&mut call, SendId(0), t1, b"INVITE", Micros(0), &mut buffers);
-        assert_eq!(call.sent, b"INVITE");
-        let buffer = call.sent.as_ptr();
+        let first = call.repeat.as_ref().expect("it is repeated");
+        assert_eq!(first.bytes, b"INVITE");
+        let buffer = first.bytes.as_ptr();
         stop(&mut call, &mut buffers);
-        assert_eq!((call.repeat, call.sent.capacity()), (None, 0));
+        assert_eq!((call.repeat.as_ref(), call.heap_bytes()), (None, 0));
         // The next one uses the same buffer.
         sent(&mut call, SendId(1), t1, b"BYE", Micros(0), &mut buffers);
-        assert_eq!((&call.sent[..], call.sent.as_ptr()), (&b"BYE"[..], buffer));
+        let second = call.repeat.as_ref().expect("it is repeated");
+        assert_eq!((second.send, &second.bytes[..]), (SendId(1), &b"BYE"[..]));
+        assert_eq!(second.bytes.as_ptr(), buffer);
     }
 
     #[test]
     fn the_spare_buffers_are_bounded_in_number_and_size() {
         let mut buffers = Buffers::default();
-        buffers.give(Vec::with_capacity(Buffers::MAX_BYTES + 1));
+        let repeat = |bytes: usize| {
+            Box::new(Repeat {
+                send: SendId(0),
+                at: Micros(0),
+                interval_ms: 0,
+                count: 0,
+                bytes: Vec::with_capacity(bytes),
+            })
+        };
+        buffers.give(repeat(Buffers::MAX_BYTES + 1));
         assert!(buffers.0.is_empty());
         for _ in 0..Buffers::MAX + 5 {
-            buffers.give(Vec::with_capacity(8));
+            buffers.give(repeat(8));
         }
         assert_eq!(buffers.0.len(), Buffers::MAX);
     }
@@ -179,6 +210,7 @@ mod tests {
             at: Micros::from_ms(500),
             interval_ms: 500,
             count: 0,
+            bytes: Vec::new(),
         };
         provisional(&mut repeat, &RunParams::default(), Micros::from_ms(100));
         assert_eq!(repeat.at, Micros::from_ms(4100));

@@ -2,6 +2,7 @@
 //! What happens when no step takes a message, and how calls are given up.
 
 use crate::call::dialogs::{Stage, bring};
+use crate::call::lean::Deadline;
 use crate::call::{Call, Wait};
 use crate::dead::Death;
 use crate::engine::{Verdict, is_invite};
@@ -104,12 +105,15 @@ pub(crate) fn to_handler(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) ->
         regs.set_number(slot, index);
     }
     if let Some(var) = handler.paused_until {
-        let until = call.pause_until.map_or(0.0, |at| at.0 as f64 / 1000.0);
+        let until = call
+            .pause_until
+            .get()
+            .map_or(0.0, |at| at.0 as f64 / 1000.0);
         let (regs, slot) = cx.slot(call, var);
         regs.set_number(slot, until);
     }
-    call.pause_until = None;
-    call.recv_deadline = None;
+    call.pause_until = Deadline::NONE;
+    call.recv_deadline = Deadline::NONE;
     call.pc = handler.entry;
     call.cold_mut().unexpected = Some(msg.bytes().into());
     ToHandler::Entered

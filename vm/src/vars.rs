@@ -44,10 +44,10 @@ impl Vars {
 
     pub(crate) fn value<'v>(&'v self, call: &'v Call, place: Place) -> Value<'v> {
         match place {
-            Place::Call(slot) => call.regs.value(usize::from(slot)),
+            Place::Call(slot) => call.variable(usize::from(slot)),
             Place::User { user, call: own } => match self.file_of(call) {
                 Some(file) => self.users[file].value(usize::from(user)),
-                None => call.regs.value(usize::from(own)),
+                None => call.variable(usize::from(own)),
             },
             Place::Global(slot) => self.globals.value(usize::from(slot)),
         }
@@ -67,10 +67,10 @@ impl Vars {
         place: Place,
     ) -> (&'v mut Regs, usize) {
         match place {
-            Place::Call(slot) => (&mut call.regs, usize::from(slot)),
+            Place::Call(slot) => (call.regs.get_or_insert_default(), usize::from(slot)),
             Place::User { user, call: own } => match self.file_of(call) {
                 Some(file) => (&mut self.users[file], usize::from(user)),
-                None => (&mut call.regs, usize::from(own)),
+                None => (call.regs.get_or_insert_default(), usize::from(own)),
             },
             Place::Global(slot) => (&mut self.globals, usize::from(slot)),
         }

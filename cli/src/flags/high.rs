@@ -6,7 +6,7 @@
 //! known yet; what depends on it is asked for later ([`HiArgs::total_calls`]).
 
 use super::host::{Peer, ip, peer};
-use super::low::{Behaviors, Dialect, LowArgs, RetransCheck};
+use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
 use super::twin::{self, Twin};
 use crate::flags::suggest;
 use crate::inject;
@@ -110,6 +110,10 @@ pub(crate) struct HiArgs {
     pub(crate) rate_period: Duration,
     /// `-rate_scale`.
     pub(crate) rate_scale: f64,
+    /// `-shards`: threads that run calls.
+    pub(crate) shards: usize,
+    /// `-shards` names their number.
+    pub(crate) shards_named: bool,
     /// `-l`; `None` follows the rate.
     pub(crate) limit: Option<u64>,
     /// `-users`.
@@ -345,6 +349,8 @@ impl HiArgs {
             rate,
             rate_period,
             rate_scale: low.rate_scale.unwrap_or(1.0),
+            shards: low.shards.map_or(1, Shards::count),
+            shards_named: matches!(low.shards, Some(Shards::Count(_))),
             limit: low.limit.or(if sipp { None } else { Some(1) }),
             users: low.users,
             circuits: low.circuits,

@@ -42,6 +42,42 @@ pub(crate) enum Special {
     Dump(String),
 }
 
+/// `-shards`: threads that run calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shards {
+    /// As many as the process may use processors.
+    Auto,
+    /// So many.
+    Count(usize),
+}
+
+/// Most threads that run calls. The first reads for all, and is busy with that long before.
+const SHARDS_MAX: usize = 64;
+
+impl Shards {
+    /// Reads the value of the flag.
+    ///
+    /// # Errors
+    /// Says what it may be.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(count @ 1..=SHARDS_MAX) => Ok(Self::Count(count)),
+            _ if text == "auto" => Ok(Self::Auto),
+            _ => Err(format!("a number from 1 to {SHARDS_MAX}, or `auto`")),
+        }
+    }
+
+    /// How many.
+    pub(crate) fn count(self) -> usize {
+        match self {
+            Self::Auto => std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(SHARDS_MAX),
+            Self::Count(count) => count,
+        }
+    }
+}
+
 /// `-default_behaviors`: what happens without a word in the scenario.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
@@ -200,6 +236,8 @@ pub(crate) struct LowArgs {
     pub(crate) rate_period: Option<Duration>,
     /// `-rate_scale`.
     pub(crate) rate_scale: Option<f64>,
+    /// `-shards`.
+    pub(crate) shards: Option<Shards>,
     /// `-l`.
     pub(crate) limit: Option<u64>,
     /// `-l` stands behind `-users`.

@@ -198,7 +198,7 @@ fn messages(out: &mut String, engine: &EngineSnapshot) {
         (m.discarded, "not SIP"),
         (m.lost, "lost on purpose"),
         (t.send_errors + t.send_dropped, "not sent"),
-        (t.recv_dropped, "dropped unread"),
+        (t.recv_dropped + t.handover_dropped, "dropped unread"),
         (t.icmp_errors, "ICMP"),
         (t.recv_errors, "read errors"),
     ];
@@ -346,6 +346,7 @@ mod tests {
             &mut engine.transport.icmp_errors,
             &mut engine.transport.recv_dropped,
             &mut engine.transport.recv_errors,
+            &mut engine.transport.handover_dropped,
         ] {
             *field = 1_234_567;
         }

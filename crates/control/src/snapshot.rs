@@ -196,6 +196,9 @@ pub struct TransportCounts {
     pub send_errors: u64,
     /// Errors of reading the socket, survived.
     pub recv_errors: u64,
+    /// Datagrams dropped because the shard that owns their call did not keep up.
+    #[serde(default)]
+    pub handover_dropped: u64,
     /// Datagrams dropped because the socket stayed full.
     pub send_dropped: u64,
     /// Datagrams that arrived and that the kernel dropped, because they were not read in time or were damaged; 0 where

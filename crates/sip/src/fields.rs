@@ -115,25 +115,26 @@ impl<'a> FieldScanner<'a> {
             body: None,
         }
     }
+}
 
-    /// Consumes the continuation lines that follow.
-    #[cold]
-    #[inline(never)]
-    fn continuation(&mut self, field: &mut FieldAt) {
-        field.folded = true;
-        while matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
-            let start = self.at;
-            let (line, next) = line_at(self.bytes, start);
-            self.at = next;
-            let kept = trim_end(line);
-            if let Some(indent) = kept.iter().position(|byte| !is_blank(*byte)) {
-                if field.value == field.end {
-                    field.value = offset(start + indent);
-                }
-                field.end = offset(start + kept.len());
+/// Adds the continuation lines that begin at `at` to a field; returns it, and where the next field begins.
+// By value, so that what the scanner knows can stay in registers.
+#[cold]
+#[inline(never)]
+fn continuation(bytes: &[u8], mut at: usize, mut field: FieldAt) -> (FieldAt, usize) {
+    field.folded = true;
+    while matches!(bytes.get(at), Some(b' ' | b'\t')) {
+        let (line, next) = line_at(bytes, at);
+        let kept = trim_end(line);
+        if let Some(indent) = kept.iter().position(|byte| !is_blank(*byte)) {
+            if field.value == field.end {
+                field.value = offset(at + indent);
             }
+            field.end = offset(at + kept.len());
         }
+        at = next;
     }
+    (field, at)
 }
 
 impl Iterator for FieldScanner<'_> {
@@ -191,7 +192,7 @@ impl Iterator for FieldScanner<'_> {
                 folded: false,
             };
             if matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
-                self.continuation(&mut field);
+                (field, self.at) = continuation(self.bytes, self.at, field);
             }
             return Some(field);
         }

@@ -41,7 +41,25 @@ fn lowest_equal(word: u64, byte: u8) -> u64 {
     differs.wrapping_sub(ONES) & !differs & HIGH
 }
 
-/// The same where it is expected within the first eight bytes or so.
+/// Whether `byte` occurs in `text`.
+#[inline(always)]
+pub(crate) fn contains(text: &[u8], byte: u8) -> bool {
+    let Some(last) = text.last_chunk::<16>() else {
+        return find_near(text, byte).is_some();
+    };
+    let within = |block: &[u8; 16]| {
+        let mut any = false;
+        for other in block {
+            any |= *other == byte;
+        }
+        any
+    };
+    // The last block may overlap the one before.
+    let (blocks, _) = text.as_chunks::<16>();
+    blocks.iter().any(within) || within(last)
+}
+
+/// [`find`] where it is expected within the first eight bytes or so.
 #[inline(always)]
 pub(crate) fn find_near(text: &[u8], byte: u8) -> Option<usize> {
     let mut rest = text;
@@ -75,11 +93,13 @@ mod tests {
                     let mut text = vec![other; length];
                     assert_eq!(find(&text, byte), None);
                     assert_eq!(find_near(&text, byte), None);
+                    assert!(!contains(&text, byte));
                     // From the end to the beginning: those behind the first must not matter.
                     for at in (0..length).rev() {
                         text[at] = byte;
                         assert_eq!(find(&text, byte), Some(at), "{byte} {other} {length}");
                         assert_eq!(find_near(&text, byte), Some(at), "{byte} {other}");
+                        assert!(contains(&text, byte));
                     }
                 }
             }

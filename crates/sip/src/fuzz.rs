@@ -5,7 +5,7 @@
 //! the feature `internal-fuzz`; not an API for anybody else.
 
 use crate::{
-    HeaderName, Message, NameAddr, Presence, SipUri, StreamFramer, angle_or_whole,
+    HeaderName, Message, NameAddr, Presence, SipUri, StreamFramer, angle_or_whole, call_id_of,
     split_header_list,
 };
 
@@ -47,6 +47,7 @@ pub fn sip_message(bytes: &[u8]) {
         assert_eq!(message.header(name), message.values(name).next());
     }
     assert_eq!(message.call_id(), message.header(HeaderName::CallId));
+    assert_eq!(message.call_id(), call_id_of(bytes));
     let views = [
         message.body(),
         message.call_id(),

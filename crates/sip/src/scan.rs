@@ -18,7 +18,7 @@
 use std::fmt;
 
 use crate::fields::{FieldAt, FieldScanner, Fields};
-use crate::find::{find, find_near};
+use crate::find::{contains, find, find_near};
 use crate::headers::{HeaderName, StatusCode};
 use crate::uri;
 use memchr::memmem;
@@ -322,6 +322,19 @@ impl<'a> Message<'a> {
     }
 }
 
+/// The value of the first Call-ID header of what may be a message, without reading what follows it.
+///
+/// Of bytes that [`Message::parse`] accepts it is [`Message::call_id`]; of others it is anything or nothing.
+pub fn call_id_of(bytes: &[u8]) -> Option<&[u8]> {
+    let first = bytes
+        .iter()
+        .position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    let (_, fields_at) = line_at(bytes, first);
+    FieldScanner::new(bytes, fields_at)
+        .find(|field| field.name == HeaderName::CallId)
+        .map(|field| field.value(bytes))
+}
+
 /// How [`Message::append_values`] finds the fields of a name; the same for every message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
@@ -354,8 +367,9 @@ fn without_colon(name: &[u8]) -> &[u8] {
 /// SIPp lets a scenario run its calls under a name of its own by sending `prefix///real-id`; the call is `real-id`.
 pub fn strip_call_id_prefix(call_id: &[u8]) -> &[u8] {
     // Few Call-IDs have a slash at all.
-    find(call_id, b'/')
-        .and_then(|_| memmem::find(call_id, b"///"))
+    contains(call_id, b'/')
+        .then(|| memmem::find(call_id, b"///"))
+        .flatten()
         .and_then(|at| call_id.get(at + 3..))
         .unwrap_or(call_id)
 }

@@ -12,7 +12,7 @@
 
 use memchr::memchr;
 
-use crate::find::{find, find_near};
+use crate::find::{contains, find, find_near};
 use crate::scan::trim;
 
 /// The parts of a URI. For `sip` and `sips` all parts are filled; for any other scheme `host` is the opaque text up to
@@ -165,7 +165,7 @@ pub fn angle_or_whole(value: &[u8]) -> &[u8] {
 pub fn angle_if_any(value: &[u8]) -> Option<&[u8]> {
     let open = find(value, b'<')?;
     let (front, rest) = value.split_at(open);
-    if find(front, b'"').is_some() {
+    if contains(front, b'"') {
         return Some(angle_or_whole(value));
     }
     let end = find(rest, b'>').unwrap_or(rest.len());
@@ -217,7 +217,7 @@ pub(crate) fn header_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]>
 /// What follows the bracketed URI of a value, or the whole value; `None` if quotes, further brackets or separators in
 /// front of the bracket ask for a closer look.
 fn behind_brackets(value: &[u8]) -> Option<&[u8]> {
-    if find(value, b'"').is_some() {
+    if contains(value, b'"') {
         return None;
     }
     let Some(open) = find(value, b'<') else {
@@ -228,12 +228,15 @@ fn behind_brackets(value: &[u8]) -> Option<&[u8]> {
         return None;
     }
     let behind = &rest[find(rest, b'>')? + 1..];
-    find(behind, b'<').is_none().then_some(behind)
+    (!contains(behind, b'<')).then_some(behind)
 }
 
 /// A parameter of what stands behind a URI, up to the first comma; without quotes and brackets.
 fn plain_param<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let text = &text[..find(text, b',').unwrap_or(text.len())];
+    let text = match contains(text, b',') {
+        true => &text[..find(text, b',').unwrap_or(text.len())],
+        false => text,
+    };
     // What stands in front of the first semicolon is the value itself.
     let mut rest = &text[find(text, b';')? + 1..];
     loop {

@@ -44,6 +44,7 @@ impl Trace {
     fn input(&mut self, input: &Input<'_>) -> String {
         match input {
             Input::Spawn { due, .. } => format!("spawn due {due}"),
+            Input::Open { number, due } => format!("open {number} due {due}"),
             Input::Message { bytes, .. } => format!("recv {}", self.message(bytes)),
             Input::Timer { .. } => "timer".to_owned(),
             Input::Resume { .. } => "resume".to_owned(),

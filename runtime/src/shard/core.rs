@@ -15,6 +15,7 @@ use slotmap::Key;
 use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::exec::Executor;
+use crate::group::{self, Place};
 use crate::logs::{LogSender, Traffic};
 use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
@@ -51,6 +52,8 @@ pub(super) struct Core<M> {
     exec: Executor,
     /// Connections to twins.
     pub(super) links: Option<Links>,
+    /// Where it is among several shards of one scenario.
+    pub(super) place: Option<Place>,
     /// Calls whose command could not be handed on.
     uncommanded: Vec<CallKey>,
     /// Calls after which no more are opened.
@@ -97,6 +100,7 @@ impl<M: Machine> Core<M> {
             logs,
             exec: Executor::default(),
             links: None,
+            place: None,
             uncommanded: Vec::new(),
             total,
             draining: false,
@@ -163,6 +167,17 @@ impl<M: Machine> Core<M> {
                 src: datagram.src,
                 bytes: datagram.bytes,
             },
+        );
+    }
+
+    /// A datagram whose owner has no room for it.
+    pub(super) fn not_taken(&mut self, datagram: Datagram<'_>) {
+        self.counts.received += 1;
+        self.counts.received_bytes += datagram.bytes.len() as u64;
+        self.counts.handover_dropped += 1;
+        self.trouble(
+            self.clock.now(),
+            "a message is dropped: the shard that owns its call does not keep up",
         );
     }
 
@@ -323,7 +338,12 @@ impl<M: Machine> Core<M> {
                         schedule.release(now, user, length);
                     }
                 }
-                Output::Stat(event) => self.stats.apply(now, event),
+                Output::Stat(event) => {
+                    self.stats.apply(now, event);
+                    if let Some(place) = &self.place {
+                        group::note(place, &mut self.stats, now, event);
+                    }
+                }
                 Output::Log {
                     kind: LogKind::Warning | LogKind::Action(LogLevel::Warning),
                     text,

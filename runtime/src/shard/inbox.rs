@@ -9,6 +9,7 @@ use gossipper_vm::{CallControl, Input, Micros};
 
 use super::run::Shard;
 use super::{Ending, Machine};
+use crate::group::Entry;
 use crate::pacing::Rate;
 use crate::schedule::Schedule;
 
@@ -95,10 +96,14 @@ impl<M: Machine> Shard<M> {
             schedule.stop();
         }
         self.core.drain(now);
+        self.pass_on(Entry::Drain);
     }
 
     pub(super) fn abort(&mut self, now: Micros, ending: Ending) {
         self.drain(now, ending.clone());
+        if self.phase != Phase::Aborting {
+            self.pass_on(Entry::Abort);
+        }
         self.phase = Phase::Aborting;
         self.ending = ending;
     }
@@ -151,12 +156,16 @@ impl<M: Machine> Shard<M> {
         if let Some(ending) = &self.core.ending {
             return Some(ending.clone());
         }
-        let over = match self.phase {
+        (self.over() && self.others_idle()).then(|| self.ending.clone())
+    }
+
+    /// Whether the run has come to an end as far as the calls of this shard go.
+    pub(super) fn over(&self) -> bool {
+        match self.phase {
             Phase::Running => false,
             Phase::Draining => self.core.stats.open() == 0,
             Phase::Aborting => self.core.stats.open() == 0 || self.abort_turns >= ABORT_TURNS,
             Phase::Ended => true,
-        };
-        over.then(|| self.ending.clone())
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! | `coalesce` | when to look at a busy socket again |
 //! | `core` | feeds inputs to the machine and carries its orders out |
 //! | `inbox` | operator commands and phases of the run |
+//! | `team` | what a shard does as one of several |
 //! | `twins` | what happens on the connections to twins |
 //! | `work_limit` | bounds each part of a turn by time |
 //!
@@ -17,6 +18,7 @@ mod coalesce;
 mod core;
 mod inbox;
 mod run;
+mod team;
 #[cfg(test)]
 mod tests;
 mod twins;
@@ -30,6 +32,7 @@ use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::{Engine, Input, Micros, OutBuf};
 
 use crate::clock::Clock;
+use crate::group::Role;
 use crate::logs::LogSender;
 use crate::schedule::Schedule;
 use crate::stats::Stats;
@@ -45,6 +48,8 @@ pub(crate) trait Machine {
     fn start(&mut self, now: Micros, out: &mut OutBuf);
     /// One input; everything that follows is appended to `out`.
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf);
+    /// Appends the Call-ID that the call of this number will have.
+    fn call_id_of(&self, number: u64, out: &mut Vec<u8>);
     /// The injection files that the scenario has changed, as they would be on disk.
     fn edited_files(&self) -> EditedFiles;
 }
@@ -67,6 +72,10 @@ impl Machine for Engine {
 
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         Self::handle(self, now, input, out);
+    }
+
+    fn call_id_of(&self, number: u64, out: &mut Vec<u8>) {
+        Self::call_id_of(self, number, out);
     }
 
     fn edited_files(&self) -> EditedFiles {
@@ -115,6 +124,8 @@ pub(crate) struct Setup<M> {
     /// Calls after which the shard drains (`-m`).
     pub(crate) total: Option<u64>,
     pub(crate) bound: Bound,
+    /// Whether there are other shards of the scenario.
+    pub(crate) role: Role,
     /// Connections to twins.
     pub(crate) twin: Option<Opened>,
     pub(crate) backend: Backend,

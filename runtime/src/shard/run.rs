@@ -20,8 +20,10 @@ use tokio::time::Sleep;
 
 use super::coalesce::Coalescer;
 use super::core::Core;
+use super::team;
 use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
+use crate::group::Role;
 use crate::pacing::Pacer;
 use crate::schedule::{Opening, Schedule};
 use crate::sys::BatchReceiver;
@@ -33,6 +35,9 @@ const PUBLISH_PERIOD: Micros = Micros(200_000);
 
 /// Publications that make up the "recent" rate: about a second.
 const RECENT_PERIODS: usize = 5;
+
+/// How long a full socket is left alone where nothing tells when it is writable.
+const FLUSH_RETRY: Duration = Duration::from_millis(1);
 
 /// How long the end of a run waits for a full socket.
 const LAST_FLUSH: Duration = Duration::from_millis(500);
@@ -49,7 +54,9 @@ pub(super) struct Shard<M> {
     /// When the last call was opened, once no more are.
     pub(super) opening_ended_at: Option<Micros>,
     socket: UdpSocket,
-    reactor: tokio::net::UdpSocket,
+    pub(super) role: Role,
+    /// Who waits for the socket; `None` on a shard that gets its messages from another.
+    reactor: Option<tokio::net::UdpSocket>,
     receiver: BatchReceiver,
     coalescer: Coalescer,
     /// The kernel's counter of dropped datagrams, as last read.
@@ -75,6 +82,7 @@ impl<M: Machine> Shard<M> {
             schedule,
             total,
             bound,
+            role,
             twin,
             backend,
             coalesce,
@@ -92,14 +100,19 @@ impl<M: Machine> Shard<M> {
             ..TransportCounts::default()
         };
         let socket = bound.socket;
+        let reads = !role.follows();
         let receiver = BatchReceiver::new(backend, &socket);
+        let reactor = reads
+            .then(|| tokio::net::UdpSocket::from_std(socket.try_clone()?))
+            .transpose()?;
         let outbox = Outbox::new(backend);
         let links = twin.map(Links::new).transpose()?;
         let mut core = Core::new(
             machine,
             stats,
             schedule,
-            total,
+            // Of several, none knows alone how many calls there are.
+            total.filter(|_| role.place().is_none()),
             socket.try_clone()?,
             outbox,
             counts,
@@ -107,6 +120,7 @@ impl<M: Machine> Shard<M> {
             logs,
         );
         core.links = links;
+        core.place = role.place().cloned();
         Ok(Self {
             core,
             twin_end: None,
@@ -115,7 +129,8 @@ impl<M: Machine> Shard<M> {
             ending: Ending::Completed,
             abort_turns: 0,
             opening_ended_at: None,
-            reactor: tokio::net::UdpSocket::from_std(socket.try_clone()?)?,
+            role,
+            reactor,
             socket,
             receiver,
             coalescer: Coalescer::new(coalesce),
@@ -167,8 +182,13 @@ impl<M: Machine> Shard<M> {
     async fn flush_rest(&mut self) {
         loop {
             self.flush();
-            if self.core.outbox.is_empty() || self.reactor.writable().await.is_err() {
+            if self.core.outbox.is_empty() {
                 return;
+            }
+            match &self.reactor {
+                Some(reactor) if reactor.writable().await.is_ok() => {}
+                Some(_) => return,
+                None => tokio::time::sleep(FLUSH_RETRY).await,
             }
         }
     }
@@ -179,12 +199,21 @@ impl<M: Machine> Shard<M> {
             self.obey(self.core.clock.now(), command);
         }
         let mut busy = self.receive();
+        busy |= self.handed_over();
         busy |= self.commands();
         busy |= self.timers();
         busy |= self.resumes();
-        busy |= self.starts();
+        busy |= match self.role {
+            Role::Alone => self.starts(),
+            Role::Lead(_) => self.starts_of_all(),
+            Role::Follow(_) => false,
+        };
+        if let Role::Lead(lead) = &mut self.role {
+            lead.wake();
+        }
         self.settle(self.core.clock.now());
         busy |= self.abort_some();
+        self.confer(self.core.clock.now());
         self.flush();
         let now = self.core.clock.now();
         if now >= self.publish_at {
@@ -202,30 +231,31 @@ impl<M: Machine> Shard<M> {
 
     /// Reads until nothing is left, or time is up: then true.
     fn receive_batches(&mut self, received_datagrams: &mut u64) -> bool {
+        let Some(reactor) = &self.reactor else {
+            return false;
+        };
         let mut limit = WorkLimit::new(&self.core.clock);
         loop {
             let (socket, receiver) = (&self.socket, &mut self.receiver);
             let mut received = Ok(None);
             // A short batch means that the kernel has no more, so the readiness is given back without another call.
-            let more = self
-                .reactor
-                .try_io(Interest::READABLE, || match receiver.recv(socket) {
-                    Ok(outcome) => {
-                        received = Ok(Some(outcome));
-                        if outcome.drained {
-                            Err(io::ErrorKind::WouldBlock.into())
-                        } else {
-                            Ok(())
-                        }
-                    }
-                    Err(error) => {
-                        if error.kind() != io::ErrorKind::WouldBlock {
-                            received = Err(error);
-                        }
-                        // Whatever it was, the reactor will tell when there is something to read again.
+            let more = reactor.try_io(Interest::READABLE, || match receiver.recv(socket) {
+                Ok(outcome) => {
+                    received = Ok(Some(outcome));
+                    if outcome.drained {
                         Err(io::ErrorKind::WouldBlock.into())
+                    } else {
+                        Ok(())
                     }
-                });
+                }
+                Err(error) => {
+                    if error.kind() != io::ErrorKind::WouldBlock {
+                        received = Err(error);
+                    }
+                    // Whatever it was, the reactor will tell when there is something to read again.
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+            });
             match received {
                 Ok(None) => return false,
                 Ok(Some(outcome)) => self.core.counts.icmp_errors += u64::from(outcome.icmp_errors),
@@ -238,10 +268,13 @@ impl<M: Machine> Shard<M> {
             let now = self.core.clock.now();
             for datagram in self.receiver.datagrams() {
                 *received_datagrams += 1;
-                self.core.datagram(now, datagram);
+                team::receive(&mut self.core, &mut self.role, now, datagram);
                 self.core.flush_full();
                 // The batch is finished in any case: it is out of the kernel.
                 allowed &= limit.allow(&self.core.clock);
+            }
+            if let Role::Lead(lead) = &mut self.role {
+                lead.wake();
             }
             match more {
                 Ok(()) if allowed => {}
@@ -297,20 +330,25 @@ impl<M: Machine> Shard<M> {
 
     fn flush(&mut self) {
         self.core.flush();
-        if !self.core.outbox.is_empty() {
+        if let Some(reactor) = &self.reactor
+            && !self.core.outbox.is_empty()
+        {
             // Tells the reactor that the socket is full, so that `writable` waits for the next event.
-            let _ = self
-                .reactor
-                .try_io(Interest::WRITABLE, || -> io::Result<()> {
-                    Err(io::ErrorKind::WouldBlock.into())
-                });
+            let _ = reactor.try_io(Interest::WRITABLE, || -> io::Result<()> {
+                Err(io::ErrorKind::WouldBlock.into())
+            });
             // Room may have come between the two; asking once more cannot miss it.
             self.core.flush();
         }
     }
 
     fn next_deadline(&self) -> Micros {
-        let schedule = self.core.schedule.as_ref().and_then(Schedule::next_due);
+        let retry = self.retry_at(self.core.clock.now());
+        let schedule = match &self.role {
+            // It is due, and waits for room.
+            Role::Lead(lead) if lead.blocked => None,
+            _ => self.core.schedule.as_ref().and_then(Schedule::next_due),
+        };
         let limits = if self.phase == Phase::Aborting {
             [None, None, None]
         } else {
@@ -323,6 +361,7 @@ impl<M: Machine> Shard<M> {
         [
             self.core.wheel.next_wakeup(),
             schedule,
+            retry,
             limits[0],
             limits[1],
             limits[2],
@@ -352,17 +391,35 @@ impl<M: Machine> Shard<M> {
                 None => std::future::pending().await,
             }
         };
+        let reactor = &self.reactor;
+        let readable = async {
+            match reactor {
+                // An error of readiness shows at the next receive.
+                Some(reactor) => drop(reactor.readable().await),
+                None => std::future::pending().await,
+            }
+        };
+        let writable = async {
+            match reactor {
+                Some(reactor) => drop(reactor.writable().await),
+                None => std::future::pending().await,
+            }
+        };
+        let mut command = None;
         tokio::select! {
             biased;
-            command = self.inbox.recv(), if self.inbox_open => match command {
-                Some(command) => self.obey(self.core.clock.now(), command),
+            received = self.inbox.recv(), if self.inbox_open => match received {
+                Some(received) => command = Some(received),
                 None => self.inbox_open = false,
             },
-            // An error of readiness shows at the next receive.
-            _ = self.reactor.readable() => {}
+            () = readable => {}
+            () = team::called(&self.role) => {}
             next = happens => event = Some(next),
-            _ = self.reactor.writable(), if full => {}
+            () = writable, if full => {}
             () = sleep => {}
+        }
+        if let Some(command) = command {
+            self.obey(self.core.clock.now(), command);
         }
         if let Some(event) = event {
             self.twin_event(event);
@@ -405,10 +462,17 @@ impl<M: Machine> Shard<M> {
         };
         snapshot.calls.held_back = pacer.map_or(0, Pacer::held_back);
         snapshot.calls.total_limit = self.total;
-        self.count_dropped();
+        // Those that share a socket share its counter.
+        if !self.role.follows() {
+            self.count_dropped();
+        }
         snapshot.transport = self.core.counts;
         snapshot.last_warning = self.core.last_warning.clone();
-        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        if let Some(place) = self.role.place() {
+            place.publish(snapshot, self.core.stats.clone());
+        } else {
+            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        }
     }
 }
 

@@ -116,12 +116,15 @@ impl Machine for Script {
         }
     }
 
+    fn call_id_of(&self, _number: u64, _out: &mut Vec<u8>) {}
+
     fn edited_files(&self) -> EditedFiles {
         EditedFiles::new()
     }
 
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         match input {
+            Input::Open { .. } => unreachable!("a shard alone numbers its own calls"),
             Input::Spawn { user, due } => {
                 let call = self.calls.insert(user);
                 self.users_seen.push(user);
@@ -228,6 +231,7 @@ fn bench(machine: Script) -> Bench {
         schedule: None,
         total: None,
         bound,
+        role: Role::Alone,
         twin: None,
         backend: Backend::Auto,
         coalesce: Micros(500),

@@ -82,6 +82,49 @@ impl Counters {
         self.messages.warnings += 1;
     }
 
+    /// So many calls are open on all shards together.
+    pub fn peak_of(&mut self, open: u64, now: Micros) {
+        if open > self.peak {
+            (self.peak, self.peak_at) = (open, now);
+        }
+    }
+
+    /// Counts what another shard has counted too. The peak is the highest that any has seen over all.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.outgoing += other.outgoing;
+        self.incoming += other.incoming;
+        self.succeeded += other.succeeded;
+        for (into, count) in self.failed.iter_mut().zip(&other.failed) {
+            *into += count;
+        }
+        self.peak_of(other.peak, other.peak_at);
+        for (into, step) in self.steps.iter_mut().zip(&other.steps) {
+            into.messages += step.messages;
+            into.retransmissions += step.retransmissions;
+            into.timeouts += step.timeouts;
+            into.unexpected += step.unexpected;
+            into.lost += step.lost;
+        }
+        for (into, count) in self.user.iter_mut().zip(&other.user) {
+            *into += count;
+        }
+        let (into, from) = (&mut self.messages, &other.messages);
+        into.sent += from.sent;
+        into.received += from.received;
+        into.retransmitted += from.retransmitted;
+        into.received_again += from.received_again;
+        into.lost += from.lost;
+        into.timeouts += from.timeouts;
+        into.unexpected += from.unexpected;
+        into.out_of_call += from.out_of_call;
+        into.dead_call += from.dead_call;
+        into.auto_answered += from.auto_answered;
+        into.discarded += from.discarded;
+        into.media_skipped += from.media_skipped;
+        into.keep_alives += from.keep_alives;
+        into.warnings += from.warnings;
+    }
+
     pub(super) fn apply(&mut self, now: Micros, event: StatEvent) {
         let messages = &mut self.messages;
         match event {

@@ -32,6 +32,13 @@ impl Times {
         debug_assert!(recorded.is_ok());
     }
 
+    /// Counts the samples of another shard too.
+    pub fn add(&mut self, other: &Self) {
+        // It grows by itself, and the other's samples are in range.
+        let added = self.0.add(&other.0);
+        debug_assert!(added.is_ok());
+    }
+
     /// The figures that reports show.
     #[must_use]
     pub fn summary(&self) -> TimeSummary {

@@ -25,7 +25,7 @@ use gossipper_control::EngineSnapshot;
 use gossipper_vm::{CallEnd, Micros, StatEvent};
 
 /// Counters and histograms of one scenario on one shard.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Stats {
     /// Everything that is only counted.
     pub counters: Counters,
@@ -94,6 +94,20 @@ impl Stats {
             | StatEvent::MediaSkipped
             | StatEvent::KeepAlive => {}
         }
+    }
+
+    /// Counts what another shard of the same program has counted too.
+    pub fn add(&mut self, other: &Self) {
+        self.counters.add(&other.counters);
+        for (into, rtd) in self.rtds.iter_mut().zip(&other.rtds) {
+            into.add(rtd);
+        }
+        self.call_length.add(&other.call_length);
+        if let (Some(cells), Some(others)) = (&mut self.call_length_cells, &other.call_length_cells)
+        {
+            cells.add(others);
+        }
+        self.lateness.add(&other.lateness);
     }
 
     /// Calls open now.

@@ -33,6 +33,13 @@ impl RepartitionTable {
         self.counts[cell] += 1;
     }
 
+    /// Counts the samples of another table with the same borders too.
+    pub fn add(&mut self, other: &Self) {
+        for (into, count) in self.counts.iter_mut().zip(&other.counts) {
+            *into += count;
+        }
+    }
+
     /// The cells as plain data.
     #[must_use]
     pub fn snapshot(&self) -> Repartition {

@@ -35,6 +35,15 @@ impl RtdStats {
         }
     }
 
+    /// Counts the samples of another shard too.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.actual.add(&other.actual);
+        self.from_due.add(&other.from_due);
+        if let (Some(cells), Some(others)) = (&mut self.cells, &other.cells) {
+            cells.add(others);
+        }
+    }
+
     /// The figures that reports show; the name is the caller's.
     pub(super) fn fill(&self, into: &mut ResponseTime) {
         into.actual = self.actual.summary();

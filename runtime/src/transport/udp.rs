@@ -45,6 +45,19 @@ pub struct Bound {
     pub send_buffer_bytes: usize,
 }
 
+impl Bound {
+    /// The same socket for another thread.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            socket: self.socket.try_clone()?,
+            ..*self
+        })
+    }
+}
+
 /// Binds the socket of a run towards `remote`.
 ///
 /// # Errors

@@ -7,9 +7,10 @@
 //! Not here: which message belongs to which dialog ([`crate::dialogs`]), and what follows from it
 //! ([`crate::receive`]).
 
-use super::{Answered, Call, Cold, Repeat};
+use super::{Answered, Call, CallId, Cold, Fingerprint, Repeat};
 use crate::auth::Stored;
 use crate::call::last::Last;
+use crate::call::lean::Peer;
 use crate::dialogs::ListenerKey;
 use crate::input::{FlowId, Micros};
 use core::net::SocketAddr;
@@ -72,18 +73,18 @@ impl Stage {
 /// What the record of a call holds of the dialog in front.
 #[derive(Clone, Debug)]
 pub(crate) struct Parked {
-    pub(crate) call_id: SmallVec<[u8; 40]>,
+    pub(crate) call_id: CallId,
     pub(crate) cseq: u32,
     pub(crate) flow: FlowId,
-    pub(crate) peer: SocketAddr,
-    pub(crate) repeat: Option<Repeat>,
-    pub(crate) sent: Vec<u8>,
+    pub(crate) peer: Peer,
+    pub(crate) repeat: Option<Box<Repeat>>,
     pub(crate) last_sent: Option<SendId>,
-    pub(crate) unanswered: Option<(u64, RecvId, bool)>,
+    pub(crate) unanswered: Option<(Fingerprint, RecvId, bool)>,
     pub(crate) answered: Option<Answered>,
     pub(crate) answered_invite: Option<Answered>,
     pub(crate) invite_cseq: Option<u32>,
-    pub(crate) acknowledged: Option<(u32, RecvId)>,
+    pub(crate) acknowledged: u32,
+    pub(crate) acknowledged_by: Option<RecvId>,
     pub(crate) established: bool,
     pub(crate) ack_pending: bool,
     pub(crate) last: Last,
@@ -94,20 +95,20 @@ pub(crate) struct Parked {
 }
 
 impl Parked {
-    fn blank(flow: FlowId, peer: SocketAddr) -> Self {
+    fn blank(flow: FlowId, peer: Peer) -> Self {
         Self {
             call_id: SmallVec::new(),
             cseq: 0,
             flow,
             peer,
             repeat: None,
-            sent: Vec::new(),
             last_sent: None,
             unanswered: None,
             answered: None,
             answered_invite: None,
             invite_cseq: None,
-            acknowledged: None,
+            acknowledged: 0,
+            acknowledged_by: None,
             established: false,
             ack_pending: false,
             last: Last::default(),
@@ -135,15 +136,16 @@ impl Parked {
             peer,
             call_id,
             recv_deadline: _,
+            recv_step: _,
             pause_until: _,
             repeat,
-            sent,
             last_sent,
             unanswered,
             answered,
             answered_invite,
             invite_cseq,
             acknowledged,
+            acknowledged_by,
             established,
             ack_pending,
             failure: _,
@@ -165,13 +167,13 @@ impl Parked {
         core::mem::swap(&mut self.flow, flow);
         core::mem::swap(&mut self.peer, peer);
         core::mem::swap(&mut self.repeat, repeat);
-        core::mem::swap(&mut self.sent, sent);
         core::mem::swap(&mut self.last_sent, last_sent);
         core::mem::swap(&mut self.unanswered, unanswered);
         core::mem::swap(&mut self.answered, answered);
         core::mem::swap(&mut self.answered_invite, answered_invite);
         core::mem::swap(&mut self.invite_cseq, invite_cseq);
         core::mem::swap(&mut self.acknowledged, acknowledged);
+        core::mem::swap(&mut self.acknowledged_by, acknowledged_by);
         core::mem::swap(&mut self.established, established);
         core::mem::swap(&mut self.ack_pending, ack_pending);
         core::mem::swap(&mut self.last, last);
@@ -200,7 +202,10 @@ impl Parked {
         let spilled = |inline: usize, capacity: usize| if capacity > inline { capacity } else { 0 };
         spilled(self.call_id.inline_size(), self.call_id.capacity())
             + spilled(self.peer_tag.inline_size(), self.peer_tag.capacity())
-            + self.sent.capacity()
+            + self
+                .repeat
+                .as_ref()
+                .map_or(0, |repeat| repeat.bytes.capacity())
             + self.last.heap_bytes()
             + self.routes.capacity()
             + self.target.capacity()
@@ -226,7 +231,7 @@ pub(crate) struct Kept {
     /// Its dialog.
     pub(crate) dialog: DialogId,
     /// By what a repetition of it is known.
-    pub(crate) fingerprint: u64,
+    pub(crate) fingerprint: Fingerprint,
     /// The message.
     pub(crate) bytes: Box<[u8]>,
 }
@@ -266,7 +271,10 @@ impl Dialogs {
 
     /// When the first of the parked dialogs repeats what it sent.
     pub(crate) fn next_repeat(&self) -> Option<Micros> {
-        let parked = self.sides.iter().filter_map(|side| side.parked.repeat);
+        let parked = self
+            .sides
+            .iter()
+            .filter_map(|side| side.parked.repeat.as_ref());
         parked.map(|repeat| repeat.at).min()
     }
 }
@@ -295,11 +303,11 @@ impl Call {
 
     /// Makes room for as many dialogs. `ours` says whether we began the main one.
     pub(crate) fn ensure_dialogs(&mut self, count: usize, ours: bool) -> &mut Dialogs {
-        let (flow, peer) = (self.flow, self.peer);
+        let (flow, peer) = (self.flow, self.peer.clone());
         let dialogs = self.cold_mut().dialogs.get_or_insert_default();
         if dialogs.sides.is_empty() {
             dialogs.sides.resize_with(count, || Side {
-                parked: Parked::blank(flow, peer),
+                parked: Parked::blank(flow, peer.clone()),
                 phase: Phase::Idle,
                 ours: false,
                 stage: Stage::Nothing,
@@ -409,7 +417,7 @@ pub(crate) fn bring(call: &mut Call, dialog: DialogId) {
 
 /// Puts a new dialog in place of the one in front. What that one still repeats, the caller has stopped.
 pub(crate) fn renew(call: &mut Call, flow: FlowId, peer: SocketAddr, cseq: u32) {
-    let mut blank = Parked::blank(flow, peer);
+    let mut blank = Parked::blank(flow, peer.into());
     blank.cseq = cseq;
     // The memory of the last message is of use again.
     blank.last = core::mem::take(&mut call.last);

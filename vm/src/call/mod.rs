@@ -3,6 +3,7 @@
 
 pub(crate) mod dialogs;
 pub(crate) mod last;
+pub(crate) mod lean;
 pub(crate) mod regs;
 
 use crate::auth::Stored;
@@ -13,7 +14,8 @@ use core::net::SocketAddr;
 use dialogs::Dialogs;
 use gossipper_bytecode::{DialogId, FailReason, Pc, PeerId, RecvId, SendId, StepId};
 use last::Last;
-use regs::Regs;
+use lean::{Deadline, Peer};
+use regs::{Regs, Value};
 use smallvec::SmallVec;
 
 /// What a suspended call waits for.
@@ -30,7 +32,7 @@ pub(crate) enum Wait {
 }
 
 /// A message that is repeated until it is answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Repeat {
     /// What is repeated.
     pub(crate) send: SendId,
@@ -40,13 +42,18 @@ pub(crate) struct Repeat {
     pub(crate) interval_ms: u32,
     /// How often it was repeated.
     pub(crate) count: u32,
+    /// Its bytes.
+    pub(crate) bytes: Vec<u8>,
 }
+
+/// What a repetition of a received message is known by.
+pub(crate) type Fingerprint = core::num::NonZeroU64;
 
 /// A received message that a sent one answers: the peer's repetition of it is answered by rendering that again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Answered {
     /// Fingerprint of the received message.
-    pub(crate) fingerprint: u64,
+    pub(crate) fingerprint: Fingerprint,
     /// The receive that had accepted it.
     pub(crate) recv: RecvId,
     /// What was sent in answer.
@@ -58,8 +65,8 @@ pub(crate) struct Answered {
 pub(crate) struct TxnState {
     /// Branch of the request that was sent; empty before.
     pub(crate) branch: SmallVec<[u8; 32]>,
-    /// Fingerprint of its final response; 0 before.
-    pub(crate) final_response: u64,
+    /// Fingerprint of its final response, once there was one.
+    pub(crate) final_response: Option<Fingerprint>,
 }
 
 /// Parts that many scenarios never need.
@@ -109,6 +116,9 @@ impl Cold {
     }
 }
 
+/// The Call-ID of a dialog. Inline there is room for what most agents make, and for a UUID.
+pub(crate) type CallId = SmallVec<[u8; 40]>;
+
 /// One scenario instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -131,30 +141,32 @@ pub(crate) struct Call {
     /// The path it sends on.
     pub(crate) flow: FlowId,
     /// To whom it sends.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Peer,
     /// Its Call-ID without a `xxx///` prefix.
-    pub(crate) call_id: SmallVec<[u8; 40]>,
-    /// Deadline of the receive it waits in, and the step whose timeout it is.
-    pub(crate) recv_deadline: Option<(Micros, StepId)>,
+    pub(crate) call_id: CallId,
+    /// Deadline of the receive it waits in.
+    pub(crate) recv_deadline: Deadline,
+    /// The step whose timeout that is.
+    pub(crate) recv_step: StepId,
     /// End of the pause it is in.
-    pub(crate) pause_until: Option<Micros>,
-    /// What is being repeated; the bytes are in `sent`.
-    pub(crate) repeat: Option<Repeat>,
-    /// Bytes of what is being repeated, in a borrowed buffer (see [`crate::txn::Buffers`]).
-    pub(crate) sent: Vec<u8>,
+    pub(crate) pause_until: Deadline,
+    /// What is being repeated, in borrowed memory (see [`crate::txn::Buffers`]).
+    pub(crate) repeat: Option<Box<Repeat>>,
     /// The last message sent by a step.
     pub(crate) last_sent: Option<SendId>,
     /// Fingerprint and receive of the last accepted message, and whether it belongs to an INVITE, until something is
     /// sent in answer.
-    pub(crate) unanswered: Option<(u64, RecvId, bool)>,
+    pub(crate) unanswered: Option<(Fingerprint, RecvId, bool)>,
     /// The last accepted message that was answered, and with what.
     pub(crate) answered: Option<Answered>,
     /// The same for the last INVITE or final response to one, which is repeated longest.
     pub(crate) answered_invite: Option<Answered>,
     /// CSeq number of the last INVITE received.
     pub(crate) invite_cseq: Option<u32>,
-    /// CSeq number of the last ACK accepted, and the receive that accepted it.
-    pub(crate) acknowledged: Option<(u32, RecvId)>,
+    /// CSeq number of the last ACK accepted, if one was.
+    pub(crate) acknowledged: u32,
+    /// The receive that accepted it.
+    pub(crate) acknowledged_by: Option<RecvId>,
     /// An ACK was sent or received.
     pub(crate) established: bool,
     /// A 200 was received and no ACK sent since.
@@ -168,19 +180,19 @@ pub(crate) struct Call {
     /// `;tag=` value of the last response's To header, kept only if the program prints it.
     pub(crate) peer_tag: SmallVec<[u8; 16]>,
     /// Variables.
-    pub(crate) regs: Regs,
+    pub(crate) regs: Option<Box<Regs>>,
     /// Response-time timers: see [`RtdState`].
-    pub(crate) rtds: SmallVec<[RtdState; 2]>,
+    pub(crate) rtds: SmallVec<[RtdState; 1]>,
     /// State of the call's random stream.
     pub(crate) rng: u64,
     /// The deadline the driver keeps, and its generation.
-    pub(crate) armed: Option<Micros>,
+    pub(crate) armed: Deadline,
     /// Generation of the last `Arm`.
     pub(crate) generation: u32,
     /// Its line of each injection file.
-    pub(crate) lines: Lines,
+    pub(crate) lines: Option<Box<Lines>>,
     /// [`Self::heap_bytes`] as the engine last counted them.
-    pub(crate) held_bytes: usize,
+    pub(crate) held_bytes: u32,
     /// The dialog that the record holds; see [`dialogs`].
     pub(crate) dialog: DialogId,
     /// Rarely used parts.
@@ -190,6 +202,7 @@ pub(crate) struct Call {
 impl Call {
     /// A record without content.
     pub(crate) fn blank(peer: SocketAddr) -> Self {
+        let peer = Peer::from(peer);
         Self {
             number: 0,
             user: 0,
@@ -202,28 +215,29 @@ impl Call {
             flow: FlowId(0),
             peer,
             call_id: SmallVec::new(),
-            recv_deadline: None,
-            pause_until: None,
+            recv_deadline: Deadline::NONE,
+            recv_step: StepId(0),
+            pause_until: Deadline::NONE,
             repeat: None,
-            sent: Vec::new(),
             last_sent: None,
             unanswered: None,
             answered: None,
             answered_invite: None,
             invite_cseq: None,
-            acknowledged: None,
+            acknowledged: 0,
+            acknowledged_by: None,
             established: false,
             ack_pending: false,
             failure: None,
             jump_to: None,
             last: Last::default(),
             peer_tag: SmallVec::new(),
-            regs: Regs::default(),
+            regs: None,
             rtds: SmallVec::new(),
             rng: 0,
-            armed: None,
+            armed: Deadline::NONE,
             generation: 0,
-            lines: Lines::new(),
+            lines: None,
             held_bytes: 0,
             dialog: DialogId::MAIN,
             cold: None,
@@ -235,10 +249,20 @@ impl Call {
         let spilled = |inline: usize, capacity: usize| if capacity > inline { capacity } else { 0 };
         spilled(self.call_id.inline_size(), self.call_id.capacity())
             + spilled(self.peer_tag.inline_size(), self.peer_tag.capacity())
-            + self.sent.capacity()
+            + self
+                .repeat
+                .as_ref()
+                .map_or(0, |repeat| repeat.bytes.capacity())
             + self.last.heap_bytes()
-            + self.regs.heap_bytes()
+            + self.regs.as_deref().map_or(0, Regs::heap_bytes)
             + self.cold.as_ref().map_or(0, |cold| cold.heap_bytes())
+    }
+
+    /// The value of one of its variables.
+    pub(crate) fn variable(&self, slot: usize) -> Value<'_> {
+        self.regs
+            .as_deref()
+            .map_or(Value::Unset, |regs| regs.value(slot))
     }
 
     /// The rarely used parts, made when first needed.
@@ -248,20 +272,39 @@ impl Call {
 
     /// The earliest of its deadlines.
     pub(crate) fn deadline(&self) -> Option<Micros> {
-        let recv = self.recv_deadline.map(|(at, _)| at);
-        let repeat = self.repeat.map(|repeat| repeat.at);
+        let recv = self.recv_deadline.get();
+        let repeat = self.repeat.as_ref().map(|repeat| repeat.at);
         // A pause that was restored ends where the call waits for it, at its next step.
-        let pause = self.pause_until.filter(|_| self.wait == Wait::Pause);
+        let pause = self.pause_until.get().filter(|_| self.wait == Wait::Pause);
         let parked = self.dialogs().and_then(Dialogs::next_repeat);
         [recv, pause, repeat, parked].into_iter().flatten().min()
     }
 }
 
 /// A response-time timer of a call: when it started, and whether it was recorded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RtdState {
-    /// Start; `None` measures from the creation of the call.
-    pub(crate) started: Option<Micros>,
+    /// Start; none measures from the creation of the call.
+    pub(crate) started: Deadline,
     /// Recorded once already.
     pub(crate) recorded: bool,
+}
+
+impl RtdState {
+    /// As a call begins with it.
+    pub(crate) const NEW: Self = Self {
+        started: Deadline::NONE,
+        recorded: false,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_of_a_call_stays_small() {
+        // A million calls that wait hold a million of these: what few of them need belongs into `Cold`.
+        assert!(size_of::<Call>() <= 344, "{}", size_of::<Call>());
+    }
 }

@@ -30,9 +30,9 @@ impl Engine {
         if let Some(call) = self
             .calls
             .get_mut(key)
-            .filter(|call| call.peer == UNSPECIFIED)
+            .filter(|call| call.peer.addr() == UNSPECIFIED)
         {
-            call.peer = src;
+            call.peer.set(src);
             call.flow = flow;
         }
     }

@@ -118,7 +118,7 @@ pub(super) fn action(
         Op::PauseRestore { until } => {
             // In ms, as it was kept: see `unexpected::to_handler`.
             let until = operand(cx, call, until) * 1000.0;
-            call.pause_until = (until >= 1.0).then_some(Micros(until as u64));
+            call.pause_until = (until >= 1.0).then_some(Micros(until as u64)).into();
         }
         Op::Index { var } => set_number(cx, call, var, f64::from(call.step.0)),
         Op::Sample { var, dist } => {

@@ -28,7 +28,7 @@ pub(super) fn begin(cx: &mut Cx<'_>, call: &mut Call, dialog: DialogId, anew: bo
     }
     let params = &cx.image.params;
     // A server without a remote host turns to whoever opened the call.
-    let peer = params.destination.unwrap_or(call.peer);
+    let peer = params.destination.unwrap_or_else(|| call.peer.addr());
     replace(cx, call, params.flow, peer);
     let number = call.dialogs_mut().map_or(0, |dialogs| {
         dialogs.begun = dialogs.begun.wrapping_add(1);

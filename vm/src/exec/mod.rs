@@ -15,6 +15,7 @@ pub(crate) mod twin;
 
 use crate::auth::Pending;
 use crate::call::last::Draft;
+use crate::call::lean::Deadline;
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
 use crate::circuits::Circuits;
@@ -349,7 +350,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 }
                 budget -= 1;
                 call.step = step;
-                call.recv_deadline = None;
+                call.recv_deadline = Deadline::NONE;
                 call.jump_to = None;
                 current = Current::None;
             }
@@ -398,18 +399,18 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
             },
             Op::Pause { pause } => start_pause(cx, call, pause),
             Op::PauseWait {} => {
-                if call.pause_until.is_some_and(|until| until > cx.now) {
+                if call.pause_until.is_after(cx.now) {
                     call.wait = Wait::Pause;
                     return Outcome::Suspended;
                 }
-                call.pause_until = None;
+                call.pause_until = Deadline::NONE;
             }
             Op::Resume { to } => {
-                if call.pause_until.is_some_and(|until| until > cx.now) {
+                if call.pause_until.is_after(cx.now) {
                     call.wait = Wait::Pause;
                     return Outcome::Suspended;
                 }
-                if call.pause_until.take().is_some() {
+                if core::mem::replace(&mut call.pause_until, Deadline::NONE).is_some() {
                     next = to;
                 }
             }
@@ -490,7 +491,8 @@ fn arm_receive(cx: &Cx<'_>, call: &mut Call) {
     };
     let (ms, step) = own.unwrap_or((cx.image.params.recv_timeout_ms, call.step));
     if ms > 0 {
-        call.recv_deadline = Some((cx.now.plus(Micros::from_ms(u64::from(ms))), step));
+        call.recv_deadline = Deadline::at(cx.now.plus(Micros::from_ms(u64::from(ms))));
+        call.recv_step = step;
     }
 }
 
@@ -503,13 +505,13 @@ fn start_pause(cx: &mut Cx<'_>, call: &mut Call, pause: PauseId) {
         PauseLength::Drawn(dist) => rng::draw(&mut call.rng, |rng| dist.sample(&mut || rng.f64())),
     };
     let ms = if ms >= 1.0 { ms.min(PAUSE_MAX_MS) } else { 0.0 };
-    call.pause_until = Some(cx.now.plus(Micros::from_ms(ms as u64)));
+    call.pause_until = Deadline::at(cx.now.plus(Micros::from_ms(ms as u64)));
     cx.stat(StatEvent::Paused { step: pause.step });
 }
 
 /// Bookkeeping ops that steps and blocks share.
 pub(crate) fn rtd_start(cx: &Cx<'_>, call: &mut Call, rtd: RtdId) {
-    call.rtds[rtd.index()].started = Some(cx.now);
+    call.rtds[rtd.index()].started = Deadline::at(cx.now);
 }
 
 pub(crate) fn rtd_stop(cx: &mut Cx<'_>, call: &mut Call, rtd: RtdId, repeat: bool) {
@@ -518,11 +520,12 @@ pub(crate) fn rtd_stop(cx: &mut Cx<'_>, call: &mut Call, rtd: RtdId, repeat: boo
         return;
     }
     state.recorded = true;
-    let late = match state.started {
+    let started = state.started.get();
+    let late = match started {
         Some(_) => Micros(0),
         None => Micros(u64::from(call.late_us)),
     };
-    let took = cx.now.since(state.started.unwrap_or(call.created));
+    let took = cx.now.since(started.unwrap_or(call.created));
     cx.stat(StatEvent::Rtd { rtd, took, late });
 }
 

@@ -38,7 +38,7 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         let state = &mut cold.txns[txn.index()];
         state.branch.clear();
         state.branch.extend_from_slice(branch);
-        state.final_response = 0;
+        state.final_response = None;
     }
     if let Some(front) = call.front_mut() {
         front.stage = match kind {
@@ -85,7 +85,7 @@ pub(crate) fn transmit(cx: &mut Cx<'_>, call: &Call, bytes: ByteRange) {
     cx.out.push(Output::Send {
         call: Some(cx.key),
         flow: call.flow,
-        to: call.peer,
+        to: call.peer.addr(),
         bytes,
     });
 }
@@ -145,7 +145,9 @@ pub(crate) fn repeat(cx: &mut Cx<'_>, call: &mut Call, id: SendId) {
     if rng::percent(&mut call.rng, lost) {
         cx.stat(StatEvent::Lost { step: send.step });
     } else {
-        let bytes = cx.out.store(&call.sent);
+        let bytes = cx
+            .out
+            .store(call.repeat.as_ref().map_or(&[], |repeat| &repeat.bytes));
         transmit(cx, call, bytes);
     }
     cx.stat(StatEvent::Retransmitted { step: send.step });

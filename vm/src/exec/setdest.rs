@@ -62,7 +62,7 @@ pub(super) fn set_dest(
     let address = numeric(&host).or_else(|| Some(hosts.find(|(name, _)| *name == host)?.1));
     match address {
         Some(ip) => {
-            call.peer = SocketAddr::new(ip, port);
+            call.peer.set(SocketAddr::new(ip, port));
             Next::Fall
         }
         None => {

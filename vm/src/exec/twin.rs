@@ -7,6 +7,7 @@
 
 use super::{Current, Cx, run_block};
 use crate::call::Call;
+use crate::call::lean::Deadline;
 use crate::engine::Verdict;
 use crate::output::{ByteRange, Output, StatEvent};
 use crate::params::TwinMode;
@@ -85,8 +86,8 @@ pub(crate) fn receive(cx: &mut Cx<'_>, call: &mut Call, command: &[u8]) -> Verdi
     let text = Current::Command(without_line_ends(command));
     match run_block(cx, call, recv.entry, text) {
         Ok(after) => {
-            call.pause_until = None;
-            call.recv_deadline = None;
+            call.pause_until = Deadline::NONE;
+            call.recv_deadline = Deadline::NONE;
             call.step = recv.step;
             call.pc = after;
             Verdict::Run

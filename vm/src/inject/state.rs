@@ -122,6 +122,11 @@ impl Injection {
         }
     }
 
+    /// Whether there is no file.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// Gives a call its line of every file. The error names a `USER` file that ends before the call's user.
     pub(crate) fn choose(
         &mut self,
@@ -150,6 +155,26 @@ impl Injection {
             });
         }
         beyond.map_or(Ok(()), Err)
+    }
+
+    /// Makes it the turn of the call of that number. What the run's shards have in common is the numbers of calls, and
+    /// no file grows while there are several.
+    pub(crate) fn turn_of(&mut self, number: u64) {
+        for file in &mut self.files {
+            let count = u64::from(file.lines.count().max(1));
+            // Below `count`, which has 32 bits.
+            file.next = (number.wrapping_sub(1) % count) as u32;
+        }
+    }
+
+    /// Draws what [`Self::choose`] draws.
+    pub(crate) fn pass_over(&self, random: &mut u64) {
+        for file in &self.files {
+            if file.lines.file.order() == Order::Random {
+                let count = file.lines.count();
+                rng::draw(random, |rng| rng.u32(..count));
+            }
+        }
     }
 
     /// The file of that name.

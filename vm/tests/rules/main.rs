@@ -19,6 +19,7 @@ mod rendering;
 
 mod destination;
 mod rtd;
+mod siblings;
 mod stage;
 mod timers;
 mod twin;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! How many calls, how fast, for how long.
 
+use crate::flags::low::Shards;
 use crate::flags::{Arg, Default, Flag, Unit};
 use gossipper_runtime::users::USERS_MAX;
 
@@ -52,6 +53,23 @@ pub(super) static FLAGS: &[Flag] = &[
         default: Default::Differs("3 x rate x max(scenario duration, -d, 1 s) / period", "1"),
         short: "Most calls open at a time.",
         long: "Calls that were not started because of this limit are not made up later.",
+    },
+    Flag {
+        names: &["shards"],
+        arg: Arg::Text {
+            metavar: "N",
+            set: |low, text| {
+                low.shards = Some(Shards::parse(&text)?);
+                Ok(())
+            },
+        },
+        default: Default::Same("1"),
+        short: "Threads that run the calls; `auto` takes as many as there are processors.",
+        long: "For loads that one core cannot make. Calls are numbered, paced and counted as on one thread; the first \
+               thread also reads the socket and keeps the schedule, so it runs fewer calls than the others. Below \
+               what one core can do, more threads only cost. A scenario whose calls share what they change \
+               (global variables, insert and replace, [dynamic_id], -users, -tdmmap, an init section, twins, several \
+               dialogs) runs on one, and a note says so. The answerer of -loopback always does.",
     },
     Flag {
         names: &["users"],

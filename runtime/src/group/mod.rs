@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Several shards that run one scenario: who leads, who is led, what they know of each other.
+//!
+//! | Module | Idea |
+//! | --- | --- |
+//! | `ring` | what the leader hands over |
+//! | `router` | which shard owns a call |
+//!
+//! The first shard leads. It alone reads the socket, so that messages of one call keep their order, and it alone has
+//! the schedule, the limits and the operator's commands, so that a run is numbered, paced and ended as with one
+//! shard. Everything a call needs it gets on the thread of its owner: its messages, its deadlines, its sends.
+//! Why so: docs/adr/0012.
+//!
+//! What all know of each other is a few counters that only their owner writes ([`Group`]).
+
+mod ring;
+mod router;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gossipper_control::EngineSnapshot;
+use gossipper_vm::{Micros, Siblings, StatEvent};
+use tokio::sync::Notify;
+
+use crate::stats::Stats;
+use ring::ring;
+pub(crate) use ring::{Consumer, Entry, Producer};
+pub(crate) use router::Router;
+
+/// Bytes that may wait for a shard: what the kernel's own buffer holds at most.
+pub(crate) const RING_BYTES: usize = 2 << 20;
+
+/// What a shard tells the others. Only the shard writes it.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Member {
+    created: AtomicU64,
+    ended: AtomicU64,
+    /// It drains and has no call left.
+    idle: AtomicBool,
+    /// It wants the run to drain.
+    wants_drain: AtomicBool,
+    /// It has ended.
+    gone: AtomicBool,
+    published: Mutex<Option<(EngineSnapshot, Stats)>>,
+}
+
+/// The shards of one scenario.
+#[derive(Debug)]
+pub(crate) struct Group {
+    members: Vec<Member>,
+    /// Wakes the leader.
+    leader: Notify,
+}
+
+impl Group {
+    /// Calls open on all shards.
+    fn open(&self) -> u64 {
+        let open = |member: &Member| {
+            let ended = member.ended.load(Ordering::Relaxed);
+            member.created.load(Ordering::Relaxed).saturating_sub(ended)
+        };
+        self.members.iter().map(open).sum()
+    }
+
+    fn ended(&self) -> u64 {
+        let ended = |member: &Member| member.ended.load(Ordering::Relaxed);
+        self.members.iter().map(ended).sum()
+    }
+
+    /// The figures of all, as one shard would have them; `None` before all have published some.
+    pub(crate) fn snapshot(&self) -> Option<EngineSnapshot> {
+        let mut whole: Option<(EngineSnapshot, Stats)> = None;
+        for member in &self.members {
+            let part = member
+                .published
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let (part, stats) = part.as_ref()?;
+            match &mut whole {
+                None => whole = Some((part.clone(), stats.clone())),
+                Some((snapshot, all)) => {
+                    all.add(stats);
+                    add(snapshot, part);
+                }
+            }
+        }
+        let (leader, stats) = whole?;
+        let counted = stats.snapshot();
+        let mut calls = counted.calls;
+        calls.open_limit = leader.calls.open_limit;
+        calls.total_limit = leader.calls.total_limit;
+        calls.held_back = leader.calls.held_back;
+        Some(EngineSnapshot {
+            calls,
+            local: leader.local,
+            remote: leader.remote,
+            phase: leader.phase,
+            rate: leader.rate,
+            transport: leader.transport,
+            last_warning: leader.last_warning,
+            ..counted
+        })
+    }
+}
+
+/// Adds what is not in the statistics.
+fn add(whole: &mut EngineSnapshot, part: &EngineSnapshot) {
+    whole.rate.mean += part.rate.mean;
+    whole.rate.recent += part.rate.recent;
+    let (into, from) = (&mut whole.transport, &part.transport);
+    into.sent += from.sent;
+    into.sent_bytes += from.sent_bytes;
+    into.received += from.received;
+    into.received_bytes += from.received_bytes;
+    into.send_errors += from.send_errors;
+    into.recv_errors += from.recv_errors;
+    into.handover_dropped += from.handover_dropped;
+    into.send_dropped += from.send_dropped;
+    into.congested += from.congested;
+    into.icmp_errors += from.icmp_errors;
+    into.send_calls += from.send_calls;
+    // Of the one socket they share, the leader tells the buffers and what the kernel dropped.
+    if whole.last_warning.is_none() {
+        whole.last_warning.clone_from(&part.last_warning);
+    }
+}
+
+/// A shard's place in its group.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    group: Arc<Group>,
+    index: usize,
+}
+
+impl Place {
+    fn member(&self) -> &Member {
+        &self.group.members[self.index]
+    }
+
+    /// Tells the others how many calls this shard has created, and how many of them have ended.
+    pub(crate) fn count(&self, created: u64, open: u64) {
+        let member = self.member();
+        member.created.store(created, Ordering::Relaxed);
+        member.ended.store(created - open, Ordering::Relaxed);
+    }
+
+    /// Leaves figures for whoever wants to see them.
+    pub(crate) fn publish(&self, snapshot: EngineSnapshot, stats: Stats) {
+        *self
+            .member()
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some((snapshot, stats));
+    }
+
+    /// The shard is over.
+    pub(crate) fn leave(&self) {
+        self.member().gone.store(true, Ordering::Release);
+        self.group.leader.notify_one();
+    }
+}
+
+/// What the first shard of a group has.
+#[derive(Debug)]
+pub(crate) struct Lead {
+    pub(crate) place: Place,
+    pub(crate) router: Router,
+    /// To the other shards, the second first.
+    rings: Vec<Producer>,
+    /// The number of the next call, and who owns it once that is known.
+    next: (u64, Option<usize>),
+    /// The ring of the next call has no room.
+    pub(crate) blocked: bool,
+    /// The last Call-ID that was asked for.
+    call_id: Vec<u8>,
+    siblings: Arc<Siblings>,
+}
+
+/// What another shard of a group has.
+#[derive(Debug)]
+pub(crate) struct Follow {
+    pub(crate) place: Place,
+    pub(crate) ring: Consumer,
+    /// The message being read.
+    pub(crate) bytes: Vec<u8>,
+    /// The leader has said that it hands over no more calls.
+    pub(crate) told_to_drain: bool,
+    siblings: Arc<Siblings>,
+}
+
+/// Whether a shard is alone.
+#[derive(Debug, Default)]
+pub(crate) enum Role {
+    /// The only one of its scenario.
+    #[default]
+    Alone,
+    /// The first of several.
+    Lead(Box<Lead>),
+    /// Another of several.
+    Follow(Box<Follow>),
+}
+
+impl Role {
+    /// Its place in a group.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Alone => None,
+            Self::Lead(lead) => Some(&lead.place),
+            Self::Follow(follow) => Some(&follow.place),
+        }
+    }
+
+    pub(crate) fn follows(&self) -> bool {
+        matches!(self, Self::Follow(_))
+    }
+}
+
+/// The roles of a group, the leader's first.
+pub(crate) fn roles(
+    router: &Router,
+    shards: usize,
+    ring_bytes: usize,
+    siblings: &Arc<Siblings>,
+) -> (Arc<Group>, Vec<Role>) {
+    let group = Arc::new(Group {
+        members: (0..shards).map(|_| Member::default()).collect(),
+        leader: Notify::new(),
+    });
+    let place = |index| Place {
+        group: Arc::clone(&group),
+        index,
+    };
+    let (rings, others): (Vec<_>, Vec<_>) = (1..shards)
+        .map(|index| {
+            let (producer, consumer) = ring(ring_bytes);
+            let follow = Follow {
+                place: place(index),
+                ring: consumer,
+                bytes: Vec::new(),
+                told_to_drain: false,
+                siblings: Arc::clone(siblings),
+            };
+            (producer, Role::Follow(Box::new(follow)))
+        })
+        .unzip();
+    let lead = Lead {
+        place: place(0),
+        router: router.clone(),
+        rings,
+        next: (1, None),
+        blocked: false,
+        call_id: Vec::new(),
+        siblings: Arc::clone(siblings),
+    };
+    let roles = std::iter::once(Role::Lead(Box::new(lead))).chain(others);
+    let roles = roles.collect();
+    (group, roles)
+}
+
+impl Lead {
+    /// Calls open, with those that were handed over.
+    pub(crate) fn open(&self) -> u64 {
+        (self.next.0 - 1).saturating_sub(self.place.group.ended())
+    }
+
+    /// The number of the next call and its owner. `call_id` prints the Call-ID of a number.
+    pub(crate) fn next_call(&mut self, call_id: impl FnOnce(u64, &mut Vec<u8>)) -> (u64, usize) {
+        let (number, owner) = self.next;
+        let owner = owner.unwrap_or_else(|| {
+            self.call_id.clear();
+            call_id(number, &mut self.call_id);
+            self.router.owner_of_call(&self.call_id)
+        });
+        self.next.1 = Some(owner);
+        (number, owner)
+    }
+
+    /// The next call is begun.
+    pub(crate) fn called(&mut self) {
+        self.next = (self.next.0 + 1, None);
+    }
+
+    /// Whether a call can be handed to this shard; the first one needs no room.
+    pub(crate) fn has_room(&mut self, owner: usize) -> bool {
+        owner == 0 || self.rings[owner - 1].has_room_for_open()
+    }
+
+    /// Hands something to another shard; false when its ring is full.
+    pub(crate) fn hand_over(&mut self, owner: usize, entry: Entry<'_>) -> bool {
+        self.rings[owner - 1].push(entry)
+    }
+
+    /// Wakes whoever was handed something.
+    pub(crate) fn wake(&mut self) {
+        self.rings.iter_mut().for_each(Producer::wake);
+    }
+
+    /// Gives all others an order.
+    pub(crate) fn order(&mut self, entry: Entry<'_>) {
+        for ring in &mut self.rings {
+            let pushed = ring.push(entry);
+            debug_assert!(pushed, "orders have room of their own");
+            ring.wake();
+        }
+    }
+
+    fn others(&self) -> impl Iterator<Item = &Member> {
+        self.place.group.members.iter().skip(1)
+    }
+
+    /// Whether the others have no calls left and open no more.
+    pub(crate) fn others_idle(&self) -> bool {
+        self.others()
+            .all(|member| member.idle.load(Ordering::Acquire))
+    }
+
+    /// Whether messages open no more calls on any shard.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.siblings.exhausted()
+    }
+
+    /// Whether one of the others wants the run to drain.
+    pub(crate) fn drain_wanted(&self) -> bool {
+        self.others()
+            .any(|member| member.wants_drain.load(Ordering::Acquire))
+    }
+
+    /// Whether one of the others has ended, which they do only when a scenario ends the run.
+    pub(crate) fn lost_one(&self) -> bool {
+        self.others()
+            .any(|member| member.gone.load(Ordering::Acquire))
+    }
+
+    /// Waits until one of the others has something to say.
+    pub(crate) async fn told(&self) {
+        self.place.group.leader.notified().await;
+    }
+}
+
+impl Follow {
+    /// Says whether it has anything left to do.
+    pub(crate) fn set_idle(&self, idle: bool) {
+        if self.place.member().idle.swap(idle, Ordering::AcqRel) != idle {
+            self.place.group.leader.notify_one();
+        }
+    }
+
+    /// Asks for no more calls on any shard.
+    pub(crate) fn want_drain(&self) {
+        if !self.place.member().wants_drain.swap(true, Ordering::AcqRel) {
+            self.place.group.leader.notify_one();
+        }
+    }
+
+    /// Whether messages open no more calls on any shard.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.siblings.exhausted()
+    }
+}
+
+/// Tells the others what has become of the calls, and counts when they were most over all shards.
+pub(crate) fn note(place: &Place, stats: &mut Stats, now: Micros, event: StatEvent) {
+    let created = matches!(event, StatEvent::Created { .. });
+    if !created && !matches!(event, StatEvent::Ended { .. }) {
+        return;
+    }
+    place.count(stats.created(), stats.open());
+    if created {
+        stats.counters.peak_of(place.group.open(), now);
+    }
+}

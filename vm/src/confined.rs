@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What keeps a scenario on one shard: state that all its calls share and may change, or calls that more than one
+//! Call-ID leads to (docs/adr/0012).
+
+use crate::params::RunParams;
+use core::fmt;
+use gossipper_bytecode::{Op, Program, Segment, Slot, VarScope};
+
+/// Why a run has one shard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Confined {
+    /// It has an `init` section.
+    Init,
+    /// It has global variables.
+    Globals,
+    /// `insert` or `replace` changes an injection file.
+    Edits,
+    /// It prints `[dynamic_id]`.
+    DynamicId,
+    /// `-tdmmap`.
+    Circuits,
+    /// `-users`.
+    Users,
+    /// It has commands for a twin.
+    Twins,
+    /// Its calls have more than one dialog.
+    Dialogs,
+}
+
+impl fmt::Display for Confined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Init => "its `init` section runs once for all calls",
+            Self::Globals => "all its calls share global variables",
+            Self::Edits => "`insert` and `replace` change a file that all its calls read",
+            Self::DynamicId => "[dynamic_id] counts over all calls",
+            Self::Circuits => "-tdmmap gives circuits to calls from one table",
+            Self::Users => "-users opens a user's next call when the one before has ended",
+            Self::Twins => "commands of a twin do not say which shard they are for",
+            Self::Dialogs => "its calls have several dialogs, hence several Call-IDs",
+        })
+    }
+}
+
+/// Why a run of this program has to have one shard; `None` when it may have any number.
+#[must_use]
+pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
+    let edits = |op: &Op| matches!(op, Op::Insert { .. } | Op::Replace { .. });
+    let counts = |segment: &Segment| *segment == Segment::Slot(Slot::DynamicId);
+    let reasons = [
+        (program.init.is_some(), Confined::Init),
+        (
+            program.variable_count(VarScope::Global) > 0,
+            Confined::Globals,
+        ),
+        (program.ops.iter().any(edits), Confined::Edits),
+        (program.segments.iter().any(counts), Confined::DynamicId),
+        (params.circuits.is_some(), Confined::Circuits),
+        (params.users.is_some(), Confined::Users),
+        (program.twin_role().is_some(), Confined::Twins),
+        (!program.dialogs.is_empty(), Confined::Dialogs),
+    ];
+    reasons
+        .into_iter()
+        .find_map(|(holds, why)| holds.then_some(why))
+}

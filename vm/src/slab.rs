@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Where the records of open calls lie.
+//!
+//! Records lie in chunks that never move: the table grows by a chunk at a time, neither copying what is there nor
+//! keeping room for as many again. A place is used again under another generation, so that the key of a call that has
+//! ended finds nothing.
+
+use crate::call::Call;
+use crate::input::CallKey;
+use slotmap::{Key as _, KeyData};
+
+/// Records in a chunk.
+const CHUNK: usize = 256;
+
+/// Stands for no place.
+const NONE: u32 = u32::MAX;
+
+#[derive(Debug)]
+struct Slot {
+    /// Odd, as keys demand; changes whenever the place becomes free.
+    generation: u32,
+    /// The next free place, if this is one.
+    next_free: u32,
+    call: Option<Call>,
+}
+
+/// Calls by key.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    /// All full but the last one.
+    chunks: Vec<Vec<Slot>>,
+    free: u32,
+    len: usize,
+}
+
+impl Calls {
+    pub(crate) const fn new() -> Self {
+        Self {
+            chunks: Vec::new(),
+            free: NONE,
+            len: 0,
+        }
+    }
+
+    /// Number of calls.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Takes a call in and gives it a key.
+    pub(crate) fn insert(&mut self, call: Call) -> CallKey {
+        self.len += 1;
+        let free = self.free;
+        if let Some(slot) = self.slot_mut(free) {
+            slot.call = Some(call);
+            let key = key(free, slot.generation);
+            self.free = slot.next_free;
+            return key;
+        }
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        let before = (self.chunks.len() - 1) * CHUNK;
+        let chunk = self.chunks.last_mut().expect("there is one by now");
+        // Memory ends long before 32 bits do.
+        let place = (before + chunk.len()) as u32;
+        chunk.push(Slot {
+            generation: 1,
+            next_free: NONE,
+            call: Some(call),
+        });
+        key(place, 1)
+    }
+
+    /// Takes a call out.
+    pub(crate) fn remove(&mut self, key: CallKey) -> Option<Call> {
+        let (place, generation) = parts(key);
+        let free = self.free;
+        let slot = self.slot_mut(place)?;
+        if slot.generation != generation {
+            return None;
+        }
+        let call = slot.call.take()?;
+        slot.generation = generation.wrapping_add(2);
+        slot.next_free = free;
+        self.free = place;
+        self.len -= 1;
+        Some(call)
+    }
+
+    /// The call with this key, if it is still there.
+    #[inline]
+    pub(crate) fn get(&self, key: CallKey) -> Option<&Call> {
+        let (place, generation) = parts(key);
+        let place = place as usize;
+        let slot = self.chunks.get(place / CHUNK)?.get(place % CHUNK)?;
+        if slot.generation == generation {
+            slot.call.as_ref()
+        } else {
+            None
+        }
+    }
+
+    /// The same, for changing it.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: CallKey) -> Option<&mut Call> {
+        let (place, generation) = parts(key);
+        let slot = self.slot_mut(place)?;
+        if slot.generation == generation {
+            slot.call.as_mut()
+        } else {
+            None
+        }
+    }
+
+    /// Whether there is a call with this key.
+    pub(crate) fn contains_key(&self, key: CallKey) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// The keys of all calls, in the order of their places.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = CallKey> + '_ {
+        let slots = self.chunks.iter().flatten().enumerate();
+        slots
+            .filter(|(_, slot)| slot.call.is_some())
+            .map(|(place, slot)| key(place as u32, slot.generation))
+    }
+
+    #[inline]
+    fn slot_mut(&mut self, place: u32) -> Option<&mut Slot> {
+        let place = place as usize;
+        self.chunks.get_mut(place / CHUNK)?.get_mut(place % CHUNK)
+    }
+}
+
+/// Keys count places from 1, and [`CallKey::default`] is the last one, which is never reached.
+fn key(place: u32, generation: u32) -> CallKey {
+    CallKey::from(KeyData::from_ffi(
+        u64::from(generation) << 32 | u64::from(place.wrapping_add(1)),
+    ))
+}
+
+#[inline]
+fn parts(key: CallKey) -> (u32, u32) {
+    let both = key.data().as_ffi();
+    ((both as u32).wrapping_sub(1), (both >> 32) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(number: u64) -> Call {
+        Call {
+            number,
+            ..crate::testing::call()
+        }
+    }
+
+    #[test]
+    fn calls_are_found_under_their_keys_across_chunks() {
+        let mut calls = Calls::new();
+        let count = 3 * CHUNK as u64 + 5;
+        let keys: Vec<_> = (0..count).map(|n| calls.insert(numbered(n))).collect();
+        assert_eq!((calls.len(), calls.chunks.len()), (keys.len(), 4));
+        for (number, key) in (0..).zip(&keys) {
+            assert_eq!(calls.get(*key).map(|call| call.number), Some(number));
+            assert_eq!(calls.get_mut(*key).map(|call| call.number), Some(number));
+        }
+        assert_eq!(calls.keys().collect::<Vec<_>>(), keys);
+        assert!(!calls.contains_key(CallKey::default()));
+    }
+
+    #[test]
+    fn a_place_is_used_again_and_the_old_key_finds_nothing() {
+        let mut calls = Calls::new();
+        let keys: Vec<_> = (0..5).map(|n| calls.insert(numbered(n))).collect();
+        assert_eq!(calls.remove(keys[1]).map(|call| call.number), Some(1));
+        assert_eq!(calls.remove(keys[3]).map(|call| call.number), Some(3));
+        assert!(calls.remove(keys[1]).is_none() && calls.get(keys[1]).is_none());
+        // What became free last is used first.
+        let (third, first) = (calls.insert(numbered(13)), calls.insert(numbered(11)));
+        assert_eq!(
+            [third, first].map(|key| parts(key).0),
+            [keys[3], keys[1]].map(|key| parts(key).0)
+        );
+        assert!(third != keys[3] && calls.get(keys[3]).is_none());
+        assert_eq!(calls.get(first).map(|call| call.number), Some(11));
+        assert_eq!((calls.len(), calls.chunks[0].len()), (5, 5));
+        assert_eq!(calls.keys().count(), 5);
+    }
+}
