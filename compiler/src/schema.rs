@@ -79,6 +79,8 @@ pub enum Content {
     Cdata,
     /// Steps.
     Steps,
+    /// Pairs `key=value` as text, which may stand for the attributes.
+    Pairs(&'static [Attribute]),
 }
 
 /// One element or action.
@@ -138,6 +140,11 @@ pub fn element(name: &str) -> Option<&'static Element> {
 /// The action of that name.
 pub fn action(name: &str) -> Option<&'static Element> {
     ACTIONS.iter().find(|action| action.name == name)
+}
+
+/// Whether the reader keeps the text of the action of that name: where it means something, or is refused by name.
+pub fn holds_text(name: &[u8]) -> bool {
+    matches!(name, b"sample" | b"insert" | b"replace")
 }
 
 /// Parameters of each distribution, in the order of SIPp's documentation; all are doubles, all mandatory.

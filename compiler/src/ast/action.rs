@@ -228,6 +228,8 @@ pub enum ActionKind {
         to: Name,
         /// What to draw from.
         distribution: Spanned<Distribution>,
+        /// Begins a stream of its own.
+        seed: Option<i64>,
     },
     /// `<todouble>`
     ToDouble {

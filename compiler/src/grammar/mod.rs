@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The small languages inside attribute values: numbers as C reads them, booleans, lists.
+//! The small languages inside attribute values: numbers as C reads them, booleans, lists; and the pairs that some
+//! actions hold as text.
 //!
 //! Each is a logos lexer and an LALRPOP grammar over its tokens. Not here: keywords inside message texts (see the
 //! template compiler), and what a value may be beyond its form (see [`crate::parse`]).
 
 mod list;
 mod number;
+mod parameters;
 
 pub use list::{integers, names};
 pub use number::{boolean, double, integer};
+pub use parameters::{Piece, parameters};
 
 /// A value that does not have its form; the byte where it goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,9 @@ use super::{Jumps, Lowerer};
 use crate::ast::{self, ActionKind, Exec, Step, TextOperand};
 use crate::emit::Label;
 use gossipper_bytecode::media::Media;
-use gossipper_bytecode::program::{Check, Compare, Ereg, SearchIn, StrCmp, StrOperand, Test};
+use gossipper_bytecode::program::{
+    Check, Compare, Ereg, Sample, SearchIn, StrCmp, StrOperand, Test,
+};
 use gossipper_bytecode::{
     ArithOp, DistId, EregId, LogLevel, Op, Operand, StopKind, StrCmpId, TestId, TextOp,
 };
@@ -171,10 +173,18 @@ impl Lowerer<'_> {
                     None => Op::Index { var },
                 });
             }
-            ActionKind::Sample { to, distribution } => {
+            ActionKind::Sample {
+                to,
+                distribution,
+                seed,
+            } => {
                 let var = self.var(to);
                 let dist = DistId::new(self.draft.samples.len());
-                self.draft.samples.push(distribution.value);
+                self.draft.samples.push(Sample {
+                    distribution: distribution.value,
+                    // Any bits will do.
+                    seed: seed.map(|seed| seed as u64),
+                });
                 match dist {
                     Some(dist) => self.code.op(Op::Sample { var, dist }),
                     None => self.pools.full("`sample` actions"),

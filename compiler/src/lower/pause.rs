@@ -65,6 +65,7 @@ fn label(dist: &Distribution) -> String {
         }
         Distribution::Gamma { k, theta } => format!("G({k},{theta})"),
         Distribution::NegBin { n, p } => format!("NB({p},{n})"),
+        Distribution::Steps { min, max, step } => format!("{}/{}/{step}", time(min), time(max)),
     }
 }
 

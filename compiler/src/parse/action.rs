@@ -5,7 +5,7 @@
 //! not call them unused.
 
 use super::attrs::{Attrs, warn_cdata, warn_children};
-use super::pause::distribution;
+use super::pairs;
 use crate::ast::{
     Action, ActionKind, Actions, ArithOp, Check, Compare, Exec, HeaderSearch, IntCmd, MediaWord,
     Name, Operand, SearchIn, TextOperand,
@@ -168,15 +168,11 @@ fn kind(name: &str, attrs: &mut Attrs<'_>) -> Option<ActionKind> {
         "divide" => return arithmetic(ArithOp::Divide, attrs),
         "sample" => {
             let to = attrs.required_variable("assign_to");
-            if !attrs.has("distribution") {
-                attrs.missing("`distribution`");
-            }
-            let drawn = attrs
-                .choice("distribution")
-                .and_then(|name| distribution(name, attrs));
+            let (distribution, seed) = pairs::sample(attrs)?;
             ActionKind::Sample {
                 to: to?,
-                distribution: drawn?,
+                distribution,
+                seed,
             }
         }
         "todouble" => {
@@ -222,6 +218,7 @@ fn kind(name: &str, attrs: &mut Attrs<'_>) -> Option<ActionKind> {
             }
         }
         "insert" => {
+            pairs::no_edit(attrs)?;
             let (file, value) = (attrs.required_text("file"), attrs.required_text("value"));
             ActionKind::Insert {
                 file: file?,
@@ -229,6 +226,7 @@ fn kind(name: &str, attrs: &mut Attrs<'_>) -> Option<ActionKind> {
             }
         }
         "replace" => {
+            pairs::no_edit(attrs)?;
             let (file, line) = (attrs.required_text("file"), attrs.required_text("line"));
             ActionKind::Replace {
                 file: file?,

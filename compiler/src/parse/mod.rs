@@ -9,6 +9,7 @@
 
 mod action;
 mod attrs;
+mod pairs;
 mod pause;
 mod scenario;
 mod stats;

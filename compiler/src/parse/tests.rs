@@ -414,6 +414,89 @@ fn one_mistake_is_reported_once_at_its_place() {
     }
 }
 
+#[test]
+fn the_text_of_an_action_counts_where_sipps_attributes_are_missing() {
+    let cases: &[(&str, &[(&str, &str)])] = &[
+        (r#"<sample assign_to="a">min=1 max=3</sample>"#, &[]),
+        (
+            r#"<sample assign_to="a"><!-- whole -->
+                max="0x10" min='-4' seed=-1 step=2</sample>"#,
+            &[],
+        ),
+        // SIPp passes over it.
+        (
+            r#"<sample assign_to="a" distribution="fixed" value="1">min=1 max=3</sample>"#,
+            &[("G0018", "min=1 max=3")],
+        ),
+        (
+            r#"<sample assign_to="a" mean="1">min=1 max=3</sample>"#,
+            &[("G0121", "mean")],
+        ),
+        (
+            r#"<log message="x">min=1 max=3</log>"#,
+            &[("G0018", "min=1 max=3")],
+        ),
+        (
+            r#"<sample assign_to="a">min=1 max=3<!-- --> step=2</sample>"#,
+            &[("G0018", "step=2")],
+        ),
+        (
+            r#"<sample assign_to="a"> </sample>"#,
+            &[("G0104", "sample")],
+        ),
+        (
+            r#"<sample assign_to="a"><![CDATA[min=1 max=3]]></sample>"#,
+            &[("G0114", "<![CDATA["), ("G0104", "sample")],
+        ),
+        (
+            r#"<sample assign_to="a">min=1 stepp=3</sample>"#,
+            &[("G0409", "stepp"), ("G0409", "min=1 stepp=3")],
+        ),
+        (
+            r#"<sample assign_to="a">min=1 max=3 max=4</sample>"#,
+            &[("G0409", "max")],
+        ),
+        (
+            r#"<sample assign_to="a">min=1.5 max=3</sample>"#,
+            &[("G0105", "1.5")],
+        ),
+        (
+            r#"<sample assign_to="a">min='' max=3</sample>"#,
+            &[("G0409", "min")],
+        ),
+        (
+            r#"<sample assign_to="a">min=1 max=3, step</sample>"#,
+            &[("G0409", "min=1 max=3, step")],
+        ),
+        (
+            r#"<sample assign_to="a">min=1 x max=3</sample>"#,
+            &[("G0409", "m")],
+        ),
+        (
+            r#"<sample assign_to="a">min=1 ]]> max=3</sample>"#,
+            &[("G0018", "min=1 ]]> max=3"), ("G0104", "sample")],
+        ),
+        (
+            r#"<insert file="f">line=1 field=0 text=x</insert>"#,
+            &[("G0104", "insert")],
+        ),
+        (
+            r#"<replace file="f">line=1 field=0 text=x</replace>"#,
+            &[("G0104", "replace")],
+        ),
+        (
+            r#"<insert file="f" value="x">line=1</insert>"#,
+            &[("G0018", "line=1")],
+        ),
+    ];
+    for (action, wanted) in cases {
+        let (_, found) = read(&format!(
+            "<scenario><nop><action>{action}</action></nop></scenario>"
+        ));
+        assert_found(&found, wanted);
+    }
+}
+
 /// The codes that the front end itself reports; those of later phases need the whole compiler.
 #[test]
 fn examples_of_the_front_end_show_their_code_and_nothing_else_is_refused() {

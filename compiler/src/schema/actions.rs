@@ -2,7 +2,7 @@
 //! The children of `<action>`.
 
 use super::Value::{Boolean, Double, Integer, Name, Names, OneOf, Template, Text};
-use super::{Attribute, COMPARE, DISTRIBUTION_NAMES, Element, INT_CMD, SEARCH_IN};
+use super::{Attribute, COMPARE, Content, DISTRIBUTION_NAMES, Element, INT_CMD, SEARCH_IN};
 
 const fn a(name: &'static str, value: super::Value, doc: &'static str) -> Attribute {
     Attribute::new(name, value, doc)
@@ -16,6 +16,18 @@ const CHECK_INVERSE: Attribute = a("check_it_inverse", Boolean, "Fails the call 
 const MESSAGE: &[Attribute] = &[a("message", Template, "Text of the line.").again()];
 const ARITHMETIC: &[Attribute] = &[TO, NUMBER, VARIABLE];
 const FILE: Attribute = a("file", Template, "Injection file.").again();
+
+/// The text of `sample` in Gossipper's form.
+pub(super) const SAMPLE_TEXT: &[Attribute] = &[
+    a("min", Integer, "Lowest number; mandatory."),
+    a("max", Integer, "None is above this; mandatory."),
+    a("step", Integer, "Distance of neighbours (1)."),
+    a(
+        "seed",
+        Integer,
+        "The draws depend on this and the number of the call alone, not on `-seed`.",
+    ),
+];
 
 /// Every action.
 pub const ACTIONS: &[Element] = &[
@@ -114,7 +126,8 @@ pub const ACTIONS: &[Element] = &[
             a("p", Double, "Probability of `negbin`."),
         ],
         "Assigns a random number.",
-    ),
+    )
+    .content(Content::Pairs(SAMPLE_TEXT)),
     Element::new(
         "todouble",
         &[TO, a("variable", Name, "Variable to convert.")],

@@ -6,7 +6,7 @@
 //!
 //! 1. `repair` walks the bytes of the file once, reports each fault with its place, and writes well-formed XML with
 //!    a map back to the original offsets. Declarations, DOCTYPE, comments and text outside CDATA are left out: none
-//!    of them means anything in a scenario.
+//!    of them means anything in a scenario, but for the text of a few actions.
 //! 2. `tree` reads the result with quick-xml and builds elements whose names and values carry spans of the
 //!    original file.
 //!
@@ -20,6 +20,7 @@ mod repair;
 mod tree;
 
 pub use decode::decode_again;
+pub(crate) use repair::ignored_text;
 pub use tree::{Attribute, Element, read};
 
 /// Deepest nesting of elements; a scenario needs four.

@@ -17,12 +17,26 @@ use crate::source::{Encoding, OffsetMap, SourceFile, Span, offset};
 pub(super) struct Repaired {
     pub(super) text: Vec<u8>,
     pub(super) map: OffsetMap,
+    /// Where in `text` the CDATA sections stand that are plain text in the file, in order.
+    pub(super) plain: Vec<usize>,
+}
+
+/// The warning about text that nothing reads.
+pub(crate) fn ignored_text(span: Span) -> Diagnostic {
+    Diagnostic::warning(
+        code::TEXT_OUTSIDE_CDATA,
+        span,
+        "text outside CDATA is ignored",
+    )
+    .help("put a message between `<![CDATA[` and `]]>`, a remark between `<!--` and `-->`")
 }
 
 /// An element that is open.
 struct Open {
     /// Range of its name in the file.
     name: (usize, usize),
+    /// Its text, if it is an action that may have some, has been written.
+    text: bool,
 }
 
 /// The walk over the file.
@@ -64,6 +78,7 @@ fn walk(source: &SourceFile, steps_end: bool, diags: &mut Diagnostics) -> (Repai
         out: Repaired {
             text: Vec::with_capacity(source.bytes().len() + 64),
             map: OffsetMap::default(),
+            plain: Vec::new(),
         },
         open: Vec::new(),
         elements: 0,
@@ -153,7 +168,7 @@ impl Repair<'_> {
         self.out.map.push(self.out.text.len(), end);
     }
 
-    /// Text outside tags and CDATA: never written, and worth a warning unless it is blank.
+    /// Text outside tags and CDATA: worth a warning unless it is blank, and written only where an action may hold it.
     fn text(&mut self) {
         let start = self.pos;
         // A `<` that begins no tag is text too.
@@ -181,16 +196,32 @@ impl Repair<'_> {
         let blank = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
         let shown = text.trim_ascii();
         if !shown.is_empty() {
-            let span = self.span(start + blank, start + blank + shown.len());
-            let found = Diagnostic::warning(
-                code::TEXT_OUTSIDE_CDATA,
-                span,
-                "text outside CDATA is ignored",
-            );
-            self.diags.push(found.help(
-                "put a message between `<![CDATA[` and `]]>`, a remark between `<!--` and `-->`",
-            ));
+            let (from, to) = (start + blank, start + blank + shown.len());
+            if !self.action_text(from, to) {
+                let span = self.span(from, to);
+                self.diags.push(ignored_text(span));
+            }
         }
+    }
+
+    /// Writes the text of an action that may have one, its first, as CDATA. Whether it did.
+    fn action_text(&mut self, from: usize, to: usize) -> bool {
+        let bytes = self.bytes;
+        let name_of = |open: &Open| &bytes[open.name.0..open.name.1];
+        let [.., block, action] = self.open.as_mut_slice() else {
+            return false;
+        };
+        let takes = name_of(block) == b"action" && schema::holds_text(name_of(action));
+        // What would end the section that it is written as is no pair of anything.
+        if !takes || action.text || memchr::memmem::find(&bytes[from..to], b"]]>").is_some() {
+            return false;
+        }
+        action.text = true;
+        self.out.plain.push(self.out.text.len());
+        self.write("<![CDATA[", from, from);
+        self.copy(from, to);
+        self.write("]]>", to, to);
+        true
     }
 
     fn comment(&mut self) {
@@ -326,7 +357,7 @@ impl Repair<'_> {
             };
         }
         self.write(">", name.1, self.pos);
-        self.open.push(Open { name });
+        self.open.push(Open { name, text: false });
         Flow::Continue
     }
 

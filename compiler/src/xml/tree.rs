@@ -35,6 +35,8 @@ pub struct Element {
     pub children: Vec<Self>,
     /// The first CDATA section.
     pub cdata: Option<Text>,
+    /// The text outside CDATA, of the actions that may have one.
+    pub text: Option<Text>,
     /// Places of further CDATA sections, which SIPp ignores.
     pub further_cdata: Vec<Span>,
 }
@@ -175,7 +177,9 @@ impl<'a> Builder<'a> {
         let Some(element) = self.open.last_mut() else {
             return;
         };
-        if element.cdata.is_none() {
+        if self.repaired.plain.binary_search(&from).is_ok() {
+            element.text = Some(content.cdata());
+        } else if element.cdata.is_none() {
             element.cdata = Some(content.cdata());
         } else {
             element.further_cdata.push(content.span());

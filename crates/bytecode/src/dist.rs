@@ -76,7 +76,19 @@ pub enum Distribution {
         /// Probability of a success.
         p: f64,
     },
+    /// One of the whole numbers from `min` to at most `max`, `step` apart, each as likely as any other.
+    Steps {
+        /// Lowest number.
+        min: f64,
+        /// None is above this.
+        max: f64,
+        /// Distance of neighbours.
+        step: f64,
+    },
 }
+
+/// Most numbers of [`Distribution::Steps`].
+pub const MAX_STEPS: u32 = 1_000_000;
 
 /// Quantile that SIPp's sanity check and scenario duration use.
 const P99: f64 = 0.99;
@@ -101,6 +113,11 @@ impl Distribution {
             Self::NegBin { n, p } => {
                 let rate = standard_gamma(n, uniform) * (1.0 - p) / p;
                 poisson(rate, uniform)
+            }
+            Self::Steps { min, max, step } => {
+                let last = steps(min, max, step);
+                // The product may round up to one more than there are.
+                min + step * (uniform() * (last + 1.0)).floor().min(last)
             }
         }
     }
@@ -130,6 +147,10 @@ impl Distribution {
             Self::NegBin { n, p } => {
                 let mean = n * (1.0 - p) / p;
                 (mean + Z99 * (mean / p).sqrt()).ceil()
+            }
+            Self::Steps { min, max, step } => {
+                let last = steps(min, max, step);
+                min + step * (P99 * (last + 1.0)).floor().min(last)
             }
         }
     }
@@ -205,12 +226,37 @@ impl Distribution {
                     Err("`p` must be above 0 and at most 1")
                 }
             }
+            Self::Steps { min, max, step } => {
+                finite(&[min, max, step])?;
+                if [min, max, step]
+                    .iter()
+                    .any(|v| v.fract() != 0.0 || v.abs() >= MAX_WHOLE)
+                {
+                    return Err("a parameter is no whole number below 2^53");
+                }
+                positive(step, "`step` must be positive")?;
+                if min > max {
+                    Err("`min` is greater than `max`")
+                } else if steps(min, max, step) >= f64::from(MAX_STEPS) {
+                    Err("there are more than 1000000 values from `min` to `max`")
+                } else {
+                    Ok(())
+                }
+            }
         }
     }
 }
 
 /// 99th percentile of the standard normal distribution.
 const Z99: f64 = 2.326_347_874_040_841;
+
+/// Every whole number below this has a double of its own: 2^53.
+const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
+
+/// How many steps lead from `min` to the highest number that is not above `max`.
+fn steps(min: f64, max: f64, step: f64) -> f64 {
+    ((max - min) / step).floor()
+}
 
 /// A uniform number that is never 0, so that its logarithm is finite.
 fn open(uniform: &mut dyn FnMut() -> f64) -> f64 {
@@ -350,6 +396,51 @@ mod tests {
                 (got - mean).abs() < 0.03 * mean,
                 "{dist:?}: {got} not {mean}"
             );
+        }
+    }
+
+    #[test]
+    fn steps_are_drawn_evenly_from_the_lowest_to_the_highest_that_fits() {
+        let dist = Distribution::Steps {
+            min: -3.0,
+            max: 8.0,
+            step: 5.0,
+        };
+        let mut uniform = lcg(3);
+        let draws = 30_000;
+        let mut seen = std::collections::BTreeMap::new();
+        for _ in 0..draws {
+            *seen
+                .entry(dist.sample(&mut uniform) as i64)
+                .or_insert(0_u32) += 1;
+        }
+        assert_eq!(seen.keys().copied().collect::<Vec<_>>(), [-3, 2, 7]);
+        assert!(
+            seen.values().all(|count| (9_500..10_500).contains(count)),
+            "{seen:?}"
+        );
+        // The largest number below 1 is still the last step, and no more.
+        assert_eq!(dist.sample(&mut || 1.0_f64.next_down()), 7.0);
+        assert_eq!(dist.percentile_99(), 7.0);
+    }
+
+    #[test]
+    fn steps_are_whole_numbers_and_not_too_many() {
+        let check = |min, max, step| Distribution::Steps { min, max, step }.check();
+        assert_eq!(check(1.0, 1_000_000.0, 1.0), Ok(()));
+        assert_eq!(check(5.0, 5.0, 1.0), Ok(()));
+        assert_eq!(check(0.0, 9e15, 1e10), Ok(()));
+        for (min, max, step) in [
+            (0.0, 1_000_000.0, 1.0),
+            (2.0, 1.0, 1.0),
+            (0.0, 1.0, 0.0),
+            (0.0, 1.0, -1.0),
+            (0.5, 1.0, 1.0),
+            (0.0, 1e16, 1e15),
+            (0.0, f64::INFINITY, 1.0),
+            (f64::NAN, 1.0, 1.0),
+        ] {
+            assert!(check(min, max, step).is_err(), "{min} {max} {step}");
         }
     }
 

@@ -27,6 +27,15 @@ pub enum Mode {
     Server,
 }
 
+/// A `sample` action.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Sample {
+    /// What it draws from.
+    pub distribution: Distribution,
+    /// Begins a stream of its own in each call, which depends on this and the call's number alone.
+    pub seed: Option<u64>,
+}
+
 /// The element a step was written as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum StepKind {
@@ -441,8 +450,8 @@ pub struct Draft {
     pub strcmps: Vec<StrCmp>,
     /// Paths of the files that `[file]` includes, as written.
     pub includes: Vec<TextRef>,
-    /// Distributions that `sample` draws from.
-    pub samples: Vec<Distribution>,
+    /// `sample` actions.
+    pub samples: Vec<Sample>,
     /// Media actions in document order, those of `init` behind them.
     pub media: Vec<MediaAction>,
     /// Where unexpected messages lead.

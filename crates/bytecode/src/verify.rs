@@ -181,8 +181,10 @@ impl Verifier<'_> {
         for path in &d.includes {
             self.text(*path, "a file")?;
         }
-        for (index, dist) in d.samples.iter().enumerate() {
-            dist.check()
+        for (index, sample) in d.samples.iter().enumerate() {
+            sample
+                .distribution
+                .check()
                 .map_err(|reason| VerifyError::Inconsistent(format!("sample {index}: {reason}")))?;
         }
         for entry in &d.init_steps {

@@ -191,6 +191,7 @@ impl Parked {
                 dialogs: _,
                 crypto: _,
                 circuit: _,
+                seeded: _,
             } = cold;
             core::mem::swap(&mut self.routes, routes);
             core::mem::swap(&mut self.target, target);

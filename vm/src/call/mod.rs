@@ -12,7 +12,7 @@ use crate::input::{FlowId, Micros};
 use crate::media::CryptoKeys;
 use core::net::SocketAddr;
 use dialogs::Dialogs;
-use gossipper_bytecode::{DialogId, FailReason, Pc, PeerId, RecvId, SendId, StepId};
+use gossipper_bytecode::{DialogId, DistId, FailReason, Pc, PeerId, RecvId, SendId, StepId};
 use last::Last;
 use lean::{Deadline, Peer};
 use regs::{Regs, Value};
@@ -94,6 +94,8 @@ pub(crate) struct Cold {
     pub(crate) unexpected: Option<Box<[u8]>>,
     /// Its dialogs, when it has or may have several.
     pub(crate) dialogs: Option<Box<Dialogs>>,
+    /// Streams of the `sample` actions with a seed that it has come to.
+    pub(crate) seeded: SmallVec<[(DistId, u64); 1]>,
 }
 
 impl Cold {
@@ -268,6 +270,20 @@ impl Call {
     /// The rarely used parts, made when first needed.
     pub(crate) fn cold_mut(&mut self) -> &mut Cold {
         self.cold.get_or_insert_default()
+    }
+
+    /// The stream of a `sample` action with a seed, from where it was left.
+    pub(crate) fn seeded(&mut self, sample: DistId, seed: u64) -> &mut u64 {
+        let first = crate::rng::seed(seed, self.number);
+        let streams = &mut self.cold_mut().seeded;
+        let at = match streams.iter().position(|(id, _)| *id == sample) {
+            Some(at) => at,
+            None => {
+                streams.push((sample, first));
+                streams.len() - 1
+            }
+        };
+        &mut streams[at].1
     }
 
     /// The earliest of its deadlines.

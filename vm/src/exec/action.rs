@@ -122,8 +122,13 @@ pub(super) fn action(
         }
         Op::Index { var } => set_number(cx, call, var, f64::from(call.step.0)),
         Op::Sample { var, dist } => {
-            let dist = cx.image.program.samples[dist.index()];
-            let value = crate::rng::draw(&mut call.rng, |rng| dist.sample(&mut || rng.f64()));
+            let sample = cx.image.program.samples[dist.index()];
+            let state = match sample.seed {
+                None => &mut call.rng,
+                Some(seed) => call.seeded(dist, seed),
+            };
+            let value =
+                crate::rng::draw(state, |rng| sample.distribution.sample(&mut || rng.f64()));
             set_number(cx, call, var, value);
         }
         Op::TextOp { op, var } => {

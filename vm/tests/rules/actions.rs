@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Actions and variables.
 
-use crate::stage::{Stage, from_peer_with, log, nop, reply, request, response, send, send_then};
+use crate::stage::{
+    Stage, from_peer_with, log, nop, reply, request, response, scenario, send, send_then,
+};
 use gossipper_bytecode::{FailReason, Op, Pc};
 use gossipper_testkit::pair;
 use gossipper_vm::CallEnd;
@@ -584,6 +586,51 @@ fn sample_draws_from_each_distribution() {
             stage.lines[0]
         );
     }
+}
+
+/// What two calls of a run with this seed draw, twice each.
+fn drawn(seed: u64, text: &str) -> Vec<String> {
+    let sample = format!("<sample assign_to='a'>{text}</sample><log message='[$a]'/>");
+    let steps = [
+        "<label id='again'/>".to_owned(),
+        nop("", &format!("{sample}<add assign_to='n' value='1'/>")),
+        nop(
+            "next='again' test='more'",
+            "<test assign_to='more' variable='n' compare='less_than' value='20'/>",
+        ),
+        send("OPTIONS", ""),
+    ];
+    let program = pair::program("test", &scenario(&steps));
+    let mut stage = Stage::of(program, pair::client_params(), |params| params.seed = seed);
+    stage.spawn();
+    stage.spawn();
+    stage.lines.clone()
+}
+
+#[test]
+fn sample_draws_whole_numbers_from_its_text() {
+    let lines = drawn(1, "min=-2 max=8 step=5");
+    assert_eq!(lines.len(), 40);
+    let seen: std::collections::BTreeSet<_> = lines.iter().map(String::as_str).collect();
+    let all = ["-2.000000", "3.000000", "8.000000"];
+    assert!(seen.iter().copied().eq(all), "{seen:?}");
+    assert_eq!(
+        lines,
+        drawn(1, "min=-2 max=8 step=5"),
+        "the run's seed decides"
+    );
+    assert_ne!(lines, drawn(2, "min=-2 max=8 step=5"));
+}
+
+#[test]
+fn a_seed_in_the_text_of_sample_decides_alone() {
+    let lines = drawn(1, "min=1 max=1000 seed=7");
+    assert_eq!(lines, drawn(2, "max=1000 min=1 step=1 seed=7"));
+    assert_ne!(lines, drawn(1, "min=1 max=1000 seed=8"));
+    let (first, second) = lines.split_at(20);
+    assert_ne!(first, second, "each call has a stream of its own");
+    let different: std::collections::BTreeSet<_> = first.iter().collect();
+    assert!(different.len() > 10, "the stream goes on: {first:?}");
 }
 
 #[test]

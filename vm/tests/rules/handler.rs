@@ -236,7 +236,7 @@ fn a_broken_handler_or_sample_is_refused() {
         }),
         refused(|draft| draft.samples.clear()),
         refused(|draft| {
-            draft.samples[0] = Distribution::Normal {
+            draft.samples[0].distribution = Distribution::Normal {
                 mean: 1.0,
                 stdev: -1.0,
             };

@@ -78,6 +78,19 @@ codes! {
             </action></recv></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action><ereg regexp="x" assign_to="_,_"/></action></recv></scenario>"#,
     }
+    BAD_PAIRS = 409 {
+        title: "the text of an action is wrong",
+        explanation: "Without the attribute `distribution` a `<sample>` may hold the text `min=1 max=10 step=2 seed=7`: \
+            pairs of a key and a whole number with blanks between them, each key once, `step` and `seed` optional.",
+        remedy: "Write the pair as the message says.",
+        sipp: "has no such text, and stops because `distribution` is missing",
+        bad: r#"<scenario><recv request="OPTIONS"><action>
+            <sample assign_to="_">min=1 «maxi»=10</sample>
+            </action></recv></scenario>"#,
+        good: r#"<scenario><recv request="OPTIONS"><action>
+            <sample assign_to="_">min=1 max=10</sample>
+            </action></recv></scenario>"#,
+    }
     BAD_REGEX = 420 {
         title: "the regular expression is malformed",
         explanation: "Expressions are POSIX extended ones as SIPp's C library reads them: no lazy quantifiers, no \
