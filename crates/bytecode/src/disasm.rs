@@ -459,6 +459,7 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         Slot::LastHeader(_, typed) => format!("last_{}", d.display(typed)),
         Slot::Var(id) => var(d, id),
         Slot::File(id) => format!("file {}", quoted(d, d.includes[id.index()])),
+        Slot::FileAt(path) => format!("file {path}"),
         Slot::CryptoTag(line) => format!("{name}{}", line.suffix()),
         Slot::CryptoSuite(line, suite) | Slot::CryptoUnencrypted(line, suite) => {
             format!("{name}{} {}", line.suffix(), suite.name())
