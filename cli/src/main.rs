@@ -18,6 +18,7 @@ mod compile;
 mod drive;
 mod exit;
 mod flags;
+mod included;
 mod inject;
 mod keys;
 mod ladder;

@@ -3,17 +3,20 @@
 
 use crate::flags::high::{HiArgs, LocalPort, Trace};
 use crate::flags::low::{Behaviors, RetransCheck};
+use crate::included::{self, Files};
 use crate::stdio;
 use crate::twin;
 use crate::version::VERSION;
-use gossipper_bytecode::{Mode, Program, TextRef};
+use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
     EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig, SocketConfig,
     TimeLimits,
 };
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
-use gossipper_vm::{CallIdFormat, DuplicateCheck, InjectionFile, Paths, RunParams, confined};
+use gossipper_vm::{
+    CallIdFormat, DuplicateCheck, FileSource, InjectionFile, Paths, RunParams, confined,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,13 +61,17 @@ pub(crate) fn run_config(
         ));
     }
     let (twin_mode, twin) = twin.unzip();
-    let includes = read_includes(&program)?;
-    let answerer_includes = answerer.as_ref().map_or(Ok(Vec::new()), read_includes)?;
+    let includes = included::read_known(&program)?;
+    let answerer_includes = answerer
+        .as_ref()
+        .map_or(Ok(Vec::new()), included::read_known)?;
+    let files = FileSource::new(Files::default());
     let paths = paths(args, &injection)?;
     let params = RunParams {
         paths,
         injection,
         includes,
+        files: Some(files.clone()),
         twin: twin_mode,
         ..params(args)
     };
@@ -101,6 +108,7 @@ pub(crate) fn run_config(
                 Arc::new(program),
                 RunParams {
                     includes: answerer_includes,
+                    files: Some(files),
                     ..answerer_params(args)
                 },
             )
@@ -172,24 +180,6 @@ fn log_file(trace: &Trace, scenario: &str, kind: &str) -> Option<LogFileConfig> 
             overwrite: *overwrite,
         }),
     }
-}
-
-/// Largest file that a message can include: a message has at most this size.
-const INCLUDE_MAX: usize = 1 << 20;
-
-/// Reads the files that a program includes.
-fn read_includes(program: &Program) -> Result<Vec<Vec<u8>>, String> {
-    let read = |path: &TextRef| {
-        let path = program.display(*path);
-        match std::fs::read(&path) {
-            Ok(content) if content.len() <= INCLUDE_MAX => Ok(content),
-            Ok(_) => Err(format!(
-                "`{path}`, which the scenario includes, is larger than {INCLUDE_MAX} bytes"
-            )),
-            Err(error) => Err(format!("`{path}`, which the scenario includes: {error}")),
-        }
-    };
-    program.includes.iter().map(read).collect()
 }
 
 /// What the command line says about calls; addresses, clock and process are the runtime's to fill in.

@@ -754,3 +754,56 @@ Content-Length: 0
         assert!(ran.err.contains("must hold SEQUENTIAL"), "{}", ran.err);
     }
 }
+
+#[test]
+fn each_call_includes_the_file_that_its_line_names() {
+    let place = Place::new();
+    place.write(
+        "call.xml",
+        "<scenario><send><![CDATA[
+MESSAGE sip:b@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: <sip:a@[local_ip]>;tag=[call_number]
+To: <sip:b@[remote_ip]>
+Call-ID: [call_id]
+CSeq: 1 MESSAGE
+Content-Type: text/plain
+Content-Length: [len]
+
+[file name=\"texts/[field0].txt\"]]]></send><recv response=\"200\"/></scenario>",
+    );
+    place.write(
+        "answer.xml",
+        "<scenario><recv request=\"MESSAGE\"/><send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:];tag=1
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send></scenario>",
+    );
+    std::fs::create_dir(place.path("texts")).expect("a folder");
+    place.write("texts/ann.txt", "Hello, Ann.\r\n");
+    place.write("texts/bob.txt", "Good evening, [field0].\r\n");
+    place.write("users.csv", "SEQUENTIAL\nann\nbob\n");
+    let flags = "sipp -sf call.xml -m 4 -loopback -loopback_sf answer.xml -trace_msg \
+                 -message_file sent.log -nostdin";
+    let ran = place.run(&format!("{flags} -inf users.csv"));
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let sent = std::fs::read_to_string(place.path("sent.log")).expect("a trace");
+    for text in [
+        "Content-Length:    13\r\n\r\nHello, Ann.\r\n",
+        "Content-Length:    25\r\n\r\nGood evening, [field0].\r\n",
+    ] {
+        // Sent twice by the caller, and received twice by the answerer.
+        assert!(sent.matches(text).count() >= 2, "{text}: {sent}");
+    }
+    // As in SIPp a file that is not there ends the run.
+    place.write("users.csv", "SEQUENTIAL\nann\ncy\n");
+    let ran = place.run(&format!("{flags} -inf users.csv"));
+    assert_eq!(ran.code, 255, "{}", ran.shown());
+    assert!(ran.err.contains("[file]: `texts/cy.txt`: "), "{}", ran.err);
+}

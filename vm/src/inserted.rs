@@ -127,7 +127,7 @@ impl Scene<'_> {
         } else if let Some(rest) = word.strip_prefix(b"last_") {
             self.inserted_last(word, rest, out);
         } else if word.starts_with(b"file") {
-            self.refuse(word, "files are read before the run");
+            self.refuse(word, "a field includes no files");
         } else if let Some((_, value)) = { keys }.find(|(key, _)| key.as_bytes() == word) {
             out.extend_from_slice(value);
         } else if let Some(var) = (word == b"dtmf_digits")

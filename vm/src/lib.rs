@@ -4,7 +4,8 @@
 //! A driver links a program with the parameters of a run ([`Image::link`]), makes one [`Engine`] per shard and
 //! feeds it: [`Engine::handle`] takes the time and one [`Input`], and appends to an [`OutBuf`] everything that
 //! follows from it. `handle` always returns with the full batch, so there is no order of polling to get wrong.
-//! Nothing is called back, nothing is shared, and the same inputs give the same outputs.
+//! Nothing is called back but the source of files, if a scenario has any whose path depends on the call ([`files`]);
+//! nothing else is shared, and the same inputs give the same outputs.
 //!
 //! | Module | Idea |
 //! | --- | --- |
@@ -20,6 +21,7 @@
 //! | `txn`, `dialog` | repetition by timer; route set and remote target |
 //! | [`circuits`] | circuits of `-tdmmap` |
 //! | [`posix`] | regular expressions as the C library has them |
+//! | [`files`] | who reads files whose paths depend on the call |
 //! | [`inject`] | injection files: lines of calls, fields, index, changes |
 //! | `vars` | variables of users, and global ones |
 //! | `call`, `slab`, `call_id` | the record of a call; where records lie; the Call-IDs of generated ones |
@@ -63,6 +65,7 @@ mod dialogs;
 mod elsewhere;
 pub mod engine;
 mod exec;
+pub mod files;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod inject;
@@ -88,6 +91,7 @@ mod vars;
 
 pub use confined::{Confined, confined};
 pub use engine::{Engine, Siblings};
+pub use files::{FileSource, ReadFile};
 pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowId, Input, Micros};
 pub use link::{Image, LinkError};

@@ -46,6 +46,11 @@ pub enum LinkError {
     /// The scenario includes a file whose content was not handed in.
     #[error("the scenario includes the file `{0}`, which was not read")]
     NoInclude(String),
+    /// The scenario includes files whose paths depend on the call, and nobody reads them.
+    #[error(
+        "the scenario includes files whose paths depend on the call, and the run has no source of files"
+    )]
+    NoFileSource,
     /// The scenario prints circuits, and there are none.
     #[error("the scenario prints [tdmmap]: say with -tdmmap which circuits there are")]
     NoCircuits,
@@ -174,6 +179,11 @@ impl Image {
         let mut segments = program.segments.iter();
         if params.circuits.is_none() && segments.any(|s| *s == Segment::Slot(Slot::TdmMap)) {
             return Err(LinkError::NoCircuits);
+        }
+        let mut segments = program.segments.iter();
+        let reads = |segment: &Segment| matches!(segment, Segment::Slot(Slot::FileAt(_)));
+        if params.files.is_none() && segments.any(reads) {
+            return Err(LinkError::NoFileSource);
         }
         let regexes = build_regexes(&program)?;
         let call_count = program.variable_count(VarScope::Call);
@@ -498,6 +508,7 @@ pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         | Slot::DynamicId
         | Slot::Var(_)
         | Slot::Field(_)
+        | Slot::FileAt(_)
         | Slot::Authentication(_)
         | Slot::Elsewhere(_)
         | Slot::Fill(..) => {

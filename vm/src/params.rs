@@ -2,6 +2,7 @@
 //! What a run adds to a program: addresses, identities, limits. Linking folds most of it into the templates.
 
 use crate::circuits::CircuitMap;
+use crate::files::FileSource;
 use crate::inject::InjectionFile;
 use crate::input::{FlowId, Micros};
 use crate::paths::Paths;
@@ -229,6 +230,8 @@ pub struct RunParams {
     pub injection: Vec<Arc<InjectionFile>>,
     /// Contents of the files that the program includes, in its order.
     pub includes: Vec<Vec<u8>>,
+    /// Where files come from whose paths depend on the call.
+    pub files: Option<FileSource>,
     /// `[trunk_*]`.
     pub trunk: Trunk,
     /// The twins of a scenario with commands.
@@ -313,6 +316,7 @@ impl Default for RunParams {
             keys: Vec::new(),
             globals: Vec::new(),
             includes: Vec::new(),
+            files: None,
             trunk: Trunk::default(),
             twin: None,
             injection: Vec::new(),

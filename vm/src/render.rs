@@ -282,6 +282,7 @@ impl Scene<'_> {
             Slot::DynamicId => number(i64::from(self.dynamic.take()), out),
             Slot::Var(var) => variable(self.value(var), out),
             Slot::Field(id) => self.field(id, out),
+            Slot::FileAt(path) => self.included_file(path, out),
             Slot::Authentication(id) => self.authentication(id, out),
             Slot::Elsewhere(id) => {
                 if let Some(call) = call {
@@ -408,7 +409,7 @@ impl Scene<'_> {
     }
 
     /// A text inside another one.
-    fn nested(&mut self, template: TemplateId) -> Vec<u8> {
+    pub(crate) fn nested(&mut self, template: TemplateId) -> Vec<u8> {
         let mut text = Vec::new();
         let is_request = core::mem::replace(&mut self.is_request, false);
         let _ = render(self, template, &mut text);

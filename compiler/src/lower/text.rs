@@ -81,6 +81,7 @@ impl Lowerer<'_> {
             }
             Kind::Var(name) => Slot::Var(self.var(name)),
             Kind::File(path) => self.include(path),
+            Kind::FileAt(path) => Slot::FileAt(self.pieces(TemplateKind::Text, path)),
             Kind::Fill { text, variable } => Slot::Fill(self.pools.text(text), self.var(variable)),
             Kind::Field { file, index, line } => {
                 let file = file.as_ref().and_then(|name| self.file(name));

@@ -124,7 +124,7 @@ pub const KEYWORDS: &[Keyword] = &[
     k("dtmf_digits", "Value of the variable `dtmf_digits`, unless a `-key` has that name."),
     k("tdmmap", "Circuit of this call (`-tdmmap`)."),
     k("field", "A field of an injection file.").prefix(),
-    k("file", "Content of a file.").prefix(),
+    k("file", "Content of a file; its path (`name`) may hold keywords.").prefix(),
     k("$", "Value of a variable.").prefix(),
     k("fill", "A text repeated to a length.").prefix(),
     k("last_", "A header of the last message, name included.").prefix(),

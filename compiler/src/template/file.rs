@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! `[file name="…"]`: the content of a file, as it is.
 //!
-//! The path may hold what `-key` defines and nothing that only a call knows: the driver reads each file once, before
-//! the run, since the machine reads none (docs/compat.md#included-files).
+//! A path that holds nothing but text and what `-key` defines is known before the run, and the file is read then. Any
+//! other is a text of its own, which is printed to find the file (docs/compat.md#included-files).
 
 use super::keywords::{Keys, Keyword, Kind, Read};
 use super::params;
 use super::segments::{self, Piece};
-use crate::diag::codes::{later, template as codes};
+use crate::diag::codes::template as codes;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::{OffsetMap, Span, Text};
 use core::ops::Range;
@@ -37,25 +37,33 @@ pub(super) fn read<'a>(
     let mut map = OffsetMap::default();
     map.push(0, place.start as usize);
     let name = Text::new(value.bytes(), place, map);
+    let pieces = segments::split(&name, keys, diagnostics);
     let mut path = Vec::new();
-    for piece in segments::split(&name, keys, diagnostics) {
+    let mut depends = false;
+    for piece in &pieces {
         match piece {
-            Piece::Literal(bytes) => path.extend_from_slice(&bytes),
+            Piece::Literal(bytes) => path.extend_from_slice(bytes),
             Piece::Keyword(Keyword {
                 kind: Kind::Key(name),
                 ..
-            }) => path.extend_from_slice(&name),
-            Piece::Keyword(keyword) => {
-                if keyword.kind != Kind::Poisoned {
-                    let message = "the path of a `[file]` must be the same for every call";
-                    diagnostics.push(
-                        Diagnostic::error(later::KEYWORD, keyword.span, message)
-                            .help("write the path out, or define it with `-key`"),
-                    );
-                }
+            }) => path.extend_from_slice(name),
+            Piece::Keyword(Keyword {
+                kind: Kind::Poisoned,
+                ..
+            }) => return Read::Poisoned,
+            Piece::Keyword(Keyword {
+                kind: Kind::FileAt(_),
+                span,
+            }) => {
+                let message = "a keyword with a text inside another such text";
+                diagnostics.push(Diagnostic::error(codes::BAD_PARAMETER, *span, message));
                 return Read::Poisoned;
             }
+            Piece::Keyword(_) => depends = true,
         }
+    }
+    if depends {
+        return Read::Keyword(Kind::FileAt(pieces));
     }
     if path.is_empty() {
         let message = "`[file]` with an empty path";

@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Var(Name),
     /// `[file name="…"]`: the path.
     File(Vec<u8>),
+    /// `[file name="…"]` whose path is a text with keywords.
+    FileAt(Vec<Piece>),
     /// `[fill text="…" variable=name]`
     Fill {
         /// The text, `X` by default.
@@ -88,6 +90,7 @@ impl Kind {
     pub(crate) fn nested(&self) -> &[Piece] {
         match self {
             Self::Field { line, .. } => line.as_deref().unwrap_or_default(),
+            Self::FileAt(path) => path,
             Self::Authentication(parameters) => &parameters.pieces,
             Self::Plain(_)
             | Self::Elsewhere { .. }

@@ -59,18 +59,18 @@ pub(crate) struct Parsed {
 impl Parsed {
     /// The keywords in order, those inside other keywords behind them.
     pub(crate) fn keywords(&self) -> impl Iterator<Item = &Keyword> {
-        fn of(pieces: &[Piece]) -> impl Iterator<Item = &Keyword> {
-            pieces.iter().filter_map(|piece| match piece {
-                Piece::Keyword(keyword) => Some(keyword),
-                Piece::Literal(_) => None,
-            })
+        fn gather<'a>(pieces: &'a [Piece], found: &mut Vec<&'a Keyword>) {
+            for piece in pieces {
+                if let Piece::Keyword(keyword) = piece {
+                    found.push(keyword);
+                    // An answer to a challenge may hold a file, that a field with a line, and that nothing such.
+                    gather(keyword.kind.nested(), found);
+                }
+            }
         }
-        // Only an answer to a challenge has keywords inside it that have a text of their own; those have none.
-        of(&self.pieces).flat_map(|keyword| {
-            let inner = of(keyword.kind.nested())
-                .flat_map(|inner| std::iter::once(inner).chain(of(inner.kind.nested())));
-            std::iter::once(keyword).chain(inner)
-        })
+        let mut found = Vec::new();
+        gather(&self.pieces, &mut found);
+        found.into_iter()
     }
 
     /// The dialogs it names, in order.
@@ -91,6 +91,7 @@ impl Parsed {
             | Kind::LastMessage
             | Kind::LastHeader(_)
             | Kind::File(_)
+            | Kind::FileAt(_)
             | Kind::Field { .. }
             | Kind::Authentication(_)
             | Kind::Key(_)

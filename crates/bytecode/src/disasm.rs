@@ -187,7 +187,13 @@ fn operands(p: &Program, op: Op) -> String {
         Op::Jump { to } | Op::GuardKeep { to } | Op::GuardDrop { to } | Op::Resume { to } => at(to),
         Op::PauseRestore { until } => operand(d, until),
         Op::Index { var: id } => var(d, id),
-        Op::Sample { var: id, dist } => format!("{} = {:?}", var(d, id), d.samples[dist.index()]),
+        Op::Sample { var: id, dist } => {
+            let sample = d.samples[dist.index()];
+            let seed = sample
+                .seed
+                .map_or_else(String::new, |seed| format!(" seed {seed}"));
+            format!("{} = {:?}{seed}", var(d, id), sample.distribution)
+        }
         Op::TextOp { op, var: id } => format!("{op:?} {}", var(d, id)),
         Op::JumpIfSet { var: id, to } | Op::JumpIfUnset { var: id, to } => {
             format!("{} {}", var(d, id), at(to))
@@ -453,6 +459,7 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         Slot::LastHeader(_, typed) => format!("last_{}", d.display(typed)),
         Slot::Var(id) => var(d, id),
         Slot::File(id) => format!("file {}", quoted(d, d.includes[id.index()])),
+        Slot::FileAt(path) => format!("file {path}"),
         Slot::CryptoTag(line) => format!("{name}{}", line.suffix()),
         Slot::CryptoSuite(line, suite) | Slot::CryptoUnencrypted(line, suite) => {
             format!("{name}{} {}", line.suffix(), suite.name())

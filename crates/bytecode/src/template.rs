@@ -4,7 +4,7 @@
 //! A template is a run of segments: bytes that never change, and slots that are filled when the text is rendered.
 //! [`Slot::binding`] says when a slot's value is known; linking folds run-constant slots into literals.
 
-use crate::ids::{AuthId, CaptureId, ElsewhereId, FieldId, IncludeId, TextRef, VarId};
+use crate::ids::{AuthId, CaptureId, ElsewhereId, FieldId, IncludeId, TemplateId, TextRef, VarId};
 use crate::media::{CryptoLine, CryptoSuite, KeyUse};
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +195,8 @@ slots! {
     Elsewhere(ElsewhereId) "dialog=" Send;
     /// A text repeated or cut to as many characters as the variable says.
     Fill(TextRef, VarId) "fill" Send;
+    /// Content of a file whose path is known only when it is printed.
+    FileAt(TemplateId) "file" Send;
 }
 
 impl Slot {

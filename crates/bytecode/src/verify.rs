@@ -82,6 +82,7 @@ pub(crate) fn check(draft: &Draft) -> Result<(), VerifyError> {
     v.actions()?;
     v.media()?;
     v.fields()?;
+    v.file_paths()?;
     v.dialogs()?;
     v.authentications()?;
     v.ops()?;
@@ -264,6 +265,9 @@ impl Verifier<'_> {
                 }
                 Slot::Var(var) => self.var(var, "a keyword"),
                 Slot::File(id) => within("file", id.index(), self.d.includes.len(), || {
+                    "a keyword".to_owned()
+                }),
+                Slot::FileAt(id) => within("template", id.index(), self.d.templates.len(), || {
                     "a keyword".to_owned()
                 }),
                 Slot::Field(id) => within("field", id.index(), self.d.fields.len(), || {

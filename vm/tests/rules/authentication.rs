@@ -206,7 +206,7 @@ fn what_a_field_cannot_print_ends_the_run_and_nothing_leaves() {
         ("field0 file=other.csv", "there is no such injection file"),
         ("field0 line=x", "the line is no number"),
         ("field99999999999", "the number is too large"),
-        ("file name=x", "files are read before the run"),
+        ("file name=x", "a field includes no files"),
         ("fill variable=nobody", "the scenario has no such variable"),
     ] {
         let stage = by_field(&format!("[authentication username=\"[{keyword}]\"]"));

@@ -6,10 +6,9 @@ use super::codes;
 codes! {
     KEYWORD = 803 {
         title: "the keyword belongs to a later version",
-        explanation: "Two kinds are understood and not done yet: a keyword that needs media (`[audio_pt]`), and a `[file]` \
-            whose path differs from call to call, because files are read once, before the run.",
+        explanation: "It is understood and not done yet: `[audio_pt]` needs media.",
         remedy: "Write the value as text, or wait for that version.",
-        sipp: "has no `[audio_pt]`; it reads a file at each send, whatever its path depends on",
+        sipp: "has no `[audio_pt]`",
         bad: r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 X: «[audio_pt]»
