@@ -7,28 +7,28 @@
 mod twins;
 
 mod accept;
+mod births;
 mod reports;
 mod siblings;
 
 use crate::call::last::Draft;
 use crate::call::lean::Deadline;
-use crate::call::{Call, RtdState, Wait};
+use crate::call::{Call, Wait};
 use crate::circuits::Circuits;
 use crate::dead::{DeadCalls, Death};
 use crate::deadlines::{expire, rearm};
 use crate::dialogs::DialogIndex;
 use crate::exec::{self, Cx, Outcome, Shared, run};
-use crate::inject::{EditedFile, Injection, NO_LINE, NotWritable};
+use crate::inject::Injection;
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::link::Image;
-use crate::media::CryptoKeys;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
 use crate::posix::Scratch;
 use crate::receive::Arrival;
 use crate::render::{DynamicId, LastView};
 use crate::slab::Calls;
 use crate::vars::Vars;
-use crate::{call_id, kept, receive, rng, txn, unexpected};
+use crate::{kept, receive, txn, unexpected};
 use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
@@ -193,168 +193,6 @@ impl Engine {
             Input::Control(CallControl::Users(users)) => self.shared.users = Some(users),
             Input::Control(CallControl::AbortAll) => self.abort_all(now, out),
         }
-    }
-
-    // ---- births
-
-    fn new_call(&mut self, now: Micros, due: Micros, flow: FlowId, peer: SocketAddr) -> Call {
-        let number = self.next_number;
-        self.next_number += 1;
-        let params = self.image.params();
-        let mut spare = self.spare.pop().unwrap_or_else(|| Call::blank(peer));
-        spare.last.reset();
-        if self.image.call_regs > 0 {
-            let regs = spare.regs.get_or_insert_default();
-            regs.reset(self.image.call_regs);
-        }
-        spare.rtds.clear();
-        spare
-            .rtds
-            .resize(self.image.program.rtds.len(), RtdState::NEW);
-        spare.peer_tag.clear();
-        spare.call_id.clear();
-        let mut call = Call {
-            number,
-            pc: self.image.program.steps[0].entry,
-            cseq: params.base_cseq.wrapping_sub(1),
-            created: now,
-            late_us: u32::try_from(now.since(due).0).unwrap_or(u32::MAX),
-            flow,
-            rng: rng::seed(params.seed, number),
-            call_id: spare.call_id,
-            last: spare.last,
-            peer_tag: spare.peer_tag,
-            regs: spare.regs,
-            rtds: spare.rtds,
-            lines: spare.lines,
-            ..Call::blank(peer)
-        };
-        if self.image.media.has_keys() {
-            let keys = CryptoKeys::new(&mut call.rng);
-            call.cold_mut().crypto = Some(Box::new(keys));
-        }
-        call
-    }
-
-    /// Gives a new call its line of every injection file, whether the scenario reads that file or not. False when there
-    /// is none for its user, which ends the run.
-    fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) -> bool {
-        if self.shared.injection.is_empty() {
-            return true;
-        }
-        if self.siblings.is_some() {
-            self.shared.injection.turn_of(call.number);
-        }
-        let Call {
-            user, rng, lines, ..
-        } = call;
-        let lines = lines.get_or_insert_default();
-        if let Err(file) = self.shared.injection.choose(*user, rng, lines) {
-            let text = format!("injection file `{file}` has no line for user {user}");
-            let text = out.store(text.as_bytes());
-            out.push(Output::Fatal { text });
-            return false;
-        }
-        true
-    }
-
-    /// Gives a client's call the path of its line. False when that names no address the run began with.
-    fn take_path(&self, call: &mut Call, out: &mut OutBuf) -> bool {
-        let Some(paths) = &self.image.params().paths else {
-            return true;
-        };
-        let lines = call.lines.as_deref();
-        let line = lines
-            .and_then(|lines| lines.first().copied())
-            .unwrap_or(NO_LINE);
-        match paths.flow(&self.shared.injection, line) {
-            Ok(flow) => {
-                call.flow = flow;
-                true
-            }
-            Err(text) => {
-                let text =
-                    format!("-t ui: no socket is bound to `{text}`, the address of a new call");
-                let text = out.store(text.as_bytes());
-                out.push(Output::Fatal { text });
-                false
-            }
-        }
-    }
-
-    /// The injection files that actions have changed, as they would be on disk.
-    #[must_use]
-    pub fn edited_files(&self) -> Vec<Result<EditedFile, NotWritable>> {
-        self.shared.injection.edited()
-    }
-
-    /// Gives a new call a circuit if calls need one. False when all are taken.
-    fn take_circuit(&mut self, call: &mut Call) -> bool {
-        let Some(circuits) = &mut self.shared.circuits else {
-            return true;
-        };
-        let start = rng::draw(&mut call.rng, |rng| rng.u32(..circuits.count()));
-        let circuit = circuits.take(start);
-        call.cold_mut().circuit = circuit;
-        circuit.is_some()
-    }
-
-    /// Ends a call that got no circuit, before it did anything.
-    fn refuse(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
-        let text = out.store(b"no free circuit for a new call");
-        out.push(Output::Log {
-            kind: LogKind::Warning,
-            text,
-        });
-        let end = CallEnd::Failure(FailReason::OutboundCongestion);
-        self.end(now, key, end, None, out);
-    }
-
-    fn give_back(&mut self, call: &Call) {
-        let circuit = call.cold.as_ref().and_then(|cold| cold.circuit);
-        if let (Some(circuits), Some(circuit)) = (&mut self.shared.circuits, circuit) {
-            circuits.give_back(circuit);
-        }
-    }
-
-    fn insert(&mut self, call: Call) -> CallKey {
-        let hash = self.hasher.hash_one(call.main_call_id());
-        let key = self.calls.insert(call);
-        let (calls, hasher) = (&self.calls, &self.hasher);
-        self.index.insert_unique(hash, key, |key| {
-            calls
-                .get(*key)
-                .map_or(0, |call| hasher.hash_one(call.main_call_id()))
-        });
-        key
-    }
-
-    fn spawn(&mut self, now: Micros, user: u32, due: Micros, out: &mut OutBuf) {
-        let params = self.image.params();
-        // Linking checked that whoever has to send has a destination; a server scenario is never asked to open calls.
-        let destination = match params.destination {
-            Some(destination) => destination,
-            None if self.image.twin_role.is_some() => UNSPECIFIED,
-            None => return,
-        };
-        let flow = params.flow;
-        let mut call = self.new_call(now, due, flow, destination);
-        call.user = user;
-        if !self.take_lines(&mut call, out) || !self.take_path(&mut call, out) {
-            return;
-        }
-        self.shared.vars.welcome(user);
-        call_id::write(&self.image.call_id, &mut call, &mut self.shared.scratch);
-        let connected = self.take_circuit(&mut call);
-        let key = self.insert(call);
-        out.push(Output::Stat(StatEvent::Created {
-            incoming: false,
-            late: now.since(due),
-        }));
-        if !connected {
-            return self.refuse(now, key, out);
-        }
-        self.run(now, key, out);
     }
 
     // ---- messages

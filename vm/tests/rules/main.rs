@@ -10,6 +10,7 @@ mod authentication;
 mod calls;
 mod dialogs;
 mod duplicates;
+mod expressions;
 mod files;
 mod handler;
 mod injection;
