@@ -340,7 +340,7 @@ fn something_else_than_tls_is_named() {
         near.write_all(b"OPTIONS sip:x SIP/2.0\r\n\r\n")
             .await
             .expect("room");
-        let error = server.accept(far).await.err().expect("no TLS");
+        let error = server.accept(far).await.expect_err("no TLS");
         assert_eq!(
             explain(&error),
             "the peer does not speak TLS; is it the right port?"
@@ -349,14 +349,14 @@ fn something_else_than_tls_is_named() {
         far.write_all(b"SIP/2.0 400 Bad Request\r\n\r\n")
             .await
             .expect("room");
-        let error = client.connect(near).await.err().expect("no TLS");
+        let error = client.connect(near).await.expect_err("no TLS");
         assert_eq!(
             explain(&error),
             "the peer does not speak TLS; is it the right port?"
         );
         let (near, far) = tokio::io::duplex(4_096);
         drop(far);
-        let error = client.connect(near).await.err().expect("closed");
+        let error = client.connect(near).await.expect_err("closed");
         assert!(explain(&error).contains("handshake"), "{error}");
     });
 }
@@ -524,6 +524,7 @@ fn version_1(folder: &Path) -> bool {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that does not run says so")]
 fn certificates_of_the_first_version_serve_where_nothing_is_checked() {
     let folder = folder();
     if !version_1(folder.path()) {
