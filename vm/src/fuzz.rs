@@ -203,6 +203,7 @@ impl Harness {
                 Output::Stat(_)
                 | Output::Log { .. }
                 | Output::Exec { .. }
+                | Output::About { .. }
                 | Output::StopGracefully
                 | Output::StopNow
                 | Output::Fatal { .. } => {}

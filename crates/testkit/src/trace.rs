@@ -57,6 +57,7 @@ impl Trace {
 
     fn output(&mut self, output: &Output, out: &OutBuf) -> Option<String> {
         Some(match output {
+            Output::About { .. } => return None,
             Output::Send { bytes, .. } => format!("send {}", self.message(out.bytes(*bytes))),
             Output::Twin { bytes, .. } => format!("command {}", first_line(out.bytes(*bytes))),
             Output::Arm { at, .. } => format!("arm {at}"),

@@ -196,7 +196,10 @@ impl World {
                     generation,
                 } => self.push(at, index, Event::Timer { call, generation }),
                 // Timers carry their generation: a stale one does nothing.
-                Output::Disarm { .. } | Output::Ended { .. } | Output::Exec { .. } => {}
+                Output::Disarm { .. }
+                | Output::Ended { .. }
+                | Output::Exec { .. }
+                | Output::About { .. } => {}
                 Output::Stat(event) => self.nodes[index].tally.add(event),
                 Output::Log { text, .. } => {
                     let line = String::from_utf8_lossy(out.bytes(text)).into_owned();

@@ -10,6 +10,8 @@
 //! | `team` | what a shard does as one of several |
 //! | `twins` | what happens on the connections to twins |
 //! | `sides` | the further sockets of `-t ui` |
+//! | `sampling` | figures for tables, at the same instants on all shards |
+//! | `watch` | what traces know of single calls |
 //! | `work_limit` | bounds each part of a turn by time |
 //!
 //! A shard shares nothing that it waits for: commands come through a queue, snapshots go into a slot that is locked for
@@ -19,11 +21,13 @@ mod coalesce;
 mod core;
 mod inbox;
 mod run;
+mod sampling;
 mod sides;
 mod team;
 #[cfg(test)]
 mod tests;
 mod twins;
+mod watch;
 mod work_limit;
 
 use std::net::SocketAddr;
@@ -43,6 +47,8 @@ use crate::transport::udp::Bound;
 use crate::twin::Opened;
 
 pub(crate) use inbox::ShardCommand;
+pub(crate) use sampling::Sampling;
+pub(crate) use watch::Watch;
 
 /// What a shard drives: the engine, or a script in its tests.
 pub(crate) trait Machine {
@@ -136,6 +142,10 @@ pub(crate) struct Setup<M> {
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) clock: Clock,
     pub(crate) logs: LogSender,
+    /// What traces know of single calls, if one wants to.
+    pub(crate) watch: Option<Box<Watch>>,
+    /// When figures for tables are taken.
+    pub(crate) sampling: Option<Sampling>,
     pub(crate) deadlines: Deadlines,
     /// Somebody wants the injection files as the scenario leaves them.
     pub(crate) keep_edits: bool,

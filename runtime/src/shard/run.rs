@@ -22,7 +22,7 @@ use super::core::Core;
 use super::sides::{Sides, is_full, look};
 use super::team;
 use super::work_limit::WorkLimit;
-use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
+use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand};
 use crate::group::Role;
 use crate::pacing::Pacer;
 use crate::schedule::{Opening, Schedule};
@@ -69,6 +69,7 @@ pub(super) struct Shard<M> {
     remote: Option<SocketAddr>,
     total: Option<u64>,
     publish_at: Micros,
+    pub(super) sampling: Option<Sampling>,
     /// Calls created at the last publications, oldest first.
     recent: std::collections::VecDeque<(Micros, u64)>,
     keep_edits: bool,
@@ -90,6 +91,8 @@ impl<M: Machine> Shard<M> {
             remote,
             clock,
             logs,
+            watch,
+            sampling,
             deadlines,
             keep_edits,
             slot,
@@ -122,6 +125,7 @@ impl<M: Machine> Shard<M> {
             logs,
         );
         core.links = links;
+        core.watch = watch;
         core.sides = ways_out;
         core.place = role.place().cloned();
         Ok(Self {
@@ -146,6 +150,7 @@ impl<M: Machine> Shard<M> {
             remote,
             total,
             publish_at: Micros(0),
+            sampling,
             recent: std::collections::VecDeque::with_capacity(RECENT_PERIODS + 1),
             keep_edits,
         })
@@ -155,6 +160,7 @@ impl<M: Machine> Shard<M> {
     pub(super) async fn run(mut self) -> Remains {
         let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
         self.core.start();
+        self.sample(self.core.clock.now());
         let ending = loop {
             let busy = self.turn();
             if let Some(ending) = self.ended() {
@@ -175,6 +181,7 @@ impl<M: Machine> Shard<M> {
             .get_or_insert_with(|| self.core.clock.now());
         self.phase = Phase::Ended;
         self.publish(self.core.clock.now());
+        self.last_sample(&ending);
         let edited = if self.keep_edits {
             self.core.machine.edited_files()
         } else {
@@ -227,6 +234,8 @@ impl<M: Machine> Shard<M> {
         if now >= self.publish_at {
             self.publish(now);
         }
+        self.sample(now);
+        self.core.logs.hand_over();
         busy
     }
 
@@ -357,6 +366,7 @@ impl<M: Machine> Shard<M> {
             limits[0],
             limits[1],
             limits[2],
+            self.sampling.as_ref().map(Sampling::at),
         ]
         .into_iter()
         .flatten()

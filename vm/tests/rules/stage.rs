@@ -46,6 +46,8 @@ pub(crate) struct Stage {
     pub(crate) twin_call: Option<CallKey>,
     pub(crate) fatal: Option<String>,
     pub(crate) stops: Vec<&'static str>,
+    /// The calls that orders were said to be about.
+    pub(crate) about: Vec<u64>,
 }
 
 /// A scenario file around some elements.
@@ -262,6 +264,7 @@ impl Stage {
             twin_call: None,
             fatal: None,
             stops: Vec::new(),
+            about: Vec::new(),
         };
         stage.engine.start(stage.now, &mut stage.out);
         stage.carry_out();
@@ -477,6 +480,7 @@ impl Stage {
                     text: range,
                 } => self.warnings.push(text(range)),
                 Output::Exec { command } => self.commands.push(text(command)),
+                Output::About { call } => self.about.push(call),
                 Output::StopGracefully => self.stops.push("gracefully"),
                 Output::StopNow => self.stops.push("now"),
                 Output::Fatal { text: range } => self.fatal = Some(text(range)),
