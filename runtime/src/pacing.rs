@@ -203,14 +203,22 @@ impl Pacer {
     /// When the next call is due; `None` while nothing ever is.
     #[must_use]
     pub fn next_due(&self) -> Option<Micros> {
-        if self.paused || self.remaining == 0 || self.rate.calls == 0.0 {
+        self.due(1)
+    }
+
+    /// When the next call is due, and the one after it.
+    #[must_use]
+    pub fn next_two(&self) -> [Option<Micros>; 2] {
+        [self.due(1), self.due(2)]
+    }
+
+    /// When the `ahead`th call from now is due.
+    fn due(&self, ahead: u64) -> Option<Micros> {
+        if self.paused || self.remaining < ahead || self.rate.calls == 0.0 {
             return None;
         }
-        Some(Micros(
-            self.since
-                .0
-                .saturating_add(self.rate.due_after_us(self.taken + 1)),
-        ))
+        let after = self.rate.due_after_us(self.taken.saturating_add(ahead));
+        Some(Micros(self.since.0.saturating_add(after)))
     }
 
     /// Takes the next call that is due, given how many calls are open. To be called until `None`, as far as the

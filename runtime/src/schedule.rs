@@ -48,6 +48,14 @@ impl Schedule {
         }
     }
 
+    /// When the next call is due and the one after it, as far as that is known.
+    pub(crate) fn next_two(&self) -> [Option<Micros>; 2] {
+        match self {
+            Self::Rate(pacer) => pacer.next_two(),
+            Self::Users(users) => [users.next_due(), None],
+        }
+    }
+
     /// Takes the next call that is due, given how many are open.
     pub(crate) fn pop_due(&mut self, now: Micros, open: u64) -> Option<Opening> {
         match self {
