@@ -8,7 +8,9 @@
 
 mod order;
 pub mod resolve;
+pub mod tls;
 pub mod udp;
+pub mod ws;
 
 use gossipper_vm::FlowId;
 
