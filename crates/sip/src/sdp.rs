@@ -185,7 +185,7 @@ impl<'a> Media<'a> {
                 .and_then(number::<u16>)
                 .filter(|port| *port != 0);
             if let Some(port) = port {
-                let address = parts.nth(2).and_then(ip).unwrap_or(rtp.ip());
+                let address = parts.nth(2).and_then(ip).unwrap_or_else(|| rtp.ip());
                 return Some(SocketAddr::new(address, port));
             }
         }
