@@ -353,6 +353,7 @@ impl<M: Machine> Shard<M> {
         [
             self.core.wheel.next_wakeup(),
             schedule,
+            self.core.schedule.as_ref().and_then(Schedule::next_climb),
             retry,
             limits[0],
             limits[1],
@@ -446,7 +447,7 @@ impl<M: Machine> Shard<M> {
         let schedule = self.core.schedule.as_ref();
         let pacer = schedule.and_then(Schedule::pacer);
         snapshot.rate = RateSnapshot {
-            target: pacer.map_or(0.0, |pacer| pacer.rate().per_second()),
+            target: pacer.map_or(0.0, |pacer| pacer.rate(now).per_second()),
             users: schedule.and_then(Schedule::users),
             mean: per_second(created, until),
             recent: per_second(created - before.min(created), now.since(since)),
