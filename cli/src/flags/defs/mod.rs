@@ -10,6 +10,7 @@ mod load;
 mod network;
 mod other;
 mod output;
+mod rates;
 mod scenario;
 mod streams;
 mod twin;
@@ -23,6 +24,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 8] = [
     (Category::Streams, streams::FLAGS),
     (Category::Twin, twin::FLAGS),
     (Category::Load, load::FLAGS),
+    (Category::Rates, rates::FLAGS),
     (Category::Calls, calls::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),
