@@ -13,6 +13,7 @@
 //! | [`rtcp`] | reports, names and goodbyes: written, and read from compound packets |
 //! | [`receive`] | what became of a peer's packets: loss, order, duplicates, jitter |
 //! | [`quality`] | R-factor and MOS by the E-model |
+//! | [`srtp`] | packets sealed and opened, with keys from SDP |
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
@@ -21,6 +22,7 @@ pub mod quality;
 pub mod receive;
 pub mod rtcp;
 pub mod rtp;
+pub mod srtp;
 mod time;
 
 pub use codec::Codec;
