@@ -80,7 +80,12 @@ pub enum Content {
     /// Steps.
     Steps,
     /// Pairs `key=value` as text, which may stand for the attributes.
-    Pairs(&'static [Attribute]),
+    Pairs {
+        /// Its keys.
+        keys: &'static [Attribute],
+        /// What such a text says, for the reference.
+        doc: &'static str,
+    },
 }
 
 /// One element or action.
@@ -142,9 +147,11 @@ pub fn action(name: &str) -> Option<&'static Element> {
     ACTIONS.iter().find(|action| action.name == name)
 }
 
-/// Whether the reader keeps the text of the action of that name: where it means something, or is refused by name.
+/// Whether the reader keeps the text of the action of that name: where it means something.
 pub fn holds_text(name: &[u8]) -> bool {
-    matches!(name, b"sample" | b"insert" | b"replace")
+    ACTIONS.iter().any(|action| {
+        action.name.as_bytes() == name && matches!(action.content, Content::Pairs { .. })
+    })
 }
 
 /// Parameters of each distribution, in the order of SIPp's documentation; all are doubles, all mandatory.
@@ -199,6 +206,8 @@ pub const COMPARE: &[&str] = &[
 ];
 /// `int_cmd=`
 pub const INT_CMD: &[&str] = &["stop_now", "stop_gracefully", "stop_call"];
+/// `position=` of `<insert>`
+pub const POSITION: &[&str] = &["prefix", "suffix"];
 /// `id=` of `<DefaultMessage>`
 pub const DEFAULT_MESSAGES: &[&str] = &["3pcc_abort", "ack", "ack2", "bye", "cancel", "200"];
 

@@ -321,6 +321,17 @@ impl Text {
         Span::new(clamp(found.start), clamp(found.end))
     }
 
+    /// A part of it, such as a value in quotes.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let mut map = OffsetMap::default();
+        for at in range.clone() {
+            map.push(at - range.start, self.map.original(at) as usize);
+        }
+        let bytes = self.bytes.get(range.clone()).unwrap_or_default();
+        Self::new(bytes.to_vec(), self.slice_span(range), map)
+    }
+
     /// For messages, see [`readable`].
     pub fn display(&self) -> Cow<'_, str> {
         readable(&self.bytes)

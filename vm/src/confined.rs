@@ -48,7 +48,12 @@ impl fmt::Display for Confined {
 /// Why a run of this program has to have one shard; `None` when it may have any number.
 #[must_use]
 pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
-    let edits = |op: &Op| matches!(op, Op::Insert { .. } | Op::Replace { .. });
+    let edits = |op: &Op| {
+        matches!(
+            op,
+            Op::Insert { .. } | Op::Replace { .. } | Op::EditField { .. }
+        )
+    };
     let counts = |segment: &Segment| *segment == Segment::Slot(Slot::DynamicId);
     let reasons = [
         (program.init.is_some(), Confined::Init),

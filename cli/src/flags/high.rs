@@ -5,18 +5,26 @@
 //! resolver of the system, once per name as SIPp does). Whether the scenario calls or answers is not
 //! known yet; what depends on it is asked for later ([`HiArgs::total_calls`]).
 
+mod scenario;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub(crate) use scenario::builtin;
+pub(crate) use values::last_of_each;
+
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
+use super::rates::Rates;
 use super::twin::{self, Twin};
-use crate::flags::suggest;
-use crate::inject;
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::Trunk;
 use gossipper_vm::circuits::CircuitMap;
-use gossipper_vm::inject::base_name;
+use scenario::{answerer, source};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+use values::{injection, trunk};
 
 /// Calls of a server scenario without `-m`.
 const SERVER_CALLS: u64 = 10_000_000;
@@ -112,6 +120,8 @@ pub(crate) struct HiArgs {
     pub(crate) rate_period: Duration,
     /// `-rate_scale`.
     pub(crate) rate_scale: f64,
+    /// What changes the rate.
+    pub(crate) rates: Rates,
     /// `-shards`: threads that run calls.
     pub(crate) shards: usize,
     /// `-shards` names their number.
@@ -279,6 +289,14 @@ impl HiArgs {
             );
         }
 
+        let rates = Rates::resolve(
+            low.rates,
+            dialect,
+            rate_period,
+            low.users.is_some(),
+            &mut faults,
+            &mut notes,
+        );
         let twin = twin::resolve(low.twin, &mut faults);
         let local_ip = low
             .local_ip
@@ -359,6 +377,7 @@ impl HiArgs {
             buffer_bytes: low.buffer_bytes,
             rate,
             rate_period,
+            rates,
             rate_scale: low.rate_scale.unwrap_or(1.0),
             shards: low.shards.map_or(1, Shards::count),
             shards_named: matches!(low.shards, Some(Shards::Count(_))),
@@ -413,330 +432,5 @@ impl HiArgs {
             (Dialect::Gossipper, true) => SERVER_CALLS,
         };
         Some(self.calls.unwrap_or(default)).filter(|calls| *calls > 0)
-    }
-}
-
-/// The built-in scenario of this name.
-///
-/// # Errors
-/// An error that lists the names there are, with the near one first.
-pub(crate) fn builtin(name: &str) -> Result<&'static stdlib::Builtin, String> {
-    stdlib::find(name).ok_or_else(|| {
-        let names: Vec<&str> = stdlib::all().iter().map(|builtin| builtin.name).collect();
-        let near = match suggest::nearest(name, names.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`? "),
-            None => String::new(),
-        };
-        format!(
-            "there is no built-in scenario `{name}`; {near}there are: {}",
-            names.join(", ")
-        )
-    })
-}
-
-fn source(
-    file: Option<PathBuf>,
-    name: Option<&str>,
-    default: &str,
-    faults: &mut Vec<String>,
-) -> Option<Source> {
-    if let Some(file) = file {
-        return Some(Source::File(file));
-    }
-    match builtin(name.unwrap_or(default)) {
-        Ok(builtin) => Some(Source::Builtin(builtin)),
-        Err(fault) => {
-            faults.push(fault);
-            None
-        }
-    }
-}
-
-fn answerer(
-    loopback: bool,
-    file: Option<PathBuf>,
-    name: Option<&str>,
-    scenario: Option<&Source>,
-    faults: &mut Vec<String>,
-) -> Option<Source> {
-    if !loopback {
-        if file.is_some() || name.is_some() {
-            faults.push("-loopback_sf and -loopback_sn need -loopback".to_owned());
-        }
-        return None;
-    }
-    if file.is_some() && name.is_some() {
-        faults.push("-loopback_sf and -loopback_sn exclude each other".to_owned());
-    }
-    let peer_of_builtin = match scenario {
-        Some(Source::Builtin(builtin)) if builtin.name == "options" => "options_uas",
-        Some(Source::Builtin(builtin)) if builtin.name == "branchc" => "branchs",
-        _ => "uas",
-    };
-    source(file, name, peer_of_builtin, faults)
-}
-
-/// Of several values for one name the last counts.
-pub(crate) fn last_of_each(pairs: Vec<(String, String)>) -> Vec<(String, String)> {
-    let mut kept: Vec<(String, String)> = Vec::with_capacity(pairs.len());
-    for (name, value) in pairs {
-        match kept.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = value,
-            None => kept.push((name, value)),
-        }
-    }
-    kept
-}
-
-/// Checks what goes into headers as it is: one line each, and with a name where it is a whole header.
-fn trunk(values: [Option<String>; 3], extra: Vec<String>, faults: &mut Vec<String>) -> Trunk {
-    let one_line = |text: &str| !text.contains(['\r', '\n']);
-    let mut value = |name: &str, value: Option<String>| {
-        let value = value.filter(|text| !text.is_empty())?;
-        if !one_line(&value) {
-            faults.push(format!("{name}: the value of a header has no line end"));
-        }
-        Some(value.into_bytes())
-    };
-    let [from, pai, provider] = values;
-    let (from, pai) = (value("-sip_from", from), value("-sip_pai", pai));
-    let provider = value("-sip_provider", provider);
-    for header in &extra {
-        let named = header.split_once(':').is_some_and(|(name, _)| {
-            !name.is_empty() && !name.contains(|c: char| c.is_ascii_whitespace())
-        });
-        if !named || !one_line(header) {
-            faults.push(format!(
-                "-sip_extra_header: `{}` is no header; write `Name: value`",
-                header.escape_debug()
-            ));
-        }
-    }
-    Trunk {
-        from,
-        pai,
-        provider,
-        extra: extra.into_iter().map(String::into_bytes).collect(),
-    }
-}
-
-/// Checks that injection files differ in what scenarios call them, and finds those that are indexed.
-// COMPAT(sipp): of two files with one base name SIPp keeps the later (docs/compat.md#injection-files).
-fn injection(
-    files: &[PathBuf],
-    indexes: &[(String, String)],
-    faults: &mut Vec<String>,
-) -> Vec<(usize, u32)> {
-    let names: Vec<String> = files.iter().map(|path| inject::name(path)).collect();
-    for (at, name) in names.iter().enumerate() {
-        if names[..at].contains(name) {
-            faults.push(format!(
-                "two injection files are called `{name}`; scenarios could not tell them apart"
-            ));
-        }
-    }
-    let mut found = Vec::new();
-    for (file, field) in indexes {
-        match (
-            names.iter().position(|name| name == base_name(file)),
-            field.parse(),
-        ) {
-            (Some(at), Ok(field)) => found.push((at, field)),
-            (None, _) => faults.push(format!("-infindex: no -inf names a file `{file}`")),
-            (_, Err(_)) => faults.push(format!("-infindex: `{field}` is no number of a field")),
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::flags::argv;
-    use std::ffi::OsString;
-
-    fn resolve(dialect: Dialect, line: &str) -> Result<HiArgs, Vec<String>> {
-        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let parsed = argv::parse(dialect, &args);
-        assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
-        HiArgs::resolve(parsed.low)
-    }
-
-    fn sipp(line: &str) -> HiArgs {
-        resolve(Dialect::Sipp, line).expect(line)
-    }
-
-    fn gossipper(line: &str) -> HiArgs {
-        resolve(Dialect::Gossipper, line).expect(line)
-    }
-
-    #[test]
-    fn the_defaults_are_those_of_the_dialect() {
-        let sipp = sipp("");
-        assert_eq!(
-            (sipp.rate, sipp.limit, sipp.pause_ms, sipp.recv_timeout_ms),
-            (10.0, None, 0, 0)
-        );
-        assert_eq!(
-            (sipp.total_calls(false), sipp.total_calls(true)),
-            (None, None)
-        );
-        assert_eq!(sipp.local_port, LocalPort::FirstFree);
-        let ours = gossipper("");
-        assert_eq!(
-            (ours.rate, ours.limit, ours.pause_ms, ours.recv_timeout_ms),
-            (1.0, Some(1), 1000, 5000)
-        );
-        assert_eq!(
-            (ours.total_calls(false), ours.total_calls(true)),
-            (Some(1), Some(SERVER_CALLS))
-        );
-        assert_eq!(ours.local_port, LocalPort::Any);
-        assert_eq!(gossipper("-m 0").total_calls(false), None);
-    }
-
-    #[test]
-    fn what_goes_into_headers_of_a_trunk_is_one_line_with_a_name() {
-        let args = sipp("-sip_pai <sip:1@a> -sip_extra_header X-A:1 -sip_extra_header X-B:2");
-        assert_eq!(args.trunk.pai.as_deref(), Some(&b"<sip:1@a>"[..]));
-        assert_eq!(args.trunk.extra, [b"X-A:1".to_vec(), b"X-B:2".to_vec()]);
-        assert_eq!(sipp("").trunk, Trunk::default());
-        assert_eq!(
-            resolve(Dialect::Sipp, "-sip_extra_header nothing").expect_err("wrong"),
-            ["-sip_extra_header: `nothing` is no header; write `Name: value`"]
-        );
-    }
-
-    #[test]
-    fn injection_files_are_told_apart_by_their_base_names() {
-        let args = sipp("-infindex dir/b.csv 2 -inf a.csv -inf dir/b.csv -infindex a.csv 0");
-        assert_eq!(args.injection_indexes, [(1, 2), (0, 0)]);
-        let faults = resolve(
-            Dialect::Sipp,
-            "-inf a.csv -inf dir/a.csv -infindex c.csv 0 -infindex a.csv x",
-        );
-        assert_eq!(
-            faults.expect_err("wrong"),
-            [
-                "two injection files are called `a.csv`; scenarios could not tell them apart",
-                "-infindex: no -inf names a file `c.csv`",
-                "-infindex: `x` is no number of a field",
-            ]
-        );
-        assert!(resolve(Dialect::Sipp, "-inf_write_back").is_err());
-    }
-
-    #[test]
-    fn compat_changes_the_dialect_from_either_side() {
-        assert_eq!(gossipper("-compat sipp"), sipp(""));
-        assert_eq!(sipp("-compat gossipper"), gossipper(""));
-    }
-
-    #[test]
-    fn rsa_stands_in_for_the_remote_host_or_beside_it() {
-        let alone = sipp("-rsa 127.0.0.1:5070");
-        assert_eq!(alone.remote.map(|peer| peer.address.port()), Some(5070));
-        assert_eq!(alone.sending_address, None);
-        let beside = sipp("127.0.0.1 -rsa 127.0.0.2:5070");
-        assert_eq!(
-            beside.remote.map(|peer| peer.host),
-            Some("127.0.0.1".to_owned())
-        );
-        assert_eq!(beside.sending_address, "127.0.0.2:5070".parse().ok());
-    }
-
-    #[test]
-    fn users_take_the_place_of_rate_and_limit() {
-        let args = sipp("-users 5 -r 3 127.0.0.1");
-        assert_eq!((args.users, args.notes.len()), (Some(5), 1));
-        assert!(
-            args.notes[0].starts_with("-r has no effect"),
-            "{:?}",
-            args.notes
-        );
-        assert_eq!(sipp("-l 2 -users 5 127.0.0.1").notes.len(), 1);
-        let faults = resolve(Dialect::Sipp, "-users 5 -l 2 127.0.0.1").expect_err("refused");
-        assert!(
-            faults[0].contains("-l does not go with -users"),
-            "{faults:?}"
-        );
-        assert!(sipp("127.0.0.1 -l 2 -r 3").notes.is_empty());
-    }
-
-    #[test]
-    fn families_do_not_mix() {
-        let faults = resolve(Dialect::Sipp, "-i ::1 127.0.0.1").expect_err("mixed");
-        assert!(faults[0].contains("do not mix"), "{faults:?}");
-    }
-
-    #[test]
-    fn contradictions_are_refused_together() {
-        let faults = resolve(
-            Dialect::Sipp,
-            "-sf a.xml -sn uac -loopback 127.0.0.1 -rp 0 -recv_timeout 9999h -loopback_sf a -loopback_sn uas",
-        )
-        .expect_err("contradictory");
-        assert_eq!(faults.len(), 5, "{faults:#?}");
-    }
-
-    #[test]
-    fn an_unknown_built_in_lists_the_names() {
-        let faults = resolve(Dialect::Sipp, "-sn branch").expect_err("unknown");
-        assert!(faults[0].contains("there are: uac, uas"), "{faults:?}");
-        assert!(builtin("uac2").is_err_and(|fault| fault.contains("did you mean `uac`?")));
-    }
-
-    #[test]
-    fn the_answerer_fits_the_built_in_client() {
-        let name = |line: &str| match sipp(line).answerer {
-            Some(Source::Builtin(builtin)) => builtin.name,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(name("-loopback"), "uas");
-        assert_eq!(name("-loopback -sn options"), "options_uas");
-        assert_eq!(name("-loopback -sn branchc"), "branchs");
-        assert_eq!(
-            name("-loopback -sf x.xml -loopback_sn ooc_default"),
-            "ooc_default"
-        );
-    }
-
-    #[test]
-    fn a_trace_file_implies_the_trace_only_outside_sipps_dialect() {
-        let on = |file: Option<&str>, overwrite| Trace::On {
-            file: file.map(PathBuf::from),
-            overwrite,
-        };
-        assert_eq!(sipp("-message_file m.log").trace_msg, Trace::Off);
-        assert_eq!(
-            gossipper("-message_file m.log").trace_msg,
-            on(Some("m.log"), true)
-        );
-        assert_eq!(sipp("-trace_err").trace_err, on(None, true));
-        assert_eq!(
-            sipp("-trace_msg -message_file m").trace_msg,
-            on(Some("m"), true)
-        );
-        assert_eq!(
-            sipp("-trace_msg -message_overwrite false").trace_msg,
-            on(None, false)
-        );
-    }
-
-    #[test]
-    fn of_two_values_for_a_keyword_the_last_counts() {
-        let args = sipp("-key a 1 -key b 2 -key a 3");
-        assert_eq!(
-            args.keys,
-            [
-                ("a".to_owned(), "3".to_owned()),
-                ("b".to_owned(), "2".to_owned())
-            ]
-        );
-    }
-
-    #[test]
-    fn short_times_never_become_none() {
-        assert_eq!(sipp("-recv_timeout 0.2").recv_timeout_ms, 1);
     }
 }

@@ -7,6 +7,7 @@
 use super::{Distribution, Name};
 use crate::source::{Span, Spanned, Text};
 use gossipper_bytecode::media::MediaStream;
+use gossipper_bytecode::program::EditPlace;
 
 /// An `<action>` block.
 #[derive(Clone, Debug, PartialEq)]
@@ -310,6 +311,19 @@ pub enum ActionKind {
         line: Text,
         /// New line, keywords expanded.
         value: Text,
+    },
+    /// `<insert>` and `<replace>` of a single field.
+    Edit {
+        /// Injection file, keywords expanded.
+        file: Text,
+        /// Line number, keywords expanded.
+        line: Text,
+        /// Field number.
+        field: u32,
+        /// What to write, keywords expanded.
+        text: Text,
+        /// Where in the field.
+        place: EditPlace,
     },
     /// `<setdest>`, keywords expanded in all three.
     SetDest {

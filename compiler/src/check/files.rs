@@ -31,7 +31,8 @@ fn check_step(subject: &Subject<'_>, step: &Step, diagnostics: &mut Diagnostics)
     for action in step.actions.iter().flat_map(|actions| &actions.list) {
         if let ActionKind::Lookup { file, .. }
         | ActionKind::Insert { file, .. }
-        | ActionKind::Replace { file, .. } = &action.kind
+        | ActionKind::Replace { file, .. }
+        | ActionKind::Edit { file, .. } = &action.kind
             && let Some(name) = plain(subject, file)
         {
             let shown = String::from_utf8_lossy(name).into_owned();

@@ -11,7 +11,7 @@ mod parameters;
 
 pub use list::{integers, names};
 pub use number::{boolean, double, integer};
-pub use parameters::{Piece, parameters};
+pub use parameters::{Parameter, Piece, parameters};
 
 /// A value that does not have its form; the byte where it goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use crate::ast::{self, ActionKind, Exec, Step, TextOperand};
 use crate::emit::Label;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::{
-    Check, Compare, Ereg, Sample, SearchIn, StrCmp, StrOperand, Test,
+    Check, Compare, Ereg, FieldEdit, Sample, SearchIn, StrCmp, StrOperand, Test,
 };
 use gossipper_bytecode::{
-    ArithOp, DistId, EregId, LogLevel, Op, Operand, StopKind, StrCmpId, TestId, TextOp,
+    ArithOp, DistId, EditId, EregId, LogLevel, Op, Operand, StopKind, StrCmpId, TestId, TextOp,
 };
 
 impl Lowerer<'_> {
@@ -152,6 +152,27 @@ impl Lowerer<'_> {
                 let (file, line) = (self.text(file), self.text(line));
                 let value = self.text(value);
                 self.code.op(Op::Replace { file, line, value });
+            }
+            ActionKind::Edit {
+                file,
+                line,
+                field,
+                text,
+                place,
+            } => {
+                let entry = FieldEdit {
+                    file: self.text(file),
+                    line: self.text(line),
+                    field: *field,
+                    text: self.text(text),
+                    place: *place,
+                };
+                let edit = EditId::new(self.draft.edits.len());
+                self.draft.edits.push(entry);
+                match edit {
+                    Some(edit) => self.code.op(Op::EditField { edit }),
+                    None => self.pools.full("actions on fields"),
+                }
             }
             ActionKind::PauseRestore(until) => {
                 if self.jumps != Jumps::Nowhere {

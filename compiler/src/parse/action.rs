@@ -217,23 +217,8 @@ fn kind(name: &str, attrs: &mut Attrs<'_>) -> Option<ActionKind> {
                 key: key?,
             }
         }
-        "insert" => {
-            pairs::no_edit(attrs)?;
-            let (file, value) = (attrs.required_text("file"), attrs.required_text("value"));
-            ActionKind::Insert {
-                file: file?,
-                value: value?,
-            }
-        }
-        "replace" => {
-            pairs::no_edit(attrs)?;
-            let (file, line) = (attrs.required_text("file"), attrs.required_text("line"));
-            ActionKind::Replace {
-                file: file?,
-                line: line?,
-                value: attrs.required_text("value")?,
-            }
-        }
+        "insert" => return pairs::insert(attrs),
+        "replace" => return pairs::replace(attrs),
         "setdest" => {
             let (host, port) = (attrs.required_text("host"), attrs.required_text("port"));
             ActionKind::SetDest {

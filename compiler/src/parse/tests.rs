@@ -207,6 +207,7 @@ fn every_action_of_the_language_is_read() {
         ),
         (r#"<lookup assign_to="a" file="f" key="k"/>"#, "Lookup"),
         (r#"<insert file="f" value="v"/>"#, "Insert"),
+        (r#"<insert file="f">line=1 field=0 text=x</insert>"#, "Edit"),
         (r#"<replace file="f" line="1" value="v"/>"#, "Replace"),
         (r#"<setdest host="h" port="1" protocol="udp"/>"#, "SetDest"),
         ("<closecon/>", "CloseCon"),
@@ -476,13 +477,45 @@ fn the_text_of_an_action_counts_where_sipps_attributes_are_missing() {
             r#"<sample assign_to="a">min=1 ]]> max=3</sample>"#,
             &[("G0018", "min=1 ]]> max=3"), ("G0104", "sample")],
         ),
+        (r#"<sample assign_to="a" value="min=1 max=3"/>"#, &[]),
         (
-            r#"<insert file="f">line=1 field=0 text=x</insert>"#,
-            &[("G0104", "insert")],
+            r#"<sample assign_to="a" value="1"/>"#,
+            &[("G0104", "sample")],
+        ),
+        (r#"<insert file="f">line=1 field=0 text=x</insert>"#, &[]),
+        (
+            r#"<insert file="f">line='[$n]' field=0 text="" position=prefix</insert>"#,
+            &[],
+        ),
+        (r#"<replace file="f">line=1 field=0 text=x</replace>"#, &[]),
+        (r#"<replace file="f" value="line=1 field=0 text=x"/>"#, &[]),
+        (
+            r#"<replace file="f" line="1" value="line=1 field=0 text=x"/>"#,
+            &[],
         ),
         (
-            r#"<replace file="f">line=1 field=0 text=x</replace>"#,
-            &[("G0104", "replace")],
+            r#"<insert file="f" value="line=1 field=0 text=x"/>"#,
+            &[("G0410", "line=1 field=0 text=x")],
+        ),
+        (
+            r#"<replace file="f" line="2">line=1 field=0 text=x</replace>"#,
+            &[("G0121", "line")],
+        ),
+        (
+            r#"<insert file="f">line=1 field=0</insert>"#,
+            &[("G0409", "line=1 field=0")],
+        ),
+        (
+            r#"<insert file="f">line='' field=-1 text=x position=mid</insert>"#,
+            &[("G0409", "line"), ("G0409", "-1"), ("G0409", "mid")],
+        ),
+        (
+            r#"<replace file="f">line=1 field=0 text=x position=prefix</replace>"#,
+            &[("G0409", "position")],
+        ),
+        (
+            r#"<insert>line=1 field=0 text=x</insert>"#,
+            &[("G0104", "insert")],
         ),
         (
             r#"<insert file="f" value="x">line=1</insert>"#,

@@ -59,6 +59,7 @@ pub(super) fn of(action: &ActionKind) -> Vec<&Name> {
         | ActionKind::Error(_)
         | ActionKind::Insert { .. }
         | ActionKind::Replace { .. }
+        | ActionKind::Edit { .. }
         | ActionKind::SetDest { .. }
         | ActionKind::CloseCon
         | ActionKind::Exec(_) => {}

@@ -2,7 +2,9 @@
 //! The children of `<action>`.
 
 use super::Value::{Boolean, Double, Integer, Name, Names, OneOf, Template, Text};
-use super::{Attribute, COMPARE, Content, DISTRIBUTION_NAMES, Element, INT_CMD, SEARCH_IN};
+use super::{
+    Attribute, COMPARE, Content, DISTRIBUTION_NAMES, Element, INT_CMD, POSITION, SEARCH_IN,
+};
 
 const fn a(name: &'static str, value: super::Value, doc: &'static str) -> Attribute {
     Attribute::new(name, value, doc)
@@ -18,7 +20,7 @@ const ARITHMETIC: &[Attribute] = &[TO, NUMBER, VARIABLE];
 const FILE: Attribute = a("file", Template, "Injection file.").again();
 
 /// The text of `sample` in Gossipper's form.
-pub(super) const SAMPLE_TEXT: &[Attribute] = &[
+const SAMPLE_TEXT: &[Attribute] = &[
     a("min", Integer, "Lowest number; mandatory."),
     a("max", Integer, "None is above this; mandatory."),
     a("step", Integer, "Distance of neighbours (1)."),
@@ -27,6 +29,28 @@ pub(super) const SAMPLE_TEXT: &[Attribute] = &[
         Integer,
         "The draws depend on this and the number of the call alone, not on `-seed`.",
     ),
+];
+
+const EDIT_LINE: Attribute = a("line", Template, "Number of the line, from 0; mandatory.");
+const EDIT_FIELD: Attribute = a("field", Integer, "Number of the field, from 0; mandatory.");
+
+/// The text of `insert` in Gossipper's form.
+const INSERT_TEXT: &[Attribute] = &[
+    EDIT_LINE,
+    EDIT_FIELD,
+    a("text", Template, "What is put into the field; mandatory."),
+    a(
+        "position",
+        OneOf(POSITION),
+        "In front of what the field holds (`prefix`) or behind it (`suffix`).",
+    ),
+];
+
+/// The text of `replace` in Gossipper's form.
+const REPLACE_TEXT: &[Attribute] = &[
+    EDIT_LINE,
+    EDIT_FIELD,
+    a("text", Template, "New text of the field; mandatory."),
 ];
 
 /// Every action.
@@ -127,7 +151,10 @@ pub const ACTIONS: &[Element] = &[
         ],
         "Assigns a random number.",
     )
-    .content(Content::Pairs(SAMPLE_TEXT)),
+    .content(Content::Pairs {
+        keys: SAMPLE_TEXT,
+        doc: "a number drawn from whole ones, at most 1000000 of them, each as likely as any other",
+    }),
     Element::new(
         "todouble",
         &[TO, a("variable", Name, "Variable to convert.")],
@@ -204,7 +231,11 @@ pub const ACTIONS: &[Element] = &[
         "insert",
         &[FILE, a("value", Template, "Line to append.").again()],
         "Appends a line to an injection file in memory.",
-    ),
+    )
+    .content(Content::Pairs {
+        keys: INSERT_TEXT,
+        doc: "a field of a line gets a text in addition",
+    }),
     Element::new(
         "replace",
         &[
@@ -213,7 +244,11 @@ pub const ACTIONS: &[Element] = &[
             a("value", Template, "New text of the line.").again(),
         ],
         "Replaces a line of an injection file in memory.",
-    ),
+    )
+    .content(Content::Pairs {
+        keys: REPLACE_TEXT,
+        doc: "a field of a line gets another text",
+    }),
     Element::new(
         "setdest",
         &[

@@ -336,6 +336,9 @@ pub(crate) fn action_texts(action: &ActionKind) -> Vec<&Text> {
         ActionKind::Lookup { file, key, .. } => vec![file, key],
         ActionKind::Insert { file, value } => vec![file, value],
         ActionKind::Replace { file, line, value } => vec![file, line, value],
+        ActionKind::Edit {
+            file, line, text, ..
+        } => vec![file, line, text],
         ActionKind::SetDest {
             host,
             port,

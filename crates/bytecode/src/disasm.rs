@@ -293,6 +293,11 @@ fn operands(p: &Program, op: Op) -> String {
         Op::Lookup { var: id, file, key } => format!("{} = {file} {key}", var(d, id)),
         Op::Insert { file, value } => format!("{file} {value}"),
         Op::Replace { file, line, value } => format!("{file} {line} = {value}"),
+        Op::EditField { edit } => {
+            let e = &d.edits[edit.index()];
+            let (file, line, text) = (e.file, e.line, e.text);
+            format!("{file} {line} field {} {:?} {text}", e.field, e.place)
+        }
         Op::SetDest {
             host,
             port,

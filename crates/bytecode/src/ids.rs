@@ -84,6 +84,8 @@ id! {
     MediaId(u16) "y";
     /// A distribution that `sample` draws from.
     DistId(u16) "d";
+    /// An action that edits one field of an injection file.
+    EditId(u16) "g";
     /// A `sendCmd` step's parameters.
     TwinSendId(u16) "w";
     /// A `recvCmd` step's parameters; the table is in document order.

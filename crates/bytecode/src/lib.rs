@@ -40,9 +40,10 @@ pub mod wire;
 pub use dist::Distribution;
 pub use fail::FailReason;
 pub use ids::{
-    AuthId, AutomatonId, CaptureId, CounterId, DialogId, DistId, ElsewhereId, EregId, FieldId,
-    FileId, IncludeId, MediaId, NumId, PauseId, Pc, PeerId, RecvId, RegexId, RtdId, SendId, StepId,
-    StrCmpId, TemplateId, TestId, TextRef, TwinRecvId, TwinSendId, TxnId, VarId, VarScope,
+    AuthId, AutomatonId, CaptureId, CounterId, DialogId, DistId, EditId, ElsewhereId, EregId,
+    FieldId, FileId, IncludeId, MediaId, NumId, PauseId, Pc, PeerId, RecvId, RegexId, RtdId,
+    SendId, StepId, StrCmpId, TemplateId, TestId, TextRef, TwinRecvId, TwinSendId, TxnId, VarId,
+    VarScope,
 };
 pub use op::{ArithOp, LogLevel, Op, Operand, StopKind, TextOp};
 pub use program::{Draft, Mode, Program, Step, StepKind, TwinRole};

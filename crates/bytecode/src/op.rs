@@ -6,8 +6,8 @@
 //! does between two suspensions happens at one instant.
 
 use crate::ids::{
-    CounterId, DialogId, DistId, EregId, MediaId, NumId, PauseId, Pc, RecvId, RtdId, SendId,
-    StepId, StrCmpId, TemplateId, TestId, TwinRecvId, TwinSendId, VarId,
+    CounterId, DialogId, DistId, EditId, EregId, MediaId, NumId, PauseId, Pc, RecvId, RtdId,
+    SendId, StepId, StrCmpId, TemplateId, TestId, TwinRecvId, TwinSendId, VarId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -210,6 +210,8 @@ define_ops! {
     Insert "insert" { file: TemplateId, value: TemplateId } false;
     /// Replace a line of an injection file in memory.
     Replace "replace" { file: TemplateId, line: TemplateId, value: TemplateId } false;
+    /// Change one field of a line of an injection file in memory.
+    EditField "edit-field" { edit: EditId } false;
     /// Send to another address from now on: host, port and transport are texts.
     SetDest "set-dest" { host: TemplateId, port: TemplateId, protocol: TemplateId } false;
     /// Close the call's connection, if it has one of its own.
@@ -277,6 +279,7 @@ impl Op {
             | Self::Lookup { .. }
             | Self::Insert { .. }
             | Self::Replace { .. }
+            | Self::EditField { .. }
             | Self::VerifyAuth { .. }
             | Self::SetDest { .. }
             | Self::CloseCon {}

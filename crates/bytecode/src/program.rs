@@ -36,6 +36,32 @@ pub struct Sample {
     pub seed: Option<u64>,
 }
 
+/// Where the text of an edit goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum EditPlace {
+    /// In place of what the field holds.
+    Instead,
+    /// In front of it.
+    Before,
+    /// Behind it.
+    Behind,
+}
+
+/// An action that changes one field of an injection file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FieldEdit {
+    /// Name of the file.
+    pub file: TemplateId,
+    /// Number of the line, from 0.
+    pub line: TemplateId,
+    /// Number of the field, from 0.
+    pub field: u32,
+    /// What to write.
+    pub text: TemplateId,
+    /// Where.
+    pub place: EditPlace,
+}
+
 /// The element a step was written as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum StepKind {
@@ -452,6 +478,8 @@ pub struct Draft {
     pub includes: Vec<TextRef>,
     /// `sample` actions.
     pub samples: Vec<Sample>,
+    /// Actions that change one field of an injection file.
+    pub edits: Vec<FieldEdit>,
     /// Media actions in document order, those of `init` behind them.
     pub media: Vec<MediaAction>,
     /// Where unexpected messages lead.

@@ -187,6 +187,12 @@ impl Verifier<'_> {
                 .check()
                 .map_err(|reason| VerifyError::Inconsistent(format!("sample {index}: {reason}")))?;
         }
+        for (index, edit) in d.edits.iter().enumerate() {
+            for template in [edit.file, edit.line, edit.text] {
+                let by = || format!("edit {index}");
+                within("template", template.index(), d.templates.len(), by)?;
+            }
+        }
         for entry in &d.init_steps {
             self.pc(*entry, "an element of init")?;
         }
@@ -602,6 +608,7 @@ impl Verifier<'_> {
                         within("template", template.index(), d.templates.len(), by)?;
                     }
                 }
+                Op::EditField { edit } => within("edit", edit.index(), d.edits.len(), by)?,
                 Op::SetDest {
                     host,
                     port,

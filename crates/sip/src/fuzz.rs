@@ -6,6 +6,8 @@
 
 use crate::fields::{FieldAt, FieldScanner, Fields};
 use crate::scan::{any_start, plain_start};
+use crate::sdp::sipp::{play_endpoints, stream_endpoints};
+use crate::sdp::{MediaKind, Sdp};
 use crate::uri::{any_param, header_param};
 use crate::{
     HeaderName, Message, NameAddr, Presence, SipUri, StreamFramer, angle_or_whole, call_id_of,
@@ -29,6 +31,55 @@ fn shortcuts_agree(bytes: &[u8]) {
                 assert_eq!(header_param(value, name), any_param(value, name));
             }
         }
+    }
+}
+
+/// Target `sdp`: every question to a description returns, and its answers agree.
+pub fn sdp(bytes: &[u8]) {
+    let whole = bytes.as_ptr_range();
+    let inside = |view: &[u8]| {
+        let view_range = view.as_ptr_range();
+        view.is_empty() || (whole.start <= view_range.start && view_range.end <= whole.end)
+    };
+    let sdp = Sdp::new(bytes);
+    let mut count = 0;
+    for media in sdp.media() {
+        count += 1;
+        // Each stream is walked several times; a body of nothing but streams is the harness's own quadratic.
+        if count > 64 {
+            break;
+        }
+        if let Some(rtp) = media.rtp() {
+            assert_eq!(Some(rtp.ip()), media.address());
+            assert!(rtp.port() != 0 && rtp.port() == media.port());
+        }
+        assert!(media.rtp().is_some() || media.rtcp().is_none());
+        for payload_type in media.payload_types().take(16) {
+            assert!(media.rtpmap(payload_type).is_none_or(inside));
+            assert!(media.fmtp(payload_type).is_none_or(inside));
+        }
+        assert!(media.crypto().all(inside) && inside(media.protocol()));
+        assert_eq!(media.packet_ms(), media.packet_ms().filter(|ms| *ms != 0));
+        let event = media.payload_type_of(b"telephone-event", 8000);
+        assert!(event.is_none_or(|event| event < 128));
+        if !media.direction().receives() {
+            assert!(media.is_held());
+        }
+    }
+    let first = sdp.first(MediaKind::Audio).map(|media| media.port());
+    assert_ne!(first, Some(0));
+    for ipv6 in [false, true] {
+        if let Some(found) = play_endpoints(bytes, ipv6) {
+            let all = [found.audio, found.image, found.video];
+            assert!(
+                all.iter()
+                    .flatten()
+                    .all(|endpoint| endpoint.is_ipv6() == ipv6)
+            );
+        }
+    }
+    if stream_endpoints(bytes).is_none() {
+        assert!(play_endpoints(bytes, false).is_none() && play_endpoints(bytes, true).is_none());
     }
 }
 

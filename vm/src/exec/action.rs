@@ -103,6 +103,7 @@ pub(super) fn action(
         Op::Replace { file, line, value } => {
             return injection::replace(cx, call, file, line, value);
         }
+        Op::EditField { edit } => return injection::edit(cx, call, edit),
         Op::SetDest {
             host,
             port,

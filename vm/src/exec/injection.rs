@@ -6,9 +6,10 @@
 use super::action::set_number;
 use super::{Cx, Next};
 use crate::call::Call;
-use crate::inject::ActionError;
+use crate::inject::{ActionError, Injection};
 use crate::render::line_number;
-use gossipper_bytecode::{TemplateId, VarId};
+use gossipper_bytecode::program::EditPlace;
+use gossipper_bytecode::{EditId, TemplateId, VarId};
 
 /// What `lookup` gives for a text that no line has.
 const ABSENT: f64 = -1.0;
@@ -64,17 +65,50 @@ pub(super) fn replace(
         Ok(value) => value,
         Err(end) => return end,
     };
-    let Some(number) = line_number(&line) else {
-        let line = String::from_utf8_lossy(&line);
-        let text = format!("replace: `{line}` is no number of a line");
+    on_line(cx, "replace", file, &line, |files, line| {
+        files.replace(file, line, &value)
+    })
+}
+
+/// `insert` and `replace` in Gossipper's form: one field changes, the others stay.
+pub(super) fn edit(cx: &mut Cx<'_>, call: &mut Call, edit: EditId) -> Next {
+    let edit = cx.image.program.edits[edit.index()];
+    let (file, line) = match (named_file(cx, call, edit.file), text(cx, call, edit.line)) {
+        (Ok(file), Ok(line)) => (file, line),
+        (Err(end), _) | (_, Err(end)) => return end,
+    };
+    let value = match text(cx, call, edit.text) {
+        Ok(value) => value,
+        Err(end) => return end,
+    };
+    let action = match edit.place {
+        EditPlace::Instead => "replace",
+        EditPlace::Before | EditPlace::Behind => "insert",
+    };
+    on_line(cx, action, file, &line, |files, line| {
+        files.edit(file, line, edit.field, edit.place, &value)
+    })
+}
+
+/// Changes the line that a text names.
+fn on_line(
+    cx: &mut Cx<'_>,
+    action: &str,
+    file: usize,
+    line: &[u8],
+    change: impl FnOnce(&mut Injection, u32) -> Result<(), ActionError>,
+) -> Next {
+    let Some(number) = line_number(line) else {
+        let line = String::from_utf8_lossy(line);
+        let text = format!("{action}: `{line}` is no number of a line");
         return Next::Drop(cx.fatal(&text));
     };
     let done = number
         .ok_or(ActionError::NoSuchLine)
-        .and_then(|line| cx.shared.injection.replace(file, line, &value));
+        .and_then(|line| change(&mut cx.shared.injection, line));
     match done {
         Ok(()) => Next::Fall,
-        Err(error) => fail(cx, "replace", file, error),
+        Err(error) => fail(cx, action, file, error),
     }
 }
 

@@ -22,6 +22,8 @@ mod tests;
 pub use file::{Form, Hint, InjectError, InjectionFile, Order};
 pub use state::{EditedFile, NotWritable};
 
+use core::ops::Range;
+
 pub(crate) use state::{ActionError, FieldError, Injection, Lines, NO_LINE};
 
 /// The base name of a path as SIPp takes it: what follows the last `/` or `\`.
@@ -32,11 +34,15 @@ pub fn base_name(path: &str) -> &str {
 
 /// Field `n` of a line: the text between two delimiters.
 pub(crate) fn field(line: &[u8], delimiter: u8, n: u32) -> Option<&[u8]> {
-    let mut rest = line;
+    field_range(line, delimiter, n).map(|range| &line[range])
+}
+
+/// Where in a line field `n` stands.
+pub(crate) fn field_range(line: &[u8], delimiter: u8, n: u32) -> Option<Range<usize>> {
+    let mut start = 0;
     for _ in 0..n {
-        let at = memchr::memchr(delimiter, rest)?;
-        rest = &rest[at + 1..];
+        start += memchr::memchr(delimiter, &line[start..])? + 1;
     }
-    let end = memchr::memchr(delimiter, rest).unwrap_or(rest.len());
-    Some(&rest[..end])
+    let end = memchr::memchr(delimiter, &line[start..]).map_or(line.len(), |at| start + at);
+    Some(start..end)
 }

@@ -4,11 +4,12 @@
 //! The file itself is shared and stays as it was; changed lines lie over it, and an index is copied before its first
 //! change. Lines once put in are never taken out, so line numbers stay valid.
 
-use super::field;
 use super::file::{InjectionFile, Order};
 use super::index::{Index, Keys};
 use super::printf::BadConversion;
+use super::{field, field_range};
 use crate::rng;
+use gossipper_bytecode::program::EditPlace;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub(crate) enum ActionError {
     Printf,
     /// There is no such line.
     NoSuchLine,
+    /// The line has no such field.
+    NoSuchField,
     /// What was added has grown too large.
     Full,
 }
@@ -83,6 +86,7 @@ impl core::fmt::Display for ActionError {
             Self::NotIndexed => "has no index: name it with -infindex",
             Self::Printf => "has PRINTF= and cannot be changed",
             Self::NoSuchLine => "has no such line",
+            Self::NoSuchField => "has no such field in that line",
             Self::Full => "has grown too large",
         })
     }
@@ -273,6 +277,31 @@ impl Injection {
             Arc::make_mut(index).add(lines, line);
         }
         Ok(())
+    }
+
+    /// Changes one field of a line. A delimiter in the text begins a further field, as it does in the text of a line.
+    pub(crate) fn edit(
+        &mut self,
+        file: usize,
+        line: u32,
+        n: u32,
+        place: EditPlace,
+        text: &[u8],
+    ) -> Result<(), ActionError> {
+        let lines = &self.files[file].lines;
+        if lines.file.printf().is_some() {
+            return Err(ActionError::Printf);
+        }
+        let whole = lines.text(line).ok_or(ActionError::NoSuchLine)?;
+        let range =
+            field_range(whole, lines.file.delimiter(), n).ok_or(ActionError::NoSuchField)?;
+        let (from, to) = match place {
+            EditPlace::Instead => (range.start, range.end),
+            EditPlace::Before => (range.start, range.start),
+            EditPlace::Behind => (range.end, range.end),
+        };
+        let changed = [&whole[..from], text, &whole[to..]].concat();
+        self.replace(file, line, &changed)
     }
 
     /// The files that actions have changed, as they would be on disk.

@@ -247,6 +247,34 @@ fn what_actions_change_is_seen_by_the_calls_that_follow() {
 }
 
 #[test]
+fn an_edit_changes_one_field_of_a_line_and_the_index() {
+    let files = [indexed("a.csv", "SEQUENTIAL\nbob;1;\nann;2;x\n")];
+    let parts = [
+        nop(
+            "",
+            "<lookup assign_to=\"at\" file=\"a.csv\" key=\"ann\"/>
+             <insert file=\"a.csv\">line=0 field=1 text=9</insert>
+             <insert file=\"a.csv\">line=0 field=1 text='&lt;[call_number] ' position=prefix</insert>
+             <insert file=\"a.csv\">line=0 field=2 text=z position=suffix</insert>
+             <replace file=\"a.csv\">line=[$at] field=0 text='[field0 line=\"0\"]-[call_number]'</replace>
+             <replace file=\"a.csv\" value=\"line=1 field=2 text=''\"/>
+             <lookup assign_to=\"new\" file=\"a.csv\" key=\"bob-1\"/>
+             <lookup assign_to=\"old\" file=\"a.csv\" key=\"ann\"/>
+             <log message=\"[$new] [$old] [field1]\"/>",
+        ),
+        send("X: 1"),
+    ];
+    let mut stage = client(&parts, &files);
+    stage.spawn();
+    assert_eq!(stage.fatal, None);
+    assert_eq!(stage.lines, ["1.000000 -1.000000 <1 19"]);
+    assert_eq!(
+        String::from_utf8_lossy(&stage.edited_files()[0]),
+        "SEQUENTIAL\nbob;<1 19;z\nbob-1;2;\n"
+    );
+}
+
+#[test]
 fn what_cannot_be_done_to_a_file_ends_the_run() {
     let normal = "SEQUENTIAL\na\n";
     for (action, text, expected) in [
@@ -279,6 +307,26 @@ fn what_cannot_be_done_to_a_file_ends_the_run() {
             "<insert file=\"a.csv\" value=\"b\"/>",
             "SEQUENTIAL,PRINTF=2\na\n",
             "insert: injection file `a.csv` has PRINTF= and cannot be changed",
+        ),
+        (
+            "<insert file=\"a.csv\">line=0 field=0 text=b</insert>",
+            "SEQUENTIAL,PRINTF=2\na\n",
+            "insert: injection file `a.csv` has PRINTF= and cannot be changed",
+        ),
+        (
+            "<insert file=\"a.csv\">line=1 field=0 text=b</insert>",
+            normal,
+            "insert: injection file `a.csv` has no such line",
+        ),
+        (
+            "<replace file=\"a.csv\">line=0 field=1 text=b</replace>",
+            normal,
+            "replace: injection file `a.csv` has no such field in that line",
+        ),
+        (
+            "<replace file=\"a.csv\">line=x field=0 text=b</replace>",
+            normal,
+            "replace: `x` is no number of a line",
         ),
     ] {
         let mut stage = client(&[nop("", action), send("X: 1")], &[file("a.csv", text)]);

@@ -213,6 +213,7 @@ impl<'a> Uses<'a> {
             | ActionKind::Error(_)
             | ActionKind::Insert { .. }
             | ActionKind::Replace { .. }
+            | ActionKind::Edit { .. }
             | ActionKind::SetDest { .. }
             | ActionKind::CloseCon
             | ActionKind::Exec(_) => {}

@@ -80,16 +80,33 @@ codes! {
     }
     BAD_PAIRS = 409 {
         title: "the text of an action is wrong",
-        explanation: "Without the attribute `distribution` a `<sample>` may hold the text `min=1 max=10 step=2 seed=7`: \
-            pairs of a key and a whole number with blanks between them, each key once, `step` and `seed` optional.",
+        explanation: "Without the attribute `distribution` a `<sample>` may hold the text `min=1 max=10 step=2 seed=7`, \
+            without `value` an `<insert>` or `<replace>` the text `line=0 field=1 text=new`: pairs of a key and a value \
+            with blanks between them, each key once. `step`, `seed` and the `position` of `<insert>` (`prefix` or \
+            `suffix`) may be left out. Values with blanks or an equals sign stand in quotes.",
         remedy: "Write the pair as the message says.",
-        sipp: "has no such text, and stops because `distribution` is missing",
+        sipp: "has no such text, and stops because an attribute is missing",
         bad: r#"<scenario><recv request="OPTIONS"><action>
             <sample assign_to="_">min=1 «maxi»=10</sample>
             </action></recv></scenario>"#,
         good: r#"<scenario><recv request="OPTIONS"><action>
             <sample assign_to="_">min=1 max=10</sample>
             </action></recv></scenario>"#,
+    }
+    LINE_OF_PAIRS = 410 {
+        title: "pairs are inserted as a line",
+        explanation: "`value` of an `<insert>` is a line, whatever it looks like. Gossipper writes a change of one field \
+            as such pairs; here they stand between the tags.",
+        remedy: "Write the pairs as text of the element.",
+        sipp: "inserts the line",
+        bad: r#"<scenario><send><![CDATA[OPTIONS sip:a SIP/2.0
+            ...
+
+            ]]><action><insert file="[service].csv" value="«line=2 field=1 text=_x»"/></action></send></scenario>"#,
+        good: r#"<scenario><send><![CDATA[OPTIONS sip:a SIP/2.0
+            ...
+
+            ]]><action><insert file="[service].csv">line=2 field=1 text=_x</insert></action></send></scenario>"#,
     }
     BAD_REGEX = 420 {
         title: "the regular expression is malformed",

@@ -59,6 +59,7 @@ const OPERANDS: &[(&str, &str)] = &[
     ("CounterId", "a user counter"),
     ("ArithOp", "`add`, `subtract`, `multiply` or `divide`"),
     ("DistId", "a distribution"),
+    ("EditId", "which field of which line changes to what"),
     ("TextOp", "`trim`, `urlencode` or `urldecode`"),
     ("LogLevel", "which log"),
     ("StopKind", "what stops: the call or the run"),

@@ -69,7 +69,7 @@ fn element(text: &mut String, element: &Element, level: &str) {
     let _ = writeln!(text, "{level} `{}`\n", element.name);
     text.push_str(element.doc);
     match element.content {
-        Content::Empty | Content::Steps | Content::Pairs(_) => {}
+        Content::Empty | Content::Steps | Content::Pairs { .. } => {}
         Content::Cdata => text.push_str(" Holds a message in CDATA."),
     }
     if element.step {
@@ -81,12 +81,13 @@ fn element(text: &mut String, element: &Element, level: &str) {
     if !element.attributes.is_empty() {
         attributes(text, element.attributes);
     }
-    if let Content::Pairs(pairs) = element.content {
-        text.push_str(
-            "Without these it may hold `key=value` pairs as text, blanks between them (a number drawn from whole ones, at \
-             most 1000000 of them, each as likely as any other):\n\n",
+    if let Content::Pairs { keys, doc } = element.content {
+        let _ = writeln!(
+            text,
+            "Without these it may hold `key=value` pairs as text, or as `value` alone where that means nothing else, \
+             blanks between them ({doc}):\n",
         );
-        attributes(text, pairs);
+        attributes(text, keys);
     }
 }
 
