@@ -3,6 +3,7 @@
 
 use crate::flags::high::{HiArgs, LocalPort, Trace};
 use crate::flags::low::{Behaviors, RetransCheck};
+use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
 use crate::stdio;
 use crate::twin;
@@ -73,6 +74,8 @@ pub(crate) fn run_config(
         includes,
         files: Some(files.clone()),
         twin: twin_mode,
+        unreliable: args.transport.stream.is_none(),
+        per_call: args.transport.per_call,
         ..params(args)
     };
     let confined = confined(&program, &params);
@@ -85,6 +88,18 @@ pub(crate) fn run_config(
             args.shards, program.name
         ));
     }
+    let period_ms = millis(args.rate_period);
+    let per_call = if server {
+        1.0
+    } else {
+        args.rates.unit.per_call(&program)?
+    };
+    if args.rates.unit == RateUnit::Requests && !server {
+        stdio::note(&format!(
+            "rates are requests: a call of scenario `{}` is {per_call} of them",
+            program.name
+        ));
+    }
     let logs = LogConfig {
         messages: log_file(&args.trace_msg, &program.name, "messages"),
         errors: log_file(&args.trace_err, &program.name, "errors"),
@@ -92,7 +107,9 @@ pub(crate) fn run_config(
     };
     Ok(RunConfig {
         pacing: PacingConfig {
-            rate: Rate::new(args.rate, millis(args.rate_period)),
+            rate: Rate::new(args.rate / per_call, period_ms),
+            profile: args.rates.curve(per_call, period_ms)?,
+            ramp: args.rates.ramp(per_call),
             total: args.total_calls(server),
             // Callers decide how many calls a server has open.
             open_limit: args.limit.filter(|_| !server),
@@ -105,6 +122,7 @@ pub(crate) fn run_config(
                 ..LocalConfig::default()
             },
             socket: socket(args),
+            transport: args.transport.clone(),
             ..EngineConfig::new(
                 Arc::new(program),
                 RunParams {
@@ -128,6 +146,7 @@ pub(crate) fn run_config(
             sending_address: args.sending_address,
             media_ip: args.media_ip,
             socket: socket(args),
+            transport: args.transport.clone(),
             keep_edits: args.injection_write_back,
             twin,
             shards: args.shards,
@@ -166,6 +185,7 @@ fn paths(args: &HiArgs, injection: &[Arc<InjectionFile>]) -> Result<Option<Arc<P
 fn socket(args: &HiArgs) -> SocketConfig {
     SocketConfig {
         buffer_bytes: args.buffer_bytes,
+        device: args.device.clone(),
         coalesce: args.coalesce_us.map(Duration::from_micros),
         ..SocketConfig::default()
     }

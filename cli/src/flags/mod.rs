@@ -16,6 +16,8 @@ pub(crate) mod high;
 pub(crate) mod host;
 pub(crate) mod later;
 pub(crate) mod low;
+pub(crate) mod rates;
+pub(crate) mod streams;
 pub(crate) mod suggest;
 pub(crate) mod twin;
 pub(crate) mod value;
@@ -31,10 +33,14 @@ pub(crate) enum Category {
     Scenario,
     /// Addresses, ports, sockets.
     Network,
+    /// Connections.
+    Streams,
     /// Instances that command each other.
     Twin,
     /// How many calls, how fast, how long.
     Load,
+    /// Rates that change.
+    Rates,
     /// How a call behaves.
     Calls,
     /// What is written while it runs.
@@ -49,8 +55,10 @@ impl Category {
         match self {
             Self::Scenario => "Scenario",
             Self::Network => "Addresses and sockets",
+            Self::Streams => "Connections",
             Self::Twin => "Third party call control (3PCC)",
             Self::Load => "Rate, volume and duration",
+            Self::Rates => "Rates that change",
             Self::Calls => "Call behaviour",
             Self::Output => "Traces and terminal",
             Self::Other => "Other",
@@ -86,6 +94,13 @@ pub(crate) enum Arg {
     },
     /// A number with a fraction, finite and not negative.
     Double {
+        /// Name of the value in help.
+        metavar: &'static str,
+        /// Stores it.
+        set: fn(&mut LowArgs, f64),
+    },
+    /// A finite number with an optional sign and fraction.
+    Number {
         /// Name of the value in help.
         metavar: &'static str,
         /// Stores it.
@@ -139,6 +154,7 @@ impl Arg {
             Self::Switch(_) => String::new(),
             Self::Int { metavar, .. }
             | Self::Double { metavar, .. }
+            | Self::Number { metavar, .. }
             | Self::Time { metavar, .. }
             | Self::Text { metavar, .. }
             | Self::Path { metavar, .. } => metavar.to_owned(),

@@ -266,7 +266,10 @@ mod tests {
     #[test]
     fn a_full_ring_keeps_the_newest_parts_under_the_time_they_were_begun() {
         let folder = tempfile::tempdir().expect("a folder");
-        let ring = Some(Ring { bytes: 25, files: 2 });
+        let ring = Some(Ring {
+            bytes: 25,
+            files: 2,
+        });
         let bounds = Bounds {
             ring,
             max_bytes: None,
@@ -297,7 +300,13 @@ mod tests {
                 "uac_7_messages_6.log"
             ]
         );
-        assert_eq!(file.state().0, Tally { written: 10, lost: 0 });
+        assert_eq!(
+            file.state().0,
+            Tally {
+                written: 10,
+                lost: 0
+            }
+        );
     }
 
     #[test]
@@ -338,7 +347,11 @@ mod tests {
         file.flush();
         assert_eq!(names(folder.path()), ["uac_7_messages.log"]);
         let text = std::fs::read_to_string(folder.path().join("uac_7_messages.log"));
-        assert_eq!(text.expect("text"), "head\n2\n", "a table has its head again");
+        assert_eq!(
+            text.expect("text"),
+            "head\n2\n",
+            "a table has its head again"
+        );
     }
 
     #[test]
@@ -356,7 +369,16 @@ mod tests {
         let text = std::fs::read_to_string(folder.path().join("uac_7_messages.log"));
         assert_eq!(text.expect("text"), "1234567\n1234567\n");
         // Left out as asked is not lost.
-        assert_eq!(file.state(), (Tally { written: 2, lost: 0 }, None));
+        assert_eq!(
+            file.state(),
+            (
+                Tally {
+                    written: 2,
+                    lost: 0
+                },
+                None
+            )
+        );
     }
 
     #[cfg(target_os = "linux")]
@@ -375,8 +397,17 @@ mod tests {
         file.record(0, &[b"record\n"]);
         file.flush();
         let (tally, failure) = file.state();
-        assert_eq!(tally, Tally { written: 0, lost: 4 });
+        assert_eq!(
+            tally,
+            Tally {
+                written: 0,
+                lost: 4
+            }
+        );
         let failure = failure.expect("it failed");
-        assert!(failure.starts_with("cannot write `/dev/full`: "), "{failure}");
+        assert!(
+            failure.starts_with("cannot write `/dev/full`: "),
+            "{failure}"
+        );
     }
 }

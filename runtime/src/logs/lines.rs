@@ -49,13 +49,7 @@ pub(super) fn error(
 }
 
 /// A line of a `log` action, or in gossipper's form of a `warning` action too.
-pub(super) fn action(
-    file: &mut LogFile,
-    voice: &mut Voice,
-    wall_us: u64,
-    kind: &str,
-    text: &[u8],
-) {
+pub(super) fn action(file: &mut LogFile, voice: &mut Voice, wall_us: u64, kind: &str, text: &[u8]) {
     let Voice {
         stamps, own, line, ..
     } = voice;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! `-trace_msg` and `-trace_shortmsg`: messages that went out or came in, whole or in a line.
 
+use super::Voice;
 use super::file::LogFile;
 use super::headers;
 use super::queue::Traffic;
 use super::stamp::TimeForm;
-use super::Voice;
 
 /// What SIPp puts before each time.
 const DASHES: &[u8] = b"-----------------------------------------------";

@@ -91,11 +91,7 @@ pub struct Wanted {
 impl Wanted {
     fn of(config: &LogConfig) -> Self {
         let own = config.form == LogForm::Gossipper;
-        let rows = [
-            &config.statistics,
-            &config.step_counts,
-            &config.error_codes,
-        ];
+        let rows = [&config.statistics, &config.step_counts, &config.error_codes];
         Self {
             messages: config.messages.is_some() || config.short_messages.is_some(),
             errors: config.errors.is_some(),
@@ -167,6 +163,7 @@ impl Files {
             layout,
             shards,
             wall_base_us,
+            transport,
         } = scene;
         Ok(Self {
             messages: made(&config.messages)?,
@@ -187,7 +184,7 @@ impl Files {
                     (false, true) => TimeForm::Rfc3339,
                     (false, false) => TimeForm::Tabbed,
                 },
-                transport: config.transport,
+                transport,
                 line: Vec::new(),
             },
         })
@@ -301,6 +298,8 @@ pub(crate) struct Scene {
     pub(crate) shards: usize,
     /// The wall clock when the run began.
     pub(crate) wall_base_us: u64,
+    /// The name of its transport.
+    pub(crate) transport: &'static str,
 }
 
 /// Tells what has become of the records so far.

@@ -222,9 +222,8 @@ impl Shared {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         queue.idle = false;
-        let full = |queue: &mut Queue| {
-            !queue.closing && queue.batch.bytes.len() < MAX_QUEUE_BYTES / 2
-        };
+        let full =
+            |queue: &mut Queue| !queue.closing && queue.batch.bytes.len() < MAX_QUEUE_BYTES / 2;
         let mut queue = self
             .wake
             .wait_timeout_while(queue, GATHER, full)

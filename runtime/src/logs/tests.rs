@@ -8,6 +8,7 @@ use std::path::Path;
 fn scene() -> Scene {
     Scene {
         shards: 1,
+        transport: "UDP",
         wall_base_us: 1_700_000_000_000_000,
         ..Scene::default()
     }
@@ -169,7 +170,10 @@ fn an_error_file_that_cannot_be_opened_is_reported_and_does_not_stop_the_run() {
 
 #[test]
 fn names_are_those_of_the_dialect() {
-    assert_eq!(default_file_name("uac", 7, "messages"), "uac_7_messages.log");
+    assert_eq!(
+        default_file_name("uac", 7, "messages"),
+        "uac_7_messages.log"
+    );
     assert_eq!(default_table_name("uac", 7, "rtt"), "uac_7_rtt.csv");
     assert_eq!(default_table_name("uac", 7, ""), "uac_7_.csv");
     let own = own_file_name(None, 7, "rtt");

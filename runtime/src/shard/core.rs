@@ -9,14 +9,19 @@ use std::net::UdpSocket;
 
 use gossipper_bytecode::{LogLevel, PeerId};
 use gossipper_control::TransportCounts;
-use gossipper_vm::{CallControl, CallKey, FlowId, Input, LogKind, Micros, OutBuf, Output, StatEvent};
+use gossipper_vm::{
+    CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output, StatEvent,
+    Unsent,
+};
 use slotmap::Key;
 
+use super::flows::Answer;
 use super::sides::SideOut;
 use super::watch::Watch;
 use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::exec::Executor;
+use crate::flows::Table;
 use crate::group::{self, Place};
 use crate::logs::{Concern, LogSender, Traffic};
 use crate::schedule::{Opening, Schedule};
@@ -41,10 +46,19 @@ pub(super) struct Core<M> {
     out: OutBuf,
     pub(super) wheel: Wheel,
     resumes: VecDeque<CallKey>,
-    socket: UdpSocket,
+    /// `None` where messages go over connections.
+    socket: Option<UdpSocket>,
     pub(super) outbox: Outbox,
     /// The sockets of flows 1 and up.
     pub(super) sides: Vec<SideOut>,
+    /// Connections, and sockets of calls.
+    pub(super) flows: Option<Box<Table>>,
+    /// Flow 0 is a connection.
+    main_is_stream: bool,
+    /// What calls asked for, until the machine is told.
+    pub(super) answers: Vec<Answer>,
+    /// What became of flows with many calls.
+    pub(super) unfinished: VecDeque<(FlowId, FlowEvent)>,
     refused: Vec<Refused>,
     pub(super) counts: TransportCounts,
     pub(super) stats: Stats,
@@ -86,7 +100,8 @@ impl<M: Machine> Core<M> {
         stats: Stats,
         schedule: Option<Schedule>,
         total: Option<u64>,
-        socket: UdpSocket,
+        socket: Option<UdpSocket>,
+        flows: Option<Box<Table>>,
         outbox: Outbox,
         counts: TransportCounts,
         clock: Clock,
@@ -100,6 +115,10 @@ impl<M: Machine> Core<M> {
             socket,
             outbox,
             sides: Vec::new(),
+            main_is_stream: flows.as_ref().is_some_and(|table| table.has_main()),
+            flows,
+            answers: Vec::new(),
+            unfinished: VecDeque::new(),
             refused: Vec::new(),
             counts,
             stats,
@@ -150,6 +169,13 @@ impl<M: Machine> Core<M> {
             self.note_received(now, traffic, bytes);
         }
         self.carry_out(now, received.map_or(b"", |(_, bytes)| bytes));
+        while let Some(answer) = self.answers.pop() {
+            let input = match answer {
+                Answer::Opened(call, flow, port) => Input::Opened { call, flow, port },
+                Answer::Unsent(call, why) => Input::Unsent { call, why },
+            };
+            self.input(now, input);
+        }
         while let Some(call) = self.uncommanded.pop() {
             self.input(now, Input::TwinFailed { call });
         }
@@ -212,13 +238,18 @@ impl<M: Machine> Core<M> {
         } else {
             Traffic::CommandFailed
         };
+        self.note_sent(now, traffic, bytes);
+        sent
+    }
+
+    /// Tells the traces of a message of the call at hand that was handed on.
+    pub(super) fn note_sent(&mut self, now: Micros, traffic: Traffic, bytes: &[u8]) {
         let call = self.about;
         self.logs
             .message(self.clock.wall_us(now), traffic, call, bytes);
         if let Some(watch) = &mut self.watch {
             watch.message(now, None, call, traffic, bytes);
         }
-        sent
     }
 
     /// Tells the traces of a message that the machine has taken in. Its orders say whose it is.
@@ -289,6 +320,9 @@ impl<M: Machine> Core<M> {
 
     /// Sends what has been collected, and tells the machine what cannot be sent.
     pub(super) fn flush(&mut self) {
+        if self.flows.is_some() {
+            self.flush_flows();
+        }
         if !self.unsent() {
             return;
         }
@@ -297,7 +331,8 @@ impl<M: Machine> Core<M> {
         let (logs, watch) = (&mut self.logs, &self.watch);
         let sides = self.sides.iter_mut();
         let ways = sides.map(|side| (&side.socket, &mut side.outbox));
-        for (socket, outbox) in std::iter::once((&self.socket, &mut self.outbox)).chain(ways) {
+        let first = self.socket.as_ref().zip(Some(&mut self.outbox)).into_iter();
+        for (socket, outbox) in first.chain(ways) {
             outbox.flush(
                 socket,
                 &mut self.counts,
@@ -323,10 +358,11 @@ impl<M: Machine> Core<M> {
         for Refused { call, to, error } in refused.drain(..) {
             self.trouble(now, &format!("cannot send a message to {to}: {error}"));
             if let Some(call) = call {
-                self.input(now, Input::SendFailed { call });
+                let why = Unsent::Refused;
+                self.input(now, Input::Unsent { call, why });
             }
         }
-        // Its memory is used again; what SendFailed caused to be sent waits in the outbox for the next flush.
+        // Its memory is used again; what this caused to be sent waits in the outbox for the next flush.
         self.refused = refused;
     }
 
@@ -337,7 +373,7 @@ impl<M: Machine> Core<M> {
     }
 
     /// Says that the network gives trouble, at most once per second, with the number of times it was not said.
-    fn trouble(&mut self, now: Micros, text: &str) {
+    pub(super) fn trouble(&mut self, now: Micros, text: &str) {
         if self.said_at.is_some_and(|at| now.since(at) < SAY_AGAIN) {
             self.unsaid += 1;
             return;
@@ -380,11 +416,13 @@ impl<M: Machine> Core<M> {
                     bytes,
                 } => {
                     let outbox = match (flow.0 as usize).checked_sub(1) {
-                        None => &mut self.outbox,
-                        Some(side) => match self.sides.get_mut(side) {
+                        None if !self.main_is_stream => &mut self.outbox,
+                        side => match side.and_then(|side| self.sides.get_mut(side)) {
                             Some(side) => &mut side.outbox,
-                            // The machine knows the flows it was told of.
-                            None => continue,
+                            None => {
+                                self.push_to_flow(now, flow, call, to, out.bytes(bytes));
+                                continue;
+                            }
                         },
                     };
                     let bytes = out.bytes(bytes);
@@ -393,6 +431,13 @@ impl<M: Machine> Core<M> {
                         watch.message(now, call, self.about, Traffic::Sent, bytes);
                     }
                 }
+                Output::Open { call, to } => self.open_flow(now, call, to),
+                Output::Close { flow } => {
+                    if let Some(table) = &mut self.flows {
+                        table.close(flow);
+                    }
+                }
+                Output::Unfinished { flow, event } => self.unfinished.push_back((flow, event)),
                 Output::Twin { call, peer, bytes } => {
                     if !self.send_command(now, peer, out.bytes(bytes)) {
                         self.trouble(now, "cannot hand a command to the twin");

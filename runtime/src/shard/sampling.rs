@@ -3,9 +3,9 @@
 
 use gossipper_vm::Micros;
 
+use super::Ending;
 use super::Machine;
 use super::run::Shard;
-use super::Ending;
 use crate::logs::rows::{Sample, State};
 use crate::schedule::Schedule;
 
@@ -73,7 +73,7 @@ impl<M: Machine> Shard<M> {
                 figures: self.core.stats.figures(),
                 rate: schedule
                     .and_then(Schedule::pacer)
-                    .map_or(0.0, |pacer| pacer.rate().per_second()),
+                    .map_or(0.0, |pacer| pacer.rate(now).per_second()),
                 users: schedule.and_then(Schedule::users),
                 fatal: matches!(ending, Some(Ending::Fatal(_))),
             },
@@ -91,7 +91,10 @@ mod tests {
     fn instants_are_multiples_of_the_period_whatever_was_slept_through() {
         let mut sampling = Sampling::new(0, Micros(1000));
         assert_eq!(sampling.at(), Micros(0));
-        assert_eq!((sampling.index(Micros(7)), sampling.at()), (0, Micros(1000)));
+        assert_eq!(
+            (sampling.index(Micros(7)), sampling.at()),
+            (0, Micros(1000))
+        );
         assert_eq!(
             (sampling.index(Micros(1003)), sampling.at()),
             (1, Micros(2000))

@@ -98,7 +98,7 @@ impl Watch {
         config: &LogConfig,
         wanted: Wanted,
         program: &Program,
-        wall_base_us: u64,
+        (transport, wall_base_us): (&'static str, u64),
     ) -> Option<Box<Self>> {
         let own = config.form == LogForm::Gossipper;
         let numbers = own && wanted.messages;
@@ -110,7 +110,12 @@ impl Watch {
             step.kind == StepKind::Send && name == "INVITE"
         };
         let invites = wanted.invites.then(|| Invites {
-            sends: program.steps.iter().zip(names()).map(sends_invite).collect(),
+            sends: program
+                .steps
+                .iter()
+                .zip(names())
+                .map(sends_invite)
+                .collect(),
             sent: HashMap::new(),
         });
         let histories = wanted.call_debug.then(|| Histories {
@@ -122,7 +127,7 @@ impl Watch {
                 (false, true) => TimeForm::Rfc3339,
                 (false, false) => TimeForm::Tabbed,
             },
-            transport: config.transport,
+            transport,
             wall_base_us,
         });
         Some(Box::new(Self {

@@ -18,10 +18,10 @@ mod snapshot;
 mod sums;
 
 pub use counters::{Counters, StepCounters};
+pub(crate) use figures::{Figures, TimerFigures};
 pub use histogram::Times;
 pub use repartition::RepartitionTable;
 pub use rtd::RtdStats;
-pub(crate) use figures::{Figures, TimerFigures};
 pub(crate) use sums::Sums;
 
 use gossipper_bytecode::Program;

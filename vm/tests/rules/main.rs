@@ -13,6 +13,7 @@ mod dialogs;
 mod duplicates;
 mod expressions;
 mod files;
+mod flows;
 mod handler;
 mod injection;
 mod matching;

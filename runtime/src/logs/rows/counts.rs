@@ -87,6 +87,12 @@ fn label(name: &str) -> String {
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
         return format!("RESP_{name}");
     }
-    let plain = |char: char| if char.is_ascii_alphanumeric() { char } else { '_' };
+    let plain = |char: char| {
+        if char.is_ascii_alphanumeric() {
+            char
+        } else {
+            '_'
+        }
+    };
     name.chars().map(plain).collect()
 }

@@ -72,10 +72,7 @@ impl Row<'_> {
     /// A cumulative figure, and what has been added since the row before.
     fn both(&self, figure: impl Fn(&Figures) -> u64) -> (u64, u64) {
         let all = figure(&self.now.figures);
-        (
-            all.saturating_sub(figure(&self.before.figures)),
-            all,
-        )
+        (all.saturating_sub(figure(&self.before.figures)), all)
     }
 }
 
@@ -215,7 +212,14 @@ impl Tables {
         }
         if let Some(file) = &config.response_times {
             let names = tables.layout.rtd_names().map(str::to_owned).collect();
-            let rtt = Rtt::open(file, own, &tables.config, &tables.delimiter, names, wall_base_us)?;
+            let rtt = Rtt::open(
+                file,
+                own,
+                &tables.config,
+                &tables.delimiter,
+                names,
+                wall_base_us,
+            )?;
             tables.rtt = Some(rtt);
         }
         Ok(tables)

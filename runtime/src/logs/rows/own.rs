@@ -46,7 +46,11 @@ fn rate(count: u64, us: u64) -> String {
 }
 
 fn ratio(part: u64, of: u64) -> String {
-    let ratio = if of == 0 { 0.0 } else { part as f64 / of as f64 };
+    let ratio = if of == 0 {
+        0.0
+    } else {
+        part as f64 / of as f64
+    };
     format!("{ratio:.6}")
 }
 
@@ -76,8 +80,18 @@ pub(super) fn statistics(cells: &mut Cells<'_>, row: &Row<'_>, _: &TableConfig) 
     cells.cell("retransmits", repeated.1);
     cells.cell("timeouts", timeouts.1);
     let figures = &row.now.figures;
-    times(cells, "avg_call_ms", "call_stddev_ms", &figures.call_length_us);
-    times(cells, "avg_invite_ms", "invite_stddev_ms", &figures.invite_us);
+    times(
+        cells,
+        "avg_call_ms",
+        "call_stddev_ms",
+        &figures.call_length_us,
+    );
+    times(
+        cells,
+        "avg_invite_ms",
+        "invite_stddev_ms",
+        &figures.invite_us,
+    );
     for name in MEDIA {
         cells.cell(name, 0);
     }

@@ -71,8 +71,16 @@ fn calls(cells: &mut Cells<'_>, row: &Row<'_>) {
     let created = row.both(|figures| figures.counters.created());
     cells.cell("CallRate(P)", per_second(created.0, period));
     cells.cell("CallRate(C)", per_second(created.1, all));
-    pair(cells, "IncomingCall", row.both(|figures| figures.counters.incoming));
-    pair(cells, "OutgoingCall", row.both(|figures| figures.counters.outgoing));
+    pair(
+        cells,
+        "IncomingCall",
+        row.both(|figures| figures.counters.incoming),
+    );
+    pair(
+        cells,
+        "OutgoingCall",
+        row.both(|figures| figures.counters.outgoing),
+    );
     cells.cell("TotalCallCreated", created.1);
     // A level, not a count.
     cells.cell("CurrentCall", row.now.figures.counters.current());
@@ -91,11 +99,19 @@ fn outcomes(cells: &mut Cells<'_>, row: &Row<'_>) {
     }
     pair(cells, "OutOfCallMsgs", count(|c| c.messages.out_of_call));
     pair(cells, "DeadCallMsgs", count(|c| c.messages.dead_call));
-    pair(cells, "Retransmissions", count(|c| c.messages.retransmitted));
+    pair(
+        cells,
+        "Retransmissions",
+        count(|c| c.messages.retransmitted),
+    );
     pair(cells, "AutoAnswered", count(|c| c.messages.auto_answered));
     pair(cells, "Warnings", count(|c| c.messages.warnings));
     let (fatal, before) = (row.now.fatal, row.before.fatal);
-    pair(cells, "FatalErrors", (u64::from(fatal && !before), u64::from(fatal)));
+    pair(
+        cells,
+        "FatalErrors",
+        (u64::from(fatal && !before), u64::from(fatal)),
+    );
     // The watchdog guards a loop that can be blocked by one call; there is none here.
     pair(cells, "WatchdogMajor", (0, 0));
     pair(cells, "WatchdogMinor", (0, 0));

@@ -117,8 +117,7 @@ fn written(form: LogForm, change: impl FnOnce(&mut LogConfig)) -> tempfile::Temp
     change(&mut config);
     let mut stamps = Stamps::new(TimeZone::UTC);
     let base = 1_700_000_000_000_000;
-    let mut tables =
-        Tables::open(&config, layout(), 1, base, &mut stamps).expect("the files open");
+    let mut tables = Tables::open(&config, layout(), 1, base, &mut stamps).expect("the files open");
     let mut state = layout().nothing();
     state.rate = 10.0;
     tables.sample(&mut stamps, sample(0, 0, false, &state));
@@ -143,7 +142,13 @@ fn written(form: LogForm, change: impl FnOnce(&mut LogConfig)) -> tempfile::Temp
     if let Some(rtt) = &mut tables.rtt {
         let took = Micros(12_345);
         rtt.add(&mut stamps, base + 99, (1, RtdId(0)), took, Micros(99));
-        rtt.add(&mut stamps, base + 99, (2, RtdId(1)), took, Micros(1_234_567_890));
+        rtt.add(
+            &mut stamps,
+            base + 99,
+            (2, RtdId(1)),
+            took,
+            Micros(1_234_567_890),
+        );
     }
     let busy = b"SIP/2.0 486 Busy Here\r\nCall-ID: a@b\r\n\r\n";
     tables.code(&mut stamps, base + 1, (2, 486, StepId(1)), busy);
@@ -257,10 +262,16 @@ fn a_row_waits_for_all_shards_and_adds_them_up() {
     };
     let mut merger = Merger::new(2);
     merger.add(of(0, 0, false));
-    assert!(merger.next_row().is_none(), "the other shard has said nothing");
+    assert!(
+        merger.next_row().is_none(),
+        "the other shard has said nothing"
+    );
     merger.add(of(1, 0, false));
     let (at, row) = merger.next_row().expect("a row");
-    assert_eq!((at, row.figures.counters.created()), (Micros::from_ms(1), 2));
+    assert_eq!(
+        (at, row.figures.counters.created()),
+        (Micros::from_ms(1), 2)
+    );
     // One runs ahead: its later figures wait.
     merger.add(of(0, 1, false));
     merger.add(of(0, 2, false));
