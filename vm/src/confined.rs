@@ -65,7 +65,7 @@ pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
         (program.segments.iter().any(counts), Confined::DynamicId),
         (params.circuits.is_some(), Confined::Circuits),
         (params.users.is_some(), Confined::Users),
-        (program.twin_role().is_some(), Confined::Twins),
+        (program.link_role().is_some(), Confined::Twins),
         (params.paths.is_some(), Confined::Paths),
         (!program.dialogs.is_empty(), Confined::Dialogs),
     ];

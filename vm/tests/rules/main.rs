@@ -13,6 +13,7 @@ mod duplicates;
 mod expressions;
 mod files;
 mod handler;
+mod init;
 mod injection;
 mod matching;
 mod media;
