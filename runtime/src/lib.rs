@@ -52,6 +52,7 @@ pub mod exec;
 mod group;
 pub mod logs;
 pub mod pacing;
+pub mod profile;
 pub mod run;
 mod schedule;
 mod shard;

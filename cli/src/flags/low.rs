@@ -5,6 +5,7 @@
 //! resolution, no default. `None` means "not given", because the default depends on the dialect and is applied once,
 //! in [`super::high`].
 
+use super::rates::RatesLow;
 use gossipper_vm::circuits::CircuitMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -240,6 +241,8 @@ pub(crate) struct LowArgs {
     pub(crate) rate_period: Option<Duration>,
     /// `-rate_scale`.
     pub(crate) rate_scale: Option<f64>,
+    /// The flags about rates that change.
+    pub(crate) rates: RatesLow,
     /// `-shards`.
     pub(crate) shards: Option<Shards>,
     /// `-l`.

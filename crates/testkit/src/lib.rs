@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Virtual clock, seeded network, trace format and SIPp runner for tests. Only ever a dev-dependency.
+//! Virtual clock, seeded network, trace format, certificates and SIPp runner for tests. Only ever a dev-dependency.
 //!
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`world`], [`net`] | engines in virtual time, joined by a network that a seed makes lose and reorder |
 //! | [`pair`] | a caller and an answerer, compiled and joined |
 //! | [`tally`], [`trace`] | what a simulated run counted, and what it did |
+//! | [`certs`] | an authority and the certificates it makes, for tests of TLS |
 //! | [`mirror`] | the natural peer of any scenario, and the comparison of the corpus with SIPp |
 //! | [`sipp`], [`sipp_cases`], [`sipp_refusals`], [`sipp_stat`], [`sipp_trace`] | runs of a real SIPp and of our binary, made comparable |
 #![forbid(unsafe_code)]
 
+pub mod certs;
 pub mod mirror;
 pub mod net;
 pub mod pair;
