@@ -593,14 +593,14 @@ impl Program {
     #[must_use]
     pub fn link_role(&self) -> Option<TwinRole> {
         let starts = || {
-            let first = self.0.ops.iter().find_map(|op| match *op {
+            self.0.ops.iter().find_map(|op| match *op {
                 Op::TwinSend { command } => {
-                    (self.0.twin_sends[command.index()].step.is_none()).then_some(TwinRole::Caller)
+                    let send = self.0.twin_sends[command.index()];
+                    send.step.is_none().then_some(TwinRole::Caller)
                 }
                 Op::TwinAwait { .. } => Some(TwinRole::Commanded),
                 _ => None,
-            });
-            first
+            })
         };
         self.twin_role().or_else(starts)
     }
