@@ -19,11 +19,13 @@ use tokio::time::Sleep;
 
 use super::coalesce::Coalescer;
 use super::core::Core;
+use super::flows;
 use super::sides::Sides;
 use super::team;
 use super::waiting::{self, Waiting};
 use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
+use crate::flows::Table;
 use crate::group::Role;
 use crate::pacing::Pacer;
 use crate::schedule::{Opening, Schedule};
@@ -54,10 +56,11 @@ pub(super) struct Shard<M> {
     pub(super) twin_end: Option<Micros>,
     /// When the last call was opened, once no more are.
     pub(super) opening_ended_at: Option<Micros>,
-    socket: UdpSocket,
+    /// `None` where messages go over connections.
+    socket: Option<UdpSocket>,
     pub(super) role: Role,
     waiting: Waiting,
-    receiver: BatchReceiver,
+    receiver: Option<BatchReceiver>,
     sides: Sides,
     coalescer: Coalescer,
     /// The kernel's counter of dropped datagrams, as last read.
@@ -83,6 +86,7 @@ impl<M: Machine> Shard<M> {
             schedule,
             total,
             bound,
+            flows,
             role,
             twin,
             backend,
@@ -103,9 +107,12 @@ impl<M: Machine> Shard<M> {
         let socket = bound.socket;
         let (sides, ways_out) = Sides::new(bound.sides, backend)?;
         let reads = !role.follows();
-        let receiver = BatchReceiver::new(backend, &socket);
-        let alone = ways_out.is_empty() && twin.is_none();
-        let waiting = Waiting::new(&socket, backend, reads, alone)?;
+        let receiver = socket
+            .as_ref()
+            .map(|socket| BatchReceiver::new(backend, socket));
+        let alone = ways_out.is_empty() && twin.is_none() && flows.is_none();
+        let waiting = Waiting::new(socket.as_ref().filter(|_| reads), backend, alone)?;
+        let flows = flows.map(Table::new).transpose()?.map(Box::new);
         let outbox = Outbox::new(backend);
         let links = twin.map(Links::new).transpose()?;
         let mut core = Core::new(
@@ -114,7 +121,8 @@ impl<M: Machine> Shard<M> {
             schedule,
             // Of several, none knows alone how many calls there are.
             total.filter(|_| role.place().is_none()),
-            socket.try_clone()?,
+            socket.as_ref().map(UdpSocket::try_clone).transpose()?,
+            flows,
             outbox,
             counts,
             clock,
@@ -182,6 +190,21 @@ impl<M: Machine> Shard<M> {
     }
 
     async fn flush_rest(&mut self) {
+        if let Some(flows) = &mut self.core.flows {
+            flows.close_all();
+        }
+        while self
+            .core
+            .flows
+            .as_ref()
+            .is_some_and(|flows| flows.len() > 0)
+        {
+            self.core.flush();
+            if !self.core.flows_turn() {
+                flows::ready(self.core.flows.as_deref()).await;
+            }
+            tokio::task::yield_now().await;
+        }
         loop {
             self.flush();
             if !self.core.unsent() {
@@ -211,6 +234,7 @@ impl<M: Machine> Shard<M> {
         }
         let mut busy = self.receive();
         busy |= self.handed_over();
+        busy |= self.core.flows_turn();
         busy |= self.commands();
         busy |= self.timers();
         busy |= self.resumes();
@@ -246,8 +270,11 @@ impl<M: Machine> Shard<M> {
 
     /// Reads until nothing is left, or time is up: then true.
     fn receive_batches(&mut self, limit: &mut WorkLimit, received_datagrams: &mut u64) -> bool {
+        let (Some(socket), Some(receiver)) = (&self.socket, &mut self.receiver) else {
+            return false;
+        };
         loop {
-            let look = self.waiting.look(&self.socket, &mut self.receiver);
+            let look = self.waiting.look(socket, receiver);
             match look.read {
                 Ok(None) => return false,
                 Ok(Some(outcome)) => self.core.counts.icmp_errors += u64::from(outcome.icmp_errors),
@@ -258,7 +285,7 @@ impl<M: Machine> Shard<M> {
             }
             let mut allowed = true;
             let now = self.core.clock.now();
-            for datagram in self.receiver.datagrams() {
+            for datagram in receiver.datagrams() {
                 *received_datagrams += 1;
                 team::receive(&mut self.core, &mut self.role, now, datagram);
                 self.core.flush_full();
@@ -350,6 +377,10 @@ impl<M: Machine> Shard<M> {
         };
         [
             self.core.wheel.next_wakeup(),
+            self.core
+                .flows
+                .as_ref()
+                .and_then(|flows| flows.next_deadline()),
             schedule,
             self.core.schedule.as_ref().and_then(Schedule::next_climb),
             retry,
@@ -415,6 +446,7 @@ impl<M: Machine> Shard<M> {
             },
             () = readable => {}
             () = self.sides.ready(&self.core.sides) => {}
+            () = flows::ready(self.core.flows.as_deref()) => {}
             () = team::called(&self.role) => {}
             next = happens => event = Some(next),
             () = writable, if full => {}
@@ -465,7 +497,7 @@ impl<M: Machine> Shard<M> {
                 () = team::called(role) => None,
             }
         };
-        let socket = reads.then_some(&self.socket);
+        let socket = self.socket.as_ref().filter(|_| reads);
         let brought = waiting::sleep((poller, waker), readable, (socket, full), called, at_most);
         match brought {
             Some(Some(Some(command))) => self.obey(self.core.clock.now(), command),
@@ -477,7 +509,7 @@ impl<M: Machine> Shard<M> {
     /// Asks the kernel what it has dropped since it was last asked.
     fn count_dropped(&mut self) {
         self.core.counts.recv_dropped += self.sides.dropped();
-        if let Some(dropped) = crate::sys::dropped(&self.socket) {
+        if let Some(dropped) = self.socket.as_ref().and_then(crate::sys::dropped) {
             self.core.counts.recv_dropped += u64::from(dropped.wrapping_sub(self.dropped));
             self.dropped = dropped;
         }

@@ -51,7 +51,7 @@ impl Engine {
             return;
         };
         // COMPAT(sipp): the pseudo call of init takes call number 1.
-        let mut call = self.new_call(now, now, FlowId(0), UNSPECIFIED);
+        let mut call = self.new_call(now, now, FlowId::MAIN, UNSPECIFIED);
         call.pc = entry;
         call.call_id = SmallVec::from_slice(b"///");
         call.call_id.extend_from_slice(CALL_ID);
@@ -105,7 +105,9 @@ impl Engine {
             Input::Spawn { .. }
             | Input::Open { .. }
             | Input::Resume { .. }
-            | Input::SendFailed { .. } => {}
+            | Input::Opened { .. }
+            | Input::Unsent { .. }
+            | Input::Flow { .. } => {}
         }
     }
 
