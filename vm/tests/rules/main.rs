@@ -15,6 +15,7 @@ mod expressions;
 mod files;
 mod flows;
 mod handler;
+mod init;
 mod injection;
 mod matching;
 mod media;
