@@ -13,6 +13,7 @@ use crate::inject;
 use crate::keys::{self, Key, Keyboard};
 use crate::report::{progress, summary};
 use crate::stdio;
+use crate::trouble::TraceTrouble;
 use gossipper_control::{ControlCommand, Phase, Snapshot};
 use gossipper_runtime::config::RunConfig;
 use gossipper_runtime::{Ending, Error, Run, RunReport};
@@ -78,6 +79,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         None
     };
     let mut display = Display::new(args.refresh);
+    let mut trouble = TraceTrouble::default();
     let mut requests = Requests::default();
     let ended = loop {
         let wish = tokio::select! {
@@ -101,7 +103,9 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
                 }
             },
             () = display.due() => {
-                display.show(&run.snapshot());
+                let snapshot = run.snapshot();
+                trouble.say(&snapshot, || display.clear());
+                display.show(&snapshot);
                 continue;
             }
         };
@@ -129,6 +133,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         Ok(run) => given_up(run.snapshot()),
         Err(run) => given_up(run.snapshot()),
     };
+    trouble.say(&report.snapshot, || {});
     stdio::out(&summary::text(
         &report.snapshot,
         stdio::stdout_takes_colour(),

@@ -28,6 +28,7 @@ mod root;
 mod settings;
 mod sipp;
 mod stdio;
+mod trouble;
 mod twin;
 mod version;
 

@@ -19,6 +19,7 @@ pub(crate) mod low;
 pub(crate) mod rates;
 pub(crate) mod streams;
 pub(crate) mod suggest;
+pub(crate) mod traces;
 pub(crate) mod twin;
 pub(crate) mod value;
 
@@ -43,7 +44,9 @@ pub(crate) enum Category {
     Rates,
     /// How a call behaves.
     Calls,
-    /// What is written while it runs.
+    /// Files that are written while it runs.
+    Traces,
+    /// What the terminal shows while it runs.
     Output,
     /// Help, version, compatibility.
     Other,
@@ -60,7 +63,8 @@ impl Category {
             Self::Load => "Rate, volume and duration",
             Self::Rates => "Rates that change",
             Self::Calls => "Call behaviour",
-            Self::Output => "Traces and terminal",
+            Self::Traces => "Traces and tables",
+            Self::Output => "Terminal",
             Self::Other => "Other",
         }
     }

@@ -62,8 +62,8 @@ impl Tool {
             name: "gossipper",
             version: "gossipper".to_owned(),
             program: program.into(),
-            first_args: vec!["sipp".into()],
-            writes_statistics: false,
+            first_args: ["sipp", "-compat", "sipp"].map(OsString::from).to_vec(),
+            writes_statistics: true,
         }
     }
 

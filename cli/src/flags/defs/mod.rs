@@ -13,12 +13,13 @@ mod output;
 mod rates;
 mod scenario;
 mod streams;
+mod traces;
 mod twin;
 
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 9] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 10] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Streams, streams::FLAGS),
@@ -26,6 +27,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 9] = [
     (Category::Load, load::FLAGS),
     (Category::Rates, rates::FLAGS),
     (Category::Calls, calls::FLAGS),
+    (Category::Traces, traces::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),
 ];
