@@ -7,6 +7,7 @@
 use crate::clip::Clip;
 use crate::codec::Codec;
 use crate::receive::{Receiver, Timing};
+use crate::replay::{Keep, LinkType, Replay};
 use crate::rtcp::{Compound, RtcpPacket, canonical_name};
 use crate::rtp::{self, Packet};
 use crate::srtp::{MasterKey, Opener, Relaxed, Sealer, Suite};
@@ -118,5 +119,31 @@ pub fn wav(bytes: &[u8]) {
     if let Ok(clip) = Clip::file(Codec::Pcmu, bytes) {
         let expected = audio.samples.len() as u64 * 8000 / u64::from(audio.rate);
         assert_eq!(clip.size() as u64, expected);
+    }
+}
+
+/// Target `pcap_replay`: captures are read or refused, and every packet of a plan lies in its file and in order.
+pub fn pcap_replay(bytes: &[u8]) {
+    for (keep, link) in [
+        (Keep::All, None),
+        (Keep::Rtp, None),
+        (Keep::All, Some(LinkType::Raw)),
+    ] {
+        let Ok(replay) = Replay::parse(bytes.into(), keep, link) else {
+            continue;
+        };
+        let mut before = Micros(0);
+        let mut lowest = u16::MAX;
+        let mut sum = 0;
+        for packet in replay.packets() {
+            assert!(packet.at >= before);
+            before = packet.at;
+            lowest = lowest.min(packet.port_offset);
+            let payload = replay.bytes(packet);
+            sum += payload.len();
+            assert!(keep == Keep::All || Packet::parse(payload).is_ok());
+        }
+        assert_eq!((before, lowest), (replay.duration(), 0));
+        assert!(sum <= bytes.len());
     }
 }

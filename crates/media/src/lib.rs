@@ -14,6 +14,7 @@
 //! | [`receive`] | what became of a peer's packets: loss, order, duplicates, jitter |
 //! | [`codec`], [`clip`], [`tone`], [`resample`], [`wav`] | what is in the packets: codecs, files, tones |
 //! | [`quality`] | R-factor and MOS by the E-model |
+//! | [`replay`] | captures that are sent again |
 //! | [`srtp`] | packets sealed and opened, with keys from SDP |
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
@@ -24,6 +25,7 @@ pub mod codec;
 pub mod fuzz;
 pub mod quality;
 pub mod receive;
+pub mod replay;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
