@@ -14,6 +14,7 @@
 //! | [`receive`] | what became of a peer's packets: loss, order, duplicates, jitter |
 //! | [`codec`], [`clip`], [`tone`], [`resample`], [`wav`] | what is in the packets: codecs, files, tones |
 //! | [`quality`] | R-factor and MOS by the E-model |
+//! | [`dtmf`] | digits as telephone events |
 //! | [`replay`] | captures that are sent again |
 //! | [`srtp`] | packets sealed and opened, with keys from SDP |
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@
 
 pub mod clip;
 pub mod codec;
+pub mod dtmf;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod quality;
