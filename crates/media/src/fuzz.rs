@@ -147,3 +147,35 @@ pub fn pcap_replay(bytes: &[u8]) {
         assert!(sum <= bytes.len());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a body over its seeds and over the files that once broke it; returns how many there were.
+    #[expect(clippy::disallowed_methods, reason = "regressions are files")]
+    fn replay(target: &str, body: fn(&[u8])) -> usize {
+        let fuzz = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz");
+        let mut count = 0;
+        for folder in ["regressions", "corpus"] {
+            // A folder without files is not in the repository.
+            let Ok(entries) = std::fs::read_dir(format!("{fuzz}/{folder}/{target}")) else {
+                continue;
+            };
+            for entry in entries {
+                let path = entry.expect("readable folder").path();
+                body(&std::fs::read(path).expect("readable file"));
+                count += 1;
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn past_failures_of_the_targets_stay_fixed() {
+        assert!(replay("rtp_rtcp", rtp_rtcp) >= 3);
+        assert!(replay("srtp_unprotect", srtp_unprotect) >= Suite::ALL.len());
+        assert!(replay("wav", wav) >= 5);
+        assert!(replay("pcap_replay", pcap_replay) >= 6);
+    }
+}

@@ -84,7 +84,7 @@ impl Stream {
             Some(interval) => {
                 let half = interval.max(Micros::from_ms(1)).0 / 2;
                 let spread = u64::from(params.ssrc.wrapping_mul(0x9e37_79b1));
-                now + Micros(half + (half * spread >> 32))
+                now + Micros(half + ((half * spread) >> 32))
             }
             None => Micros::NEVER,
         };
