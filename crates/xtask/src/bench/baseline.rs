@@ -50,7 +50,7 @@ pub(crate) fn bless() -> Result<()> {
 
 /// Runs the benches whose name contains the filter and reads what they counted.
 pub(super) fn counted(filter: Option<&str>) -> Result<Counts> {
-    let folder = target()?.join("gungraun/gossipper-benches/instructions");
+    let folder = target()?.join("gungraun/gossipper-benches");
     if folder.exists() {
         // What is not counted now must not be taken for it.
         fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;

@@ -97,11 +97,14 @@ fn run_counts(filter: Option<&str>) -> Result<()> {
             bail!("`{tool}` is not on PATH: {remedy}");
         }
     }
-    let mut command = cargo_bench("instructions");
-    if let Some(filter) = filter {
-        command.arg("--").arg(format!("*{filter}*"));
+    for bench in ["instructions", "media"] {
+        let mut command = cargo_bench(bench);
+        if let Some(filter) = filter {
+            command.arg("--").arg(format!("*{filter}*"));
+        }
+        run(&mut command)?;
     }
-    run(&mut command)
+    Ok(())
 }
 
 /// Bytes per idle call, by what they are.
