@@ -63,7 +63,7 @@ pub(crate) fn measure(parts: &[Part], scale: Scale) -> Result<()> {
     for part in parts {
         match part {
             Part::Counts => {
-                let counts = baseline::counted(None)?;
+                let counts = baseline::counted()?;
                 results.put("instructions", serde_json::to_value(counts)?);
                 results.put("idle", idle()?);
             }
@@ -81,11 +81,11 @@ pub(crate) fn measure(parts: &[Part], scale: Scale) -> Result<()> {
 
 /// Prints the counts of the benches whose name contains the filter.
 pub(crate) fn count(filter: Option<&str>) -> Result<()> {
-    run_counts(filter)
+    run_counts(&["instructions", "media"], filter)
 }
 
-/// Runs the instruction counts whose name contains the filter.
-fn run_counts(filter: Option<&str>) -> Result<()> {
+/// Runs the instruction counts of these benches whose name contains the filter.
+fn run_counts(benches: &[&str], filter: Option<&str>) -> Result<()> {
     for (tool, remedy) in [
         ("valgrind", "install the package `valgrind`".to_owned()),
         (
@@ -97,7 +97,7 @@ fn run_counts(filter: Option<&str>) -> Result<()> {
             bail!("`{tool}` is not on PATH: {remedy}");
         }
     }
-    for bench in ["instructions", "media"] {
+    for bench in benches {
         let mut command = cargo_bench(bench);
         if let Some(filter) = filter {
             command.arg("--").arg(format!("*{filter}*"));
