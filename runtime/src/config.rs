@@ -220,6 +220,8 @@ pub struct LogConfig {
     pub messages: Option<LogFileConfig>,
     /// `-trace_err`.
     pub errors: Option<LogFileConfig>,
+    /// What messages travel over, as the files name it; filled in by the runtime.
+    pub transport: Option<&'static str>,
 }
 
 /// One log file.

@@ -22,7 +22,9 @@ use gossipper_vm::{Engine, Image, Micros, Siblings};
 use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
-use crate::config::{EngineConfig, LocalConfig, PacingConfig, RunConfig, StreamKind, TimeLimits};
+use crate::config::{
+    EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, StreamKind, TimeLimits,
+};
 use crate::error::Error;
 use crate::flows::{FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
@@ -168,7 +170,11 @@ impl Run {
     /// runs then.
     pub fn start(config: RunConfig) -> Result<Self, Error> {
         let clock = Clock::start();
-        let logs = LogWriter::start(&config.logs)?;
+        let stream = config.main.transport.stream.as_ref();
+        let logs = LogWriter::start(&LogConfig {
+            transport: stream.map(StreamKind::name),
+            ..config.logs.clone()
+        })?;
         let (mut main, answerer) = (config.main, config.answerer);
         let mut parts = Vec::new();
         if let Some(answerer) = answerer {

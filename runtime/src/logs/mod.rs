@@ -161,7 +161,11 @@ impl LogWriter {
     /// When the message file cannot be opened. The error file is opened at the first event, as SIPp does, and a failure
     /// then shows in [`LogCounts::error`].
     pub fn start(config: &LogConfig) -> Result<Self, Error> {
-        let messages = config.messages.as_ref().map(MessageLog::open).transpose()?;
+        let messages = config
+            .messages
+            .as_ref()
+            .map(|file| MessageLog::open(file, config.transport.unwrap_or("UDP")))
+            .transpose()?;
         let errors = config.errors.clone().map(ErrorLog::new);
         let wanted = messages.is_some() || errors.is_some();
         let shared = Arc::new(Shared {
@@ -289,6 +293,7 @@ mod tests {
         LogConfig {
             messages: file("messages"),
             errors: file("errors"),
+            transport: None,
         }
     }
 
@@ -383,8 +388,8 @@ mod tests {
             sender.message(0, Traffic::Sent, &big);
         }
         assert_eq!(sender.counts().lost, 2);
-        let log =
-            MessageLog::open(&config(folder.path()).messages.expect("set")).expect("it opens");
+        let log = MessageLog::open(&config(folder.path()).messages.expect("set"), "UDP")
+            .expect("it opens");
         shared.lock().closing = true;
         write_until_closed(&shared, Some(log), None);
         assert_eq!(sender.counts().written, 4);
@@ -404,6 +409,7 @@ mod tests {
         let writer = LogWriter::start(&LogConfig {
             messages: None,
             errors,
+            transport: None,
         })
         .expect("it starts");
         writer.sender().error(0, b"text");
@@ -417,6 +423,7 @@ mod tests {
         let refused = LogWriter::start(&LogConfig {
             messages,
             errors: None,
+            transport: None,
         });
         assert!(matches!(refused, Err(Error::LogFile { .. })));
     }
