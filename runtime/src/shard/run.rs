@@ -21,10 +21,11 @@ use super::coalesce::Coalescer;
 use super::core::Core;
 use super::flows;
 use super::sides::Sides;
+use super::strain::{Seen, Strain};
 use super::team;
 use super::waiting::{self, Waiting};
 use super::work_limit::WorkLimit;
-use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
+use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand};
 use crate::flows::Table;
 use crate::group::Role;
 use crate::pacing::Pacer;
@@ -72,9 +73,13 @@ pub(super) struct Shard<M> {
     remote: Option<SocketAddr>,
     total: Option<u64>,
     publish_at: Micros,
+    pub(super) sampling: Option<Sampling>,
     /// Calls created at the last publications, oldest first.
     recent: std::collections::VecDeque<(Micros, u64)>,
     keep_edits: bool,
+    /// Time spent waiting.
+    idle: Micros,
+    strain: Strain,
 }
 
 impl<M: Machine> Shard<M> {
@@ -94,6 +99,8 @@ impl<M: Machine> Shard<M> {
             remote,
             clock,
             logs,
+            watch,
+            sampling,
             deadlines,
             keep_edits,
             slot,
@@ -129,6 +136,7 @@ impl<M: Machine> Shard<M> {
             logs,
         );
         core.links = links;
+        core.watch = watch;
         core.sides = ways_out;
         core.place = role.place().cloned();
         Ok(Self {
@@ -153,15 +161,18 @@ impl<M: Machine> Shard<M> {
             remote,
             total,
             publish_at: Micros(0),
+            sampling,
             recent: std::collections::VecDeque::with_capacity(RECENT_PERIODS + 1),
             keep_edits,
+            idle: Micros(0),
+            strain: Strain::default(),
         })
     }
 
     /// Runs to the end.
     pub(super) async fn run(mut self) -> Remains {
         let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        self.core.start();
+        self.sample(self.core.clock.now());
         let ending = loop {
             let busy = self.turn();
             if let Some(ending) = self.ended() {
@@ -170,7 +181,9 @@ impl<M: Machine> Shard<M> {
             if busy {
                 self.waiting.breathe().await;
             } else {
+                let since = self.core.clock.now();
                 self.wait(sleep.as_mut()).await;
+                self.idle = self.idle.plus(self.core.clock.now().since(since));
             }
         };
         // A socket that stays full keeps the rest; the peer will not miss it for long.
@@ -182,6 +195,7 @@ impl<M: Machine> Shard<M> {
             .get_or_insert_with(|| self.core.clock.now());
         self.phase = Phase::Ended;
         self.publish(self.core.clock.now());
+        self.last_sample(&ending);
         let edited = if self.keep_edits {
             self.core.machine.edited_files()
         } else {
@@ -230,6 +244,9 @@ impl<M: Machine> Shard<M> {
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(self.core.clock.now(), command);
         }
+        if !self.core.begun() {
+            self.core.begin();
+        }
         let mut busy = self.receive();
         busy |= self.handed_over();
         busy |= self.core.flows_turn();
@@ -252,6 +269,8 @@ impl<M: Machine> Shard<M> {
         if now >= self.publish_at {
             self.publish(now);
         }
+        self.sample(now);
+        self.core.logs.hand_over();
         busy
     }
 
@@ -325,6 +344,9 @@ impl<M: Machine> Shard<M> {
     }
 
     fn starts(&mut self) -> bool {
+        if !self.core.begun() {
+            return false;
+        }
         let mut limit = WorkLimit::new(&self.core.clock);
         while let Some(Opening { due, user }) = self.core.next_opening(limit.now()) {
             self.core.input(limit.now(), Input::Spawn { user, due });
@@ -358,6 +380,7 @@ impl<M: Machine> Shard<M> {
         let schedule = match &self.role {
             // It is due, and waits for room.
             Role::Lead(lead) if lead.blocked => None,
+            _ if !self.core.begun() => None,
             _ => self.core.schedule.as_ref().and_then(Schedule::next_due),
         };
         let limits = if self.phase == Phase::Aborting {
@@ -381,6 +404,7 @@ impl<M: Machine> Shard<M> {
             limits[0],
             limits[1],
             limits[2],
+            self.sampling.as_ref().map(Sampling::at),
         ]
         .into_iter()
         .flatten()
@@ -542,6 +566,13 @@ impl<M: Machine> Shard<M> {
             self.count_dropped();
         }
         snapshot.transport = self.core.counts;
+        let seen = Seen {
+            next_due: self.core.schedule.as_ref().and_then(Schedule::next_due),
+            idle: self.idle,
+            held_back: snapshot.calls.held_back,
+            counts: snapshot.transport,
+        };
+        snapshot.limits = self.strain.judge(now, seen, self.phase == Phase::Running);
         snapshot.last_warning = self.core.last_warning.clone();
         if let Some(place) = self.role.place() {
             place.publish(snapshot, self.core.stats.clone());
