@@ -48,18 +48,6 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "TLS",
-        switches: &[],
-        values: &[
-            "tls_cert",
-            "tls_key",
-            "tls_ca",
-            "tls_crl",
-            "tls_version",
-            "tls_skip_verify",
-        ],
-    },
-    Group {
         part: "media",
         switches: &[
             "rtp_echo",

@@ -5,6 +5,7 @@
 //! resolution, no default. `None` means "not given", because the default depends on the dialect and is applied once,
 //! in [`super::high`].
 
+use super::secure::SecureLow;
 use gossipper_vm::circuits::CircuitMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -203,6 +204,8 @@ pub(crate) struct LowArgs {
     pub(crate) remote: Option<String>,
     /// `-3pcc` and the flags of named peers.
     pub(crate) twin: TwinLow,
+    /// The flags about TLS and WebSocket.
+    pub(crate) secure: SecureLow,
     /// `-rsa`.
     pub(crate) sending_address: Option<String>,
     /// `-i`.

@@ -16,6 +16,7 @@ pub(crate) mod high;
 pub(crate) mod host;
 pub(crate) mod later;
 pub(crate) mod low;
+pub(crate) mod secure;
 pub(crate) mod suggest;
 pub(crate) mod twin;
 pub(crate) mod value;
@@ -31,6 +32,8 @@ pub(crate) enum Category {
     Scenario,
     /// Addresses, ports, sockets.
     Network,
+    /// TLS and WebSocket.
+    Secure,
     /// Instances that command each other.
     Twin,
     /// How many calls, how fast, how long.
@@ -49,6 +52,7 @@ impl Category {
         match self {
             Self::Scenario => "Scenario",
             Self::Network => "Addresses and sockets",
+            Self::Secure => "TLS and WebSocket",
             Self::Twin => "Third party call control (3PCC)",
             Self::Load => "Rate, volume and duration",
             Self::Calls => "Call behaviour",

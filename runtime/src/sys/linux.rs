@@ -11,12 +11,15 @@
 //! are written anew before each call, so that no pointer outlives the call that uses it.
 
 mod control;
+mod limits;
 
 use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub(super) use self::limits::raise_open_files;
 
 use self::control::{CONTROL_BYTES, Control, Told, write_segment_size};
 use super::{BATCH, Entry, Held, MAX_DATAGRAM, Outgoing, RecvOutcome, SendOutcome, is_icmp};

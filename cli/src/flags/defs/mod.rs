@@ -11,14 +11,16 @@ mod network;
 mod other;
 mod output;
 mod scenario;
+mod secure;
 mod twin;
 
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 7] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 8] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
+    (Category::Secure, secure::FLAGS),
     (Category::Twin, twin::FLAGS),
     (Category::Load, load::FLAGS),
     (Category::Calls, calls::FLAGS),
