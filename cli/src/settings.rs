@@ -73,6 +73,8 @@ pub(crate) fn run_config(
         includes,
         files: Some(files.clone()),
         twin: twin_mode,
+        unreliable: args.transport.stream.is_none(),
+        per_call: args.transport.per_call,
         ..params(args)
     };
     let confined = confined(&program, &params);
@@ -104,6 +106,7 @@ pub(crate) fn run_config(
                 ..LocalConfig::default()
             },
             socket: socket(args),
+            transport: args.transport.clone(),
             ..EngineConfig::new(
                 Arc::new(program),
                 RunParams {
@@ -127,6 +130,7 @@ pub(crate) fn run_config(
             sending_address: args.sending_address,
             media_ip: args.media_ip,
             socket: socket(args),
+            transport: args.transport.clone(),
             keep_edits: args.injection_write_back,
             twin,
             shards: args.shards,
@@ -165,6 +169,7 @@ fn paths(args: &HiArgs, injection: &[Arc<InjectionFile>]) -> Result<Option<Arc<P
 fn socket(args: &HiArgs) -> SocketConfig {
     SocketConfig {
         buffer_bytes: args.buffer_bytes,
+        device: args.device.clone(),
         coalesce: args.coalesce_us.map(Duration::from_micros),
         ..SocketConfig::default()
     }

@@ -8,6 +8,7 @@ mod twins;
 
 mod accept;
 mod births;
+mod paths;
 mod reports;
 mod siblings;
 
@@ -19,8 +20,9 @@ use crate::dead::{DeadCalls, Death};
 use crate::deadlines::{expire, rearm};
 use crate::dialogs::DialogIndex;
 use crate::exec::{self, Cx, Outcome, Shared, run};
+use crate::flows::Flows;
 use crate::inject::Injection;
-use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
+use crate::input::{CallControl, CallKey, FlowId, Input, Micros, Unsent};
 use crate::link::Image;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
 use crate::posix::Scratch;
@@ -89,6 +91,7 @@ impl Engine {
                 vars: Vars::new(&image),
                 users: params.users,
                 circuits: params.circuits.as_ref().map(Circuits::new),
+                flows: Flows::for_run(params, hasher.clone()),
                 dead: DeadCalls::new(dead_wait, hasher.clone()),
                 dialogs: DialogIndex::new(hasher.clone()),
                 dynamic: DynamicId::new(params.dynamic_id),
@@ -186,9 +189,17 @@ impl Engine {
             }
             Input::Timer { call, generation } => self.timer(now, call, generation, out),
             Input::Resume { call } => self.resume(now, call, out),
-            Input::SendFailed { call } => {
-                self.send_failed(now, call, FailReason::CannotSendMessage, out);
+            Input::Unsent { call, why } => {
+                let reason = match why {
+                    Unsent::Refused => FailReason::CannotSendMessage,
+                    Unsent::NotConnected => FailReason::TcpConnect,
+                    Unsent::Closed => FailReason::TcpClosed,
+                    Unsent::TooLate => FailReason::TimeoutOnSend,
+                };
+                self.send_failed(now, call, reason, out);
             }
+            Input::Opened { call, flow, port } => self.opened(now, call, flow, port, out),
+            Input::Flow { flow, event } => self.flow_ended(now, flow, event, out),
             Input::Control(CallControl::Drain) => self.draining = true,
             Input::Control(CallControl::Users(users)) => self.shared.users = Some(users),
             Input::Control(CallControl::AbortAll) => self.abort_all(now, out),
@@ -293,9 +304,17 @@ impl Engine {
     ) {
         let params = self.image.params();
         let for_twin = self.opens_for_twin();
-        let peer = match params.destination {
-            Some(destination) if params.send_to_destination || for_twin => destination,
-            _ => src,
+        let (peer, flow) = match params.destination {
+            // What a connection is to: the address it was made to.
+            Some(destination) if params.send_to_destination || for_twin => {
+                let flow = if params.unreliable {
+                    flow
+                } else {
+                    params.own_flow()
+                };
+                (destination, flow)
+            }
+            _ => (src, flow),
         };
         let Some(key) = self.open(now, flow, peer, id, !for_twin, out) else {
             // Another shard has opened the last call meanwhile.
@@ -349,6 +368,7 @@ impl Engine {
         }
         let connected = self.take_circuit(&mut call);
         let key = self.insert(call);
+        self.enter_flow(key, flow);
         out.push(Output::Stat(StatEvent::Created {
             incoming,
             late: Micros(0),
@@ -571,6 +591,7 @@ impl Engine {
             return;
         };
         self.held_bytes -= call.held_bytes as usize;
+        self.leave_flows(key, &call, out);
         self.give_back(&call);
         if call.cold.is_some() {
             exec::dialogs::end(&mut self.shared, &mut call, key, death, now);

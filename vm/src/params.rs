@@ -175,8 +175,10 @@ pub struct RunParams {
     pub hosts: Vec<(Vec<u8>, IpAddr)>,
     /// `[sipp_version]`.
     pub version: Vec<u8>,
-    /// The path that client calls send on, but with `paths`.
+    /// The path that client calls send on, but with `paths` or `per_call`.
     pub flow: FlowId,
+    /// Each call of a client has a path of its own, which it asks for when it first sends (`-t un`, `tn`, `ln`).
+    pub per_call: bool,
     /// `-t ui`: the path of a client's call is that of its line.
     pub paths: Option<Arc<Paths>>,
     /// First value of `[cseq]` (`-base_cseq`).
@@ -291,6 +293,7 @@ impl Default for RunParams {
             hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
             flow: FlowId(0),
+            per_call: false,
             paths: None,
             base_cseq: 1,
             call_id: CallIdFormat::parse(CallIdFormat::DEFAULT),
@@ -325,6 +328,17 @@ impl Default for RunParams {
             seed: 0,
             epoch_us: Micros(0).0,
             utc_offset_s: 0,
+        }
+    }
+}
+
+impl RunParams {
+    /// The path that a call of a client begins with.
+    pub(crate) fn own_flow(&self) -> FlowId {
+        if self.per_call {
+            FlowId::NONE
+        } else {
+            self.flow
         }
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod host;
 pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod secure;
+pub(crate) mod streams;
 pub(crate) mod suggest;
 pub(crate) mod twin;
 pub(crate) mod value;
@@ -32,6 +33,8 @@ pub(crate) enum Category {
     Scenario,
     /// Addresses, ports, sockets.
     Network,
+    /// Connections.
+    Streams,
     /// TLS and WebSocket.
     Secure,
     /// Instances that command each other.
@@ -53,6 +56,7 @@ impl Category {
             Self::Scenario => "Scenario",
             Self::Network => "Addresses and sockets",
             Self::Secure => "TLS and WebSocket",
+            Self::Streams => "Connections",
             Self::Twin => "Third party call control (3PCC)",
             Self::Load => "Rate, volume and duration",
             Self::Calls => "Call behaviour",

@@ -6,6 +6,7 @@
 //! | `run` | the loop: wait for the first of socket, deadline and command, then do a bounded turn |
 //! | `coalesce` | when to look at a busy socket again |
 //! | `core` | feeds inputs to the machine and carries its orders out |
+//! | `flows` | what happens on connections, and what the machine is told of it |
 //! | `inbox` | operator commands and phases of the run |
 //! | `team` | what a shard does as one of several |
 //! | `twins` | what happens on the connections to twins |
@@ -17,6 +18,7 @@
 
 mod coalesce;
 mod core;
+mod flows;
 mod inbox;
 mod run;
 mod sides;
@@ -34,6 +36,7 @@ use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::{Engine, Input, Micros, OutBuf};
 
 use crate::clock::Clock;
+use crate::flows::FlowSetup;
 use crate::group::Role;
 use crate::logs::LogSender;
 use crate::schedule::Schedule;
@@ -126,6 +129,8 @@ pub(crate) struct Setup<M> {
     /// Calls after which the shard drains (`-m`).
     pub(crate) total: Option<u64>,
     pub(crate) bound: Bound,
+    /// Connections, and sockets of calls.
+    pub(crate) flows: Option<FlowSetup>,
     /// Whether there are other shards of the scenario.
     pub(crate) role: Role,
     /// Connections to twins.
@@ -152,5 +157,8 @@ pub(crate) fn run<M: Machine>(setup: Setup<M>) -> std::io::Result<Remains> {
         .enable_io()
         .enable_time()
         .build()?;
-    reactor.block_on(async { Ok(run::Shard::new(setup)?.run().await) })
+    // Every turn is bounded in itself, and nothing else runs here.
+    reactor.block_on(tokio::task::unconstrained(async {
+        Ok(run::Shard::new(setup)?.run().await)
+    }))
 }

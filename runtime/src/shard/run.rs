@@ -19,10 +19,12 @@ use tokio::time::Sleep;
 
 use super::coalesce::Coalescer;
 use super::core::Core;
+use super::flows;
 use super::sides::{Sides, is_full, look};
 use super::team;
 use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
+use crate::flows::Table;
 use crate::group::Role;
 use crate::pacing::Pacer;
 use crate::schedule::{Opening, Schedule};
@@ -53,11 +55,12 @@ pub(super) struct Shard<M> {
     pub(super) twin_end: Option<Micros>,
     /// When the last call was opened, once no more are.
     pub(super) opening_ended_at: Option<Micros>,
-    socket: UdpSocket,
+    /// `None` where messages go over connections.
+    socket: Option<UdpSocket>,
     pub(super) role: Role,
     /// Who waits for the socket; `None` on a shard that gets its messages from another.
     reactor: Option<tokio::net::UdpSocket>,
-    receiver: BatchReceiver,
+    receiver: Option<BatchReceiver>,
     sides: Sides,
     coalescer: Coalescer,
     /// The kernel's counter of dropped datagrams, as last read.
@@ -83,6 +86,7 @@ impl<M: Machine> Shard<M> {
             schedule,
             total,
             bound,
+            flows,
             role,
             twin,
             backend,
@@ -103,10 +107,15 @@ impl<M: Machine> Shard<M> {
         let socket = bound.socket;
         let (sides, ways_out) = Sides::new(bound.sides, backend)?;
         let reads = !role.follows();
-        let receiver = BatchReceiver::new(backend, &socket);
-        let reactor = reads
-            .then(|| tokio::net::UdpSocket::from_std(socket.try_clone()?))
+        let receiver = socket
+            .as_ref()
+            .map(|socket| BatchReceiver::new(backend, socket));
+        let reactor = socket
+            .as_ref()
+            .filter(|_| reads)
+            .map(|socket| tokio::net::UdpSocket::from_std(socket.try_clone()?))
             .transpose()?;
+        let flows = flows.map(Table::new).transpose()?.map(Box::new);
         let outbox = Outbox::new(backend);
         let links = twin.map(Links::new).transpose()?;
         let mut core = Core::new(
@@ -115,7 +124,8 @@ impl<M: Machine> Shard<M> {
             schedule,
             // Of several, none knows alone how many calls there are.
             total.filter(|_| role.place().is_none()),
-            socket.try_clone()?,
+            socket.as_ref().map(UdpSocket::try_clone).transpose()?,
+            flows,
             outbox,
             counts,
             clock,
@@ -184,6 +194,21 @@ impl<M: Machine> Shard<M> {
     }
 
     async fn flush_rest(&mut self) {
+        if let Some(flows) = &mut self.core.flows {
+            flows.close_all();
+        }
+        while self
+            .core
+            .flows
+            .as_ref()
+            .is_some_and(|flows| flows.len() > 0)
+        {
+            self.core.flush();
+            if !self.core.flows_turn() {
+                flows::ready(self.core.flows.as_deref()).await;
+            }
+            tokio::task::yield_now().await;
+        }
         loop {
             self.flush();
             if !self.core.unsent() {
@@ -208,6 +233,7 @@ impl<M: Machine> Shard<M> {
         }
         let mut busy = self.receive();
         busy |= self.handed_over();
+        busy |= self.core.flows_turn();
         busy |= self.commands();
         busy |= self.timers();
         busy |= self.resumes();
@@ -243,11 +269,13 @@ impl<M: Machine> Shard<M> {
 
     /// Reads until nothing is left, or time is up: then true.
     fn receive_batches(&mut self, limit: &mut WorkLimit, received_datagrams: &mut u64) -> bool {
-        let Some(reactor) = &self.reactor else {
+        let (Some(reactor), Some(socket), Some(receiver)) =
+            (&self.reactor, &self.socket, &mut self.receiver)
+        else {
             return false;
         };
         loop {
-            let look = look(reactor, &self.socket, &mut self.receiver);
+            let look = look(reactor, socket, receiver);
             match look.read {
                 Ok(None) => return false,
                 Ok(Some(outcome)) => self.core.counts.icmp_errors += u64::from(outcome.icmp_errors),
@@ -258,7 +286,7 @@ impl<M: Machine> Shard<M> {
             }
             let mut allowed = true;
             let now = self.core.clock.now();
-            for datagram in self.receiver.datagrams() {
+            for datagram in receiver.datagrams() {
                 *received_datagrams += 1;
                 team::receive(&mut self.core, &mut self.role, now, datagram);
                 self.core.flush_full();
@@ -352,6 +380,10 @@ impl<M: Machine> Shard<M> {
         };
         [
             self.core.wheel.next_wakeup(),
+            self.core
+                .flows
+                .as_ref()
+                .and_then(|flows| flows.next_deadline()),
             schedule,
             retry,
             limits[0],
@@ -408,6 +440,7 @@ impl<M: Machine> Shard<M> {
             },
             () = readable => {}
             () = self.sides.ready(&self.core.sides) => {}
+            () = flows::ready(self.core.flows.as_deref()) => {}
             () = team::called(&self.role) => {}
             next = happens => event = Some(next),
             () = writable, if full => {}
@@ -424,7 +457,7 @@ impl<M: Machine> Shard<M> {
     /// Asks the kernel what it has dropped since it was last asked.
     fn count_dropped(&mut self) {
         self.core.counts.recv_dropped += self.sides.dropped();
-        if let Some(dropped) = crate::sys::dropped(&self.socket) {
+        if let Some(dropped) = self.socket.as_ref().and_then(crate::sys::dropped) {
             self.core.counts.recv_dropped += u64::from(dropped.wrapping_sub(self.dropped));
             self.dropped = dropped;
         }

@@ -173,9 +173,10 @@ impl Machine for Script {
                 assert_eq!(generation, 1);
                 self.end(call, CallEnd::Failure(FailReason::TimeoutOnRecv), out);
             }
-            Input::SendFailed { call } => {
+            Input::Unsent { call, why: _ } => {
                 self.end(call, CallEnd::Failure(FailReason::CannotSendMessage), out);
             }
+            Input::Opened { .. } | Input::Flow { .. } => panic!("it asks for no paths"),
             // A command is sent back.
             Input::Twin { bytes } => {
                 let bytes = out.store(bytes);
@@ -231,6 +232,7 @@ fn bench(machine: Script) -> Bench {
         schedule: None,
         total: None,
         bound,
+        flows: None,
         role: Role::Alone,
         twin: None,
         backend: Backend::Auto,

@@ -22,6 +22,7 @@ use crate::circuits::Circuits;
 use crate::dead::DeadCalls;
 use crate::dialogs::DialogIndex;
 use crate::engine::Hasher;
+use crate::flows::Flows;
 use crate::inject::Injection;
 use crate::input::{CallKey, Micros};
 use crate::link::Image;
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) users: Option<u32>,
     /// Which circuits of `-tdmmap` are taken.
     pub(crate) circuits: Option<Circuits>,
+    /// Which calls use which path, where paths end.
+    pub(crate) flows: Option<Box<Flows>>,
     /// `[dynamic_id]`.
     pub(crate) dynamic: DynamicId,
     /// Texts in the making.
@@ -379,6 +382,11 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                     call.wait = Wait::Gate;
                     return Outcome::Suspended;
                 }
+            }
+            Op::Send { .. } if !call.flow.is_some() => {
+                send::open(cx, call);
+                call.wait = Wait::Flow;
+                return Outcome::Suspended;
             }
             Op::Send { send } => match send::send(cx, call, send) {
                 Ok(bytes) => current = Current::Sent(bytes),

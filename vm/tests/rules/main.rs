@@ -12,6 +12,7 @@ mod dialogs;
 mod duplicates;
 mod expressions;
 mod files;
+mod flows;
 mod handler;
 mod injection;
 mod matching;
