@@ -24,7 +24,7 @@ use tokio::sync::mpsc::{self, Sender};
 use crate::clock::Clock;
 use crate::config::{EngineConfig, LocalConfig, PacingConfig, RunConfig, StreamKind, TimeLimits};
 use crate::error::Error;
-use crate::flows::{FlowSetup, Make, SocketOptions, Wrap};
+use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
 use crate::logs::{LogSender, LogWriter};
 use crate::pacing::Pacer;
@@ -33,7 +33,7 @@ use crate::shard::{self, Deadlines, Ending, Remains, Setup, ShardCommand};
 use crate::stats::Stats;
 use crate::transport::resolve::resolve_host;
 use crate::transport::udp::{self, Bound};
-use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW};
+use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW, SIP_PORT};
 use crate::twin;
 use crate::users::Users;
 
@@ -368,11 +368,24 @@ fn own_port(config: &EngineConfig) -> Option<u16> {
     config.local.port.filter(|port| one && *port != 0)
 }
 
+/// Who connects to whom.
+fn ends(config: &EngineConfig) -> Ends<'_> {
+    Ends {
+        serves: config.program.mode() == Mode::Server,
+        host: &config.params.remote_host,
+        calls: config.sending_address.or(config.remote),
+        port: config
+            .remote
+            .or(config.sending_address)
+            .map_or(SIP_PORT, |remote| remote.port()),
+    }
+}
+
 /// What connections and sockets of calls are made of, if there are any.
 fn flow_setup(config: &EngineConfig, bound: &mut Bound) -> Result<Option<FlowSetup>, Error> {
     let transport = &config.transport;
     let make = match &transport.stream {
-        Some(kind) => Make::Streams(Wrap::of(kind)?),
+        Some(kind) => Make::Streams(Wrap::of(kind, &ends(config))?),
         None if config.params.per_call => Make::Datagrams,
         None => return Ok(None),
     };

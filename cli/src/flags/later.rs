@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_missing_flag_knows_how_many_values_it_takes() {
-        assert_eq!(find("tls_cert").map(|missing| missing.arity), Some(1));
+        assert_eq!(find("plugin").map(|missing| missing.arity), Some(1));
         assert_eq!(find("bg").map(|missing| missing.arity), Some(0));
         assert_eq!(find("sf"), None);
     }

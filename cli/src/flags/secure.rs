@@ -5,6 +5,8 @@
 //! put together by [`SecureLow::tls`] later.
 
 use super::low::Dialect;
+use super::streams::Stream;
+use gossipper_runtime::config::StreamKind;
 use gossipper_runtime::transport::tls::{PeerCheck, TlsConfig, TlsVersion};
 use gossipper_runtime::transport::ws::WsConfig;
 use std::path::{Path, PathBuf};
@@ -70,7 +72,7 @@ impl SecureLow {
     ///
     /// # Errors
     /// Says which text cannot stand in a request.
-    pub(crate) fn ws(&self) -> Result<WsConfig, String> {
+    fn ws(&self) -> Result<WsConfig, String> {
         let defaults = WsConfig::default();
         let config = WsConfig {
             path: self.ws_path.clone().unwrap_or(defaults.path),
@@ -82,8 +84,28 @@ impl SecureLow {
         Ok(config)
     }
 
+    /// A kind of stream with all that it needs.
+    ///
+    /// # Errors
+    /// Says which flag of WebSocket cannot be used.
+    pub(crate) fn kind(
+        &self,
+        stream: Stream,
+        dialect: Dialect,
+        server: bool,
+        key_log: Option<PathBuf>,
+    ) -> Result<StreamKind, String> {
+        let tls = || Box::new(self.tls(dialect, server, key_log.clone()));
+        Ok(match stream {
+            Stream::Tcp => StreamKind::Tcp,
+            Stream::Tls => StreamKind::Tls(tls()),
+            Stream::Ws => StreamKind::Ws(Box::new(self.ws()?)),
+            Stream::Wss => StreamKind::Wss(tls(), Box::new(self.ws()?)),
+        })
+    }
+
     /// The settings of TLS for a scenario that answers (`server`) or calls. `key_log` is `SSLKEYLOGFILE`.
-    pub(crate) fn tls(&self, dialect: Dialect, server: bool, key_log: Option<PathBuf>) -> TlsConfig {
+    fn tls(&self, dialect: Dialect, server: bool, key_log: Option<PathBuf>) -> TlsConfig {
         let (certificate, key) = match dialect {
             Dialect::Sipp => self.sipps_files(server, Path::exists),
             Dialect::Gossipper => (self.certificate.clone(), self.key.clone()),
@@ -116,10 +138,7 @@ impl SecureLow {
         match (&self.certificate, &self.key) {
             (None, None) if !server && !(exists(certificate) && exists(key)) => (None, None),
             // A file may hold both.
-            (Some(given), None) => (
-                Some(given.clone()),
-                exists(key).then(|| key.to_path_buf()),
-            ),
+            (Some(given), None) => (Some(given.clone()), exists(key).then(|| key.to_path_buf())),
             (given, own) => (
                 Some(given.clone().unwrap_or_else(|| certificate.to_path_buf())),
                 Some(own.clone().unwrap_or_else(|| key.to_path_buf())),
@@ -134,8 +153,9 @@ mod tests {
 
     fn files(low: &SecureLow, server: bool, there: &[&str]) -> [Option<String>; 2] {
         let text = |path: Option<PathBuf>| path.map(|path| path.display().to_string());
-        let (certificate, key) =
-            low.sipps_files(server, |path| there.iter().any(|name| Path::new(name) == path));
+        let (certificate, key) = low.sipps_files(server, |path| {
+            there.iter().any(|name| Path::new(name) == path)
+        });
         [text(certificate), text(key)]
     }
 
