@@ -22,8 +22,6 @@ mod queue;
 mod ready;
 mod wrap;
 mod ws;
-#[cfg(test)]
-mod ws_tests;
 
 use std::collections::HashMap;
 use std::io;
