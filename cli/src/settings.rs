@@ -3,6 +3,7 @@
 
 use crate::flags::high::{HiArgs, LocalPort, Trace};
 use crate::flags::low::{Behaviors, RetransCheck};
+use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
 use crate::stdio;
 use crate::twin;
@@ -91,13 +92,27 @@ pub(crate) fn run_config(
             args.shards, program.name
         ));
     }
+    let period_ms = millis(args.rate_period);
+    let per_call = if server {
+        1.0
+    } else {
+        args.rates.unit.per_call(&program)?
+    };
+    if args.rates.unit == RateUnit::Requests && !server {
+        stdio::note(&format!(
+            "rates are requests: a call of scenario `{}` is {per_call} of them",
+            program.name
+        ));
+    }
     let logs = LogConfig {
         messages: log_file(&args.trace_msg, &program.name, "messages"),
         errors: log_file(&args.trace_err, &program.name, "errors"),
     };
     Ok(RunConfig {
         pacing: PacingConfig {
-            rate: Rate::new(args.rate, millis(args.rate_period)),
+            rate: Rate::new(args.rate / per_call, period_ms),
+            profile: args.rates.curve(per_call, period_ms)?,
+            ramp: args.rates.ramp(per_call),
             total: args.total_calls(server),
             // Callers decide how many calls a server has open.
             open_limit: args.limit.filter(|_| !server),

@@ -11,7 +11,8 @@ use std::time::Duration;
 use gossipper_bytecode::Program;
 use gossipper_vm::RunParams;
 
-use crate::pacing::Rate;
+use crate::pacing::{Ramp, Rate};
+use crate::profile::RateProfile;
 use crate::sys::Backend;
 use crate::transport::tls::TlsConfig;
 use crate::transport::ws::WsConfig;
@@ -183,10 +184,14 @@ impl Default for TransportConfig {
 }
 
 /// When calls begin.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PacingConfig {
     /// `-r`, `-rp`.
     pub rate: Rate,
+    /// `-rate_profile`: in place of the number of calls of `rate`.
+    pub profile: Option<Arc<RateProfile>>,
+    /// `-rate_increase`.
+    pub ramp: Option<Ramp>,
     /// `-m`; for a server too, which then drains after that many calls.
     pub total: Option<u64>,
     /// `-l`; computed from rate and scenario otherwise.
@@ -199,6 +204,8 @@ impl Default for PacingConfig {
     fn default() -> Self {
         Self {
             rate: Rate::DEFAULT,
+            profile: None,
+            ramp: None,
             total: None,
             open_limit: None,
             users: None,

@@ -53,6 +53,7 @@ mod flows;
 mod group;
 pub mod logs;
 pub mod pacing;
+pub mod profile;
 pub mod run;
 mod schedule;
 mod shard;

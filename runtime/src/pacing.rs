@@ -9,11 +9,15 @@
 //! Not for: waiting, counting ends of calls; both are told to it.
 //!
 //! Rules: those of SIPp. Rate changes and pauses restart the schedule from now; `-m` bounds the total; calls that
-//! `-l` holds back are not made up later.
+//! `-l` holds back are not made up later. A rate that climbs ([`Ramp`]) is a rate that changes now and then. One that
+//! follows a curve ([`RateProfile`]) stands still during a pause, and ends where somebody sets another rate.
 // COMPAT(sipp): SIPp also forgets calls that did not fit into its budget of one millisecond per pass, which lowers the
 // rate reached without a word; here they are started late, and said to be.
 
+use std::sync::Arc;
+
 use crate::clock::Micros;
+use crate::profile::RateProfile;
 
 /// A rate of calls: `calls` per `period_ms` (`-r`, `-rp`).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,6 +97,31 @@ impl Rate {
     }
 }
 
+/// A rate that climbs by steps (`-rate_increase` and its companions).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ramp {
+    /// Calls per period that each step adds; may be negative.
+    pub step: f64,
+    /// Time between two steps.
+    pub every: Micros,
+    /// Calls per period that no step goes beyond.
+    pub max: Option<f64>,
+    /// The step that would go beyond it ends the run.
+    pub ends: bool,
+}
+
+/// Least time between two steps of a ramp.
+const STEP_MIN: Micros = Micros(1_000);
+
+/// What a step of a ramp has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Climbed {
+    /// Another rate, or the same at the top.
+    On,
+    /// The top was reached before, and the run is to end.
+    Over,
+}
+
 /// A call to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
@@ -104,7 +133,12 @@ pub struct Start {
 #[derive(Debug, Clone)]
 pub struct Pacer {
     rate: Rate,
+    /// Takes the place of the rate.
+    profile: Option<Arc<RateProfile>>,
+    ramp: Option<(Ramp, Micros)>,
     paused: bool,
+    /// When the pause began.
+    paused_at: Micros,
     /// Start of the current segment, at which `taken` was 0.
     since: Micros,
     /// Calls of this segment that were started or held back.
@@ -115,6 +149,8 @@ pub struct Pacer {
     user_limit: Option<u64>,
     durations_ms: (u64, u64),
     held_back: u64,
+    /// When the next call is due, from the start of the segment on.
+    next_after: Option<u64>,
 }
 
 impl Pacer {
@@ -131,22 +167,64 @@ impl Pacer {
         scenario_duration_ms: u64,
         default_pause_ms: u64,
     ) -> Self {
-        Self {
+        let mut new = Self {
             rate,
+            profile: None,
+            ramp: None,
             paused: false,
+            paused_at: now,
             since: now,
             taken: 0,
             remaining: total.unwrap_or(u64::MAX),
             user_limit: open_limit,
             durations_ms: (scenario_duration_ms, default_pause_ms),
             held_back: 0,
+            next_after: None,
+        };
+        new.look_ahead();
+        new
+    }
+
+    /// The same with a rate that follows a curve, from the beginning of the schedule on.
+    #[must_use]
+    pub fn with_profile(mut self, profile: Arc<RateProfile>) -> Self {
+        self.profile = Some(profile);
+        self.look_ahead();
+        self
+    }
+
+    /// The same with a rate that climbs.
+    #[must_use]
+    pub fn with_ramp(mut self, ramp: Ramp) -> Self {
+        self.ramp = Some((ramp, self.since.plus(ramp.every)));
+        self
+    }
+
+    /// The rate asked for; of a curve, the rate at `now`.
+    #[must_use]
+    pub fn rate(&self, now: Micros) -> Rate {
+        match &self.profile {
+            None => self.rate,
+            Some(profile) => self.of_second(profile.rate_at(self.elapsed(now))),
         }
     }
 
-    /// The rate asked for.
+    /// A number of calls per second in the period of the rate.
+    fn of_second(&self, per_second: f64) -> Rate {
+        let period_ms = self.rate.period_ms;
+        Rate::new(per_second * period_ms as f64 / 1_000.0, period_ms)
+    }
+
+    /// Time of the segment; a pause is no part of a curve.
+    fn elapsed(&self, now: Micros) -> u64 {
+        let now = if self.paused { self.paused_at } else { now };
+        now.since(self.since).0
+    }
+
+    /// Whether a curve is followed.
     #[must_use]
-    pub fn rate(&self) -> Rate {
-        self.rate
+    pub fn follows_profile(&self) -> bool {
+        self.profile.is_some()
     }
 
     /// Whether the schedule is paused.
@@ -159,8 +237,13 @@ impl Pacer {
     #[must_use]
     pub fn open_limit(&self) -> u64 {
         let (scenario_ms, pause_ms) = self.durations_ms;
+        // A curve needs what its highest rate needs.
+        let rate = match &self.profile {
+            None => self.rate,
+            Some(profile) => self.of_second(profile.peak()),
+        };
         self.user_limit
-            .unwrap_or_else(|| self.rate.default_open_limit(scenario_ms, pause_ms))
+            .unwrap_or_else(|| rate.default_open_limit(scenario_ms, pause_ms))
             .max(1)
     }
 
@@ -170,16 +253,47 @@ impl Pacer {
         self.held_back
     }
 
-    /// Whether `-m` is used up.
+    /// Whether `-m` is used up, or a curve has come to its end at zero.
     #[must_use]
     pub fn exhausted(&self) -> bool {
-        self.remaining == 0
+        self.remaining == 0 || (self.profile.is_some() && self.next_after.is_none())
     }
 
-    /// Changes the rate; the schedule begins anew at `now`.
+    /// Changes the rate; the schedule begins anew at `now`, and follows no curve any more.
     pub fn set_rate(&mut self, now: Micros, rate: Rate) {
         self.rate = rate;
+        self.profile = None;
         self.restart(now);
+    }
+
+    /// When the rate climbs next by itself.
+    #[must_use]
+    pub fn next_climb(&self) -> Option<Micros> {
+        let (_, at) = self.ramp.filter(|_| self.remaining > 0)?;
+        Some(at)
+    }
+
+    /// Lets the rate climb if it is time to, and no call of the time before is left to be taken.
+    pub fn climb(&mut self, now: Micros) -> Climbed {
+        while let Some((ramp, at)) = self.ramp.filter(|(_, at)| *at <= now) {
+            if self.remaining == 0 || self.next_due().is_some() {
+                break;
+            }
+            self.ramp = Some((ramp, at.plus(ramp.every.max(STEP_MIN))));
+            let wanted = self.rate.calls + ramp.step;
+            let calls = ramp.max.map_or(wanted, |max| wanted.min(max));
+            if calls < wanted && ramp.ends {
+                self.ramp = None;
+                return Climbed::Over;
+            }
+            let rate = Rate::new(calls, self.rate.period_ms);
+            // COMPAT(sipp): there every step begins the schedule anew, also at the top; one that changes nothing does not
+            // here, so that no part of a call is lost.
+            if rate != self.rate {
+                self.set_rate(at, rate);
+            }
+        }
+        Climbed::On
     }
 
     /// Sets the limit of open calls by hand.
@@ -189,9 +303,16 @@ impl Pacer {
 
     /// Pauses, or goes on with a schedule that begins anew at `now`.
     pub fn set_paused(&mut self, now: Micros, paused: bool) {
-        if self.paused != paused {
-            self.paused = paused;
+        if self.paused == paused {
+            return;
+        }
+        self.paused = paused;
+        if self.profile.is_none() {
             self.restart(now);
+        } else if paused {
+            self.paused_at = now;
+        } else {
+            self.since = self.since.plus(now.since(self.paused_at));
         }
     }
 
@@ -203,14 +324,41 @@ impl Pacer {
     /// When the next call is due; `None` while nothing ever is.
     #[must_use]
     pub fn next_due(&self) -> Option<Micros> {
-        if self.paused || self.remaining == 0 || self.rate.calls == 0.0 {
+        if self.paused || self.remaining == 0 {
             return None;
         }
-        Some(Micros(
-            self.since
-                .0
-                .saturating_add(self.rate.due_after_us(self.taken + 1)),
-        ))
+        let due = self.since.plus(Micros(self.next_after?));
+        // What comes behind a step has another rate.
+        (due <= self.segment_end()).then_some(due)
+    }
+
+    /// When the next call is due, and the one after it.
+    #[must_use]
+    pub fn next_two(&self) -> [Option<Micros>; 2] {
+        let first = self.next_due();
+        let second = first.filter(|_| self.remaining > 1).and_then(|_| {
+            let due = self.since.plus(Micros(self.after(2)?));
+            (due <= self.segment_end()).then_some(due)
+        });
+        [first, second]
+    }
+
+    /// When the schedule begins anew by itself.
+    fn segment_end(&self) -> Micros {
+        self.next_climb().unwrap_or(Micros(u64::MAX))
+    }
+
+    fn look_ahead(&mut self) {
+        self.next_after = self.after(1);
+    }
+
+    /// How long after the start of the segment the `ahead`th call from now is due.
+    fn after(&self, ahead: u64) -> Option<u64> {
+        let k = self.taken.saturating_add(ahead);
+        match &self.profile {
+            Some(profile) => profile.due_us(k),
+            None => (self.rate.calls > 0.0).then(|| self.rate.due_after_us(k)),
+        }
     }
 
     /// Takes the next call that is due, given how many calls are open. To be called until `None`, as far as the
@@ -218,187 +366,28 @@ impl Pacer {
     pub fn pop_due(&mut self, now: Micros, open: u64) -> Option<Start> {
         let due = self.next_due().filter(|due| due.0 <= now.0)?;
         if open >= self.open_limit() {
-            let all = self.rate.count_after(now.0 - self.since.0);
+            let elapsed_us = now.min(self.segment_end()).since(self.since).0;
+            let all = match &self.profile {
+                Some(profile) => profile.count_at(elapsed_us),
+                None => self.rate.count_after(elapsed_us),
+            };
             self.held_back += all.saturating_sub(self.taken);
             self.taken = self.taken.max(all);
+            self.look_ahead();
             return None;
         }
         self.taken += 1;
         self.remaining -= 1;
+        self.look_ahead();
         Some(Start { due })
     }
 
     fn restart(&mut self, now: Micros) {
         self.since = now;
         self.taken = 0;
+        self.look_ahead();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn pacer(calls: f64, period_ms: u64) -> Pacer {
-        Pacer::new(
-            Micros(0),
-            Rate::new(calls, period_ms),
-            None,
-            Some(u64::MAX),
-            0,
-            0,
-        )
-    }
-
-    /// The times of all starts up to `until`, the pacer being asked only when it wants to be.
-    fn dues(pacer: &mut Pacer, until: u64) -> Vec<u64> {
-        let mut dues = Vec::new();
-        while let Some(at) = pacer.next_due().filter(|at| at.0 <= until) {
-            assert!(
-                at.0 == 0 || pacer.clone().pop_due(Micros(at.0 - 1), 0).is_none(),
-                "early at {}",
-                at.0
-            );
-            dues.extend(pacer.pop_due(at, 0).map(|start| start.due.0));
-        }
-        dues
-    }
-
-    #[test]
-    fn the_first_call_comes_after_one_period_by_the_rate() {
-        assert_eq!(
-            dues(&mut pacer(10.0, 1000), 450_000),
-            [100_000, 200_000, 300_000, 400_000]
-        );
-        assert_eq!(
-            dues(&mut pacer(1.0, 60_000), 130_000_000),
-            [60_000_000, 120_000_000]
-        );
-        assert_eq!(
-            dues(&mut pacer(3.0, 1000), 1_000_000),
-            [333_334, 666_667, 1_000_000]
-        );
-        assert_eq!(
-            dues(&mut pacer(0.5, 1000), 4_000_000),
-            [2_000_000, 4_000_000]
-        );
-    }
-
-    #[test]
-    fn a_late_wakeup_finds_every_start_with_its_own_due_time() {
-        let mut pacer = pacer(1_000.0, 1000);
-        let starts: Vec<u64> = std::iter::from_fn(|| pacer.pop_due(Micros(5_500), 0))
-            .map(|s| s.due.0)
-            .collect();
-        assert_eq!(starts, [1_000, 2_000, 3_000, 4_000, 5_000]);
-        assert_eq!(
-            pacer.next_due(),
-            Some(Micros(6_000)),
-            "the schedule did not shift"
-        );
-    }
-
-    #[test]
-    fn a_rate_change_starts_the_schedule_anew() {
-        let mut pacer = pacer(10.0, 1000);
-        assert_eq!(dues(&mut pacer, 250_000), [100_000, 200_000]);
-        pacer.set_rate(Micros(250_000), Rate::new(2.0, 1000));
-        assert_eq!(dues(&mut pacer, 1_300_000), [750_000, 1_250_000]);
-        pacer.set_rate(Micros(1_300_000), Rate::new(0.0, 1000));
-        assert_eq!(pacer.next_due(), None);
-        pacer.set_rate(Micros(2_000_000), Rate::new(-4.0, 1000));
-        assert_eq!((pacer.rate().calls(), pacer.next_due()), (0.0, None));
-    }
-
-    #[test]
-    fn a_pause_starts_the_schedule_anew() {
-        let mut pacer = pacer(10.0, 1000);
-        pacer.set_paused(Micros(50_000), true);
-        assert_eq!(
-            (pacer.next_due(), pacer.pop_due(Micros(900_000), 0)),
-            (None, None)
-        );
-        pacer.set_paused(Micros(900_000), false);
-        assert_eq!(dues(&mut pacer, 1_100_000), [1_000_000, 1_100_000]);
-    }
-
-    #[test]
-    fn calls_held_back_by_the_open_limit_are_not_made_up() {
-        let mut pacer = Pacer::new(Micros(0), Rate::new(10.0, 1000), None, Some(2), 0, 0);
-        assert_eq!(
-            pacer.pop_due(Micros(100_000), 0),
-            Some(Start {
-                due: Micros(100_000)
-            })
-        );
-        assert_eq!(
-            pacer.pop_due(Micros(200_000), 1),
-            Some(Start {
-                due: Micros(200_000)
-            })
-        );
-        assert_eq!(pacer.pop_due(Micros(550_000), 2), None);
-        assert_eq!(pacer.held_back(), 3);
-        // A call ended: the next start is the next one of the schedule, alone.
-        assert_eq!(pacer.pop_due(Micros(560_000), 1), None);
-        assert_eq!(
-            pacer.pop_due(Micros(600_000), 1),
-            Some(Start {
-                due: Micros(600_000)
-            })
-        );
-    }
-
-    #[test]
-    fn the_total_bounds_the_starts_and_held_back_calls_do_not_count() {
-        let mut pacer = Pacer::new(Micros(0), Rate::new(10.0, 1000), Some(2), Some(1), 0, 0);
-        assert!(pacer.pop_due(Micros(100_000), 0).is_some());
-        assert!(pacer.pop_due(Micros(300_000), 1).is_none());
-        assert!(!pacer.exhausted());
-        assert!(pacer.pop_due(Micros(400_000), 0).is_some());
-        assert!(pacer.exhausted());
-        assert_eq!(
-            (pacer.next_due(), pacer.pop_due(Micros(9_000_000), 0)),
-            (None, None)
-        );
-    }
-
-    #[test]
-    fn the_default_open_limit_follows_rate_and_duration() {
-        let limit = |calls, period, scenario, pause| {
-            Rate::new(calls, period).default_open_limit(scenario, pause)
-        };
-        assert_eq!(limit(10.0, 1000, 0, 0), 30);
-        assert_eq!(limit(10.0, 1000, 4_000, 0), 120);
-        assert_eq!(limit(10.0, 1000, 0, 5_000), 150);
-        assert_eq!(limit(10.0, 10_000, 0, 0), 3);
-        assert_eq!(limit(0.0, 1000, 0, 0), 1);
-        assert_eq!(limit(0.1, 1000, 0, 0), 1);
-        let mut pacer = Pacer::new(Micros(0), Rate::new(10.0, 1000), None, None, 0, 0);
-        pacer.set_rate(Micros(0), Rate::new(100.0, 1000));
-        assert_eq!(pacer.open_limit(), 300);
-    }
-
-    #[test]
-    fn a_blocked_backlog_costs_constant_time() {
-        let mut pacer = Pacer::new(Micros(0), Rate::new(1e6, 1000), None, Some(1), 0, 0);
-        assert_eq!(pacer.pop_due(Micros(3_600_000_000), 1), None);
-        assert_eq!(pacer.held_back(), 3_600_000_000);
-    }
-
-    proptest! {
-        #[test]
-        fn start_k_lies_where_the_integral_reaches_k(
-            calls in 0.001..200_000.0_f64,
-            period_ms in 1..100_000_u64,
-            elapsed_us in 0..10_000_000_000_u64,
-        ) {
-            let rate = Rate::new(calls, period_ms);
-            let k = rate.count_after(elapsed_us);
-            prop_assert!(k == 0 || rate.due_after_us(k) <= elapsed_us);
-            prop_assert!(rate.due_after_us(k + 1) > elapsed_us);
-            let integral = elapsed_us as f64 * calls / (period_ms as f64 * 1_000.0);
-            prop_assert!((integral - k as f64) > -1e-3 && (integral - k as f64) < 1.0 + calls / period_ms as f64 / 999.0);
-        }
-    }
-}
+mod tests;

@@ -562,14 +562,21 @@ impl Part {
                 let duration_ms = program
                     .duration_ms
                     .saturating_add(pause_ms.saturating_mul(program.default_pauses.into()));
-                Schedule::Rate(Pacer::new(
+                let mut pacer = Pacer::new(
                     now,
                     pacing.rate,
                     pacing.total,
                     pacing.open_limit,
                     duration_ms,
                     pause_ms,
-                ))
+                );
+                if let Some(profile) = &pacing.profile {
+                    pacer = pacer.with_profile(Arc::clone(profile));
+                }
+                if let Some(ramp) = pacing.ramp {
+                    pacer = pacer.with_ramp(ramp);
+                }
+                Schedule::Rate(pacer)
             });
         let after = |limit: Option<Duration>| {
             limit

@@ -2,7 +2,7 @@
 //! What decides when calls begin: a rate, or users.
 
 use crate::clock::Micros;
-use crate::pacing::Pacer;
+use crate::pacing::{Climbed, Pacer};
 use crate::users::Users;
 
 /// When calls begin.
@@ -45,6 +45,27 @@ impl Schedule {
         match self {
             Self::Rate(pacer) => pacer.next_due(),
             Self::Users(users) => users.next_due(),
+        }
+    }
+
+    /// When the next call is due and the one after it, as far as that is known.
+    pub(crate) fn next_two(&self) -> [Option<Micros>; 2] {
+        match self {
+            Self::Rate(pacer) => pacer.next_two(),
+            Self::Users(users) => [users.next_due(), None],
+        }
+    }
+
+    /// When the rate changes next by itself.
+    pub(crate) fn next_climb(&self) -> Option<Micros> {
+        self.pacer().and_then(Pacer::next_climb)
+    }
+
+    /// Lets the rate change by itself, if it is time to.
+    pub(crate) fn climb(&mut self, now: Micros) -> Climbed {
+        match self {
+            Self::Rate(pacer) => pacer.climb(now),
+            Self::Users(_) => Climbed::On,
         }
     }
 

@@ -42,8 +42,7 @@ fn pair(client: &str, server: &str, calls: u64) -> RunConfig {
         pacing: PacingConfig {
             rate: Rate::new(2_000.0, 1_000),
             total: Some(calls),
-            open_limit: None,
-            users: None,
+            ..PacingConfig::default()
         },
         limits: TimeLimits {
             timeout: Some(Duration::from_secs(60)),
@@ -66,8 +65,7 @@ fn alone(program: Arc<Program>, ip: IpAddr) -> RunConfig {
         pacing: PacingConfig {
             rate: Rate::new(500.0, 1_000),
             total: Some(10),
-            open_limit: None,
-            users: None,
+            ..PacingConfig::default()
         },
         limits: TimeLimits {
             timeout: Some(Duration::from_secs(60)),

@@ -23,8 +23,8 @@ use gossipper_testkit::certs::{Authority, Flaw, Identity};
 use gossipper_vm::RunParams;
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 fn builtin(name: &str) -> Arc<Program> {
@@ -120,7 +120,11 @@ impl Server {
         let run = Run::start(run(config("uas", transport), None, None)).expect("it starts");
         // The address is there before the first turn: it is bound by the one who starts.
         let address = loop {
-            if let Some(local) = run.snapshot().main().and_then(|main| main.local.parse().ok()) {
+            if let Some(local) = run
+                .snapshot()
+                .main()
+                .and_then(|main| main.local.parse().ok())
+            {
                 break local;
             }
             std::thread::yield_now();
@@ -268,10 +272,7 @@ fn reactor<T>(what: impl Future<Output = T>) -> T {
 }
 
 /// The request of somebody else's WebSocket client.
-fn request(
-    address: SocketAddr,
-    protocol: Option<&str>,
-) -> tungstenite::handshake::client::Request {
+fn request(address: SocketAddr, protocol: Option<&str>) -> tungstenite::handshake::client::Request {
     use tungstenite::client::IntoClientRequest as _;
     let mut request = format!("ws://{address}/any/path")
         .into_client_request()
@@ -306,9 +307,8 @@ fn a_stranger_over_websocket_is_answered_whatever_frames_it_sends() {
                 .expect("it agrees");
         let agreed = response.headers().get("Sec-WebSocket-Protocol");
         assert_eq!(agreed.and_then(|name| name.to_str().ok()), Some("sip"));
-        let frame = |bytes: &[u8], opcode, fin| {
-            Message::Frame(Frame::message(bytes.to_vec(), opcode, fin))
-        };
+        let frame =
+            |bytes: &[u8], opcode, fin| Message::Frame(Frame::message(bytes.to_vec(), opcode, fin));
         let (text, binary) = (options("text"), options("binary"));
         socket.send(Message::text(text)).await.expect("sent");
         socket
@@ -443,7 +443,9 @@ fn our_client_gets_along_with_a_server_of_somebody_else() {
         let look = |request: &Request, mut response: Response| {
             let header = |name: &str| {
                 let value = request.headers().get(name);
-                value.and_then(|value| value.to_str().ok()).map(str::to_owned)
+                value
+                    .and_then(|value| value.to_str().ok())
+                    .map(str::to_owned)
             };
             assert_eq!(request.uri().to_string(), "/ws?token=1");
             assert_eq!(header("host"), Some(format!("127.0.0.1:{port}")));
@@ -490,5 +492,9 @@ fn our_client_gets_along_with_a_server_of_somebody_else() {
         run.finish().expect("shards come up")
     });
     let main = report.snapshot.main().expect("a main engine");
-    assert_eq!((main.calls.succeeded, main.calls.failed), (1, 0), "{main:?}");
+    assert_eq!(
+        (main.calls.succeeded, main.calls.failed),
+        (1, 0),
+        "{main:?}"
+    );
 }

@@ -64,8 +64,7 @@ fn pair(transport: &TransportConfig, ip: IpAddr, calls: u64) -> RunConfig {
         pacing: PacingConfig {
             rate: Rate::new(2_000.0, 1_000),
             total: Some(calls),
-            open_limit: None,
-            users: None,
+            ..PacingConfig::default()
         },
         limits: TimeLimits {
             timeout: Some(Duration::from_secs(60)),
@@ -91,8 +90,7 @@ fn client(program: Arc<Program>, transport: TransportConfig, to: &TcpListener) -
         pacing: PacingConfig {
             rate: Rate::new(500.0, 1_000),
             total: Some(5),
-            open_limit: None,
-            users: None,
+            ..PacingConfig::default()
         },
         limits: TimeLimits {
             timeout: Some(Duration::from_secs(60)),

@@ -274,6 +274,10 @@ fn store(low: &mut LowArgs, arg: Arg, inline: Option<&str>, texts: &[&str]) -> R
             set(low, value::double(text)?);
             Ok(())
         }
+        (Arg::Number { set, .. }, [text]) => {
+            set(low, value::number(text)?);
+            Ok(())
+        }
         (Arg::Time { unit, set, .. }, [text]) => {
             set(low, value::time(text, unit)?);
             Ok(())
@@ -282,7 +286,14 @@ fn store(low: &mut LowArgs, arg: Arg, inline: Option<&str>, texts: &[&str]) -> R
         (Arg::Pair { set, .. }, [first, second]) => {
             set(low, (*first).to_owned(), (*second).to_owned())
         }
-        (Arg::Path { .. } | Arg::Int { .. } | Arg::Double { .. } | Arg::Time { .. }, _)
+        (
+            Arg::Path { .. }
+            | Arg::Int { .. }
+            | Arg::Double { .. }
+            | Arg::Number { .. }
+            | Arg::Time { .. },
+            _,
+        )
         | (Arg::Text { .. } | Arg::Pair { .. }, _) => {
             unreachable!(
                 "the caller hands over as many texts as the arity says, and paths not at all"
@@ -420,6 +431,8 @@ mod tests {
         for flag in defs::flags() {
             let line = match (flag.name(), flag.arg) {
                 ("t", _) => "-t u1".to_owned(),
+                ("rate_profile", _) => "-rate_profile 0:1".to_owned(),
+                ("rate_unit", _) => "-rate_unit calls".to_owned(),
                 ("rtcheck", _) => "-rtcheck loose".to_owned(),
                 ("compat", _) => "-compat sipp".to_owned(),
                 ("tdmmap", _) => "-tdmmap {0-3}{99}{5-8}{1-31}".to_owned(),

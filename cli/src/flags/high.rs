@@ -15,6 +15,7 @@ pub(crate) use values::last_of_each;
 
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
+use super::rates::Rates;
 use super::secure::SecureLow;
 use super::streams;
 use super::twin::{self, Twin};
@@ -130,6 +131,8 @@ pub(crate) struct HiArgs {
     pub(crate) rate_period: Duration,
     /// `-rate_scale`.
     pub(crate) rate_scale: f64,
+    /// What changes the rate.
+    pub(crate) rates: Rates,
     /// `-shards`: threads that run calls.
     pub(crate) shards: usize,
     /// `-shards` names their number.
@@ -313,6 +316,14 @@ impl HiArgs {
             );
         }
 
+        let rates = Rates::resolve(
+            low.rates,
+            dialect,
+            rate_period,
+            low.users.is_some(),
+            &mut faults,
+            &mut notes,
+        );
         let twin = twin::resolve(low.twin, &mut faults);
         let local_ip = low
             .local_ip
@@ -397,6 +408,7 @@ impl HiArgs {
             secure: low.secure,
             rate,
             rate_period,
+            rates,
             rate_scale: low.rate_scale.unwrap_or(1.0),
             shards: low.shards.map_or(1, Shards::count),
             shards_named: matches!(low.shards, Some(Shards::Count(_))),

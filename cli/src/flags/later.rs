@@ -79,11 +79,6 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "rate ramps",
-        switches: &["no_rate_quit"],
-        values: &["rate_increase", "rate_max", "rate_interval"],
-    },
-    Group {
         part: "statistics files",
         switches: &[
             "trace_stat",

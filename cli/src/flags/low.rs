@@ -5,6 +5,7 @@
 //! resolution, no default. `None` means "not given", because the default depends on the dialect and is applied once,
 //! in [`super::high`].
 
+use super::rates::RatesLow;
 use super::secure::SecureLow;
 use super::streams::StreamsLow;
 use gossipper_vm::circuits::CircuitMap;
@@ -246,6 +247,8 @@ pub(crate) struct LowArgs {
     pub(crate) rate_period: Option<Duration>,
     /// `-rate_scale`.
     pub(crate) rate_scale: Option<f64>,
+    /// The flags about rates that change.
+    pub(crate) rates: RatesLow,
     /// `-shards`.
     pub(crate) shards: Option<Shards>,
     /// `-l`.

@@ -16,6 +16,7 @@ pub(crate) mod high;
 pub(crate) mod host;
 pub(crate) mod later;
 pub(crate) mod low;
+pub(crate) mod rates;
 pub(crate) mod secure;
 pub(crate) mod streams;
 pub(crate) mod suggest;
@@ -41,6 +42,8 @@ pub(crate) enum Category {
     Twin,
     /// How many calls, how fast, how long.
     Load,
+    /// Rates that change.
+    Rates,
     /// How a call behaves.
     Calls,
     /// What is written while it runs.
@@ -59,6 +62,7 @@ impl Category {
             Self::Streams => "Connections",
             Self::Twin => "Third party call control (3PCC)",
             Self::Load => "Rate, volume and duration",
+            Self::Rates => "Rates that change",
             Self::Calls => "Call behaviour",
             Self::Output => "Traces and terminal",
             Self::Other => "Other",
@@ -94,6 +98,13 @@ pub(crate) enum Arg {
     },
     /// A number with a fraction, finite and not negative.
     Double {
+        /// Name of the value in help.
+        metavar: &'static str,
+        /// Stores it.
+        set: fn(&mut LowArgs, f64),
+    },
+    /// A finite number with an optional sign and fraction.
+    Number {
         /// Name of the value in help.
         metavar: &'static str,
         /// Stores it.
@@ -147,6 +158,7 @@ impl Arg {
             Self::Switch(_) => String::new(),
             Self::Int { metavar, .. }
             | Self::Double { metavar, .. }
+            | Self::Number { metavar, .. }
             | Self::Time { metavar, .. }
             | Self::Text { metavar, .. }
             | Self::Path { metavar, .. } => metavar.to_owned(),

@@ -66,6 +66,17 @@ pub(crate) fn double(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Reads a number with an optional sign and fraction.
+///
+/// # Errors
+/// Says what is no number.
+pub(crate) fn number(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        _ => Err(format!("`{text}` is not a number")),
+    }
+}
+
 /// Reads a time: a number that starts with a digit, then `ms`, `s`, `m` or `h`, or nothing for `unit`.
 ///
 /// # Errors
@@ -101,6 +112,28 @@ pub(crate) fn time(text: &str, unit: Unit) -> Result<Duration, String> {
     }
     // Rounded to microseconds, the unit of every clock in here, so that 0.1 is not 0.100000001.
     Ok(Duration::from_micros((seconds * 1e6).round() as u64))
+}
+
+/// A time whose bare number is seconds to one dialect and milliseconds to the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct BareTime {
+    /// As SIPp reads it.
+    pub(crate) seconds: Duration,
+    /// As gossipper reads it.
+    pub(crate) millis: Duration,
+}
+
+impl BareTime {
+    /// Reads it both ways.
+    ///
+    /// # Errors
+    /// See [`time`].
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self {
+            seconds: time(text, Unit::Seconds)?,
+            millis: time(text, Unit::Millis)?,
+        })
+    }
 }
 
 /// Reads a truth value: `true`, `false` or an integer.

@@ -10,7 +10,7 @@ use gossipper_vm::{CallControl, Input, Micros};
 use super::run::Shard;
 use super::{Ending, Machine};
 use crate::group::Entry;
-use crate::pacing::Rate;
+use crate::pacing::{Climbed, Rate};
 use crate::schedule::Schedule;
 
 /// What reaches a shard from outside.
@@ -39,14 +39,14 @@ impl<M: Machine> Shard<M> {
             ControlCommand::Stop => self.abort(now, Ending::Stopped),
             ControlCommand::SetRate { calls, period_ms } => {
                 self.with_pacer(|pacer| {
-                    let period_ms = period_ms.unwrap_or_else(|| pacer.rate().period_ms());
+                    let period_ms = period_ms.unwrap_or_else(|| pacer.rate(now).period_ms());
                     pacer.set_rate(now, Rate::new(calls, period_ms));
                 });
             }
             ControlCommand::AddRate { calls } => {
                 self.set_users(now, |users| f64::from(users) + calls);
                 self.with_pacer(|pacer| {
-                    let rate = pacer.rate();
+                    let rate = pacer.rate(now);
                     pacer.set_rate(now, Rate::new(rate.calls() + calls, rate.period_ms()));
                 });
             }
@@ -145,7 +145,8 @@ impl<M: Machine> Shard<M> {
                 self.abort(now, Ending::TwinEnded);
             }
         }
-        let exhausted = self.core.schedule.as_ref().is_some_and(Schedule::exhausted);
+        let schedule = self.core.schedule.as_mut();
+        let exhausted = schedule.is_some_and(|s| s.climb(now) == Climbed::Over || s.exhausted());
         if exhausted || self.core.draining {
             self.drain(now, Ending::Completed);
         }

@@ -11,6 +11,7 @@
 //! | `team` | what a shard does as one of several |
 //! | `twins` | what happens on the connections to twins |
 //! | `sides` | the further sockets of `-t ui` |
+//! | `waiting` | how the shard waits for its socket |
 //! | `work_limit` | bounds each part of a turn by time |
 //!
 //! A shard shares nothing that it waits for: commands come through a queue, snapshots go into a slot that is locked for
@@ -26,6 +27,7 @@ mod team;
 #[cfg(test)]
 mod tests;
 mod twins;
+mod waiting;
 mod work_limit;
 
 use std::net::SocketAddr;

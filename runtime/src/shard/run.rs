@@ -4,7 +4,7 @@
 //! A turn does a bounded amount of each kind of work (datagrams first, since a peer waits for them; then timers, calls
 //! that yielded, due starts), then sends what was collected. Between turns the shard waits for the first of: the
 //! socket, the next deadline (wheel, schedule, end of the run, next snapshot), a command. A turn that left work
-//! behind is followed by the next at once, after one look at the reactor.
+//! behind is followed by the next at once, after one look at the reactor where there is one.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -20,8 +20,9 @@ use tokio::time::Sleep;
 use super::coalesce::Coalescer;
 use super::core::Core;
 use super::flows;
-use super::sides::{Sides, is_full, look};
+use super::sides::Sides;
 use super::team;
+use super::waiting::{self, Waiting};
 use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
 use crate::flows::Table;
@@ -58,8 +59,7 @@ pub(super) struct Shard<M> {
     /// `None` where messages go over connections.
     socket: Option<UdpSocket>,
     pub(super) role: Role,
-    /// Who waits for the socket; `None` on a shard that gets its messages from another.
-    reactor: Option<tokio::net::UdpSocket>,
+    waiting: Waiting,
     receiver: Option<BatchReceiver>,
     sides: Sides,
     coalescer: Coalescer,
@@ -110,11 +110,8 @@ impl<M: Machine> Shard<M> {
         let receiver = socket
             .as_ref()
             .map(|socket| BatchReceiver::new(backend, socket));
-        let reactor = socket
-            .as_ref()
-            .filter(|_| reads)
-            .map(|socket| tokio::net::UdpSocket::from_std(socket.try_clone()?))
-            .transpose()?;
+        let alone = ways_out.is_empty() && twin.is_none() && flows.is_none();
+        let waiting = Waiting::new(socket.as_ref().filter(|_| reads), backend, alone)?;
         let flows = flows.map(Table::new).transpose()?.map(Box::new);
         let outbox = Outbox::new(backend);
         let links = twin.map(Links::new).transpose()?;
@@ -143,7 +140,7 @@ impl<M: Machine> Shard<M> {
             abort_turns: 0,
             opening_ended_at: None,
             role,
-            reactor,
+            waiting,
             socket,
             receiver,
             sides,
@@ -171,7 +168,7 @@ impl<M: Machine> Shard<M> {
                 break ending;
             }
             if busy {
-                tokio::task::yield_now().await;
+                self.waiting.breathe().await;
             } else {
                 self.wait(sleep.as_mut()).await;
             }
@@ -218,10 +215,12 @@ impl<M: Machine> Shard<M> {
                 self.sides.ready(&self.core.sides).await;
                 continue;
             }
-            match &self.reactor {
-                Some(reactor) if reactor.writable().await.is_ok() => {}
-                Some(_) => return,
-                None => tokio::time::sleep(FLUSH_RETRY).await,
+            match &self.waiting {
+                Waiting::Reactor(Some(reactor)) if reactor.writable().await.is_ok() => {}
+                Waiting::Reactor(Some(_)) => return,
+                Waiting::Reactor(None) | Waiting::Poll { .. } => {
+                    tokio::time::sleep(FLUSH_RETRY).await;
+                }
             }
         }
     }
@@ -269,13 +268,11 @@ impl<M: Machine> Shard<M> {
 
     /// Reads until nothing is left, or time is up: then true.
     fn receive_batches(&mut self, limit: &mut WorkLimit, received_datagrams: &mut u64) -> bool {
-        let (Some(reactor), Some(socket), Some(receiver)) =
-            (&self.reactor, &self.socket, &mut self.receiver)
-        else {
+        let (Some(socket), Some(receiver)) = (&self.socket, &mut self.receiver) else {
             return false;
         };
         loop {
-            let look = look(reactor, socket, receiver);
+            let look = self.waiting.look(socket, receiver);
             match look.read {
                 Ok(None) => return false,
                 Ok(Some(outcome)) => self.core.counts.icmp_errors += u64::from(outcome.icmp_errors),
@@ -304,14 +301,12 @@ impl<M: Machine> Shard<M> {
 
     fn timers(&mut self) -> bool {
         let mut limit = WorkLimit::new(&self.core.clock);
-        let mut now = self.core.clock.now();
-        while let Some(fired) = self.core.wheel.pop_due(now) {
-            self.core.timer(now, fired);
+        while let Some(fired) = self.core.wheel.pop_due(limit.now()) {
+            self.core.timer(limit.now(), fired);
             self.core.flush_full();
             if !limit.allow(&self.core.clock) {
                 return true;
             }
-            now = self.core.clock.now();
         }
         false
     }
@@ -331,9 +326,8 @@ impl<M: Machine> Shard<M> {
 
     fn starts(&mut self) -> bool {
         let mut limit = WorkLimit::new(&self.core.clock);
-        let mut now = self.core.clock.now();
-        while let Some(Opening { due, user }) = self.core.next_opening(now) {
-            self.core.input(now, Input::Spawn { user, due });
+        while let Some(Opening { due, user }) = self.core.next_opening(limit.now()) {
+            self.core.input(limit.now(), Input::Spawn { user, due });
             self.core.flush_full();
             if self.core.draining || self.core.ending.is_some() {
                 return false;
@@ -341,7 +335,6 @@ impl<M: Machine> Shard<M> {
             if !limit.allow(&self.core.clock) {
                 return true;
             }
-            now = self.core.clock.now();
         }
         false
     }
@@ -352,10 +345,8 @@ impl<M: Machine> Shard<M> {
             return;
         }
         // `writable` is to wait for the next event.
-        if let Some(reactor) = &self.reactor
-            && !self.core.outbox.is_empty()
-        {
-            is_full(reactor);
+        if !self.core.outbox.is_empty() {
+            self.waiting.note_full();
         }
         self.sides.note_full(&self.core.sides);
         // Room may have come between the two; asking once more cannot miss it.
@@ -385,6 +376,7 @@ impl<M: Machine> Shard<M> {
                 .as_ref()
                 .and_then(|flows| flows.next_deadline()),
             schedule,
+            self.core.schedule.as_ref().and_then(Schedule::next_climb),
             retry,
             limits[0],
             limits[1],
@@ -396,19 +388,25 @@ impl<M: Machine> Shard<M> {
     }
 
     async fn wait(&mut self, mut sleep: Pin<&mut Sleep>) {
-        let deadline = self.next_deadline();
-        sleep
-            .as_mut()
-            .reset(self.core.clock.instant(deadline).into());
         let full = !self.core.outbox.is_empty();
         if !self.core.unsent()
-            && let Some(until) = self.coalescer.rest(self.core.clock.now())
+            && let Some(until) = self
+                .coalescer
+                .rest(self.core.clock.now(), || self.next_starts())
         {
             // Shorter than what the reactor's timer can wait. Whatever comes meanwhile is found afterwards.
             std::thread::sleep(self.core.clock.until(until));
-            tokio::task::yield_now().await;
+            self.waiting.rested().await;
             return;
         }
+        let deadline = self.next_deadline();
+        if matches!(self.waiting, Waiting::Poll { .. }) {
+            self.sleep_until(deadline, full);
+            return;
+        }
+        sleep
+            .as_mut()
+            .reset(self.core.clock.instant(deadline).into());
         let mut event = None;
         let links = &mut self.core.links;
         let happens = async {
@@ -417,7 +415,9 @@ impl<M: Machine> Shard<M> {
                 None => std::future::pending().await,
             }
         };
-        let reactor = &self.reactor;
+        let Waiting::Reactor(reactor) = &self.waiting else {
+            return;
+        };
         let readable = async {
             match reactor {
                 // An error of readiness shows at the next receive.
@@ -454,6 +454,52 @@ impl<M: Machine> Shard<M> {
         }
     }
 
+    /// The next two starts of this shard's schedule, where it has one.
+    fn next_starts(&self) -> [Option<Micros>; 2] {
+        self.core
+            .schedule
+            .as_ref()
+            .map_or([None, None], Schedule::next_two)
+    }
+
+    /// Sleeps without a reactor.
+    fn sleep_until(&mut self, deadline: Micros, full: bool) {
+        let at_most = self.core.clock.until(deadline);
+        let reads = !self.role.follows();
+        let Waiting::Poll {
+            poller,
+            waker,
+            readable,
+        } = &mut self.waiting
+        else {
+            return;
+        };
+        let (inbox, open) = (&mut self.inbox, self.inbox_open);
+        let command = async {
+            if open {
+                inbox.recv().await
+            } else {
+                std::future::pending().await
+            }
+        };
+        let role = &self.role;
+        // What the others have to say is found in the next turn.
+        let called = async {
+            tokio::select! {
+                biased;
+                received = command => Some(received),
+                () = team::called(role) => None,
+            }
+        };
+        let socket = self.socket.as_ref().filter(|_| reads);
+        let brought = waiting::sleep((poller, waker), readable, (socket, full), called, at_most);
+        match brought {
+            Some(Some(Some(command))) => self.obey(self.core.clock.now(), command),
+            Some(Some(None)) => self.inbox_open = false,
+            Some(None) | None => {}
+        }
+    }
+
     /// Asks the kernel what it has dropped since it was last asked.
     fn count_dropped(&mut self) {
         self.core.counts.recv_dropped += self.sides.dropped();
@@ -479,7 +525,7 @@ impl<M: Machine> Shard<M> {
         let schedule = self.core.schedule.as_ref();
         let pacer = schedule.and_then(Schedule::pacer);
         snapshot.rate = RateSnapshot {
-            target: pacer.map_or(0.0, |pacer| pacer.rate().per_second()),
+            target: pacer.map_or(0.0, |pacer| pacer.rate(now).per_second()),
             users: schedule.and_then(Schedule::users),
             mean: per_second(created, until),
             recent: per_second(created - before.min(created), now.since(since)),

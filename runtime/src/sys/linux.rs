@@ -12,6 +12,9 @@
 
 mod control;
 mod limits;
+mod poll;
+
+pub(super) use self::poll::poll;
 
 use std::io;
 use std::mem;

@@ -10,6 +10,7 @@ mod load;
 mod network;
 mod other;
 mod output;
+mod rates;
 mod scenario;
 mod secure;
 mod streams;
@@ -18,13 +19,14 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 9] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 10] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Streams, streams::FLAGS),
     (Category::Secure, secure::FLAGS),
     (Category::Twin, twin::FLAGS),
     (Category::Load, load::FLAGS),
+    (Category::Rates, rates::FLAGS),
     (Category::Calls, calls::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),

@@ -132,9 +132,9 @@ pub(super) static FLAGS: &[Flag] = &[
             range: (0, 100_000),
             set: |low, n| low.coalesce_us = u64::try_from(n).ok(),
         },
-        default: Default::Same("500"),
+        default: Default::Same("1000"),
         short: "While messages are many, look at the socket once per so many microseconds.",
-        long: "A wakeup costs more than a message, so several are read at once; while messages are rare, each is \
+        long: "A wakeup costs more than a message, so several are read at once; while messages are rare (below about 2,000 in a second), each is \
                read as it comes. Response times count from when the kernel took a message in, not from when it was \
                read. 0 reads each at once, whatever it costs.",
     },
