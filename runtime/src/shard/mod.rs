@@ -11,6 +11,7 @@
 //! | `team` | what a shard does as one of several |
 //! | `twins` | what happens on the connections to twins |
 //! | `sides` | the further sockets of `-t ui` |
+//! | `strain` | what keeps the shard from doing what it was asked to |
 //! | `waiting` | how the shard waits for its socket |
 //! | `work_limit` | bounds each part of a turn by time |
 //!
@@ -23,6 +24,7 @@ mod flows;
 mod inbox;
 mod run;
 mod sides;
+mod strain;
 mod team;
 #[cfg(test)]
 mod tests;

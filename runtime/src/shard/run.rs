@@ -21,6 +21,7 @@ use super::coalesce::Coalescer;
 use super::core::Core;
 use super::flows;
 use super::sides::Sides;
+use super::strain::{Seen, Strain};
 use super::team;
 use super::waiting::{self, Waiting};
 use super::work_limit::WorkLimit;
@@ -75,6 +76,9 @@ pub(super) struct Shard<M> {
     /// Calls created at the last publications, oldest first.
     recent: std::collections::VecDeque<(Micros, u64)>,
     keep_edits: bool,
+    /// Time spent waiting.
+    idle: Micros,
+    strain: Strain,
 }
 
 impl<M: Machine> Shard<M> {
@@ -155,6 +159,8 @@ impl<M: Machine> Shard<M> {
             publish_at: Micros(0),
             recent: std::collections::VecDeque::with_capacity(RECENT_PERIODS + 1),
             keep_edits,
+            idle: Micros(0),
+            strain: Strain::default(),
         })
     }
 
@@ -170,7 +176,9 @@ impl<M: Machine> Shard<M> {
             if busy {
                 self.waiting.breathe().await;
             } else {
+                let since = self.core.clock.now();
                 self.wait(sleep.as_mut()).await;
+                self.idle = self.idle.plus(self.core.clock.now().since(since));
             }
         };
         // A socket that stays full keeps the rest; the peer will not miss it for long.
@@ -542,6 +550,13 @@ impl<M: Machine> Shard<M> {
             self.count_dropped();
         }
         snapshot.transport = self.core.counts;
+        let seen = Seen {
+            next_due: self.core.schedule.as_ref().and_then(Schedule::next_due),
+            idle: self.idle,
+            held_back: snapshot.calls.held_back,
+            counts: snapshot.transport,
+        };
+        snapshot.limits = self.strain.judge(now, seen, self.phase == Phase::Running);
         snapshot.last_warning = self.core.last_warning.clone();
         if let Some(place) = self.role.place() {
             place.publish(snapshot, self.core.stats.clone());
