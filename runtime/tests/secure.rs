@@ -78,8 +78,7 @@ fn run(main: EngineConfig, answerer: Option<EngineConfig>, calls: Option<u64>) -
         pacing: PacingConfig {
             rate: Rate::new(500.0, 1_000),
             total: calls,
-            open_limit: None,
-            users: None,
+            ..PacingConfig::default()
         },
         limits: TimeLimits {
             timeout: Some(Duration::from_secs(60)),
