@@ -2,7 +2,7 @@
 //! From the settings of the command line and the programs to what the runtime is told.
 
 use crate::flags::high::{HiArgs, LocalPort, Trace};
-use crate::flags::low::{Behaviors, RetransCheck};
+use crate::flags::low::{Behaviors, Dialect, RetransCheck};
 use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
 use crate::stdio;
@@ -21,6 +21,9 @@ use gossipper_vm::{
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long an optional `recvCmd` waits in Gossipper's dialect, in ms.
+const OPTIONAL_COMMAND_MS: u32 = 250;
 
 /// Checks that the scenarios fit what was asked, and puts a run together.
 ///
@@ -246,6 +249,10 @@ fn params(args: &HiArgs) -> RunParams {
         circuits: args.circuits,
         pause_ms: args.pause_ms,
         recv_timeout_ms: args.recv_timeout_ms,
+        optional_command_ms: match args.dialect {
+            Dialect::Sipp => 0,
+            Dialect::Gossipper => OPTIONAL_COMMAND_MS,
+        },
         retransmit: args.retransmit,
         t2_ms: args.t2_ms.unwrap_or(base.t2_ms),
         max_retrans: args.max_retrans.unwrap_or(base.max_retrans),

@@ -70,7 +70,7 @@ pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
         (program.segments.iter().any(counts), Confined::DynamicId),
         (params.circuits.is_some(), Confined::Circuits),
         (params.users.is_some(), Confined::Users),
-        (program.twin_role().is_some(), Confined::Twins),
+        (program.link_role().is_some(), Confined::Twins),
         (params.paths.is_some(), Confined::Paths),
         (params.per_call || !params.unreliable, Confined::Connections),
         (!program.dialogs.is_empty(), Confined::Dialogs),

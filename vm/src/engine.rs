@@ -8,6 +8,7 @@ mod twins;
 
 mod accept;
 mod births;
+mod init;
 mod paths;
 mod reports;
 mod siblings;
@@ -35,6 +36,7 @@ use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
+use init::Starting;
 use reports::{discard, warn_dead};
 pub use siblings::Siblings;
 use smallvec::SmallVec;
@@ -52,9 +54,6 @@ const SPARE_MAX: usize = 4096;
 /// Largest record kept: one message of 64 KiB must not be remembered by thousands of records.
 const SPARE_BYTES: usize = 4096;
 
-/// Ops that the `init` section may take, in budgets of [`crate::exec::STEP_BUDGET`] turns.
-const INIT_TURNS: u32 = 4096;
-
 /// The calls of one shard.
 ///
 /// # Invariants
@@ -69,6 +68,8 @@ pub struct Engine {
     next_number: u64,
     /// Set when other engines run calls of the same scenario.
     siblings: Option<Arc<Siblings>>,
+    /// The init section, until it has ended.
+    starting: Option<Box<Starting>>,
     draining: bool,
     spare: Vec<Call>,
     /// Memory for the header fields of the message at hand.
@@ -108,6 +109,7 @@ impl Engine {
             },
             next_number: 1,
             siblings: None,
+            starting: image.program.init.map(|_| Box::default()),
             draining: false,
             spare: Vec::new(),
             fields: FieldBuffer::default(),
@@ -117,55 +119,11 @@ impl Engine {
         }
     }
 
-    /// Runs the `init` section, if the scenario has one. Call once, before the first input.
-    ///
-    /// A section that does not end is reported as [`Output::Fatal`].
-    pub fn start(&mut self, now: Micros, out: &mut OutBuf) {
-        let Some(entry) = self.image.program.init else {
-            return;
-        };
-        // COMPAT(sipp): the pseudo call of init takes call number 1.
-        let mut call = self.new_call(now, now, FlowId(0), UNSPECIFIED);
-        call.pc = entry;
-        call.call_id = SmallVec::from_slice(b"///main-init");
-        if !self.take_lines(&mut call, out) {
-            return;
-        }
-        // Free again below: the first call shall find it so.
-        self.take_circuit(&mut call);
-        let ended = self.run_init(now, &mut call, out);
-        self.give_back(&call);
-        if !ended {
-            let text = out.store(b"the init section of the scenario does not end");
-            out.push(Output::Fatal { text });
-        }
-    }
-
-    /// Whether the init section came to its end.
-    fn run_init(&mut self, now: Micros, call: &mut Call, out: &mut OutBuf) -> bool {
-        for _ in 0..INIT_TURNS {
-            let mut cx = Cx {
-                image: &self.image,
-                shared: &mut self.shared,
-                out,
-                now,
-                key: CallKey::default(),
-            };
-            match run(&mut cx, call) {
-                Outcome::Suspended => {
-                    // Only a used-up budget suspends init (verified); nobody has to resume it but this loop.
-                    out.pop_yield();
-                }
-                Outcome::Completed | Outcome::Dropped(_) => return true,
-            }
-        }
-        false
-    }
-
     /// Number of open calls.
     #[must_use]
     pub fn open_calls(&self) -> usize {
-        self.calls.len()
+        // The call of the init section counts nowhere.
+        self.calls.len() - usize::from(self.init_waits())
     }
 
     /// The image it runs.
@@ -176,6 +134,9 @@ impl Engine {
 
     /// Takes one input and appends the orders that follow to `out`, in the order to carry them out.
     pub fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
+        if self.starting.is_some() {
+            return self.handle_starting(now, input, out);
+        }
         match input {
             Input::Spawn { user, due } => self.spawn(now, user, due, out),
             Input::Open { number, due } => {

@@ -61,11 +61,11 @@ pub enum LinkError {
     NoTwin,
     /// There are several peers, and a command does not say which one it is about.
     #[error(
-        "line {line}: `{element}` needs `{attribute}`, the name of a peer, since there is more than one twin"
+        "{place}: `{element}` needs `{attribute}`, the name of a peer, since there is more than one twin"
     )]
     PeerUnnamed {
-        /// Line of the step in the scenario.
-        line: u32,
+        /// Where it is in the scenario, in words.
+        place: String,
         /// Its element.
         element: &'static str,
         /// The attribute that is missing.
@@ -319,7 +319,7 @@ pub fn host_names(program: &Program, params: &RunParams) -> Vec<Vec<u8>> {
 
 /// Checks that the run has the twins that the scenario's commands are for.
 fn check_twin(program: &Program, params: &RunParams) -> Result<(), LinkError> {
-    if program.twin_role().is_none() {
+    if program.link_role().is_none() {
         return Ok(());
     }
     match params.twin {
@@ -333,7 +333,10 @@ fn check_twin(program: &Program, params: &RunParams) -> Result<(), LinkError> {
             match sends.chain(recvs).find(|(_, peer, ..)| peer.is_none()) {
                 None => Ok(()),
                 Some((step, _, element, attribute)) => Err(LinkError::PeerUnnamed {
-                    line: program.steps[step.index()].line,
+                    place: step.map_or_else(
+                        || "`<init>`".to_owned(),
+                        |step| format!("line {}", program.steps[step.index()].line),
+                    ),
                     element,
                     attribute,
                 }),

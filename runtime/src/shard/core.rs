@@ -38,6 +38,14 @@ const SAY_AGAIN: Micros = Micros(1_000_000);
 /// Bytes of the last warning kept for screens.
 const LAST_WARNING_BYTES: usize = 200;
 
+/// What the scenario does before its first call: its init section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    Before,
+    Under,
+    Over,
+}
+
 #[derive(Debug)]
 pub(super) struct Core<M> {
     pub(super) machine: M,
@@ -65,6 +73,7 @@ pub(super) struct Core<M> {
     pub(super) clock: Clock,
     pub(super) logs: LogSender,
     exec: Executor,
+    beginning: Beginning,
     /// Connections to twins.
     pub(super) links: Option<Links>,
     /// Where it is among several shards of one scenario.
@@ -120,6 +129,7 @@ impl<M: Machine> Core<M> {
             clock,
             logs,
             exec: Executor::default(),
+            beginning: Beginning::Before,
             links: None,
             place: None,
             uncommanded: Vec::new(),
@@ -133,12 +143,43 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Runs what the scenario does before the first input.
-    pub(super) fn start(&mut self) {
+    /// Runs what the scenario does before the first call, as far as it can be done now. Calls may be opened once
+    /// [`Self::begun`] holds.
+    pub(super) fn begin(&mut self) {
         let now = self.clock.now();
-        self.out.clear();
-        self.machine.start(now, &mut self.out);
-        self.carry_out(now);
+        if self.beginning == Beginning::Before {
+            let ready = self.links.as_ref().is_none_or(Links::ready);
+            if !ready && self.machine.starts_with_twins() {
+                return;
+            }
+            self.beginning = Beginning::Under;
+            self.out.clear();
+            self.machine.start(now, &mut self.out);
+            self.carry_out(now);
+            self.tell_uncommanded(now);
+            if !self.machine.is_starting() {
+                self.beginning = Beginning::Over;
+            }
+        } else if self.beginning == Beginning::Under && !self.machine.is_starting() {
+            self.beginning = Beginning::Over;
+            // What it took is no lateness of the calls.
+            if let Some(schedule) = self.schedule.as_mut().filter(|schedule| !schedule.paused()) {
+                schedule.set_paused(now, true);
+                schedule.set_paused(now, false);
+            }
+        }
+    }
+
+    /// Whether calls may be opened.
+    pub(super) fn begun(&self) -> bool {
+        self.beginning == Beginning::Over
+    }
+
+    /// Tells the machine which commands could not be handed on.
+    fn tell_uncommanded(&mut self, now: Micros) {
+        while let Some(call) = self.uncommanded.pop() {
+            self.input(now, Input::TwinFailed { call });
+        }
     }
 
     /// The next call that is due.
@@ -160,9 +201,7 @@ impl<M: Machine> Core<M> {
             };
             self.input(now, input);
         }
-        while let Some(call) = self.uncommanded.pop() {
-            self.input(now, Input::TwinFailed { call });
-        }
+        self.tell_uncommanded(now);
         if !self.draining
             && self
                 .total

@@ -55,6 +55,10 @@ pub(crate) use inbox::ShardCommand;
 pub(crate) trait Machine {
     /// Before the first input.
     fn start(&mut self, now: Micros, out: &mut OutBuf);
+    /// Whether that needs the twins to be there.
+    fn starts_with_twins(&self) -> bool;
+    /// Whether it has not come to its end: no call is to be opened.
+    fn is_starting(&self) -> bool;
     /// One input; everything that follows is appended to `out`.
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf);
     /// Appends the Call-ID that the call of this number will have.
@@ -77,6 +81,14 @@ pub(crate) struct Remains {
 impl Machine for Engine {
     fn start(&mut self, now: Micros, out: &mut OutBuf) {
         Self::start(self, now, out);
+    }
+
+    fn starts_with_twins(&self) -> bool {
+        self.image().program().init_commands()
+    }
+
+    fn is_starting(&self) -> bool {
+        Self::is_starting(self)
     }
 
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {

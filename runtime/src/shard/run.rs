@@ -167,7 +167,6 @@ impl<M: Machine> Shard<M> {
     /// Runs to the end.
     pub(super) async fn run(mut self) -> Remains {
         let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        self.core.start();
         let ending = loop {
             let busy = self.turn();
             if let Some(ending) = self.ended() {
@@ -237,6 +236,9 @@ impl<M: Machine> Shard<M> {
     pub(super) fn turn(&mut self) -> bool {
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(self.core.clock.now(), command);
+        }
+        if !self.core.begun() {
+            self.core.begin();
         }
         let mut busy = self.receive();
         busy |= self.handed_over();
@@ -333,6 +335,9 @@ impl<M: Machine> Shard<M> {
     }
 
     fn starts(&mut self) -> bool {
+        if !self.core.begun() {
+            return false;
+        }
         let mut limit = WorkLimit::new(&self.core.clock);
         while let Some(Opening { due, user }) = self.core.next_opening(limit.now()) {
             self.core.input(limit.now(), Input::Spawn { user, due });
@@ -366,6 +371,7 @@ impl<M: Machine> Shard<M> {
         let schedule = match &self.role {
             // It is due, and waits for room.
             Role::Lead(lead) if lead.blocked => None,
+            _ if !self.core.begun() => None,
             _ => self.core.schedule.as_ref().and_then(Schedule::next_due),
         };
         let limits = if self.phase == Phase::Aborting {

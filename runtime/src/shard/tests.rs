@@ -116,6 +116,14 @@ impl Machine for Script {
         }
     }
 
+    fn starts_with_twins(&self) -> bool {
+        false
+    }
+
+    fn is_starting(&self) -> bool {
+        false
+    }
+
     fn call_id_of(&self, _number: u64, _out: &mut Vec<u8>) {}
 
     fn edited_files(&self) -> EditedFiles {

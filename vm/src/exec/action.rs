@@ -165,6 +165,7 @@ pub(super) fn action(
         | Op::Await {}
         | Op::Accept { .. }
         | Op::TwinSend { .. }
+        | Op::TwinAwait { .. }
         | Op::TwinAccept { .. }
         | Op::Pause { .. }
         | Op::PauseWait {} => {

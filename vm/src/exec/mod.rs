@@ -32,7 +32,7 @@ use crate::render::{DynamicId, LastView, Scene, TooLarge, Trouble, render};
 use crate::rng;
 use crate::txn::Buffers;
 use crate::vars::Vars;
-use gossipper_bytecode::program::PauseLength;
+use gossipper_bytecode::program::{PauseLength, TwinNeed};
 use gossipper_bytecode::{
     CounterId, FailReason, Op, PauseId, Pc, RegexId, RtdId, StepId, StopKind, TemplateId,
     TemplateKind, VarId,
@@ -422,6 +422,17 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                     next = to;
                 }
             }
+            // The section has no steps: what it waits for is this command alone.
+            Op::TwinAwait { command } => {
+                call.wait = Wait::Message;
+                let recv = cx.image.program.twin_recvs[command.index()];
+                let ms = recv.timeout_ms.unwrap_or(cx.image.params.recv_timeout_ms);
+                call.recv_deadline = match ms {
+                    0 => Deadline::NONE,
+                    ms => Deadline::at(cx.now.plus(Micros::from_ms(u64::from(ms)))),
+                };
+                return Outcome::Suspended;
+            }
             // Verified: receive blocks are entered by a match only.
             Op::Accept { .. } | Op::TwinAccept { .. } => {}
             _ => match action::action(cx, call, op, current, &mut failed) {
@@ -487,7 +498,10 @@ fn arm_receive(cx: &Cx<'_>, call: &mut Call) {
     });
     let command = here.command.and_then(|id| {
         let recv = &program.twin_recvs[id.index()];
-        recv.timeout_ms.map(|ms| (ms, recv.step))
+        let own = (recv.need == TwinNeed::MayBePassed && recv.step == Some(call.step))
+            .then_some(cx.image.params.optional_command_ms)
+            .filter(|ms| *ms > 0);
+        Some((recv.timeout_ms.or(own)?, recv.step?))
     });
     let own = match (own, command) {
         (Some(message), Some(command)) => Some(if command.1 < message.1 {

@@ -14,6 +14,7 @@ mod expressions;
 mod files;
 mod flows;
 mod handler;
+mod init;
 mod injection;
 mod matching;
 mod media;

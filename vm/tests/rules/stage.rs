@@ -443,6 +443,11 @@ impl Stage {
         self.engine.open_calls()
     }
 
+    /// Whether the init section has not ended.
+    pub(crate) fn is_starting(&self) -> bool {
+        self.engine.is_starting()
+    }
+
     /// Whether any call has a deadline.
     pub(crate) fn is_armed(&self) -> bool {
         !self.deadlines.is_empty()
