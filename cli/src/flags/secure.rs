@@ -136,7 +136,7 @@ impl SecureLow {
     ) -> (Option<PathBuf>, Option<PathBuf>) {
         let (certificate, key) = (Path::new(SIPP_CERTIFICATE), Path::new(SIPP_KEY));
         match (&self.certificate, &self.key) {
-            (None, None) if !server && !(exists(certificate) && exists(key)) => (None, None),
+            (None, None) if !(server || exists(certificate) && exists(key)) => (None, None),
             // A file may hold both.
             (Some(given), None) => (Some(given.clone()), exists(key).then(|| key.to_path_buf())),
             (given, own) => (
