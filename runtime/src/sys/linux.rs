@@ -13,6 +13,7 @@
 mod control;
 mod limits;
 mod poll;
+mod port;
 
 pub(super) use self::poll::poll;
 
@@ -23,6 +24,7 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(super) use self::limits::raise_open_files;
+pub(super) use self::port::choose_port_late;
 
 use self::control::{CONTROL_BYTES, Control, Told, write_segment_size};
 use super::{BATCH, Entry, Held, MAX_DATAGRAM, Outgoing, RecvOutcome, SendOutcome, is_icmp};
