@@ -368,6 +368,20 @@ fn own_port(config: &EngineConfig) -> Option<u16> {
     config.local.port.filter(|port| one && *port != 0)
 }
 
+/// Descriptors that are not for connections: logs, programs, reactors, the terminal.
+const RESERVED_DESCRIPTORS: usize = 64;
+
+/// How many sockets the process can have, after asking for as many as it may have.
+fn room() -> usize {
+    match crate::sys::raise_open_files() {
+        Ok(Some(limit)) => usize::try_from(limit.now)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(RESERVED_DESCRIPTORS),
+        // Whoever cannot be asked says so when it is too much.
+        Ok(None) | Err(_) => usize::MAX,
+    }
+}
+
 /// Who connects to whom.
 fn ends(config: &EngineConfig) -> Ends<'_> {
     Ends {
@@ -404,7 +418,7 @@ fn flow_setup(config: &EngineConfig, bound: &mut Bound) -> Result<Option<FlowSet
             .sending_address
             .or(config.remote)
             .filter(|_| is_stream && calls && !transport.per_call),
-        most: transport.max_sockets.max(1),
+        most: transport.max_sockets.min(room()).max(1),
         reconnects: transport.reconnects,
         reconnect_sleep: transport.reconnect_sleep,
         reconnect_close: transport.reconnect_close,

@@ -281,6 +281,11 @@ impl Table {
         self.index.len()
     }
 
+    /// As many flows as may be there, if there are.
+    pub(crate) fn full(&self) -> Option<usize> {
+        (self.len() >= self.setup.most).then_some(self.setup.most)
+    }
+
     /// Gives a call a flow to this address, which others may be on when there are as many as there may be; and its port.
     ///
     /// # Errors
