@@ -25,7 +25,7 @@ use super::strain::{Seen, Strain};
 use super::team;
 use super::waiting::{self, Waiting};
 use super::work_limit::WorkLimit;
-use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
+use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand};
 use crate::flows::Table;
 use crate::group::Role;
 use crate::pacing::Pacer;
@@ -73,6 +73,7 @@ pub(super) struct Shard<M> {
     remote: Option<SocketAddr>,
     total: Option<u64>,
     publish_at: Micros,
+    pub(super) sampling: Option<Sampling>,
     /// Calls created at the last publications, oldest first.
     recent: std::collections::VecDeque<(Micros, u64)>,
     keep_edits: bool,
@@ -98,6 +99,8 @@ impl<M: Machine> Shard<M> {
             remote,
             clock,
             logs,
+            watch,
+            sampling,
             deadlines,
             keep_edits,
             slot,
@@ -133,6 +136,7 @@ impl<M: Machine> Shard<M> {
             logs,
         );
         core.links = links;
+        core.watch = watch;
         core.sides = ways_out;
         core.place = role.place().cloned();
         Ok(Self {
@@ -157,6 +161,7 @@ impl<M: Machine> Shard<M> {
             remote,
             total,
             publish_at: Micros(0),
+            sampling,
             recent: std::collections::VecDeque::with_capacity(RECENT_PERIODS + 1),
             keep_edits,
             idle: Micros(0),
@@ -167,6 +172,7 @@ impl<M: Machine> Shard<M> {
     /// Runs to the end.
     pub(super) async fn run(mut self) -> Remains {
         let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
+        self.sample(self.core.clock.now());
         let ending = loop {
             let busy = self.turn();
             if let Some(ending) = self.ended() {
@@ -189,6 +195,7 @@ impl<M: Machine> Shard<M> {
             .get_or_insert_with(|| self.core.clock.now());
         self.phase = Phase::Ended;
         self.publish(self.core.clock.now());
+        self.last_sample(&ending);
         let edited = if self.keep_edits {
             self.core.machine.edited_files()
         } else {
@@ -262,6 +269,8 @@ impl<M: Machine> Shard<M> {
         if now >= self.publish_at {
             self.publish(now);
         }
+        self.sample(now);
+        self.core.logs.hand_over();
         busy
     }
 
@@ -395,6 +404,7 @@ impl<M: Machine> Shard<M> {
             limits[0],
             limits[1],
             limits[2],
+            self.sampling.as_ref().map(Sampling::at),
         ]
         .into_iter()
         .flatten()
