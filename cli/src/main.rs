@@ -23,7 +23,6 @@ mod inject;
 mod keys;
 mod ladder;
 mod load;
-mod open_files;
 mod report;
 mod root;
 mod settings;

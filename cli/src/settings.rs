@@ -110,6 +110,7 @@ pub(crate) fn run_config(
     let logs = LogConfig {
         messages: log_file(&args.trace_msg, &program.name, "messages"),
         errors: log_file(&args.trace_err, &program.name, "errors"),
+        ..LogConfig::default()
     };
     Ok(RunConfig {
         pacing: PacingConfig {

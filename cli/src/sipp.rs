@@ -9,7 +9,6 @@ use crate::flags::low::{Dialect, Special};
 use crate::flags::{argv, help};
 use crate::inject;
 use crate::load::{How, Input, Loaded};
-use crate::open_files;
 use crate::settings;
 use crate::{stdio, version};
 use gossipper_bytecode::{Mode, Program};
@@ -95,10 +94,7 @@ fn start(args: &HiArgs) -> ExitCode {
         ));
     }
     match settings::run_config(args, program, answerer, injection) {
-        Ok(config) => {
-            open_files::raise(&args.transport, args.ip_field.is_some());
-            drive::run(args, config)
-        }
+        Ok(config) => drive::run(args, config),
         Err(fault) => {
             stdio::error(&fault);
             ExitCode::Failed

@@ -37,13 +37,11 @@ fn the_trace_names_the_transport() {
 }
 
 #[test]
-fn calls_that_get_no_descriptor_fail_and_the_others_go_on() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback binds");
-    let address = listener.local_addr().expect("an address");
+fn calls_share_connections_when_descriptors_run_out_and_all_of_them_succeed() {
     let place = Place::new();
-    // Of what a call may open, a few dozen are left beside what the program needs itself.
+    // Both sides are in the process, and keep 64 descriptors for other things.
     let line = format!(
-        "ulimit -n 40; exec '{BINARY}' sipp -sn options -t tn {address} -m 60 -r 1000 -l 60 -recv_timeout 1500 -nostdin -trace_err -error_file errors"
+        "ulimit -n 100; exec '{BINARY}' sipp -sn uac -loopback -t tn -m 60 -r 2000 -d 300 -nostdin -trace_err -error_file errors"
     );
     let output = Command::new("sh")
         .args(["-c", &line])
@@ -52,17 +50,14 @@ fn calls_that_get_no_descriptor_fail_and_the_others_go_on() {
         .output()
         .expect("a shell");
     let ran = Ran::from(output);
-    assert_eq!(ran.code, 1, "{}", ran.shown());
+    assert_eq!(ran.code, 0, "{}", ran.shown());
     assert!(
-        ran.out.contains("60 created  0 succeeded  60 failed"),
+        ran.out.contains("60 created  60 succeeded  0 failed"),
         "{}",
         ran.shown()
     );
-    // Nobody answers; those that got a connection wait for it.
-    assert!(ran.out.contains("no connection"), "{}", ran.shown());
-    assert!(ran.out.contains("receive timeout"), "{}", ran.shown());
     let errors = std::fs::read_to_string(place.path("errors")).expect("the errors");
-    assert!(errors.contains("Too many open files"), "{errors}");
+    assert!(errors.contains("the limit of open files allow"), "{errors}");
 }
 
 #[test]

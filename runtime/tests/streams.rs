@@ -423,7 +423,11 @@ fn a_connection_that_is_gone_for_good_ends_the_run_with_its_statistics() {
     };
     assert!(text.contains("-max_reconnect allows no other"), "{text}");
     assert_eq!(failures(&main), [(FailReason::TcpClosed, 1)]);
-    assert_eq!((main.calls.succeeded, main.calls.current), (1, 0), "{main:?}");
+    assert_eq!(
+        (main.calls.succeeded, main.calls.current),
+        (1, 0),
+        "{main:?}"
+    );
 }
 
 #[test]
