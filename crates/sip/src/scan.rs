@@ -350,7 +350,9 @@ impl Wanted {
     pub fn new(name: &[u8]) -> Self {
         let name = without_colon(name);
         let known = HeaderName::from_bytes(name);
-        if name.len() > 1 && known.last_finds_compact() {
+        // A name that has one form only is found alike both ways.
+        let found = known.last_finds_compact() || known.compact().is_none();
+        if name.len() > 1 && known != HeaderName::Other && found {
             Self::Known(known)
         } else {
             Self::Text

@@ -39,7 +39,7 @@ const ABSENT: (u32, u32) = (1, 0);
 const IN_TO: (u32, u32) = (2, 0);
 
 /// Bytes between values that may be kept with them: copying all at once is worth more.
-const SLACK: usize = 24;
+const SLACK: usize = 40;
 
 impl Last {
     /// Forgets the message, keeps the memory.

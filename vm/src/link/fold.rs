@@ -4,7 +4,7 @@
 //! What rendering would otherwise find out for each message is noted with each part: whether a keyword takes the rest
 //! of an empty line with it, whether it can print a line end, and where a literal has its first empty line.
 
-use crate::params::RunParams;
+use crate::params::{CallIdPart, RunParams};
 use crate::render::skip_line_end;
 use core::net::IpAddr;
 use core::ops::Range;
@@ -33,7 +33,7 @@ pub(crate) enum Part {
         slot: Slot,
         /// Whether it takes the rest of its line with it when it prints nothing at its start.
         suppresses: bool,
-        /// Whether it can print line ends.
+        /// Whether an empty line may stand in what it prints, or end there.
         lines: bool,
     },
 }
@@ -117,7 +117,7 @@ impl Texts {
                         slot => Part::Slot {
                             slot,
                             suppresses: slot.suppresses_line(),
-                            lines: may_print_lines(slot),
+                            lines: may_end_lines(slot, params),
                         },
                     });
                 }
@@ -157,23 +157,33 @@ pub(super) fn constant_text(
     }
 }
 
-/// Whether what a keyword prints may have line ends in it: those that print numbers and names of our own have none.
-const fn may_print_lines(slot: Slot) -> bool {
-    !matches!(
-        slot,
+/// Whether what a keyword prints can have an empty line in it or be the end of one. Numbers and names of our own have no
+/// line ends; a header's value has no empty line, since that would end the header section, and neither begins nor ends
+/// with white space.
+fn may_end_lines(slot: Slot, params: &RunParams) -> bool {
+    match slot {
         Slot::Branch(_)
-            | Slot::Cseq(_)
-            | Slot::CallNumber
-            | Slot::MsgIndex
-            | Slot::LastCseqNumber(_)
-            | Slot::AutoMediaPort(_)
-            | Slot::RtpStreamAudioPort(_)
-            | Slot::RtpStreamVideoPort(_)
-            | Slot::Users
-            | Slot::UserId
-            | Slot::ClockTick
-            | Slot::DynamicId
-    )
+        | Slot::Cseq(_)
+        | Slot::CallNumber
+        | Slot::MsgIndex
+        | Slot::LastCseqNumber(_)
+        | Slot::AutoMediaPort(_)
+        | Slot::RtpStreamAudioPort(_)
+        | Slot::RtpStreamVideoPort(_)
+        | Slot::Users
+        | Slot::UserId
+        | Slot::ClockTick
+        | Slot::DynamicId
+        | Slot::PeerTagParam
+        | Slot::LastHeader(..)
+        | Slot::LastRequestUri(_) => false,
+        Slot::CallId => params
+            .call_id
+            .parts
+            .iter()
+            .any(|part| matches!(part, CallIdPart::Literal(text) if text.contains(&b'\n'))),
+        _ => true,
+    }
 }
 
 /// Whether what is constant for other runs is not for this one.
