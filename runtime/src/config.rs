@@ -50,6 +50,8 @@ pub struct EngineConfig {
     pub media_ip: Option<IpAddr>,
     /// The socket itself.
     pub socket: SocketConfig,
+    /// What messages travel over. The parameters are made to agree with it.
+    pub transport: TransportConfig,
     /// Threads that run its calls, 0 counting as 1. One is enough for a scenario that [`gossipper_vm::confined`] keeps on
     /// one, and for the answerer.
     pub shards: usize,
@@ -73,6 +75,7 @@ impl EngineConfig {
             sending_address: None,
             media_ip: None,
             socket: SocketConfig::default(),
+            transport: TransportConfig::default(),
             shards: 1,
             ring_bytes: crate::group::RING_BYTES,
             keep_edits: false,
@@ -93,16 +96,80 @@ pub struct LocalConfig {
 }
 
 /// Properties of a socket.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SocketConfig {
     /// Bytes of the kernel's send and receive buffers (`-buff_size`); otherwise
     /// [`crate::transport::BUFFER_DEFAULT_BYTES`], as far as the kernel grants it.
     pub buffer_bytes: Option<usize>,
+    /// The interface that sockets are kept on (`-bind_to_device`).
+    pub device: Option<String>,
     /// How datagrams are sent and received.
     pub backend: Backend,
     /// While messages are many, the socket is looked at once per this time; zero reads each as it comes. `None` is
     /// [`crate::transport::COALESCE_DEFAULT`].
     pub coalesce: Option<Duration>,
+}
+
+/// What messages travel over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TransportConfig {
+    /// Connections, and of which kind; otherwise UDP.
+    pub stream: Option<StreamKind>,
+    /// Each call of a client has a connection, or over UDP a socket, of its own (`-t tn`, `un`).
+    pub per_call: bool,
+    /// Connections and sockets of calls that may be there at once (`-max_socket`). Calls share those there are beyond that.
+    pub max_sockets: usize,
+    /// Connections that may be made anew (`-max_reconnect`); `None` is any number.
+    pub reconnects: Option<u32>,
+    /// How long before one is (`-reconnect_sleep`).
+    pub reconnect_sleep: Duration,
+    /// Calls end with their connection (`-reconnect_close`); otherwise they go on over another.
+    pub reconnect_close: bool,
+    /// How long a message may wait for a peer that does not read (`-send_timeout`).
+    pub send_timeout: Option<Duration>,
+    /// Largest message over a stream, in bytes (`-max_message`).
+    pub max_message_bytes: usize,
+}
+
+/// Kinds of streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamKind {
+    /// SIP over TCP (RFC 3261 §18).
+    Tcp,
+}
+
+impl StreamKind {
+    /// `[transport]`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+        }
+    }
+}
+
+/// SIPp's `-max_socket`.
+pub const MAX_SOCKETS_DEFAULT: usize = 50_000;
+
+/// SIPp's `-reconnect_sleep`.
+pub const RECONNECT_SLEEP_DEFAULT: Duration = Duration::from_secs(1);
+
+/// Largest message over a stream where the command line does not say: as large as a datagram can be.
+pub const MAX_MESSAGE_DEFAULT_BYTES: usize = 65_536;
+
+impl Default for TransportConfig {
+    fn default() -> Self {
+        Self {
+            stream: None,
+            per_call: false,
+            max_sockets: MAX_SOCKETS_DEFAULT,
+            reconnects: Some(0),
+            reconnect_sleep: RECONNECT_SLEEP_DEFAULT,
+            reconnect_close: true,
+            send_timeout: None,
+            max_message_bytes: MAX_MESSAGE_DEFAULT_BYTES,
+        }
+    }
 }
 
 /// When calls begin.
@@ -146,20 +213,119 @@ pub struct TimeLimits {
     pub timeout_global: Option<Duration>,
 }
 
-/// Log files.
+/// Trace files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogConfig {
+    /// Whose forms they have.
+    pub form: LogForm,
     /// `-trace_msg`.
     pub messages: Option<LogFileConfig>,
+    /// `-trace_shortmsg`.
+    pub short_messages: Option<LogFileConfig>,
     /// `-trace_err`.
     pub errors: Option<LogFileConfig>,
+    /// `-trace_logs`.
+    pub actions: Option<LogFileConfig>,
+    /// `-trace_calldebug`.
+    pub call_debug: Option<LogFileConfig>,
+    /// `-trace_stat`.
+    pub statistics: Option<LogFileConfig>,
+    /// `-trace_counts`.
+    pub step_counts: Option<LogFileConfig>,
+    /// `-trace_rtt`.
+    pub response_times: Option<LogFileConfig>,
+    /// `-trace_error_codes`.
+    pub error_codes: Option<LogFileConfig>,
+    /// How tables are written.
+    pub tables: TableConfig,
+    /// `-ringbuffer_size` and `-ringbuffer_files`, for the files that are not tables.
+    pub ring: Option<Ring>,
+    /// `-max_log_size`: bytes after which a file that is not a table is left as it is.
+    pub max_bytes: Option<u64>,
 }
 
-/// One log file.
+impl LogConfig {
+    /// Whether traces tell calls apart: the machine then has to say which call its orders are about.
+    #[must_use]
+    pub fn names_calls(&self) -> bool {
+        let by_number = [
+            &self.messages,
+            &self.short_messages,
+            &self.errors,
+            &self.statistics,
+            &self.response_times,
+            &self.error_codes,
+        ];
+        let wanted = by_number.into_iter().any(Option::is_some);
+        self.call_debug.is_some() || (self.form == LogForm::Gossipper && wanted)
+    }
+}
+
+/// Whose columns and forms trace files have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogForm {
+    /// SIPp's.
+    #[default]
+    Sipp,
+    /// gossipper's own.
+    Gossipper,
+}
+
+/// How tables are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableConfig {
+    /// `-fd`: time between two rows; none but the first and the last if it is zero.
+    pub period: Duration,
+    /// `-stat_delimiter`.
+    pub delimiter: String,
+    /// `-rfc3339`.
+    pub rfc3339: bool,
+    /// `-periodic_rtd`: repartitions begin anew with each row.
+    pub periodic_rtd: bool,
+    /// `-rtt_freq`: response times that are collected before they are written.
+    pub rtt_block: u64,
+}
+
+impl Default for TableConfig {
+    fn default() -> Self {
+        Self {
+            period: Duration::from_secs(60),
+            delimiter: ";".to_owned(),
+            rfc3339: false,
+            periodic_rtd: false,
+            rtt_block: 200,
+        }
+    }
+}
+
+/// Rotation of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ring {
+    /// Bytes after which a file is put aside.
+    pub bytes: u64,
+    /// Files put aside that are kept.
+    pub files: usize,
+}
+
+/// One trace file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFileConfig {
     /// Where it is.
     pub path: PathBuf,
     /// Whether what is there is replaced; otherwise new records follow it (`-X_overwrite`).
     pub overwrite: bool,
+    /// What the names of its parts begin with when it is rotated.
+    pub part_stem: PathBuf,
+}
+
+impl LogFileConfig {
+    /// A file that replaces what is there, and whose parts lie beside it.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            part_stem: path.with_extension(""),
+            path,
+            overwrite: true,
+        }
+    }
 }

@@ -9,7 +9,7 @@
 //! A loopback run has a further shard, the answerer, on an ephemeral port of the loopback interface. It ends with the
 //! main one; calls that are in their last pause then still count as open.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,13 +22,17 @@ use gossipper_vm::{Engine, Image, Micros, Siblings};
 use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
-use crate::config::{EngineConfig, LocalConfig, PacingConfig, RunConfig, TimeLimits};
+use crate::config::{
+    EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, StreamKind, TimeLimits,
+};
 use crate::error::Error;
+use crate::flows::{FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
-use crate::logs::{LogSender, LogWriter};
+use crate::logs::rows::Layout;
+use crate::logs::{LogSender, LogView, LogWriter, Scene};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
-use crate::shard::{self, Deadlines, Ending, Remains, Setup, ShardCommand};
+use crate::shard::{self, Deadlines, Ending, Remains, Sampling, Setup, ShardCommand, Watch};
 use crate::stats::Stats;
 use crate::transport::resolve::resolve_host;
 use crate::transport::udp::{self, Bound};
@@ -78,7 +82,7 @@ struct Shared {
     /// Of each scenario, the main one first.
     views: Vec<View>,
     inboxes: Vec<Sender<ShardCommand>>,
-    log_sender: LogSender,
+    logs: LogView,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
     wake: Condvar,
@@ -125,7 +129,7 @@ impl Shared {
             elapsed_us: elapsed.0,
             started_at_us: self.clock.wall_base_us(),
             engines: self.views.iter().map(View::snapshot).collect(),
-            logs: self.log_sender.counts(),
+            logs: self.logs.counts(),
         }
     }
 }
@@ -167,12 +171,22 @@ impl Run {
     /// runs then.
     pub fn start(config: RunConfig) -> Result<Self, Error> {
         let clock = Clock::start();
-        let logs = LogWriter::start(&config.logs)?;
-        let (mut main, answerer) = (config.main, config.answerer);
+        let (mut main, mut answerer) = (config.main, config.answerer);
+        let shards = shards_of(&main);
+        let scene = Scene {
+            layout: Layout::new(&main.program, main.params.lost_percent),
+            shards,
+            wall_base_us: clock.wall_base_us(),
+            transport: transport_name(main.transport.stream.as_ref()),
+        };
+        let logs = LogWriter::start(&config.logs, scene)?;
+        for engine in std::iter::once(&mut main).chain(&mut answerer) {
+            engine.params.names_calls = config.logs.names_calls();
+        }
         let mut parts = Vec::new();
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
-            let bound = udp::bind(&answerer.local, &answerer.socket, None)?;
+            let bound = bind(&answerer, None)?;
             main.remote = Some(bound.address);
             // Nobody typed it; scenarios that print `[remote_host]` are to find a host there all the same.
             main.params.remote_host = bound.address.ip().to_string().into_bytes();
@@ -180,17 +194,13 @@ impl Run {
             parts.push(Part::link(answerer, bound, &clock)?);
         }
         let addresses = main.params.paths.clone();
-        let bound = udp::bind_each(
-            &main.local,
-            &main.socket,
-            main.sending_address.or(main.remote),
-            addresses
-                .as_ref()
-                .map_or(&[][..], |paths| paths.addresses()),
-        )?;
+        let towards = main.sending_address.or(main.remote);
+        let bound = match &addresses {
+            None => bind(&main, towards)?,
+            Some(paths) => udp::bind_each(&main.local, &main.socket, towards, paths.addresses())?,
+        };
         // Last: a twin takes a connection for the beginning of the run.
         let twin = main.twin.take();
-        let shards = shards_of(&main);
         let total = config.pacing.total;
         let (mut main, group) = Part::link_all(main, bound, &clock, shards, total)?;
         main[0].twin = twin.as_ref().map(twin::open).transpose()?;
@@ -217,13 +227,15 @@ impl Run {
             clock,
             views,
             inboxes,
-            log_sender: logs.sender(),
+            logs: logs.view(),
             ended: Mutex::new(Progress {
                 running: parts.len(),
                 main_ended_at: None,
             }),
             wake: Condvar::new(),
         });
+        // Those of the main scenario come first.
+        let sender = logs.sender();
         let mut run = Self {
             shared,
             threads: Vec::new(),
@@ -234,6 +246,7 @@ impl Run {
             let setup = part.setup(
                 &run.shared,
                 inbox,
+                (sender.another(index < shards), &config.logs),
                 is_main.then_some((&config.pacing, &config.limits)),
             );
             let guard = EndGuard {
@@ -355,6 +368,55 @@ fn overall(endings: Vec<Ending>) -> Ending {
         .unwrap_or(main)
 }
 
+/// Binds what a scenario needs: a socket, or a listener for connections.
+fn bind(config: &EngineConfig, remote: Option<SocketAddr>) -> Result<Bound, Error> {
+    if config.transport.stream.is_none() {
+        return udp::bind(&config.local, &config.socket, remote);
+    }
+    let shared = own_port(config).is_some();
+    udp::listen(&config.local, &config.socket, remote, shared)
+}
+
+/// The port of the one connection of a client, where the command line names it: that of the listener.
+fn own_port(config: &EngineConfig) -> Option<u16> {
+    let one = config.program.mode() == Mode::Client && !config.transport.per_call;
+    config.local.port.filter(|port| one && *port != 0)
+}
+
+/// What connections and sockets of calls are made of, if there are any.
+fn flow_setup(config: &EngineConfig, bound: &mut Bound) -> Result<Option<FlowSetup>, Error> {
+    let transport = &config.transport;
+    let make = match &transport.stream {
+        Some(kind) => Make::Streams(Wrap::of(kind)?),
+        None if config.params.per_call => Make::Datagrams,
+        None => return Ok(None),
+    };
+    let calls = config.program.mode() == Mode::Client || config.sending_address.is_some();
+    let is_stream = transport.stream.is_some();
+    Ok(Some(FlowSetup {
+        make,
+        sockets: SocketOptions {
+            from: Some(bound.address.ip()).filter(|ip| !ip.is_unspecified()),
+            port: own_port(config),
+            buffer_bytes: config.socket.buffer_bytes,
+            device: config.socket.device.clone(),
+        },
+        listener: bound.listener.take(),
+        main: config
+            .sending_address
+            .or(config.remote)
+            .filter(|_| is_stream && calls && !transport.per_call),
+        most: transport.max_sockets.max(1),
+        reconnects: transport.reconnects,
+        reconnect_sleep: transport.reconnect_sleep,
+        reconnect_close: transport.reconnect_close,
+        send_timeout: transport
+            .send_timeout
+            .map(|limit| Micros(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX))),
+        max_message: transport.max_message_bytes,
+    }))
+}
+
 /// Keeps a side of a loopback run on the loopback interface, whatever the port asked for by default.
 fn on_loopback(mut engine: EngineConfig) -> EngineConfig {
     let ip = engine.local.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -371,6 +433,8 @@ struct Part {
     engine: Engine,
     stats: Stats,
     bound: Bound,
+    /// Connections, and sockets of calls.
+    flows: Option<FlowSetup>,
     config: EngineConfig,
     /// Connections to twins.
     twin: Option<twin::Opened>,
@@ -378,9 +442,16 @@ struct Part {
     slot: Arc<Mutex<EngineSnapshot>>,
 }
 
+/// `[transport]`, and the name in traces.
+fn transport_name(stream: Option<&StreamKind>) -> &'static str {
+    stream.map_or("UDP", StreamKind::name)
+}
+
 /// How many shards a scenario runs on.
 fn shards_of(config: &EngineConfig) -> usize {
+    let connected = config.transport.stream.is_some() || config.transport.per_call;
     match gossipper_vm::confined(&config.program, &config.params) {
+        _ if connected => 1,
         Some(_) => 1,
         None => config.shards.max(1),
     }
@@ -388,7 +459,7 @@ fn shards_of(config: &EngineConfig) -> usize {
 
 impl Part {
     /// Fills in what only the runtime knows, then links.
-    fn link(mut config: EngineConfig, bound: Bound, clock: &Clock) -> Result<Self, Error> {
+    fn link(mut config: EngineConfig, mut bound: Bound, clock: &Clock) -> Result<Self, Error> {
         let params = &mut config.params;
         params.local_ip = bound.local_ip;
         params.local_port = bound.address.port();
@@ -397,8 +468,14 @@ impl Part {
         params.remote = config.remote;
         params.destination = config.sending_address.or(config.remote);
         params.send_to_destination = config.sending_address.is_some();
-        params.transport = "UDP";
-        params.unreliable = true;
+        params.transport = transport_name(config.transport.stream.as_ref());
+        params.unreliable = config.transport.stream.is_none();
+        // A server answers where it is asked, unless it is told where to send.
+        params.per_call = config.transport.per_call
+            && (config.program.mode() == Mode::Client
+                || (!params.unreliable && config.sending_address.is_some()));
+        let flows = flow_setup(&config, &mut bound)?;
+        let params = &mut config.params;
         params.flow = MAIN_FLOW;
         params.pid = std::process::id();
         params.epoch_us = clock.wall_base_us();
@@ -416,6 +493,7 @@ impl Part {
             slot: Arc::new(Mutex::new(stats.snapshot())),
             stats,
             bound,
+            flows,
             config,
             twin: None,
             role: Role::Alone,
@@ -459,6 +537,8 @@ impl Part {
                 slot: Arc::new(Mutex::new(stats.snapshot())),
                 stats,
                 bound,
+                // A run with connections has one shard.
+                flows: None,
                 config: first.config.clone(),
                 twin: None,
                 role: Role::Alone,
@@ -474,6 +554,7 @@ impl Part {
         self,
         shared: &Arc<Shared>,
         inbox: mpsc::Receiver<ShardCommand>,
+        (logs, log_config): (LogSender, &LogConfig),
         main: Option<(&PacingConfig, &TimeLimits)>,
     ) -> Setup<Engine> {
         let program = &self.config.program;
@@ -513,12 +594,14 @@ impl Part {
             timeout_is_error: limits.timeout_is_error,
             timeout_global: after(limits.timeout_global),
         });
+        let shard = self.role.place().map_or(0, Place::index);
         Setup {
             machine: self.engine,
             stats: self.stats,
             schedule,
             total: main.and_then(|(pacing, _)| pacing.total),
             bound: self.bound,
+            flows: self.flows,
             role: self.role,
             twin: self.twin,
             backend: self.config.socket.backend,
@@ -532,7 +615,17 @@ impl Part {
                 .map_or(Micros(u64::MAX), Micros),
             remote: self.config.sending_address.or(self.config.remote),
             clock: shared.clock,
-            logs: shared.log_sender.clone(),
+            watch: Watch::new(
+                log_config,
+                logs.wanted(),
+                program,
+                (self.config.params.transport, shared.clock.wall_base_us()),
+            ),
+            sampling: logs.wanted().samples.then(|| {
+                let period = log_config.tables.period.as_micros();
+                Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))
+            }),
+            logs,
             deadlines,
             keep_edits: main.is_some() && self.config.keep_edits,
             slot: self.slot,

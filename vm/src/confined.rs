@@ -27,6 +27,8 @@ pub enum Confined {
     Dialogs,
     /// `-t ui`.
     Paths,
+    /// Connections, or a socket per call.
+    Connections,
 }
 
 impl fmt::Display for Confined {
@@ -40,20 +42,27 @@ impl fmt::Display for Confined {
             Self::Users => "-users opens a user's next call when the one before has ended",
             Self::Twins => "commands of a twin do not say which shard they are for",
             Self::Paths => "-t ui has a socket per address, which only one shard reads",
+            Self::Connections => {
+                "a connection belongs to one shard, and the calls on it to all of them"
+            }
             Self::Dialogs => "its calls have several dialogs, hence several Call-IDs",
         })
     }
 }
 
-/// Why a run of this program has to have one shard; `None` when it may have any number.
-#[must_use]
-pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
-    let edits = |op: &Op| {
+/// Whether it changes injection files.
+pub(crate) fn edits(program: &Program) -> bool {
+    program.ops.iter().any(|op| {
         matches!(
             op,
             Op::Insert { .. } | Op::Replace { .. } | Op::EditField { .. }
         )
-    };
+    })
+}
+
+/// Why a run of this program has to have one shard; `None` when it may have any number.
+#[must_use]
+pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
     let counts = |segment: &Segment| *segment == Segment::Slot(Slot::DynamicId);
     let reasons = [
         (program.init.is_some(), Confined::Init),
@@ -61,12 +70,13 @@ pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
             program.variable_count(VarScope::Global) > 0,
             Confined::Globals,
         ),
-        (program.ops.iter().any(edits), Confined::Edits),
+        (edits(program), Confined::Edits),
         (program.segments.iter().any(counts), Confined::DynamicId),
         (params.circuits.is_some(), Confined::Circuits),
         (params.users.is_some(), Confined::Users),
-        (program.twin_role().is_some(), Confined::Twins),
+        (program.link_role().is_some(), Confined::Twins),
         (params.paths.is_some(), Confined::Paths),
+        (params.per_call || !params.unreliable, Confined::Connections),
         (!program.dialogs.is_empty(), Confined::Dialogs),
     ];
     reasons

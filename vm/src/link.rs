@@ -19,7 +19,7 @@ use gossipper_bytecode::{
 use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
 
-pub(crate) use fold::{EMPTY_LINE, Part, Texts, constant, ip};
+pub(crate) use fold::{EMPTY_LINE, Part, Texts, constant, ip, trunk_from};
 
 /// Why a program cannot run with these parameters.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -62,11 +62,11 @@ pub enum LinkError {
     NoTwin,
     /// There are several peers, and a command does not say which one it is about.
     #[error(
-        "line {line}: `{element}` needs `{attribute}`, the name of a peer, since there is more than one twin"
+        "{place}: `{element}` needs `{attribute}`, the name of a peer, since there is more than one twin"
     )]
     PeerUnnamed {
-        /// Line of the step in the scenario.
-        line: u32,
+        /// Where it is in the scenario, in words.
+        place: String,
         /// Its element.
         element: &'static str,
         /// The attribute that is missing.
@@ -83,6 +83,12 @@ pub enum LinkError {
         /// Where that is, as the message says it.
         place: String,
     },
+    /// A call has one path of its own, and this scenario's calls have several dialogs.
+    #[error(
+        "calls of this scenario have several dialogs, which a connection per call does not serve; use the mode with one \
+         for all calls"
+    )]
+    DialogsPerCall,
     /// The call number is not part of the Call-ID format.
     #[error("-cid_str: without `%u` all calls would have the same Call-ID")]
     CallIdNotUnique,
@@ -156,6 +162,9 @@ impl Image {
             return Err(LinkError::NoDestination);
         }
         check_twin(&program, &params)?;
+        if params.per_call && !program.dialogs.is_empty() {
+            return Err(LinkError::DialogsPerCall);
+        }
         let begins = program.ops.iter().any(|op| {
             matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)
         });
@@ -302,7 +311,7 @@ pub fn host_names(program: &Program, params: &RunParams) -> Vec<Vec<u8>> {
 
 /// Checks that the run has the twins that the scenario's commands are for.
 fn check_twin(program: &Program, params: &RunParams) -> Result<(), LinkError> {
-    if program.twin_role().is_none() {
+    if program.link_role().is_none() {
         return Ok(());
     }
     match params.twin {
@@ -316,7 +325,10 @@ fn check_twin(program: &Program, params: &RunParams) -> Result<(), LinkError> {
             match sends.chain(recvs).find(|(_, peer, ..)| peer.is_none()) {
                 None => Ok(()),
                 Some((step, _, element, attribute)) => Err(LinkError::PeerUnnamed {
-                    line: program.steps[step.index()].line,
+                    place: step.map_or_else(
+                        || "`<init>`".to_owned(),
+                        |step| format!("line {}", program.steps[step.index()].line),
+                    ),
                     element,
                     attribute,
                 }),

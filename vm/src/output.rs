@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What an engine orders its driver to do. Plain data: records plus one byte arena, cleared and reused.
 
-use crate::input::{CallKey, FlowId, Micros};
+use crate::input::{CallKey, FlowEvent, FlowId, Micros};
 use core::net::SocketAddr;
 use core::ops::Range;
 use gossipper_bytecode::{CounterId, FailReason, LogLevel, PeerId, RtdId, StepId};
@@ -88,6 +88,8 @@ pub enum StatEvent {
     Unexpected {
         /// The step the call was at.
         step: StepId,
+        /// Its status code if it is a response, else 0.
+        code: u16,
     },
     /// A pause began.
     Paused {
@@ -141,6 +143,11 @@ pub enum LogKind {
 /// An order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
+    /// The orders that follow are about this call. Given only if [`crate::RunParams::names_calls`] asks for it.
+    About {
+        /// Its number.
+        call: u64,
+    },
     /// Send these bytes.
     Send {
         /// For whom; `None` for answers that belong to no call.
@@ -151,6 +158,26 @@ pub enum Output {
         to: SocketAddr,
         /// The message.
         bytes: ByteRange,
+    },
+    /// Give the call a path of its own to this address, and say so at once with [`crate::Input::Opened`]; or that there is
+    /// none, with [`crate::Input::Unsent`].
+    Open {
+        /// For whom.
+        call: CallKey,
+        /// To where.
+        to: SocketAddr,
+    },
+    /// Close a path once what waits there is sent: no call uses it any more. Nothing that comes on it is for a call.
+    Close {
+        /// The path.
+        flow: FlowId,
+    },
+    /// More calls are on the path: say [`crate::Input::Flow`] once more, after other work.
+    Unfinished {
+        /// The path.
+        flow: FlowId,
+        /// What became of it.
+        event: FlowEvent,
     },
     /// Send these bytes, and the one that ends a command, to a twin.
     Twin {

@@ -4,6 +4,9 @@
 //! COMPAT(sipp): sizes and steps are those of SIPp's `rtp_stream`. Its H264 steps 1280 per 160 ms though the clock of
 //! H264 runs at 90 kHz; a raw file of H264 is no stream of frames anyway.
 
+pub mod g711;
+pub mod g722;
+
 use crate::time::Micros;
 
 /// A codec that a stream may carry.

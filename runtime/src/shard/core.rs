@@ -9,15 +9,21 @@ use std::net::UdpSocket;
 
 use gossipper_bytecode::{LogLevel, PeerId};
 use gossipper_control::TransportCounts;
-use gossipper_vm::{CallControl, CallKey, FlowId, Input, LogKind, Micros, OutBuf, Output};
+use gossipper_vm::{
+    CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output, StatEvent,
+    Unsent,
+};
 use slotmap::Key;
 
+use super::flows::Answer;
 use super::sides::SideOut;
+use super::watch::Watch;
 use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::exec::Executor;
+use crate::flows::Table;
 use crate::group::{self, Place};
-use crate::logs::{LogSender, Traffic};
+use crate::logs::{Concern, LogSender, Traffic};
 use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
 use crate::sys::Datagram;
@@ -34,24 +40,46 @@ const SAY_AGAIN: Micros = Micros(1_000_000);
 /// Bytes of the last warning kept for screens.
 const LAST_WARNING_BYTES: usize = 200;
 
+/// What the scenario does before its first call: its init section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    Before,
+    Under,
+    Over,
+}
+
 #[derive(Debug)]
 pub(super) struct Core<M> {
     pub(super) machine: M,
     out: OutBuf,
     pub(super) wheel: Wheel,
     resumes: VecDeque<CallKey>,
-    socket: UdpSocket,
+    /// `None` where messages go over connections.
+    socket: Option<UdpSocket>,
     pub(super) outbox: Outbox,
     /// The sockets of flows 1 and up.
     pub(super) sides: Vec<SideOut>,
+    /// Connections, and sockets of calls.
+    pub(super) flows: Option<Box<Table>>,
+    /// Flow 0 is a connection.
+    main_is_stream: bool,
+    /// What calls asked for, until the machine is told.
+    pub(super) answers: Vec<Answer>,
+    /// What became of flows with many calls.
+    pub(super) unfinished: VecDeque<(FlowId, FlowEvent)>,
     refused: Vec<Refused>,
     pub(super) counts: TransportCounts,
     pub(super) stats: Stats,
     /// When a client's calls begin.
     pub(super) schedule: Option<Schedule>,
     pub(super) clock: Clock,
-    logs: LogSender,
+    pub(super) logs: LogSender,
+    /// What traces know of single calls, if one wants to.
+    pub(super) watch: Option<Box<Watch>>,
+    /// The call that the orders at hand are about, if the machine was asked to say so.
+    about: u64,
     exec: Executor,
+    beginning: Beginning,
     /// Connections to twins.
     pub(super) links: Option<Links>,
     /// Where it is among several shards of one scenario.
@@ -81,7 +109,8 @@ impl<M: Machine> Core<M> {
         stats: Stats,
         schedule: Option<Schedule>,
         total: Option<u64>,
-        socket: UdpSocket,
+        socket: Option<UdpSocket>,
+        flows: Option<Box<Table>>,
         outbox: Outbox,
         counts: TransportCounts,
         clock: Clock,
@@ -95,13 +124,20 @@ impl<M: Machine> Core<M> {
             socket,
             outbox,
             sides: Vec::new(),
+            main_is_stream: flows.as_ref().is_some_and(|table| table.has_main()),
+            flows,
+            answers: Vec::new(),
+            unfinished: VecDeque::new(),
             refused: Vec::new(),
             counts,
             stats,
             schedule,
             clock,
             logs,
+            watch: None,
+            about: 0,
             exec: Executor::default(),
+            beginning: Beginning::Before,
             links: None,
             place: None,
             uncommanded: Vec::new(),
@@ -115,12 +151,43 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Runs what the scenario does before the first input.
-    pub(super) fn start(&mut self) {
+    /// Runs what the scenario does before the first call, as far as it can be done now. Calls may be opened once
+    /// [`Self::begun`] holds.
+    pub(super) fn begin(&mut self) {
         let now = self.clock.now();
-        self.out.clear();
-        self.machine.start(now, &mut self.out);
-        self.carry_out(now);
+        if self.beginning == Beginning::Before {
+            let ready = self.links.as_ref().is_none_or(Links::ready);
+            if !ready && self.machine.starts_with_twins() {
+                return;
+            }
+            self.beginning = Beginning::Under;
+            self.out.clear();
+            self.machine.start(now, &mut self.out);
+            self.carry_out(now, b"");
+            self.tell_uncommanded(now);
+            if !self.machine.is_starting() {
+                self.beginning = Beginning::Over;
+            }
+        } else if self.beginning == Beginning::Under && !self.machine.is_starting() {
+            self.beginning = Beginning::Over;
+            // What it took is no lateness of the calls.
+            if let Some(schedule) = self.schedule.as_mut().filter(|schedule| !schedule.paused()) {
+                schedule.set_paused(now, true);
+                schedule.set_paused(now, false);
+            }
+        }
+    }
+
+    /// Whether calls may be opened.
+    pub(super) fn begun(&self) -> bool {
+        self.beginning == Beginning::Over
+    }
+
+    /// Tells the machine which commands could not be handed on.
+    fn tell_uncommanded(&mut self, now: Micros) {
+        while let Some(call) = self.uncommanded.pop() {
+            self.input(now, Input::TwinFailed { call });
+        }
     }
 
     /// The next call that is due.
@@ -134,10 +201,23 @@ impl<M: Machine> Core<M> {
         self.told = now;
         self.out.clear();
         self.machine.handle(now, input, &mut self.out);
-        self.carry_out(now);
-        while let Some(call) = self.uncommanded.pop() {
-            self.input(now, Input::TwinFailed { call });
+        let received = match input {
+            Input::Message { bytes, .. } => Some((Traffic::Received, bytes)),
+            Input::Twin { bytes } => Some((Traffic::CommandReceived, bytes)),
+            _ => None,
+        };
+        if let Some((traffic, bytes)) = received {
+            self.note_received(now, traffic, bytes);
         }
+        self.carry_out(now, received.map_or(b"", |(_, bytes)| bytes));
+        while let Some(answer) = self.answers.pop() {
+            let input = match answer {
+                Answer::Opened(call, flow, port) => Input::Opened { call, flow, port },
+                Answer::Unsent(call, why) => Input::Unsent { call, why },
+            };
+            self.input(now, input);
+        }
+        self.tell_uncommanded(now);
         if !self.draining
             && self
                 .total
@@ -159,10 +239,6 @@ impl<M: Machine> Core<M> {
         let now = Micros(read_at.0.saturating_sub(datagram.waited_us)).max(self.told);
         self.counts.received += 1;
         self.counts.received_bytes += datagram.bytes.len() as u64;
-        if self.logs.wants_messages() {
-            self.logs
-                .message(self.clock.wall_us(now), Traffic::Received, datagram.bytes);
-        }
         self.input(
             now,
             Input::Message {
@@ -187,10 +263,6 @@ impl<M: Machine> Core<M> {
     /// A command of a twin.
     pub(super) fn command(&mut self, bytes: &[u8]) {
         let now = self.clock.now();
-        if self.logs.wants_messages() {
-            self.logs
-                .message(self.clock.wall_us(now), Traffic::CommandReceived, bytes);
-        }
         self.input(now, Input::Twin { bytes });
     }
 
@@ -200,15 +272,53 @@ impl<M: Machine> Core<M> {
             .links
             .as_ref()
             .is_some_and(|links| links.send(peer, bytes));
-        if self.logs.wants_messages() {
-            let traffic = if sent {
-                Traffic::CommandSent
-            } else {
-                Traffic::CommandFailed
-            };
-            self.logs.message(self.clock.wall_us(now), traffic, bytes);
-        }
+        let traffic = if sent {
+            Traffic::CommandSent
+        } else {
+            Traffic::CommandFailed
+        };
+        self.note_sent(now, traffic, bytes);
         sent
+    }
+
+    /// Tells the traces of a message of the call at hand that was handed on.
+    pub(super) fn note_sent(&mut self, now: Micros, traffic: Traffic, bytes: &[u8]) {
+        let call = self.about;
+        self.logs
+            .message(self.clock.wall_us(now), traffic, call, bytes);
+        if let Some(watch) = &mut self.watch {
+            watch.message(now, None, call, traffic, bytes);
+        }
+    }
+
+    /// Tells the traces of a message that the machine has taken in. Its orders say whose it is.
+    fn note_received(&mut self, now: Micros, traffic: Traffic, bytes: &[u8]) {
+        let call = match &self.watch {
+            None => 0,
+            Some(_) => first_named(&self.out),
+        };
+        self.logs
+            .message(self.clock.wall_us(now), traffic, call, bytes);
+        if let Some(watch) = &mut self.watch {
+            watch.message(now, None, call, traffic, bytes);
+        }
+    }
+
+    /// Tells the traces what has happened.
+    fn trace(&mut self, now: Micros, event: StatEvent, received: &[u8]) {
+        let (wall_us, call) = (self.clock.wall_us(now), self.about);
+        match event {
+            StatEvent::Unexpected { step, code } if code > 0 => {
+                self.logs.code(wall_us, call, code, step, received);
+            }
+            StatEvent::Rtd { rtd, took, .. } => self.logs.rtt(wall_us, call, rtd, took, now),
+            _ => {}
+        }
+        if let Some(watch) = &mut self.watch
+            && let Some(history) = watch.event(now, call, event, received, &mut self.stats)
+        {
+            self.logs.call_debug(wall_us, &history);
+        }
     }
 
     pub(super) fn timer(&mut self, now: Micros, fired: Fired) {
@@ -249,27 +359,36 @@ impl<M: Machine> Core<M> {
 
     /// Sends what has been collected, and tells the machine what cannot be sent.
     pub(super) fn flush(&mut self) {
+        if self.flows.is_some() {
+            self.flush_flows();
+        }
         if !self.unsent() {
             return;
         }
-        let (now, logs) = (self.clock.now(), &self.logs);
+        let now = self.clock.now();
         let wall_us = self.clock.wall_us(now);
+        let (logs, watch) = (&mut self.logs, &self.watch);
         let sides = self.sides.iter_mut();
         let ways = sides.map(|side| (&side.socket, &mut side.outbox));
-        for (socket, outbox) in std::iter::once((&self.socket, &mut self.outbox)).chain(ways) {
+        let first = self.socket.as_ref().zip(Some(&mut self.outbox)).into_iter();
+        for (socket, outbox) in first.chain(ways) {
             outbox.flush(
                 socket,
                 &mut self.counts,
                 &mut self.refused,
-                |bytes, sent| {
+                |bytes, sent, call| {
                     let traffic = if sent {
                         Traffic::Sent
                     } else {
                         Traffic::SendFailed
                     };
-                    logs.message(wall_us, traffic, bytes);
+                    let call = watch.as_ref().map_or(0, |watch| watch.number(call));
+                    logs.message(wall_us, traffic, call, bytes);
                 },
             );
+        }
+        if self.watch.is_some() && !self.unsent() {
+            self.watch.as_mut().into_iter().for_each(|w| w.all_sent());
         }
         if self.refused.is_empty() {
             return;
@@ -278,10 +397,11 @@ impl<M: Machine> Core<M> {
         for Refused { call, to, error } in refused.drain(..) {
             self.trouble(now, &format!("cannot send a message to {to}: {error}"));
             if let Some(call) = call {
-                self.input(now, Input::SendFailed { call });
+                let why = Unsent::Refused;
+                self.input(now, Input::Unsent { call, why });
             }
         }
-        // Its memory is used again; what SendFailed caused to be sent waits in the outbox for the next flush.
+        // Its memory is used again; what this caused to be sent waits in the outbox for the next flush.
         self.refused = refused;
     }
 
@@ -292,7 +412,7 @@ impl<M: Machine> Core<M> {
     }
 
     /// Says that the network gives trouble, at most once per second, with the number of times it was not said.
-    fn trouble(&mut self, now: Micros, text: &str) {
+    pub(super) fn trouble(&mut self, now: Micros, text: &str) {
         if self.said_at.is_some_and(|at| now.since(at) < SAY_AGAIN) {
             self.unsaid += 1;
             return;
@@ -306,17 +426,28 @@ impl<M: Machine> Core<M> {
     }
 
     pub(super) fn warn(&mut self, now: Micros, text: &[u8]) {
+        self.say(now, Concern::Warning, text);
+    }
+
+    fn say(&mut self, now: Micros, concern: Concern, text: &[u8]) {
         self.stats.counters.warning();
-        self.logs.error(self.clock.wall_us(now), text);
+        let (wall_us, call) = (self.clock.wall_us(now), self.about);
+        self.logs.error(wall_us, concern, call, text);
+        if let Some(watch) = &mut self.watch {
+            watch.warning(now, call, text);
+        }
         let head = &text[..text.len().min(LAST_WARNING_BYTES)];
         self.last_warning = Some(String::from_utf8_lossy(head).into_owned());
     }
 
-    fn carry_out(&mut self, now: Micros) {
+    fn carry_out(&mut self, now: Micros, received: &[u8]) {
+        let wanted = self.logs.wanted();
+        let traced = wanted.codes || wanted.rtts || self.watch.is_some();
         // The buffer is moved out so that the orders can be read while the rest changes.
         let out = std::mem::take(&mut self.out);
         for &order in out.records() {
             match order {
+                Output::About { call } => self.about = call,
                 Output::Send {
                     call,
                     flow,
@@ -324,15 +455,28 @@ impl<M: Machine> Core<M> {
                     bytes,
                 } => {
                     let outbox = match (flow.0 as usize).checked_sub(1) {
-                        None => &mut self.outbox,
-                        Some(side) => match self.sides.get_mut(side) {
+                        None if !self.main_is_stream => &mut self.outbox,
+                        side => match side.and_then(|side| self.sides.get_mut(side)) {
                             Some(side) => &mut side.outbox,
-                            // The machine knows the flows it was told of.
-                            None => continue,
+                            None => {
+                                self.push_to_flow(now, flow, call, to, out.bytes(bytes));
+                                continue;
+                            }
                         },
                     };
-                    outbox.push(call, to, out.bytes(bytes), &mut self.counts);
+                    let bytes = out.bytes(bytes);
+                    outbox.push(call, to, bytes, &mut self.counts);
+                    if let Some(watch) = &mut self.watch {
+                        watch.message(now, call, self.about, Traffic::Sent, bytes);
+                    }
                 }
+                Output::Open { call, to } => self.open_flow(now, call, to),
+                Output::Close { flow } => {
+                    if let Some(table) = &mut self.flows {
+                        table.close(flow);
+                    }
+                }
+                Output::Unfinished { flow, event } => self.unfinished.push_back((flow, event)),
                 Output::Twin { call, peer, bytes } => {
                     if !self.send_command(now, peer, out.bytes(bytes)) {
                         self.trouble(now, "cannot hand a command to the twin");
@@ -357,22 +501,26 @@ impl<M: Machine> Core<M> {
                 }
                 Output::Stat(event) => {
                     self.stats.apply(now, event);
+                    if traced {
+                        self.trace(now, event, received);
+                    }
                     if let Some(place) = &self.place {
                         group::note(place, &mut self.stats, now, event);
                     }
                 }
                 Output::Log {
-                    kind: LogKind::Warning | LogKind::Action(LogLevel::Warning),
+                    kind: LogKind::Warning,
                     text,
-                } => {
-                    self.warn(now, out.bytes(text));
-                }
-                // Lines of `log` actions go to the file of `-trace_logs`; without that option they are dropped, as in
-                // SIPp.
+                } => self.warn(now, out.bytes(text)),
+                Output::Log {
+                    kind: LogKind::Action(LogLevel::Warning),
+                    text,
+                } => self.say(now, Concern::Action, out.bytes(text)),
+                // Without `-trace_logs` they are dropped, as in SIPp.
                 Output::Log {
                     kind: LogKind::Action(LogLevel::Log),
-                    text: _,
-                } => {}
+                    text,
+                } => self.logs.action(self.clock.wall_us(now), out.bytes(text)),
                 Output::Exec { command } => {
                     if !self.exec.run(out.bytes(command)) {
                         self.trouble(
@@ -389,12 +537,22 @@ impl<M: Machine> Core<M> {
                     break;
                 }
                 Output::Fatal { text } => {
-                    self.warn(now, out.bytes(text));
+                    self.say(now, Concern::Fatal, out.bytes(text));
                     let text = String::from_utf8_lossy(out.bytes(text)).into_owned();
                     self.ending.get_or_insert(Ending::Fatal(text));
                 }
             }
         }
         self.out = out;
+        self.about = 0;
     }
+}
+
+/// The first call that orders are about; 0 if there is none.
+fn first_named(out: &OutBuf) -> u64 {
+    let mut calls = out.records().iter().filter_map(|order| match order {
+        Output::About { call } => Some(*call),
+        _ => None,
+    });
+    calls.next().unwrap_or(0)
 }

@@ -19,11 +19,14 @@ use tokio::time::Sleep;
 
 use super::coalesce::Coalescer;
 use super::core::Core;
+use super::flows;
 use super::sides::Sides;
+use super::strain::{Seen, Strain};
 use super::team;
 use super::waiting::{self, Waiting};
 use super::work_limit::WorkLimit;
-use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
+use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand};
+use crate::flows::Table;
 use crate::group::Role;
 use crate::pacing::Pacer;
 use crate::schedule::{Opening, Schedule};
@@ -54,10 +57,11 @@ pub(super) struct Shard<M> {
     pub(super) twin_end: Option<Micros>,
     /// When the last call was opened, once no more are.
     pub(super) opening_ended_at: Option<Micros>,
-    socket: UdpSocket,
+    /// `None` where messages go over connections.
+    socket: Option<UdpSocket>,
     pub(super) role: Role,
     waiting: Waiting,
-    receiver: BatchReceiver,
+    receiver: Option<BatchReceiver>,
     sides: Sides,
     coalescer: Coalescer,
     /// The kernel's counter of dropped datagrams, as last read.
@@ -69,9 +73,13 @@ pub(super) struct Shard<M> {
     remote: Option<SocketAddr>,
     total: Option<u64>,
     publish_at: Micros,
+    pub(super) sampling: Option<Sampling>,
     /// Calls created at the last publications, oldest first.
     recent: std::collections::VecDeque<(Micros, u64)>,
     keep_edits: bool,
+    /// Time spent waiting.
+    idle: Micros,
+    strain: Strain,
 }
 
 impl<M: Machine> Shard<M> {
@@ -83,6 +91,7 @@ impl<M: Machine> Shard<M> {
             schedule,
             total,
             bound,
+            flows,
             role,
             twin,
             backend,
@@ -90,6 +99,8 @@ impl<M: Machine> Shard<M> {
             remote,
             clock,
             logs,
+            watch,
+            sampling,
             deadlines,
             keep_edits,
             slot,
@@ -103,9 +114,12 @@ impl<M: Machine> Shard<M> {
         let socket = bound.socket;
         let (sides, ways_out) = Sides::new(bound.sides, backend)?;
         let reads = !role.follows();
-        let receiver = BatchReceiver::new(backend, &socket);
-        let alone = ways_out.is_empty() && twin.is_none();
-        let waiting = Waiting::new(&socket, backend, reads, alone)?;
+        let receiver = socket
+            .as_ref()
+            .map(|socket| BatchReceiver::new(backend, socket));
+        let alone = ways_out.is_empty() && twin.is_none() && flows.is_none();
+        let waiting = Waiting::new(socket.as_ref().filter(|_| reads), backend, alone)?;
+        let flows = flows.map(Table::new).transpose()?.map(Box::new);
         let outbox = Outbox::new(backend);
         let links = twin.map(Links::new).transpose()?;
         let mut core = Core::new(
@@ -114,13 +128,15 @@ impl<M: Machine> Shard<M> {
             schedule,
             // Of several, none knows alone how many calls there are.
             total.filter(|_| role.place().is_none()),
-            socket.try_clone()?,
+            socket.as_ref().map(UdpSocket::try_clone).transpose()?,
+            flows,
             outbox,
             counts,
             clock,
             logs,
         );
         core.links = links;
+        core.watch = watch;
         core.sides = ways_out;
         core.place = role.place().cloned();
         Ok(Self {
@@ -145,15 +161,18 @@ impl<M: Machine> Shard<M> {
             remote,
             total,
             publish_at: Micros(0),
+            sampling,
             recent: std::collections::VecDeque::with_capacity(RECENT_PERIODS + 1),
             keep_edits,
+            idle: Micros(0),
+            strain: Strain::default(),
         })
     }
 
     /// Runs to the end.
     pub(super) async fn run(mut self) -> Remains {
         let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        self.core.start();
+        self.sample(self.core.clock.now());
         let ending = loop {
             let busy = self.turn();
             if let Some(ending) = self.ended() {
@@ -162,7 +181,9 @@ impl<M: Machine> Shard<M> {
             if busy {
                 self.waiting.breathe().await;
             } else {
+                let since = self.core.clock.now();
                 self.wait(sleep.as_mut()).await;
+                self.idle = self.idle.plus(self.core.clock.now().since(since));
             }
         };
         // A socket that stays full keeps the rest; the peer will not miss it for long.
@@ -174,6 +195,7 @@ impl<M: Machine> Shard<M> {
             .get_or_insert_with(|| self.core.clock.now());
         self.phase = Phase::Ended;
         self.publish(self.core.clock.now());
+        self.last_sample(&ending);
         let edited = if self.keep_edits {
             self.core.machine.edited_files()
         } else {
@@ -183,6 +205,21 @@ impl<M: Machine> Shard<M> {
     }
 
     async fn flush_rest(&mut self) {
+        if let Some(flows) = &mut self.core.flows {
+            flows.close_all();
+        }
+        while self
+            .core
+            .flows
+            .as_ref()
+            .is_some_and(|flows| flows.len() > 0)
+        {
+            self.core.flush();
+            if !self.core.flows_turn() {
+                flows::ready(self.core.flows.as_deref()).await;
+            }
+            tokio::task::yield_now().await;
+        }
         loop {
             self.flush();
             if !self.core.unsent() {
@@ -207,8 +244,12 @@ impl<M: Machine> Shard<M> {
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(self.core.clock.now(), command);
         }
+        if !self.core.begun() {
+            self.core.begin();
+        }
         let mut busy = self.receive();
         busy |= self.handed_over();
+        busy |= self.core.flows_turn();
         busy |= self.commands();
         busy |= self.timers();
         busy |= self.resumes();
@@ -228,6 +269,8 @@ impl<M: Machine> Shard<M> {
         if now >= self.publish_at {
             self.publish(now);
         }
+        self.sample(now);
+        self.core.logs.hand_over();
         busy
     }
 
@@ -244,8 +287,11 @@ impl<M: Machine> Shard<M> {
 
     /// Reads until nothing is left, or time is up: then true.
     fn receive_batches(&mut self, limit: &mut WorkLimit, received_datagrams: &mut u64) -> bool {
+        let (Some(socket), Some(receiver)) = (&self.socket, &mut self.receiver) else {
+            return false;
+        };
         loop {
-            let look = self.waiting.look(&self.socket, &mut self.receiver);
+            let look = self.waiting.look(socket, receiver);
             match look.read {
                 Ok(None) => return false,
                 Ok(Some(outcome)) => self.core.counts.icmp_errors += u64::from(outcome.icmp_errors),
@@ -256,7 +302,7 @@ impl<M: Machine> Shard<M> {
             }
             let mut allowed = true;
             let now = self.core.clock.now();
-            for datagram in self.receiver.datagrams() {
+            for datagram in receiver.datagrams() {
                 *received_datagrams += 1;
                 team::receive(&mut self.core, &mut self.role, now, datagram);
                 self.core.flush_full();
@@ -298,6 +344,9 @@ impl<M: Machine> Shard<M> {
     }
 
     fn starts(&mut self) -> bool {
+        if !self.core.begun() {
+            return false;
+        }
         let mut limit = WorkLimit::new(&self.core.clock);
         while let Some(Opening { due, user }) = self.core.next_opening(limit.now()) {
             self.core.input(limit.now(), Input::Spawn { user, due });
@@ -331,6 +380,7 @@ impl<M: Machine> Shard<M> {
         let schedule = match &self.role {
             // It is due, and waits for room.
             Role::Lead(lead) if lead.blocked => None,
+            _ if !self.core.begun() => None,
             _ => self.core.schedule.as_ref().and_then(Schedule::next_due),
         };
         let limits = if self.phase == Phase::Aborting {
@@ -344,12 +394,17 @@ impl<M: Machine> Shard<M> {
         };
         [
             self.core.wheel.next_wakeup(),
+            self.core
+                .flows
+                .as_ref()
+                .and_then(|flows| flows.next_deadline()),
             schedule,
             self.core.schedule.as_ref().and_then(Schedule::next_climb),
             retry,
             limits[0],
             limits[1],
             limits[2],
+            self.sampling.as_ref().map(Sampling::at),
         ]
         .into_iter()
         .flatten()
@@ -409,6 +464,7 @@ impl<M: Machine> Shard<M> {
             },
             () = readable => {}
             () = self.sides.ready(&self.core.sides) => {}
+            () = flows::ready(self.core.flows.as_deref()) => {}
             () = team::called(&self.role) => {}
             next = happens => event = Some(next),
             () = writable, if full => {}
@@ -459,7 +515,7 @@ impl<M: Machine> Shard<M> {
                 () = team::called(role) => None,
             }
         };
-        let socket = reads.then_some(&self.socket);
+        let socket = self.socket.as_ref().filter(|_| reads);
         let brought = waiting::sleep((poller, waker), readable, (socket, full), called, at_most);
         match brought {
             Some(Some(Some(command))) => self.obey(self.core.clock.now(), command),
@@ -471,7 +527,7 @@ impl<M: Machine> Shard<M> {
     /// Asks the kernel what it has dropped since it was last asked.
     fn count_dropped(&mut self) {
         self.core.counts.recv_dropped += self.sides.dropped();
-        if let Some(dropped) = crate::sys::dropped(&self.socket) {
+        if let Some(dropped) = self.socket.as_ref().and_then(crate::sys::dropped) {
             self.core.counts.recv_dropped += u64::from(dropped.wrapping_sub(self.dropped));
             self.dropped = dropped;
         }
@@ -510,6 +566,13 @@ impl<M: Machine> Shard<M> {
             self.count_dropped();
         }
         snapshot.transport = self.core.counts;
+        let seen = Seen {
+            next_due: self.core.schedule.as_ref().and_then(Schedule::next_due),
+            idle: self.idle,
+            held_back: snapshot.calls.held_back,
+            counts: snapshot.transport,
+        };
+        snapshot.limits = self.strain.judge(now, seen, self.phase == Phase::Running);
         snapshot.last_warning = self.core.last_warning.clone();
         if let Some(place) = self.role.place() {
             place.publish(snapshot, self.core.stats.clone());

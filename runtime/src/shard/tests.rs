@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use super::*;
 use crate::config::{LocalConfig, LogConfig, SocketConfig};
-use crate::logs::LogWriter;
+use crate::logs::{LogWriter, Scene};
 use crate::pacing::{Pacer, Rate};
 use crate::transport::udp;
 use crate::users::Users;
@@ -116,6 +116,14 @@ impl Machine for Script {
         }
     }
 
+    fn starts_with_twins(&self) -> bool {
+        false
+    }
+
+    fn is_starting(&self) -> bool {
+        false
+    }
+
     fn call_id_of(&self, _number: u64, _out: &mut Vec<u8>) {}
 
     fn edited_files(&self) -> EditedFiles {
@@ -173,9 +181,10 @@ impl Machine for Script {
                 assert_eq!(generation, 1);
                 self.end(call, CallEnd::Failure(FailReason::TimeoutOnRecv), out);
             }
-            Input::SendFailed { call } => {
+            Input::Unsent { call, why: _ } => {
                 self.end(call, CallEnd::Failure(FailReason::CannotSendMessage), out);
             }
+            Input::Opened { .. } | Input::Flow { .. } => panic!("it asks for no paths"),
             // A command is sent back.
             Input::Twin { bytes } => {
                 let bytes = out.store(bytes);
@@ -218,7 +227,7 @@ fn bench(machine: Script) -> Bench {
     };
     let bound = udp::bind(&local, &SocketConfig::default(), None).expect("loopback binds");
     let address = bound.address;
-    let logs = LogWriter::start(&LogConfig::default())
+    let logs = LogWriter::start(&LogConfig::default(), Scene::default())
         .expect("nothing to open")
         .sender();
     let (commands, inbox) = channel(16);
@@ -231,12 +240,15 @@ fn bench(machine: Script) -> Bench {
         schedule: None,
         total: None,
         bound,
+        flows: None,
         role: Role::Alone,
         twin: None,
         backend: Backend::Auto,
         coalesce: Micros(500),
         clock,
         logs,
+        watch: None,
+        sampling: None,
         deadlines: Deadlines::default(),
         keep_edits: false,
         slot: Arc::clone(&slot),

@@ -22,16 +22,17 @@ pub(super) enum Waiting {
         /// The socket may have something: it said so, or was left alone for a while.
         readable: bool,
     },
-    /// `None` on a shard that gets its messages from another.
+    /// `None` on a shard that gets its messages from another, or from connections.
     Reactor(Option<tokio::net::UdpSocket>),
 }
 
 impl Waiting {
     /// For a shard that does not have to wait for anything else; to be called within the reactor's context.
+    ///
+    /// `socket` is `None` on a shard that has none, or does not read it.
     pub(super) fn new(
-        socket: &UdpSocket,
+        socket: Option<&UdpSocket>,
         backend: Backend,
-        reads: bool,
         alone: bool,
     ) -> io::Result<Self> {
         if alone
@@ -41,10 +42,10 @@ impl Waiting {
             return Ok(Self::Poll {
                 waker: poller.waker(),
                 poller,
-                readable: reads,
+                readable: socket.is_some(),
             });
         }
-        let reactor = reads.then(|| tokio::net::UdpSocket::from_std(socket.try_clone()?));
+        let reactor = socket.map(|socket| tokio::net::UdpSocket::from_std(socket.try_clone()?));
         Ok(Self::Reactor(reactor.transpose()?))
     }
 

@@ -40,6 +40,11 @@ impl RepartitionTable {
         }
     }
 
+    /// Samples per cell.
+    pub(crate) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
     /// The cells as plain data.
     #[must_use]
     pub fn snapshot(&self) -> Repartition {

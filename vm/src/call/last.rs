@@ -69,14 +69,13 @@ impl Last {
         self.present = true;
         self.cseq = msg.cseq().map_or(0, |cseq| cseq.number);
         self.status = msg.status().map_or(0, |code| code.0);
-        let whole = image.inserted.last;
+        let whole = image.inserted.keeps(self.status);
         if captures.is_empty() && !whole {
             return;
         }
         draft.ranges.clear();
-        draft
-            .ranges
-            .resize(image.wanted.len() + usize::from(whole), ABSENT);
+        let columns = image.wanted.len() + usize::from(image.inserted.keeps_whole());
+        draft.ranges.resize(columns, ABSENT);
         if whole || self.keep_places(image, captures, msg, draft).is_err() {
             self.keep_texts(image, captures, msg, draft);
         }
@@ -172,7 +171,7 @@ impl Last {
                 text.truncate(start);
             }
         }
-        if image.inserted.last
+        if image.inserted.keeps(self.status)
             && let Some(range) = ranges.last_mut()
         {
             let start = text.len();
@@ -201,7 +200,10 @@ impl Last {
 
     /// The whole message, if such are kept.
     pub(crate) fn whole(&self, image: &Image) -> Option<&[u8]> {
-        image.inserted.last.then(|| self.text(image.wanted.len()))?
+        image
+            .inserted
+            .keeps_whole()
+            .then(|| self.text(image.wanted.len()))?
     }
 
     /// The value of a capture, `None` when the message has no such header.

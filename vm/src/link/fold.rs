@@ -188,7 +188,11 @@ fn may_end_lines(slot: Slot, params: &RunParams) -> bool {
 
 /// Whether what is constant for other runs is not for this one.
 fn varies(slot: Slot, params: &RunParams) -> bool {
-    slot == Slot::ServerIp && params.paths.is_some()
+    match slot {
+        Slot::ServerIp => params.paths.is_some(),
+        Slot::LocalPort(_) | Slot::TrunkFrom => params.per_call,
+        _ => false,
+    }
 }
 
 /// Prints a run-constant keyword.
@@ -210,16 +214,7 @@ pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         Slot::LocalIpType => out.push(family(params.local_ip)),
         Slot::LocalPort(offset) => number(port(params.local_port, offset), out),
         Slot::ServerIp => ip(params.server_ip, false, out),
-        Slot::TrunkFrom => match &params.trunk.from {
-            Some(from) => out.extend_from_slice(from),
-            None => {
-                out.extend_from_slice(b"gossip <sip:gossip@");
-                ip(params.local_ip, true, out);
-                out.push(b':');
-                number(port(params.local_port, 0), out);
-                out.push(b'>');
-            }
-        },
+        Slot::TrunkFrom => trunk_from(params, params.local_port, out),
         Slot::TrunkPai => line(b"P-Asserted-Identity: ", params.trunk.pai.as_deref(), out),
         Slot::TrunkProvider => line(b"X-provider: ", params.trunk.provider.as_deref(), out),
         Slot::TrunkExtra => {
@@ -273,6 +268,20 @@ pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
                 Binding::Run,
                 "a run-constant slot is printed"
             );
+        }
+    }
+}
+
+/// Prints `[trunk_from]` of a call with this local port.
+pub(crate) fn trunk_from(params: &RunParams, port: u16, out: &mut Vec<u8>) {
+    match &params.trunk.from {
+        Some(from) => out.extend_from_slice(from),
+        None => {
+            out.extend_from_slice(b"gossip <sip:gossip@");
+            ip(params.local_ip, true, out);
+            out.push(b':');
+            number(i64::from(port), out);
+            out.push(b'>');
         }
     }
 }
