@@ -7,6 +7,7 @@ use crate::exit::ExitCode;
 use crate::flags::high::{self, HiArgs, Source};
 use crate::flags::low::{Dialect, Special};
 use crate::flags::{argv, help};
+use crate::infindex;
 use crate::inject;
 use crate::load::{How, Input, Loaded};
 use crate::settings;
@@ -46,6 +47,9 @@ fn run_as(dialect: Dialect, form: LogForm, args: &[OsString]) -> ExitCode {
         }
         stdio::note(&format!("`{} -h` lists the flags", dialect.program()));
         return ExitCode::Failed;
+    }
+    if infindex::is_meant(&parsed.low) {
+        return infindex::write(&parsed.low, inject::form(dialect));
     }
     match HiArgs::resolve(parsed.low) {
         Ok(args) => start(&args),

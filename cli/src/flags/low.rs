@@ -6,6 +6,7 @@
 //! in [`super::high`].
 
 use super::rates::RatesLow;
+use super::secure::SecureLow;
 use super::streams::StreamsLow;
 use super::traces::LowTraces;
 use gossipper_vm::circuits::CircuitMap;
@@ -206,6 +207,8 @@ pub(crate) struct LowArgs {
     pub(crate) remote: Option<String>,
     /// `-3pcc` and the flags of named peers.
     pub(crate) twin: TwinLow,
+    /// The flags about TLS and WebSocket.
+    pub(crate) secure: SecureLow,
     /// `-rsa`.
     pub(crate) sending_address: Option<String>,
     /// `-i`.

@@ -12,6 +12,7 @@ mod other;
 mod output;
 mod rates;
 mod scenario;
+mod secure;
 mod streams;
 mod traces;
 mod twin;
@@ -19,10 +20,11 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 10] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 11] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Streams, streams::FLAGS),
+    (Category::Secure, secure::FLAGS),
     (Category::Twin, twin::FLAGS),
     (Category::Load, load::FLAGS),
     (Category::Rates, rates::FLAGS),
