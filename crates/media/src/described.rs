@@ -100,7 +100,7 @@ pub fn format_among(media: Media<'_>, codecs: &[Codec]) -> Option<Format> {
 /// The format that an answer of ours takes: PCMU if nothing of the offer can be taken.
 #[must_use]
 pub fn answer_format(media: Media<'_>) -> Format {
-    format_among(media, ANSWERED).unwrap_or(Format {
+    format_among(media, ANSWERED).unwrap_or_else(|| Format {
         codec: Codec::Pcmu,
         payload_type: 0,
         events: media.payload_type_of(b"telephone-event", 8000),
