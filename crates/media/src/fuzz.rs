@@ -93,7 +93,10 @@ pub fn srtp_unprotect(bytes: &[u8]) {
         // Four bytes of tag can be guessed in 2^32 tries; not here, and not for the honest packet changed.
         let mut packet = packet.to_vec();
         assert!(opener.open_rtcp(&mut packet.clone()).is_err());
-        assert!(opener.open_rtp(&mut packet).is_err());
+        // A fuzzer sees what is compared here, and so learns the honest packet itself.
+        if packet != honest {
+            assert!(opener.open_rtp(&mut packet).is_err());
+        }
         let mut changed = honest.clone();
         for (at, byte) in packet.iter().enumerate() {
             let at = at % changed.len();
