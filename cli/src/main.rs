@@ -8,6 +8,7 @@
 //! | [`load`], [`cache`] | from a scenario file to a program |
 //! | [`compile`] | `gossipper compile`, `gossipper explain` |
 //! | [`sipp`] | a run: from settings to an exit code |
+//! | [`infindex`] | the index of an injection file, as a file |
 //! | [`settings`], [`drive`], [`keys`] | what the runtime is told; keys, signals, progress |
 //! | [`report`] | the progress line and the summary |
 //! | [`exit`] | every exit code |
@@ -19,6 +20,7 @@ mod drive;
 mod exit;
 mod flags;
 mod included;
+mod infindex;
 mod inject;
 mod keys;
 mod ladder;
