@@ -9,6 +9,12 @@ use gossipper_runtime::logs::{default_file_name, default_table_name, own_file_na
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// `-fd` in SIPp's form.
+const SIPP_PERIOD: Duration = Duration::from_secs(60);
+
+/// `-fd` in gossipper's.
+const OWN_PERIOD: Duration = Duration::from_secs(1);
+
 /// One kind of log: whether, where, and whether over an earlier one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LowTrace {
@@ -144,7 +150,7 @@ impl LowTraces {
             tables: TableConfig {
                 period: self
                     .period
-                    .unwrap_or(Duration::from_secs(if own { 1 } else { 60 })),
+                    .unwrap_or(if own { OWN_PERIOD } else { SIPP_PERIOD }),
                 delimiter: self.delimiter.unwrap_or_else(|| ";".to_owned()),
                 rfc3339: self.rfc3339,
                 periodic_rtd: self.periodic_rtd,
