@@ -305,6 +305,11 @@ impl<M: Machine> Core<M> {
         self.warn(now, text.as_bytes());
     }
 
+    /// Writes a line into the error log.
+    pub(super) fn say(&self, now: Micros, text: &[u8]) {
+        self.logs.error(self.clock.wall_us(now), text);
+    }
+
     pub(super) fn warn(&mut self, now: Micros, text: &[u8]) {
         self.stats.counters.warning();
         self.logs.error(self.clock.wall_us(now), text);

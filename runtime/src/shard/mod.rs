@@ -10,6 +10,7 @@
 //! | `team` | what a shard does as one of several |
 //! | `twins` | what happens on the connections to twins |
 //! | `sides` | the further sockets of `-t ui` |
+//! | `watchdog` | notices that the loop is late |
 //! | `work_limit` | bounds each part of a turn by time |
 //!
 //! A shard shares nothing that it waits for: commands come through a queue, snapshots go into a slot that is locked for
@@ -24,6 +25,7 @@ mod team;
 #[cfg(test)]
 mod tests;
 mod twins;
+mod watchdog;
 mod work_limit;
 
 use std::net::SocketAddr;
@@ -34,6 +36,7 @@ use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::{Engine, Input, Micros, OutBuf};
 
 use crate::clock::Clock;
+use crate::config::WatchdogConfig;
 use crate::group::Role;
 use crate::logs::LogSender;
 use crate::schedule::Schedule;
@@ -54,6 +57,8 @@ pub(crate) trait Machine {
     fn call_id_of(&self, number: u64, out: &mut Vec<u8>);
     /// The injection files that the scenario has changed, as they would be on disk.
     fn edited_files(&self) -> EditedFiles;
+    /// Appends which circuits of `-tdmmap` are taken.
+    fn circuits(&self, out: &mut Vec<bool>);
 }
 
 /// Injection files after a run, or why one cannot be written.
@@ -82,6 +87,10 @@ impl Machine for Engine {
 
     fn edited_files(&self) -> EditedFiles {
         Self::edited_files(self)
+    }
+
+    fn circuits(&self, out: &mut Vec<bool>) {
+        out.extend(self.taken_circuits());
     }
 }
 
@@ -137,6 +146,7 @@ pub(crate) struct Setup<M> {
     pub(crate) clock: Clock,
     pub(crate) logs: LogSender,
     pub(crate) deadlines: Deadlines,
+    pub(crate) watchdog: Option<WatchdogConfig>,
     /// Somebody wants the injection files as the scenario leaves them.
     pub(crate) keep_edits: bool,
     pub(crate) slot: Arc<Mutex<EngineSnapshot>>,

@@ -40,6 +40,11 @@ impl RepartitionTable {
         }
     }
 
+    /// Forgets all samples.
+    pub fn clear(&mut self) {
+        self.counts.fill(0);
+    }
+
     /// The cells as plain data.
     #[must_use]
     pub fn snapshot(&self) -> Repartition {

@@ -11,19 +11,21 @@ mod network;
 mod other;
 mod output;
 mod rates;
+mod running;
 mod scenario;
 mod twin;
 
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 8] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 9] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Twin, twin::FLAGS),
     (Category::Load, load::FLAGS),
     (Category::Rates, rates::FLAGS),
     (Category::Calls, calls::FLAGS),
+    (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),
 ];
