@@ -2,7 +2,7 @@
 //! From the settings of the command line and the programs to what the runtime is told.
 
 use crate::flags::high::{HiArgs, LocalPort, Trace};
-use crate::flags::low::{Behaviors, RetransCheck};
+use crate::flags::low::{Behaviors, Dialect, RetransCheck};
 use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
 use crate::stdio;
@@ -20,6 +20,9 @@ use gossipper_vm::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long an optional `recvCmd` waits in Gossipper's dialect, in ms.
+const OPTIONAL_COMMAND_MS: u32 = 250;
 
 /// Checks that the scenarios fit what was asked, and puts a run together.
 ///
@@ -74,6 +77,8 @@ pub(crate) fn run_config(
         includes,
         files: Some(files.clone()),
         twin: twin_mode,
+        unreliable: args.transport.stream.is_none(),
+        per_call: args.transport.per_call,
         ..params(args)
     };
     let confined = confined(&program, &params);
@@ -119,6 +124,7 @@ pub(crate) fn run_config(
                 ..LocalConfig::default()
             },
             socket: socket(args),
+            transport: args.transport.clone(),
             ..EngineConfig::new(
                 Arc::new(program),
                 RunParams {
@@ -142,6 +148,7 @@ pub(crate) fn run_config(
             sending_address: args.sending_address,
             media_ip: args.media_ip,
             socket: socket(args),
+            transport: args.transport.clone(),
             keep_edits: args.injection_write_back,
             twin,
             shards: args.shards,
@@ -181,6 +188,7 @@ fn paths(args: &HiArgs, injection: &[Arc<InjectionFile>]) -> Result<Option<Arc<P
 fn socket(args: &HiArgs) -> SocketConfig {
     SocketConfig {
         buffer_bytes: args.buffer_bytes,
+        device: args.device.clone(),
         coalesce: args.coalesce_us.map(Duration::from_micros),
         ..SocketConfig::default()
     }
@@ -226,6 +234,10 @@ fn params(args: &HiArgs) -> RunParams {
         circuits: args.circuits,
         pause_ms: args.pause_ms,
         recv_timeout_ms: args.recv_timeout_ms,
+        optional_command_ms: match args.dialect {
+            Dialect::Sipp => 0,
+            Dialect::Gossipper => OPTIONAL_COMMAND_MS,
+        },
         retransmit: args.retransmit,
         t2_ms: args.t2_ms.unwrap_or(base.t2_ms),
         max_retrans: args.max_retrans.unwrap_or(base.max_retrans),

@@ -23,7 +23,7 @@ pub(crate) fn config(
     program: &Program,
 ) -> Result<Option<(TwinMode, TwinConfig)>, String> {
     let name = &program.name;
-    let Some(role) = program.twin_role() else {
+    let Some(role) = program.link_role() else {
         if args.twin.is_some() {
             stdio::note(&format!(
                 "the flags about twins have no effect: scenario `{name}` has neither sendCmd nor recvCmd"

@@ -15,9 +15,10 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crates/sip", &[]),
     ("crates/bytecode", &["sip"]),
     ("crates/control", &["bytecode"]),
+    ("crates/media", &["sip"]),
     ("compiler", &["bytecode", "sip"]),
     ("vm", &["bytecode", "sip"]),
-    ("runtime", &["vm", "bytecode", "sip", "control"]),
+    ("runtime", &["vm", "bytecode", "sip", "control", "media"]),
     ("stdlib-scenarios", &[]),
     ("pcap2scenario", &["sip"]),
     ("console", &["control"]),
@@ -27,6 +28,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "media",
             "compiler",
             "vm",
             "runtime",
@@ -42,6 +44,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "media",
             "compiler",
             "vm",
             "runtime",
@@ -58,6 +61,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "media",
             "compiler",
             "vm",
             "runtime",
@@ -68,7 +72,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 ];
 
 /// Members that must stay a pure function of their inputs.
-const PURE: &[&str] = &["sip", "bytecode", "compiler", "vm"];
+const PURE: &[&str] = &["sip", "bytecode", "media", "compiler", "vm"];
 
 /// Crates that bring sockets, clocks, threads, processes or entropy of their own.
 const IMPURE: &[&str] = &[
@@ -273,7 +277,13 @@ fn every_member_inherits_the_workspace_lints() {
             "{member}/Cargo.toml"
         );
     }
-    for member in ["crates/sip", "crates/bytecode", "compiler", "vm"] {
+    for member in [
+        "crates/sip",
+        "crates/bytecode",
+        "crates/media",
+        "compiler",
+        "vm",
+    ] {
         assert!(
             root().join(member).join("clippy.toml").exists(),
             "{member} must say which standard library calls it does without"

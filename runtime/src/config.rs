@@ -52,6 +52,8 @@ pub struct EngineConfig {
     pub media_ip: Option<IpAddr>,
     /// The socket itself.
     pub socket: SocketConfig,
+    /// What messages travel over. The parameters are made to agree with it.
+    pub transport: TransportConfig,
     /// Threads that run its calls, 0 counting as 1. One is enough for a scenario that [`gossipper_vm::confined`] keeps on
     /// one, and for the answerer.
     pub shards: usize,
@@ -75,6 +77,7 @@ impl EngineConfig {
             sending_address: None,
             media_ip: None,
             socket: SocketConfig::default(),
+            transport: TransportConfig::default(),
             shards: 1,
             ring_bytes: crate::group::RING_BYTES,
             keep_edits: false,
@@ -95,16 +98,80 @@ pub struct LocalConfig {
 }
 
 /// Properties of a socket.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SocketConfig {
     /// Bytes of the kernel's send and receive buffers (`-buff_size`); otherwise
     /// [`crate::transport::BUFFER_DEFAULT_BYTES`], as far as the kernel grants it.
     pub buffer_bytes: Option<usize>,
+    /// The interface that sockets are kept on (`-bind_to_device`).
+    pub device: Option<String>,
     /// How datagrams are sent and received.
     pub backend: Backend,
     /// While messages are many, the socket is looked at once per this time; zero reads each as it comes. `None` is
     /// [`crate::transport::COALESCE_DEFAULT`].
     pub coalesce: Option<Duration>,
+}
+
+/// What messages travel over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TransportConfig {
+    /// Connections, and of which kind; otherwise UDP.
+    pub stream: Option<StreamKind>,
+    /// Each call of a client has a connection, or over UDP a socket, of its own (`-t tn`, `un`).
+    pub per_call: bool,
+    /// Connections and sockets of calls that may be there at once (`-max_socket`). Calls share those there are beyond that.
+    pub max_sockets: usize,
+    /// Connections that may be made anew (`-max_reconnect`); `None` is any number.
+    pub reconnects: Option<u32>,
+    /// How long before one is (`-reconnect_sleep`).
+    pub reconnect_sleep: Duration,
+    /// Calls end with their connection (`-reconnect_close`); otherwise they go on over another.
+    pub reconnect_close: bool,
+    /// How long a message may wait for a peer that does not read (`-send_timeout`).
+    pub send_timeout: Option<Duration>,
+    /// Largest message over a stream, in bytes (`-max_message`).
+    pub max_message_bytes: usize,
+}
+
+/// Kinds of streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamKind {
+    /// SIP over TCP (RFC 3261 §18).
+    Tcp,
+}
+
+impl StreamKind {
+    /// `[transport]`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+        }
+    }
+}
+
+/// SIPp's `-max_socket`.
+pub const MAX_SOCKETS_DEFAULT: usize = 50_000;
+
+/// SIPp's `-reconnect_sleep`.
+pub const RECONNECT_SLEEP_DEFAULT: Duration = Duration::from_secs(1);
+
+/// Largest message over a stream where the command line does not say: as large as a datagram can be.
+pub const MAX_MESSAGE_DEFAULT_BYTES: usize = 65_536;
+
+impl Default for TransportConfig {
+    fn default() -> Self {
+        Self {
+            stream: None,
+            per_call: false,
+            max_sockets: MAX_SOCKETS_DEFAULT,
+            reconnects: Some(0),
+            reconnect_sleep: RECONNECT_SLEEP_DEFAULT,
+            reconnect_close: true,
+            send_timeout: None,
+            max_message_bytes: MAX_MESSAGE_DEFAULT_BYTES,
+        }
+    }
 }
 
 /// When calls begin.

@@ -21,6 +21,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The address to accept connections at cannot be had.
+    #[error("cannot listen for connections on {address}: {source}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// An operation on a socket failed.
     #[error("cannot {operation} the UDP socket of {address}: {source}")]
     Socket {
@@ -100,7 +108,9 @@ impl Error {
     pub fn is_address_in_use(&self) -> bool {
         matches!(
             self,
-            Self::Bind { source, .. } | Self::TwinListen { source, .. }
+            Self::Bind { source, .. }
+                | Self::Listen { source, .. }
+                | Self::TwinListen { source, .. }
                 if source.kind() == io::ErrorKind::AddrInUse
         )
     }

@@ -50,6 +50,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod exec;
+mod flows;
 mod group;
 pub mod logs;
 pub mod pacing;

@@ -332,17 +332,33 @@ impl Pacer {
         (due <= self.segment_end()).then_some(due)
     }
 
+    /// When the next call is due, and the one after it.
+    #[must_use]
+    pub fn next_two(&self) -> [Option<Micros>; 2] {
+        let first = self.next_due();
+        let second = first.filter(|_| self.remaining > 1).and_then(|_| {
+            let due = self.since.plus(Micros(self.after(2)?));
+            (due <= self.segment_end()).then_some(due)
+        });
+        [first, second]
+    }
+
     /// When the schedule begins anew by itself.
     fn segment_end(&self) -> Micros {
         self.next_climb().unwrap_or(Micros(u64::MAX))
     }
 
     fn look_ahead(&mut self) {
-        let k = self.taken.saturating_add(1);
-        self.next_after = match &self.profile {
+        self.next_after = self.after(1);
+    }
+
+    /// How long after the start of the segment the `ahead`th call from now is due.
+    fn after(&self, ahead: u64) -> Option<u64> {
+        let k = self.taken.saturating_add(ahead);
+        match &self.profile {
             Some(profile) => profile.due_us(k),
             None => (self.rate.calls > 0.0).then(|| self.rate.due_after_us(k)),
-        };
+        }
     }
 
     /// Takes the next call that is due, given how many calls are open. To be called until `None`, as far as the

@@ -9,7 +9,7 @@
 //! A loopback run has a further shard, the answerer, on an ephemeral port of the loopback interface. It ends with the
 //! main one; calls that are in their last pause then still count as open.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,9 +23,10 @@ use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
 use crate::config::{
-    EngineConfig, LocalConfig, PacingConfig, RunConfig, TimeLimits, WatchdogConfig,
+    EngineConfig, LocalConfig, PacingConfig, RunConfig, StreamKind, TimeLimits, WatchdogConfig,
 };
 use crate::error::Error;
+use crate::flows::{FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
 use crate::logs::{LogSender, LogWriter};
 use crate::pacing::Pacer;
@@ -181,7 +182,7 @@ impl Run {
         let mut parts = Vec::new();
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
-            let bound = udp::bind(&answerer.local, &answerer.socket, None)?;
+            let bound = bind(&answerer, None)?;
             main.remote = Some(bound.address);
             // Nobody typed it; scenarios that print `[remote_host]` are to find a host there all the same.
             main.params.remote_host = bound.address.ip().to_string().into_bytes();
@@ -189,14 +190,11 @@ impl Run {
             parts.push(Part::link(answerer, bound, &clock)?);
         }
         let addresses = main.params.paths.clone();
-        let bound = udp::bind_each(
-            &main.local,
-            &main.socket,
-            main.sending_address.or(main.remote),
-            addresses
-                .as_ref()
-                .map_or(&[][..], |paths| paths.addresses()),
-        )?;
+        let towards = main.sending_address.or(main.remote);
+        let bound = match &addresses {
+            None => bind(&main, towards)?,
+            Some(paths) => udp::bind_each(&main.local, &main.socket, towards, paths.addresses())?,
+        };
         // Last: a twin takes a connection for the beginning of the run.
         let twin = main.twin.take();
         let shards = shards_of(&main);
@@ -364,6 +362,55 @@ fn overall(endings: Vec<Ending>) -> Ending {
         .unwrap_or(main)
 }
 
+/// Binds what a scenario needs: a socket, or a listener for connections.
+fn bind(config: &EngineConfig, remote: Option<SocketAddr>) -> Result<Bound, Error> {
+    if config.transport.stream.is_none() {
+        return udp::bind(&config.local, &config.socket, remote);
+    }
+    let shared = own_port(config).is_some();
+    udp::listen(&config.local, &config.socket, remote, shared)
+}
+
+/// The port of the one connection of a client, where the command line names it: that of the listener.
+fn own_port(config: &EngineConfig) -> Option<u16> {
+    let one = config.program.mode() == Mode::Client && !config.transport.per_call;
+    config.local.port.filter(|port| one && *port != 0)
+}
+
+/// What connections and sockets of calls are made of, if there are any.
+fn flow_setup(config: &EngineConfig, bound: &mut Bound) -> Result<Option<FlowSetup>, Error> {
+    let transport = &config.transport;
+    let make = match &transport.stream {
+        Some(kind) => Make::Streams(Wrap::of(kind)?),
+        None if config.params.per_call => Make::Datagrams,
+        None => return Ok(None),
+    };
+    let calls = config.program.mode() == Mode::Client || config.sending_address.is_some();
+    let is_stream = transport.stream.is_some();
+    Ok(Some(FlowSetup {
+        make,
+        sockets: SocketOptions {
+            from: Some(bound.address.ip()).filter(|ip| !ip.is_unspecified()),
+            port: own_port(config),
+            buffer_bytes: config.socket.buffer_bytes,
+            device: config.socket.device.clone(),
+        },
+        listener: bound.listener.take(),
+        main: config
+            .sending_address
+            .or(config.remote)
+            .filter(|_| is_stream && calls && !transport.per_call),
+        most: transport.max_sockets.max(1),
+        reconnects: transport.reconnects,
+        reconnect_sleep: transport.reconnect_sleep,
+        reconnect_close: transport.reconnect_close,
+        send_timeout: transport
+            .send_timeout
+            .map(|limit| Micros(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX))),
+        max_message: transport.max_message_bytes,
+    }))
+}
+
 /// Keeps a side of a loopback run on the loopback interface, whatever the port asked for by default.
 fn on_loopback(mut engine: EngineConfig) -> EngineConfig {
     let ip = engine.local.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -380,6 +427,8 @@ struct Part {
     engine: Engine,
     stats: Stats,
     bound: Bound,
+    /// Connections, and sockets of calls.
+    flows: Option<FlowSetup>,
     config: EngineConfig,
     /// Connections to twins.
     twin: Option<twin::Opened>,
@@ -389,7 +438,9 @@ struct Part {
 
 /// How many shards a scenario runs on.
 fn shards_of(config: &EngineConfig) -> usize {
+    let connected = config.transport.stream.is_some() || config.transport.per_call;
     match gossipper_vm::confined(&config.program, &config.params) {
+        _ if connected => 1,
         Some(_) => 1,
         None => config.shards.max(1),
     }
@@ -397,7 +448,7 @@ fn shards_of(config: &EngineConfig) -> usize {
 
 impl Part {
     /// Fills in what only the runtime knows, then links.
-    fn link(mut config: EngineConfig, bound: Bound, clock: &Clock) -> Result<Self, Error> {
+    fn link(mut config: EngineConfig, mut bound: Bound, clock: &Clock) -> Result<Self, Error> {
         let params = &mut config.params;
         params.local_ip = bound.local_ip;
         params.local_port = bound.address.port();
@@ -406,8 +457,15 @@ impl Part {
         params.remote = config.remote;
         params.destination = config.sending_address.or(config.remote);
         params.send_to_destination = config.sending_address.is_some();
-        params.transport = "UDP";
-        params.unreliable = true;
+        let stream = config.transport.stream.as_ref();
+        params.transport = stream.map_or("UDP", StreamKind::name);
+        params.unreliable = stream.is_none();
+        // A server answers where it is asked, unless it is told where to send.
+        params.per_call = config.transport.per_call
+            && (config.program.mode() == Mode::Client
+                || (stream.is_some() && config.sending_address.is_some()));
+        let flows = flow_setup(&config, &mut bound)?;
+        let params = &mut config.params;
         params.flow = MAIN_FLOW;
         params.pid = std::process::id();
         params.epoch_us = clock.wall_base_us();
@@ -425,6 +483,7 @@ impl Part {
             slot: Arc::new(Mutex::new(stats.snapshot())),
             stats,
             bound,
+            flows,
             config,
             twin: None,
             role: Role::Alone,
@@ -468,6 +527,8 @@ impl Part {
                 slot: Arc::new(Mutex::new(stats.snapshot())),
                 stats,
                 bound,
+                // A run with connections has one shard.
+                flows: None,
                 config: first.config.clone(),
                 twin: None,
                 role: Role::Alone,
@@ -528,6 +589,7 @@ impl Part {
             schedule,
             total: main.and_then(|(pacing, _, _)| pacing.total),
             bound: self.bound,
+            flows: self.flows,
             role: self.role,
             twin: self.twin,
             backend: self.config.socket.backend,

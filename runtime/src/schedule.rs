@@ -48,6 +48,14 @@ impl Schedule {
         }
     }
 
+    /// When the next call is due and the one after it, as far as that is known.
+    pub(crate) fn next_two(&self) -> [Option<Micros>; 2] {
+        match self {
+            Self::Rate(pacer) => pacer.next_two(),
+            Self::Users(users) => [users.next_due(), None],
+        }
+    }
+
     /// When the rate changes next by itself.
     pub(crate) fn next_climb(&self) -> Option<Micros> {
         self.pacer().and_then(Pacer::next_climb)

@@ -27,6 +27,8 @@ pub enum Confined {
     Dialogs,
     /// `-t ui`.
     Paths,
+    /// Connections, or a socket per call.
+    Connections,
 }
 
 impl fmt::Display for Confined {
@@ -40,6 +42,9 @@ impl fmt::Display for Confined {
             Self::Users => "-users opens a user's next call when the one before has ended",
             Self::Twins => "commands of a twin do not say which shard they are for",
             Self::Paths => "-t ui has a socket per address, which only one shard reads",
+            Self::Connections => {
+                "a connection belongs to one shard, and the calls on it to all of them"
+            }
             Self::Dialogs => "its calls have several dialogs, hence several Call-IDs",
         })
     }
@@ -65,8 +70,9 @@ pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
         (program.segments.iter().any(counts), Confined::DynamicId),
         (params.circuits.is_some(), Confined::Circuits),
         (params.users.is_some(), Confined::Users),
-        (program.twin_role().is_some(), Confined::Twins),
+        (program.link_role().is_some(), Confined::Twins),
         (params.paths.is_some(), Confined::Paths),
+        (params.per_call || !params.unreliable, Confined::Connections),
         (!program.dialogs.is_empty(), Confined::Dialogs),
     ];
     reasons

@@ -13,8 +13,8 @@ use crate::input::CallKey;
 use crate::output::{OutBuf, Output, StatEvent};
 use crate::txn::{self, Expired};
 use crate::unexpected;
-use gossipper_bytecode::program::OnTimeout;
-use gossipper_bytecode::{DialogId, FailReason, StepId};
+use gossipper_bytecode::program::{OnTimeout, TwinNeed};
+use gossipper_bytecode::{DialogId, FailReason, Op, Pc, StepId};
 
 /// Keeps the driver's deadline for a call in step with the call.
 pub(crate) fn rearm(call: &mut Call, key: CallKey, out: &mut OutBuf) {
@@ -45,6 +45,11 @@ pub(crate) fn expire(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
     if call.recv_deadline.has_come(cx.now) {
         let step = call.recv_step;
         call.recv_deadline = Deadline::NONE;
+        if let Some(next) = passed_over(cx, call, step) {
+            call.pc = next;
+            call.pause_until = Deadline::NONE;
+            return Verdict::Run;
+        }
         let what = b"Receive timeout, Call-Id";
         return timed_out(cx, call, step, FailReason::TimeoutOnRecv, what);
     }
@@ -96,6 +101,34 @@ fn repetition(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
         }
     }
     Verdict::Wait
+}
+
+/// Behind an optional `recvCmd` that has waited in vain, where the scenario or the run
+/// ([`crate::RunParams::optional_command_ms`]) gives it a time.
+fn passed_over(cx: &Cx<'_>, call: &Call, step: StepId) -> Option<Pc> {
+    if call.step != step {
+        return None;
+    }
+    let program = &cx.image.program;
+    let here = &program.steps[step.index()];
+    let recv = &program.twin_recvs[here.command?.index()];
+    let lacking = match recv.need {
+        TwinNeed::Must => false,
+        TwinNeed::MayBePassed => cx.image.params.optional_command_ms > 0,
+        TwinNeed::MayLack => true,
+    };
+    if !lacking || recv.step != Some(step) || here.on_timeout != OnTimeout::Fail {
+        return None;
+    }
+    match program.steps.get(step.index() + 1) {
+        Some(next) => Some(next.entry),
+        // Verified: the ops of the last step end with `end`.
+        None => {
+            let behind = program.ops[recv.entry.index()..].iter();
+            let end = behind.take_while(|op| !matches!(op, Op::End {})).count();
+            Pc::new(recv.entry.index() + end)
+        }
+    }
 }
 
 /// A timeout of a step: its `ontimeout`, or the end of the call.

@@ -8,6 +8,8 @@ mod twins;
 
 mod accept;
 mod births;
+mod init;
+mod paths;
 mod reports;
 mod siblings;
 
@@ -19,8 +21,9 @@ use crate::dead::{DeadCalls, Death};
 use crate::deadlines::{expire, rearm};
 use crate::dialogs::DialogIndex;
 use crate::exec::{self, Cx, Outcome, Shared, run};
+use crate::flows::Flows;
 use crate::inject::Injection;
-use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
+use crate::input::{CallControl, CallKey, FlowId, Input, Micros, Unsent};
 use crate::link::Image;
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
 use crate::posix::Scratch;
@@ -33,6 +36,7 @@ use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use hashbrown::HashTable;
+use init::Starting;
 use reports::{discard, warn_dead};
 pub use siblings::Siblings;
 use smallvec::SmallVec;
@@ -50,9 +54,6 @@ const SPARE_MAX: usize = 4096;
 /// Largest record kept: one message of 64 KiB must not be remembered by thousands of records.
 const SPARE_BYTES: usize = 4096;
 
-/// Ops that the `init` section may take, in budgets of [`crate::exec::STEP_BUDGET`] turns.
-const INIT_TURNS: u32 = 4096;
-
 /// The calls of one shard.
 ///
 /// # Invariants
@@ -67,6 +68,8 @@ pub struct Engine {
     next_number: u64,
     /// Set when other engines run calls of the same scenario.
     siblings: Option<Arc<Siblings>>,
+    /// The init section, until it has ended.
+    starting: Option<Box<Starting>>,
     draining: bool,
     spare: Vec<Call>,
     /// Memory for the header fields of the message at hand.
@@ -89,6 +92,7 @@ impl Engine {
                 vars: Vars::new(&image),
                 users: params.users,
                 circuits: params.circuits.as_ref().map(Circuits::new),
+                flows: Flows::for_run(params, hasher.clone()),
                 dead: DeadCalls::new(dead_wait, hasher.clone()),
                 dialogs: DialogIndex::new(hasher.clone()),
                 dynamic: DynamicId::new(params.dynamic_id),
@@ -105,6 +109,7 @@ impl Engine {
             },
             next_number: 1,
             siblings: None,
+            starting: image.program.init.map(|_| Box::default()),
             draining: false,
             spare: Vec::new(),
             fields: FieldBuffer::default(),
@@ -114,55 +119,11 @@ impl Engine {
         }
     }
 
-    /// Runs the `init` section, if the scenario has one. Call once, before the first input.
-    ///
-    /// A section that does not end is reported as [`Output::Fatal`].
-    pub fn start(&mut self, now: Micros, out: &mut OutBuf) {
-        let Some(entry) = self.image.program.init else {
-            return;
-        };
-        // COMPAT(sipp): the pseudo call of init takes call number 1.
-        let mut call = self.new_call(now, now, FlowId(0), UNSPECIFIED);
-        call.pc = entry;
-        call.call_id = SmallVec::from_slice(b"///main-init");
-        if !self.take_lines(&mut call, out) {
-            return;
-        }
-        // Free again below: the first call shall find it so.
-        self.take_circuit(&mut call);
-        let ended = self.run_init(now, &mut call, out);
-        self.give_back(&call);
-        if !ended {
-            let text = out.store(b"the init section of the scenario does not end");
-            out.push(Output::Fatal { text });
-        }
-    }
-
-    /// Whether the init section came to its end.
-    fn run_init(&mut self, now: Micros, call: &mut Call, out: &mut OutBuf) -> bool {
-        for _ in 0..INIT_TURNS {
-            let mut cx = Cx {
-                image: &self.image,
-                shared: &mut self.shared,
-                out,
-                now,
-                key: CallKey::default(),
-            };
-            match run(&mut cx, call) {
-                Outcome::Suspended => {
-                    // Only a used-up budget suspends init (verified); nobody has to resume it but this loop.
-                    out.pop_yield();
-                }
-                Outcome::Completed | Outcome::Dropped(_) => return true,
-            }
-        }
-        false
-    }
-
     /// Number of open calls.
     #[must_use]
     pub fn open_calls(&self) -> usize {
-        self.calls.len()
+        // The call of the init section counts nowhere.
+        self.calls.len() - usize::from(self.init_waits())
     }
 
     /// The image it runs.
@@ -173,6 +134,9 @@ impl Engine {
 
     /// Takes one input and appends the orders that follow to `out`, in the order to carry them out.
     pub fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
+        if self.starting.is_some() {
+            return self.handle_starting(now, input, out);
+        }
         match input {
             Input::Spawn { user, due } => self.spawn(now, user, due, out),
             Input::Open { number, due } => {
@@ -186,9 +150,17 @@ impl Engine {
             }
             Input::Timer { call, generation } => self.timer(now, call, generation, out),
             Input::Resume { call } => self.resume(now, call, out),
-            Input::SendFailed { call } => {
-                self.send_failed(now, call, FailReason::CannotSendMessage, out);
+            Input::Unsent { call, why } => {
+                let reason = match why {
+                    Unsent::Refused => FailReason::CannotSendMessage,
+                    Unsent::NotConnected => FailReason::TcpConnect,
+                    Unsent::Closed => FailReason::TcpClosed,
+                    Unsent::TooLate => FailReason::TimeoutOnSend,
+                };
+                self.send_failed(now, call, reason, out);
             }
+            Input::Opened { call, flow, port } => self.opened(now, call, flow, port, out),
+            Input::Flow { flow, event } => self.flow_ended(now, flow, event, out),
             Input::Control(CallControl::Drain) => self.draining = true,
             Input::Control(CallControl::Users(users)) => self.shared.users = Some(users),
             Input::Control(CallControl::AbortAll) => self.abort_all(now, out),
@@ -293,9 +265,17 @@ impl Engine {
     ) {
         let params = self.image.params();
         let for_twin = self.opens_for_twin();
-        let peer = match params.destination {
-            Some(destination) if params.send_to_destination || for_twin => destination,
-            _ => src,
+        let (peer, flow) = match params.destination {
+            // What a connection is to: the address it was made to.
+            Some(destination) if params.send_to_destination || for_twin => {
+                let flow = if params.unreliable {
+                    flow
+                } else {
+                    params.own_flow()
+                };
+                (destination, flow)
+            }
+            _ => (src, flow),
         };
         let Some(key) = self.open(now, flow, peer, id, !for_twin, out) else {
             // Another shard has opened the last call meanwhile.
@@ -349,6 +329,7 @@ impl Engine {
         }
         let connected = self.take_circuit(&mut call);
         let key = self.insert(call);
+        self.enter_flow(key, flow);
         out.push(Output::Stat(StatEvent::Created {
             incoming,
             late: Micros(0),
@@ -571,6 +552,7 @@ impl Engine {
             return;
         };
         self.held_bytes -= call.held_bytes as usize;
+        self.leave_flows(key, &call, out);
         self.give_back(&call);
         if call.cold.is_some() {
             exec::dialogs::end(&mut self.shared, &mut call, key, death, now);

@@ -6,8 +6,8 @@
 
 use crate::inject::{Injection, InjectionFile};
 use crate::{
-    CallControl, CallKey, Engine, FlowId, Image, Input, Micros, OutBuf, Output, RunParams,
-    StatEvent, TwinMode,
+    CallControl, CallKey, Engine, FlowEvent, FlowId, Image, Input, Micros, OutBuf, Output,
+    RunParams, StatEvent, TwinMode, Unsent,
 };
 use gossipper_bytecode::Program;
 use std::collections::HashMap;
@@ -37,16 +37,19 @@ pub fn vm_inputs(program: &Arc<Program>, bytes: &[u8]) {
 /// Runs the inputs and returns everything that was ordered.
 fn drive(program: &Arc<Program>, bytes: &[u8]) -> Option<String> {
     let address: SocketAddr = "192.0.2.9:5060".parse().expect("an address");
+    let first = bytes.first().copied().unwrap_or(0);
     let params = RunParams {
         destination: Some(address),
         remote: Some(address),
         recv_timeout_ms: 8000,
-        twin: Some(if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
+        twin: Some(if first & 0x80 != 0 {
             TwinMode::Named
         } else {
             TwinMode::One
         }),
         skips_media: true,
+        unreliable: first & 0x40 == 0,
+        per_call: first & 0x20 != 0,
         ..RunParams::default()
     };
     let image = Image::link(Arc::clone(program), params).ok()?;
@@ -82,6 +85,9 @@ struct Harness {
     now: Micros,
     armed: HashMap<CallKey, (Micros, u32)>,
     yielded: Vec<CallKey>,
+    /// Calls that wait for a path.
+    opening: Vec<CallKey>,
+    flows: u32,
     sent: Vec<Vec<u8>>,
     commands: Vec<Vec<u8>>,
     created: u64,
@@ -141,8 +147,37 @@ impl Harness {
                 }
                 1 => {
                     if let Some(call) = self.armed.keys().min().copied() {
-                        engine.handle(now, Input::SendFailed { call }, out);
+                        engine.handle(
+                            now,
+                            Input::Unsent {
+                                call,
+                                why: Unsent::Refused,
+                            },
+                            out,
+                        );
                     }
+                }
+                5 => {
+                    for call in core::mem::take(&mut self.opening) {
+                        self.flows += 1;
+                        let (flow, port) = (FlowId(self.flows), 6000);
+                        engine.handle(now, Input::Opened { call, flow, port }, out);
+                    }
+                }
+                6 => {
+                    if let Some(call) = self.opening.pop() {
+                        let why = Unsent::NotConnected;
+                        engine.handle(now, Input::Unsent { call, why }, out);
+                    }
+                }
+                7 => {
+                    let flow = FlowId(u32::from(byte()) % (self.flows + 1));
+                    let event = match byte() % 3 {
+                        0 => FlowEvent::Failed,
+                        1 => FlowEvent::Closed,
+                        _ => FlowEvent::Lost,
+                    };
+                    engine.handle(now, Input::Flow { flow, event }, out);
                 }
                 _ => {
                     for call in core::mem::take(&mut self.yielded) {
@@ -183,6 +218,8 @@ impl Harness {
                         self.sent.remove(0);
                     }
                 }
+                Output::Open { call, .. } => self.opening.push(call),
+                Output::Close { .. } | Output::Unfinished { .. } => {}
                 Output::Arm {
                     call,
                     at,

@@ -46,9 +46,51 @@ impl fmt::Display for Micros {
     }
 }
 
-/// A transport path of the driver (RFC 5626): for UDP a socket.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+/// A transport path of the driver (RFC 5626): a socket or a connection.
+///
+/// Path 0 is that of the run ([`Self::MAIN`]): the one socket of UDP, the one connection of a client over streams, also
+/// after it was made anew. Every other id means one socket or connection and is not used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct FlowId(pub u32);
+
+impl FlowId {
+    /// The path of the run.
+    pub const MAIN: Self = Self(0);
+    /// No path: the call asks for one when it sends.
+    pub const NONE: Self = Self(u32::MAX);
+
+    /// Whether there is one.
+    #[inline]
+    #[must_use]
+    pub const fn is_some(self) -> bool {
+        self.0 != Self::NONE.0
+    }
+}
+
+/// What became of a path. Its id means nothing afterwards, unless it is [`FlowId::MAIN`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlowEvent {
+    /// The connection could not be made: its calls fail.
+    Failed,
+    /// The connection has ended, and its calls with it.
+    Closed,
+    /// The connection has ended, and its calls go on: they ask for another when they send.
+    Lost,
+}
+
+/// Why a message cannot be sent, and its call has to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unsent {
+    /// The transport refused it for good (too long, no route, no room). Passing faults such as a full buffer or a
+    /// refused port of a peer over UDP are not reported.
+    Refused,
+    /// The call got no path: no connection, no socket.
+    NotConnected,
+    /// The path has ended.
+    Closed,
+    /// It waited too long for a peer that does not read (`-send_timeout`).
+    TooLate,
+}
 
 /// What an operator or the end of a run asks of the calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,11 +151,28 @@ pub enum Input<'a> {
         /// The call.
         call: CallKey,
     },
-    /// The transport refused a message of the call for good (too long, no route); passing faults such as a full
-    /// buffer or a refused port of the peer are not reported.
-    SendFailed {
+    /// A message of the call cannot be sent.
+    Unsent {
         /// The call.
         call: CallKey,
+        /// Why.
+        why: Unsent,
+    },
+    /// The path that a call asked for ([`crate::Output::Open`]). It need not be connected yet.
+    Opened {
+        /// The call.
+        call: CallKey,
+        /// The path.
+        flow: FlowId,
+        /// Its local port, `[local_port]` of the call.
+        port: u16,
+    },
+    /// Something became of a path. To be repeated when the machine says so ([`crate::Output::Unfinished`]).
+    Flow {
+        /// The path.
+        flow: FlowId,
+        /// What.
+        event: FlowEvent,
     },
     /// An operator's wish.
     Control(CallControl),

@@ -66,6 +66,7 @@ mod elsewhere;
 pub mod engine;
 mod exec;
 pub mod files;
+mod flows;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod inject;
@@ -93,7 +94,7 @@ pub use confined::{Confined, confined};
 pub use engine::{Engine, Siblings};
 pub use files::{FileSource, ReadFile};
 pub use inject::InjectionFile;
-pub use input::{CallControl, CallKey, FlowId, Input, Micros};
+pub use input::{CallControl, CallKey, FlowEvent, FlowId, Input, Micros, Unsent};
 pub use link::{Image, LinkError};
 pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, StatEvent};
 pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams, Trunk, TwinMode};

@@ -61,11 +61,11 @@ pub enum LinkError {
     NoTwin,
     /// There are several peers, and a command does not say which one it is about.
     #[error(
-        "line {line}: `{element}` needs `{attribute}`, the name of a peer, since there is more than one twin"
+        "{place}: `{element}` needs `{attribute}`, the name of a peer, since there is more than one twin"
     )]
     PeerUnnamed {
-        /// Line of the step in the scenario.
-        line: u32,
+        /// Where it is in the scenario, in words.
+        place: String,
         /// Its element.
         element: &'static str,
         /// The attribute that is missing.
@@ -82,6 +82,12 @@ pub enum LinkError {
         /// Where that is, as the message says it.
         place: String,
     },
+    /// A call has one path of its own, and this scenario's calls have several dialogs.
+    #[error(
+        "calls of this scenario have several dialogs, which a connection per call does not serve; use the mode with one \
+         for all calls"
+    )]
+    DialogsPerCall,
     /// The call number is not part of the Call-ID format.
     #[error("-cid_str: without `%u` all calls would have the same Call-ID")]
     CallIdNotUnique,
@@ -153,6 +159,9 @@ impl Image {
             return Err(LinkError::NoDestination);
         }
         check_twin(&program, &params)?;
+        if params.per_call && !program.dialogs.is_empty() {
+            return Err(LinkError::DialogsPerCall);
+        }
         let begins = program.ops.iter().any(|op| {
             matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)
         });
@@ -310,7 +319,7 @@ pub fn host_names(program: &Program, params: &RunParams) -> Vec<Vec<u8>> {
 
 /// Checks that the run has the twins that the scenario's commands are for.
 fn check_twin(program: &Program, params: &RunParams) -> Result<(), LinkError> {
-    if program.twin_role().is_none() {
+    if program.link_role().is_none() {
         return Ok(());
     }
     match params.twin {
@@ -324,7 +333,10 @@ fn check_twin(program: &Program, params: &RunParams) -> Result<(), LinkError> {
             match sends.chain(recvs).find(|(_, peer, ..)| peer.is_none()) {
                 None => Ok(()),
                 Some((step, _, element, attribute)) => Err(LinkError::PeerUnnamed {
-                    line: program.steps[step.index()].line,
+                    place: step.map_or_else(
+                        || "`<init>`".to_owned(),
+                        |step| format!("line {}", program.steps[step.index()].line),
+                    ),
                     element,
                     attribute,
                 }),
@@ -432,7 +444,11 @@ impl Folder<'_> {
 
 /// Whether what is constant for other runs is not for this one.
 fn varies(slot: Slot, params: &RunParams) -> bool {
-    slot == Slot::ServerIp && params.paths.is_some()
+    match slot {
+        Slot::ServerIp => params.paths.is_some(),
+        Slot::LocalPort(_) | Slot::TrunkFrom => params.per_call,
+        _ => false,
+    }
 }
 
 /// Prints a run-constant keyword.
@@ -454,16 +470,7 @@ pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         Slot::LocalIpType => out.push(family(params.local_ip)),
         Slot::LocalPort(offset) => number(port(params.local_port, offset), out),
         Slot::ServerIp => ip(params.server_ip, false, out),
-        Slot::TrunkFrom => match &params.trunk.from {
-            Some(from) => out.extend_from_slice(from),
-            None => {
-                out.extend_from_slice(b"gossip <sip:gossip@");
-                ip(params.local_ip, true, out);
-                out.push(b':');
-                number(port(params.local_port, 0), out);
-                out.push(b'>');
-            }
-        },
+        Slot::TrunkFrom => trunk_from(params, params.local_port, out),
         Slot::TrunkPai => line(b"P-Asserted-Identity: ", params.trunk.pai.as_deref(), out),
         Slot::TrunkProvider => line(b"X-provider: ", params.trunk.provider.as_deref(), out),
         Slot::TrunkExtra => {
@@ -521,6 +528,20 @@ pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
     }
 }
 
+/// Prints `[trunk_from]` of a call with this local port.
+pub(crate) fn trunk_from(params: &RunParams, port: u16, out: &mut Vec<u8>) {
+    match &params.trunk.from {
+        Some(from) => out.extend_from_slice(from),
+        None => {
+            out.extend_from_slice(b"gossip <sip:gossip@");
+            ip(params.local_ip, true, out);
+            out.push(b':');
+            number(i64::from(port), out);
+            out.push(b'>');
+        }
+    }
+}
+
 /// Prints a header as a whole line, if there is a value.
 fn line(name: &[u8], value: Option<&[u8]>, out: &mut Vec<u8>) {
     if let Some(value) = value {
@@ -548,6 +569,6 @@ const fn family(ip: IpAddr) -> u8 {
     }
 }
 
-fn number(value: i64, out: &mut Vec<u8>) {
+pub(crate) fn number(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(value.to_string().as_bytes());
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What an engine orders its driver to do. Plain data: records plus one byte arena, cleared and reused.
 
-use crate::input::{CallKey, FlowId, Micros};
+use crate::input::{CallKey, FlowEvent, FlowId, Micros};
 use core::net::SocketAddr;
 use core::ops::Range;
 use gossipper_bytecode::{CounterId, FailReason, LogLevel, PeerId, RtdId, StepId};
@@ -151,6 +151,26 @@ pub enum Output {
         to: SocketAddr,
         /// The message.
         bytes: ByteRange,
+    },
+    /// Give the call a path of its own to this address, and say so at once with [`crate::Input::Opened`]; or that there is
+    /// none, with [`crate::Input::Unsent`].
+    Open {
+        /// For whom.
+        call: CallKey,
+        /// To where.
+        to: SocketAddr,
+    },
+    /// Close a path once what waits there is sent: no call uses it any more. Nothing that comes on it is for a call.
+    Close {
+        /// The path.
+        flow: FlowId,
+    },
+    /// More calls are on the path: say [`crate::Input::Flow`] once more, after other work.
+    Unfinished {
+        /// The path.
+        flow: FlowId,
+        /// What became of it.
+        event: FlowEvent,
     },
     /// Send these bytes, and the one that ends a command, to a twin.
     Twin {

@@ -175,8 +175,10 @@ pub struct RunParams {
     pub hosts: Vec<(Vec<u8>, IpAddr)>,
     /// `[sipp_version]`.
     pub version: Vec<u8>,
-    /// The path that client calls send on, but with `paths`.
+    /// The path that client calls send on, but with `paths` or `per_call`.
     pub flow: FlowId,
+    /// Each call of a client has a path of its own, which it asks for when it first sends (`-t un`, `tn`, `ln`).
+    pub per_call: bool,
     /// `-t ui`: the path of a client's call is that of its line.
     pub paths: Option<Arc<Paths>>,
     /// First value of `[cseq]` (`-base_cseq`).
@@ -187,6 +189,9 @@ pub struct RunParams {
     pub pause_ms: u32,
     /// Default receive timeout in ms, 0 for none (`-recv_timeout`).
     pub recv_timeout_ms: u32,
+    /// How long an optional `recvCmd` waits before the call goes on without its command, in ms; 0 for as long as nothing
+    /// else comes, as in SIPp. Gossipper's language has it.
+    pub optional_command_ms: u32,
     /// Repetitions are made and looked for (`-nr` turns both off).
     pub retransmit: bool,
     /// Upper bound of the repetition interval of other requests than INVITE, in ms (`-T2`).
@@ -291,11 +296,13 @@ impl Default for RunParams {
             hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
             flow: FlowId(0),
+            per_call: false,
             paths: None,
             base_cseq: 1,
             call_id: CallIdFormat::parse(CallIdFormat::DEFAULT),
             pause_ms: 0,
             recv_timeout_ms: 0,
+            optional_command_ms: 0,
             retransmit: true,
             t2_ms: T2_DEFAULT_MS,
             max_retrans: MAX_RETRANS_DEFAULT,
@@ -325,6 +332,17 @@ impl Default for RunParams {
             seed: 0,
             epoch_us: Micros(0).0,
             utc_offset_s: 0,
+        }
+    }
+}
+
+impl RunParams {
+    /// The path that a call of a client begins with.
+    pub(crate) fn own_flow(&self) -> FlowId {
+        if self.per_call {
+            FlowId::NONE
+        } else {
+            self.flow
         }
     }
 }

@@ -301,16 +301,21 @@ impl Scene<'_> {
                     .unwrap_or(params.server_ip);
                 crate::link::ip(own, false, out);
             }
+            Slot::LocalPort(offset) => {
+                let port = i64::from(self.local_port()) + i64::from(offset);
+                crate::link::number(port, out);
+            }
+            Slot::TrunkFrom => {
+                crate::link::trunk_from(&self.image.params, self.local_port(), out);
+            }
             Slot::Service
             | Slot::RemoteIp
             | Slot::RemoteHost
             | Slot::RemotePort(_)
             | Slot::LocalIp
             | Slot::LocalIpType
-            | Slot::LocalPort(_)
             | Slot::Transport
             | Slot::SipTransport
-            | Slot::TrunkFrom
             | Slot::TrunkPai
             | Slot::TrunkProvider
             | Slot::TrunkExtra
@@ -326,6 +331,14 @@ impl Scene<'_> {
             | Slot::Len(_) => {
                 debug_assert!(false, "folded when linking, or handled by render");
             }
+        }
+    }
+
+    /// The port of the path that the call sends on.
+    fn local_port(&self) -> u16 {
+        match self.call {
+            Some(call) if call.local_port != 0 => call.local_port,
+            _ => self.image.params.local_port,
         }
     }
 

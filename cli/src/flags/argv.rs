@@ -395,15 +395,17 @@ mod tests {
     #[test]
     fn other_transports_are_refused_by_name() {
         assert_eq!(
-            faults("-t tn"),
+            faults("-t ln"),
             [
-                "flag `-t`: transport `tn` (TCP, one connection per call) is not supported by this version yet; \
-                 u1 and ui (UDP over one socket, or one per address) are"
+                "flag `-t`: transport `ln` (TLS, one connection per call) is not supported by this version yet; \
+                 u1, un and ui (UDP), t1 and tn (TCP) are"
             ]
         );
         assert_eq!(
             faults("-t x9"),
-            ["flag `-t`: unsupported transport \"x9\"; this version has u1 and ui"]
+            [
+                "flag `-t`: unsupported transport \"x9\"; this version has u1, un and ui (UDP), t1 and tn (TCP)"
+            ]
         );
         assert!(faults("-t U1").is_empty());
     }

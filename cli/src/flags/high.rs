@@ -17,7 +17,9 @@ use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
 use super::rates::Rates;
 use super::running::Running;
+use super::streams;
 use super::twin::{self, Twin};
+use gossipper_runtime::config::TransportConfig;
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::Trunk;
 use gossipper_vm::circuits::CircuitMap;
@@ -115,6 +117,10 @@ pub(crate) struct HiArgs {
     pub(crate) coalesce_us: Option<u64>,
     /// `-buff_size`.
     pub(crate) buffer_bytes: Option<usize>,
+    /// `-bind_to_device`.
+    pub(crate) device: Option<String>,
+    /// What messages travel over.
+    pub(crate) transport: TransportConfig,
     /// `-r`.
     pub(crate) rate: f64,
     /// `-rp`.
@@ -211,12 +217,13 @@ impl HiArgs {
         let dialect = low.dialect;
         let sipp = dialect == Dialect::Sipp;
         let mut notes = Vec::new();
-        if low.per_address && low.injection.is_empty() {
+        let per_address = low.streams.mode.per_address;
+        if per_address && low.injection.is_empty() {
             faults.push(
                 "-t ui needs an injection file with addresses: name one with -inf".to_owned(),
             );
         }
-        if low.ip_field.is_some() && !low.per_address {
+        if low.ip_field.is_some() && !per_address {
             notes.push("-ip_field has no effect without -t ui".to_owned());
         }
         if low.skip_rlimit {
@@ -225,6 +232,7 @@ impl HiArgs {
             );
         }
 
+        let transport = streams::resolve(low.streams, dialect, &mut notes);
         if low.users.is_some() {
             if low.limit_after_users {
                 faults.push(
@@ -376,9 +384,11 @@ impl HiArgs {
             media_ip,
             media_port: low.media_port.unwrap_or(6000),
             skips_media: low.no_media,
-            ip_field: low.per_address.then_some(low.ip_field.unwrap_or(0)),
+            ip_field: per_address.then_some(low.ip_field.unwrap_or(0)),
             coalesce_us: low.coalesce_us,
             buffer_bytes: low.buffer_bytes,
+            device: low.device,
+            transport,
             rate,
             rate_period,
             rates,

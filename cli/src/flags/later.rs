@@ -30,21 +30,15 @@ static GROUPS: &[Group] = &[
         values: &["oocsf", "oocsn", "rxsf", "rxsn", "rxrn", "rxinf"],
     },
     Group {
-        part: "further transports",
+        part: "SCTP",
         switches: &[],
         values: &[
-            "max_socket",
-            "max_reconnect",
-            "reconnect_sleep",
-            "bind_to_device",
-            "reconnect_close",
             "multihome",
             "gracefulclose",
             "heartbeat",
             "assocmaxret",
             "pathmaxret",
             "pmtu",
-            "send_timeout",
         ],
     },
     Group {
@@ -208,40 +202,13 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         .flat_map(|group| group.switches.iter().chain(group.values).copied())
 }
 
-/// The state of a transport mode.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Transport {
-    /// It works.
-    Built,
-    /// One of the two specifications has it.
-    Later(&'static str),
-    /// Nobody has it.
-    Unknown,
-}
-
-/// What this version knows of a transport mode.
-pub(crate) fn transport(mode: &str) -> Transport {
-    match mode {
-        "u1" | "ui" => Transport::Built,
-        "un" => Transport::Later("UDP, one socket per call"),
-        "t1" => Transport::Later("TCP, one connection"),
-        "tn" => Transport::Later("TCP, one connection per call"),
-        "l1" | "sl" | "cl" => Transport::Later("TLS, one connection"),
-        "ln" | "cln" => Transport::Later("TLS, one connection per call"),
-        "s1" | "sn" => Transport::Later("SCTP in SIPp, a second name of u1 and un in gossipper"),
-        "w1" | "wn" | "ws1" | "wsn" => Transport::Later("WebSocket"),
-        "webrtc" => Transport::Later("WebRTC"),
-        _ => Transport::Unknown,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_missing_flag_knows_how_many_values_it_takes() {
-        assert_eq!(find("max_socket").map(|missing| missing.arity), Some(1));
+        assert_eq!(find("tls_cert").map(|missing| missing.arity), Some(1));
         assert_eq!(find("rtp_echo").map(|missing| missing.arity), Some(0));
         assert_eq!(find("sf"), None);
     }

@@ -7,6 +7,7 @@
 
 use super::rates::RatesLow;
 use super::running::RunningLow;
+use super::streams::StreamsLow;
 use gossipper_vm::circuits::CircuitMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -223,8 +224,10 @@ pub(crate) struct LowArgs {
     pub(crate) no_media: bool,
     /// `-recv_coalesce`, in µs.
     pub(crate) coalesce_us: Option<u64>,
-    /// `-t ui`.
-    pub(crate) per_address: bool,
+    /// `-t` and what belongs to it.
+    pub(crate) streams: StreamsLow,
+    /// `-bind_to_device`.
+    pub(crate) device: Option<String>,
     /// `-ip_field`.
     pub(crate) ip_field: Option<u32>,
     /// `-skip_rlimit`.

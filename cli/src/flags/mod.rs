@@ -18,6 +18,7 @@ pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod rates;
 pub(crate) mod running;
+pub(crate) mod streams;
 pub(crate) mod suggest;
 pub(crate) mod twin;
 pub(crate) mod value;
@@ -33,6 +34,8 @@ pub(crate) enum Category {
     Scenario,
     /// Addresses, ports, sockets.
     Network,
+    /// Connections.
+    Streams,
     /// Instances that command each other.
     Twin,
     /// How many calls, how fast, how long.
@@ -55,6 +58,7 @@ impl Category {
         match self {
             Self::Scenario => "Scenario",
             Self::Network => "Addresses and sockets",
+            Self::Streams => "Connections",
             Self::Twin => "Third party call control (3PCC)",
             Self::Load => "Rate, volume and duration",
             Self::Rates => "Rates that change",

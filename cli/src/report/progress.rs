@@ -5,7 +5,7 @@
 //! that is slow.
 
 use super::{duration, rate, time};
-use gossipper_control::{Phase, Snapshot};
+use gossipper_control::{EngineSnapshot, Limit, Phase, Snapshot};
 use std::fmt::Write as _;
 
 /// The line, cut to `width` columns; `None` before there is anything to show.
@@ -31,6 +31,9 @@ pub(crate) fn line(snapshot: &Snapshot, width: usize) -> Option<String> {
             rate(engine.rate.target)
         );
     }
+    if let Some(limit) = engine.limits.now {
+        let _ = write!(line, ", limited by {}", limited_by(engine, limit));
+    }
     let calls = &engine.calls;
     let _ = write!(
         line,
@@ -54,10 +57,43 @@ pub(crate) fn line(snapshot: &Snapshot, width: usize) -> Option<String> {
     Some(line)
 }
 
+/// What a limit is called.
+pub(super) fn limited_by(engine: &EngineSnapshot, limit: Limit) -> String {
+    match limit {
+        Limit::Cpu => "the CPU".to_owned(),
+        Limit::SendBuffer => "a full send buffer".to_owned(),
+        Limit::RecvBuffer => "a full receive buffer".to_owned(),
+        Limit::OpenCalls => format!("-l {}", engine.calls.open_limit),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::sample;
+
+    #[test]
+    fn what_keeps_the_rate_from_being_reached_stands_beside_it() {
+        let shown = |limit| {
+            let mut snapshot = sample::client();
+            snapshot.engines[0].limits.now = Some(limit);
+            let line = line(&snapshot, 200).expect("an engine");
+            let after = line.strip_prefix("2.04s  501/s of 500, limited by ");
+            let (what, _) = after
+                .and_then(|text| text.split_once("  open 0"))
+                .expect("it says so");
+            what.to_owned()
+        };
+        assert_eq!(
+            Limit::ALL.map(shown),
+            [
+                "the CPU",
+                "a full send buffer",
+                "a full receive buffer",
+                "-l 1500"
+            ]
+        );
+    }
 
     #[test]
     fn a_client_shows_the_rate_asked_and_reached() {

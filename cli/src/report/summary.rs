@@ -4,8 +4,9 @@
 //! Lateness of the generator stands beside the rates: figures from a run whose generator was late describe the
 //! generator. The last line has gossipper's fixed form for scripts.
 
+use super::progress::limited_by;
 use super::{duration, rate, time};
-use gossipper_control::{EngineSnapshot, Mode, Snapshot, TimeSummary};
+use gossipper_control::{EngineSnapshot, Limit, Mode, Snapshot, TimeSummary};
 use std::fmt::Write as _;
 
 /// Columns of the screen that the summary fits on.
@@ -22,14 +23,16 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
     head(&mut out, snapshot, engine);
     calls(&mut out, engine, colour);
     rates(&mut out, engine);
+    let limited = limits(&mut out, engine, colour);
     messages(&mut out, engine);
     let skipped = engine.messages.media_skipped;
     if skipped > 0 {
         let text = format!("Media      NOT played (-no_media): media actions skipped: {skipped}");
         let _ = writeln!(out, "{}", paint(&text, "33", colour));
     }
-    // The screen has no room for both at their longest.
-    times(&mut out, engine, ROWS_MAX - usize::from(skipped > 0));
+    // The screen has no room for all of them at their longest.
+    let rows = ROWS_MAX - usize::from(skipped > 0) - usize::from(limited);
+    times(&mut out, engine, rows);
     failures(&mut out, engine, colour);
     if let Some(answerer) = snapshot.answerer() {
         let calls = &answerer.calls;
@@ -179,6 +182,29 @@ fn rates(out: &mut String, engine: &EngineSnapshot) {
         time(late.p99_us),
         time(late.max_us)
     );
+}
+
+/// What kept the generator from doing what it was asked to, the longest first; true when something did.
+fn limits(out: &mut String, engine: &EngineSnapshot, colour: bool) -> bool {
+    let mut limits: Vec<(u64, Limit)> = Limit::ALL
+        .iter()
+        .map(|limit| (engine.limits.lasted(*limit), *limit))
+        .filter(|(lasted, _)| *lasted > 0)
+        .collect();
+    if limits.is_empty() {
+        return false;
+    }
+    limits.sort_by_key(|(lasted, _)| std::cmp::Reverse(*lasted));
+    let named: Vec<String> = limits
+        .iter()
+        .map(|(lasted, limit)| {
+            let by = limited_by(engine, *limit);
+            format!("by {by} for {}", duration(*lasted))
+        })
+        .collect();
+    let text = cut(&format!("Limited    {}", named.join(", ")), WIDTH);
+    let _ = writeln!(out, "{}", paint(&text, "33", colour));
+    true
 }
 
 fn messages(out: &mut String, engine: &EngineSnapshot) {
@@ -350,6 +376,9 @@ mod tests {
         ] {
             *field = 1_234_567;
         }
+        for limit in Limit::ALL {
+            *engine.limits.lasted_mut(limit) = 7_384_000_000;
+        }
         engine.remote = Some("[2001:db8:1234:5678:9abc:def0:1234:5678]:65535".to_owned());
         engine.scenario = "a scenario with a very long name indeed".to_owned();
         engine.last_warning = Some("unexpected\nmessage ".repeat(20));
@@ -383,6 +412,18 @@ mod tests {
                 .contains("\nMedia      NOT played (-no_media): media actions skipped: 12\n")
         );
         assert!(line(&snapshot).ends_with(" media_skipped=12\n"));
+    }
+
+    #[test]
+    fn what_limited_the_generator_is_said_with_how_long_the_longest_first() {
+        let mut snapshot = sample::client();
+        assert!(!text(&snapshot, false).contains("Limited"));
+        let limits = &mut snapshot.engines[0].limits;
+        (limits.open_calls_us, limits.cpu_us) = (200_000, 1_400_000);
+        assert!(
+            text(&snapshot, false)
+                .contains("\nLimited    by the CPU for 1.40s, by -l 1500 for 0.20s\nMessages")
+        );
     }
 
     #[test]

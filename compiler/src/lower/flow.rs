@@ -170,7 +170,7 @@ impl Lowerer<'_> {
         }
     }
 
-    /// Lowers `<init>`: `nop`s without steps of their own, ending in `end`.
+    /// Lowers `<init>`: elements without steps of their own, ending in `end`.
     pub(super) fn init(&mut self) {
         let mut steps = Vec::new();
         for item in &self.input.scenario.items {
@@ -193,9 +193,31 @@ impl Lowerer<'_> {
             self.jumps = Jumps::Init(self.step_id(index));
             let skip = self.condition(&step.common);
             let resumed = restores.then(|| self.resume());
-            self.bookkeeping(&step.common);
-            self.actions(step, true);
-            if jumps(step) {
+            // The command that did not come takes no `next` along.
+            let behind = self.code.label();
+            match &step.kind {
+                StepKind::SendCmd(send) => {
+                    self.twin_send(None, step, send);
+                }
+                StepKind::RecvCmd(recv) => {
+                    self.jumps = Jumps::Nowhere;
+                    let late = step.common.ontimeout.as_ref();
+                    let late = late.and_then(|name| labels.target(name));
+                    let late = late.map(|target| entries[target]);
+                    self.init_recv_command(step, recv, late, behind);
+                }
+                StepKind::Nop => {
+                    self.bookkeeping(&step.common);
+                    self.actions(step, true);
+                }
+                StepKind::Send(_)
+                | StepKind::Recv(_)
+                | StepKind::Pause(_)
+                | StepKind::Timewait(_) => {
+                    unreachable!("refused before: it has no place in the section")
+                }
+            }
+            if self.jumps != Jumps::Nowhere && jumps(step) {
                 self.code.op(Op::TakeInitJump {});
             }
             for behind in [skip, resumed].into_iter().flatten() {
@@ -209,6 +231,7 @@ impl Lowerer<'_> {
             if let Some(target) = next {
                 self.branch(&step.common, entries[target]);
             }
+            self.code.place(behind);
         }
         self.code.place(entries[steps.len()]);
         self.code.op(Op::End {});

@@ -192,7 +192,9 @@ fn init(element: &Element, spec: &'static schema::Element, diags: &mut Diagnosti
             Some(_) => {
                 let message = format!("`<{}>` is not allowed in `<init>`", child.name);
                 let error = Diagnostic::error(code::NOT_IN_INIT, child.name_span, message);
-                diags.push(error.help("use `<nop>` and `<label>` there"));
+                diags.push(
+                    error.help("use `<nop>` and `<label>` there, and `<sendCmd>` and `<recvCmd>`"),
+                );
             }
             None => unknown_element(child, diags),
         }

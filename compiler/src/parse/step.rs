@@ -314,8 +314,10 @@ fn timewait_ends(attrs: &mut Attrs<'_>) {
 /// Rules about neighbours: `timewait` is last, and an optional step is followed by a mandatory one before anything
 /// that is not a `recv`.
 pub(super) fn check_order(steps: &[&Step], diags: &mut Diagnostics) {
+    let mut optional_before = false;
     for pair in steps.windows(2) {
         let [step, next] = pair else { continue };
+        let first_optional = !core::mem::take(&mut optional_before);
         let optional = match &step.kind {
             StepKind::Timewait(_) => {
                 let error = Diagnostic::error(
@@ -332,8 +334,22 @@ pub(super) fn check_order(steps: &[&Step], diags: &mut Diagnostics) {
                 continue;
             }
         };
+        optional_before = optional != Optionality::Mandatory;
         let waits = matches!(next.kind, StepKind::Recv(_) | StepKind::RecvCmd(_));
-        if optional != Optionality::Mandatory && !waits {
+        if !optional_before || waits {
+            continue;
+        }
+        if first_optional && matches!(step.kind, StepKind::RecvCmd(_)) {
+            diags.push(
+                Diagnostic::warning(
+                    flow::OPTIONAL_COMMAND_ALONE,
+                    step.span,
+                    "the call goes on without this command when its time is over",
+                )
+                .with(next.span, "no receive, so nothing else ends the wait")
+                .note("without `timeout` it waits 250 ms"),
+            );
+        } else {
             let error = Diagnostic::error(
                 flow::OPTIONAL_BEFORE_STEP,
                 step.span,

@@ -266,7 +266,7 @@ pub const ELEMENTS: &[Element] = &[
     Element::new(
         "init",
         &[],
-        "Steps (`nop` and `label` only) that run once before traffic.",
+        "Steps (`nop`, `label`, and Gossipper's `sendCmd` and `recvCmd`) that run once before traffic.",
     )
     .content(Content::Steps),
     Element::new(
@@ -299,4 +299,4 @@ pub const ELEMENTS: &[Element] = &[
 ];
 
 /// Children of `<init>`.
-pub const INIT_ELEMENTS: &[&str] = &["nop", "label"];
+pub const INIT_ELEMENTS: &[&str] = &["nop", "label", "sendCmd", "recvCmd"];

@@ -10,7 +10,7 @@ use crate::media::KeyUse;
 use crate::op::{Op, Operand};
 use crate::program::{
     Capture, Check, Compare, Draft, OnTimeout, PauseLength, Program, SearchIn, Step, StepKind,
-    StrOperand,
+    StrOperand, TwinNeed,
 };
 use crate::recv_set::{Callee, Optional, Recv, RecvMatch};
 use crate::template::{AutoMessage, Segment, Slot, Template, TemplateKind};
@@ -105,6 +105,11 @@ fn write_listing(out: &mut String, p: &Program) -> fmt::Result {
         let mut line = format!("r{index:<4} command");
         if let Some(peer) = recv.peer {
             write!(line, " from {}", peer_name(d, peer))?;
+        }
+        match recv.need {
+            TwinNeed::Must => {}
+            TwinNeed::MayBePassed => line.push_str(" optional"),
+            TwinNeed::MayLack => line.push_str(" optional alone"),
         }
         if let Some(ms) = recv.timeout_ms {
             write!(line, " timeout {ms}ms")?;
@@ -269,7 +274,7 @@ fn operands(p: &Program, op: Op) -> String {
             let peer = send.peer.map(|peer| format!("  to {}", peer_name(d, peer)));
             format!("{}{}", send.template, peer.unwrap_or_default())
         }
-        Op::TwinAccept { command } => command.to_string(),
+        Op::TwinAwait { command } | Op::TwinAccept { command } => command.to_string(),
         Op::Pause { pause } => match d.pauses[pause.index()].length {
             PauseLength::Default => "default".to_owned(),
             PauseLength::Var(id) => var(d, id),
@@ -379,7 +384,8 @@ fn note(d: &Draft, pc: usize, op: Op) -> Option<String> {
         .or_else(|| {
             let mut commands = d.twin_recvs.iter();
             let recv = commands.find(|recv| recv.entry.index() == pc)?;
-            Some((recv.step.index(), &d.steps[recv.step.index()]))
+            let step = recv.step?;
+            Some((step.index(), &d.steps[step.index()]))
         });
     let (index, step) = step?;
     let kind = match step.kind {

@@ -152,6 +152,8 @@ define_ops! {
     Accept "accept" { recv: RecvId } true;
     /// Render a command, hand it to the twin and count it.
     TwinSend "twin-send" { command: TwinSendId } false;
+    /// In the init section: wait for this command; what follows runs when none came in time.
+    TwinAwait "twin-await" { command: TwinRecvId } true;
     /// End of the block of a received command: advance.
     TwinAccept "twin-accept" { command: TwinRecvId } true;
     /// Draw the length of a pause and start it.
@@ -252,6 +254,7 @@ impl Op {
             | Self::Await {}
             | Self::Accept { .. }
             | Self::TwinSend { .. }
+            | Self::TwinAwait { .. }
             | Self::TwinAccept { .. }
             | Self::Pause { .. }
             | Self::PauseWait {}

@@ -155,19 +155,32 @@ pub struct Send {
 /// A `sendCmd` step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TwinSend {
-    /// Its step.
-    pub step: StepId,
+    /// Its step; `None` in the init section.
+    pub step: Option<StepId>,
     /// Its text.
     pub template: TemplateId,
     /// `dest`.
     pub peer: Option<PeerId>,
 }
 
+/// Whether a call goes on without a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum TwinNeed {
+    /// It does not.
+    Must,
+    /// It does when something comes that a later step waits for.
+    MayBePassed,
+    /// It does when the command has not come in time, since no later step waits with it.
+    MayLack,
+}
+
 /// A `recvCmd` step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TwinRecv {
-    /// Its step.
-    pub step: StepId,
+    /// Its step; `None` in the init section.
+    pub step: Option<StepId>,
+    /// Whether the call goes on without it.
+    pub need: TwinNeed,
     /// `src`.
     pub peer: Option<PeerId>,
     /// `timeout` in ms; `None` takes `-recv_timeout`.
@@ -574,6 +587,30 @@ impl Program {
             (StepKind::SendCmd, Mode::Server) => TwinRole::Called,
             _ => TwinRole::Commanded,
         })
+    }
+
+    /// Which side of a pair of twins makes the connections: as its calls say, or else its init section.
+    #[must_use]
+    pub fn link_role(&self) -> Option<TwinRole> {
+        let starts = || {
+            self.0.ops.iter().find_map(|op| match *op {
+                Op::TwinSend { command } => {
+                    let send = self.0.twin_sends[command.index()];
+                    send.step.is_none().then_some(TwinRole::Caller)
+                }
+                Op::TwinAwait { .. } => Some(TwinRole::Commanded),
+                _ => None,
+            })
+        };
+        self.twin_role().or_else(starts)
+    }
+
+    /// Whether its init section exchanges commands, so that it may take a while.
+    #[must_use]
+    pub fn init_commands(&self) -> bool {
+        let sends = self.0.twin_sends.iter().map(|send| send.step);
+        let recvs = self.0.twin_recvs.iter().map(|recv| recv.step);
+        sends.chain(recvs).any(|step| step.is_none())
     }
 
     /// Whether its calls have to be sent somewhere before anybody has sent them anything.

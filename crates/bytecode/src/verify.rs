@@ -561,7 +561,7 @@ impl Verifier<'_> {
                 Op::TwinSend { command } => {
                     within("sendCmd", command.index(), d.twin_sends.len(), by)?;
                 }
-                Op::TwinAccept { command } => {
+                Op::TwinAwait { command } | Op::TwinAccept { command } => {
                     within("recvCmd", command.index(), d.twin_recvs.len(), by)?;
                 }
                 Op::Pause { pause } => within("pause", pause.index(), d.pauses.len(), by)?,

@@ -82,6 +82,9 @@ pub struct EngineSnapshot {
     pub call_length_repartition: Option<Repartition>,
     /// How much later than scheduled calls began: what the machine could not keep up with.
     pub lateness: TimeSummary,
+    /// What kept it from doing what it was asked to.
+    #[serde(default)]
+    pub limits: LimitSnapshot,
     /// The scenario's steps.
     pub steps: Vec<StepSnapshot>,
     /// The scenario's counters.
@@ -94,6 +97,68 @@ pub struct EngineSnapshot {
     /// Circuits of `-tdmmap`, true for those that are taken.
     #[serde(default)]
     pub circuits: Vec<bool>,
+}
+
+/// What keeps a generator from doing what it was asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// The processor has no time left for it.
+    Cpu,
+    /// The send buffer of its socket was full.
+    SendBuffer,
+    /// Messages came faster than they were read, and the receive buffer of its socket was full.
+    RecvBuffer,
+    /// As many calls are open as may be (`-l`).
+    OpenCalls,
+}
+
+impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Cpu,
+        Self::SendBuffer,
+        Self::RecvBuffer,
+        Self::OpenCalls,
+    ];
+}
+
+/// What limits a generator, and what has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LimitSnapshot {
+    /// Now; `None` when it keeps up.
+    pub now: Option<Limit>,
+    /// How long it was [`Limit::Cpu`].
+    pub cpu_us: u64,
+    /// How long it was [`Limit::SendBuffer`].
+    pub send_buffer_us: u64,
+    /// How long it was [`Limit::RecvBuffer`].
+    pub recv_buffer_us: u64,
+    /// How long it was [`Limit::OpenCalls`].
+    pub open_calls_us: u64,
+}
+
+impl LimitSnapshot {
+    /// For how long of the run it was this limit, in µs.
+    #[must_use]
+    pub fn lasted(&self, limit: Limit) -> u64 {
+        match limit {
+            Limit::Cpu => self.cpu_us,
+            Limit::SendBuffer => self.send_buffer_us,
+            Limit::RecvBuffer => self.recv_buffer_us,
+            Limit::OpenCalls => self.open_calls_us,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn lasted_mut(&mut self, limit: Limit) -> &mut u64 {
+        match limit {
+            Limit::Cpu => &mut self.cpu_us,
+            Limit::SendBuffer => &mut self.send_buffer_us,
+            Limit::RecvBuffer => &mut self.recv_buffer_us,
+            Limit::OpenCalls => &mut self.open_calls_us,
+        }
+    }
 }
 
 /// Rates, in calls per second.

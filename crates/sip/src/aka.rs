@@ -127,7 +127,8 @@ pub fn base64_encode(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Decodes up to the padding, which may be missing; `None` at a character that is not of the alphabet.
-fn base64_decode(text: &[u8]) -> Option<Vec<u8>> {
+#[must_use]
+pub fn base64_decode(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let mut group = 0u32;
     let mut bits = 0;

@@ -3,6 +3,9 @@
 //!
 //! A table is filled once per message and asked often, so it notes the place of each known name while it is filled.
 //! Its memory goes from one message to the next ([`crate::scan::FieldBuffer`]).
+//!
+//! Nearly every line is a known name of at most fifteen letters, a colon, a blank, a value of one line, CR and LF:
+//! [`plain`] reads those. Everything else goes to [`FieldScanner`], which reads any line, and the two agree.
 
 use crate::find::{find, find_near};
 use crate::headers::HeaderName;
@@ -11,11 +14,16 @@ use crate::scan::{is_blank, is_token, line_at, trim_end};
 /// Stands for no place in [`Fields::first`].
 const NONE: u8 = u8::MAX;
 
+/// Room for all names, [`HeaderName::Other`] among them.
+const NAMES: usize = 32;
+
+const _: () = assert!(HeaderName::ALL.len() < NAMES);
+
 /// Fields whose places are noted; those of a longer table are searched.
 const NOTED: usize = NONE as usize;
 
 /// Where a field stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FieldAt {
     at: u32,
     pub(crate) value: u32,
@@ -46,9 +54,9 @@ impl FieldAt {
 #[derive(Clone, Debug)]
 pub(crate) struct Fields {
     pub(crate) all: Vec<FieldAt>,
-    /// Place of the first field of each known name.
-    first: [u8; HeaderName::ALL.len()],
-    /// Known names that occur several times, one bit each.
+    /// Place of the first field of each name, modulo 256: of no meaning in a longer table.
+    first: [u8; NAMES],
+    /// Names that occur several times, one bit each.
     several: u32,
 }
 
@@ -59,43 +67,104 @@ impl Fields {
         all.clear();
         Self {
             all,
-            first: [NONE; HeaderName::ALL.len()],
+            first: [NONE; NAMES],
             several: 0,
         }
     }
 
     #[inline(always)]
-    pub(crate) fn push(&mut self, field: FieldAt) {
-        if let Some(first) = self.first.get_mut(field.name as usize) {
-            if *first == NONE {
-                *first = self.all.len().min(NOTED) as u8;
-            } else {
-                self.several |= 1 << field.name as u32;
-            }
+    fn push(&mut self, field: FieldAt) {
+        let name = field.name as usize % NAMES;
+        if self.first[name] == NONE {
+            self.first[name] = self.all.len() as u8;
+        } else {
+            self.several |= 1 << name;
         }
         self.all.push(field);
+    }
+
+    /// Reads all header lines from `at` on; returns where the body begins if there is a blank line.
+    #[inline(never)]
+    pub(crate) fn fill(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        let mut at = at;
+        loop {
+            while let Some((field, next)) = plain(bytes, at) {
+                at = next;
+                self.push(field);
+            }
+            // A line may belong to the field before, which was taken for one of a single line.
+            if matches!(bytes.get(at), Some(b' ' | b'\t'))
+                && let Some(last) = self.all.last_mut()
+                && last.end as usize + 2 == at
+            {
+                (*last, at) = continuation(bytes, at, *last);
+                continue;
+            }
+            let mut scanner = FieldScanner::new(bytes, at);
+            match scanner.next() {
+                Some(field) => {
+                    at = scanner.at;
+                    self.push(field);
+                }
+                None => return scanner.body,
+            }
+        }
     }
 
     /// The first field of a name.
     #[inline]
     pub(crate) fn first(&self, name: HeaderName) -> Option<&FieldAt> {
-        match self.first.get(name as usize) {
+        if self.all.len() <= NOTED {
             // Beyond the end if there is none.
-            Some(at) if self.all.len() <= NOTED => self.all.get(usize::from(*at)),
-            _ => self.all.iter().find(|field| field.name == name),
+            self.all.get(usize::from(self.first[name as usize % NAMES]))
+        } else {
+            self.all.iter().find(|field| field.name == name)
         }
     }
 
     /// The only field of a known name; `Err` when there may be several.
     #[inline]
     pub(crate) fn only(&self, name: HeaderName) -> Result<Option<&FieldAt>, ()> {
-        let known = (name as usize) < self.first.len() && self.all.len() <= NOTED;
-        if known && self.several >> name as u32 & 1 == 0 {
+        if self.several >> (name as usize % NAMES) & 1 == 0 && self.all.len() <= NOTED {
             Ok(self.first(name))
         } else {
             Err(())
         }
     }
+}
+
+/// The field whose line begins at `at`, if that is as nearly all are; whatever needs a closer look is none. Whether its
+/// value goes on in the next line, which begins at the other number, is not looked at.
+#[inline(always)]
+fn plain(bytes: &[u8], at: usize) -> Option<(FieldAt, usize)> {
+    let rest = bytes.get(at..)?;
+    let line = u128::from_le_bytes(*rest.first_chunk()?);
+    let (name, length) = HeaderName::at_start(line as u64, (line >> 64) as u64)?;
+    let value = match rest.get(length + 1..)? {
+        [b' ', value @ ..] => value,
+        value => value,
+    };
+    // A further blank, or a value that is empty or begins in the next line.
+    if *value.first()? <= b' ' {
+        return None;
+    }
+    let end = find(value, b'\n')?;
+    let [.., last, b'\r'] = value.get(..end)? else {
+        return None;
+    };
+    if *last <= b' ' {
+        return None;
+    }
+    let value_at = bytes.len() - value.len();
+    let field = FieldAt {
+        at: offset(at),
+        value: offset(value_at),
+        end: offset(value_at + end - 1),
+        name_length: length as u16,
+        name,
+        folded: false,
+    };
+    Some((field, value_at + end + 1))
 }
 
 /// Walks the header lines up to the blank line, joining folded ones.
@@ -167,7 +236,7 @@ impl Iterator for FieldScanner<'_> {
                 continue;
             };
             let raw_name = without_end(&line[..colon]);
-            let name = HeaderName::from_start_of(rest, raw_name.len());
+            let name = HeaderName::from_bytes(raw_name);
             if name == HeaderName::Other && !is_token(raw_name) {
                 continue;
             }
@@ -240,7 +309,7 @@ mod tests {
 
     fn fields(text: &str) -> Fields {
         let mut fields = Fields::new(Vec::new());
-        FieldScanner::new(text.as_bytes(), 0).for_each(|field| fields.push(field));
+        fields.fill(text.as_bytes(), 0);
         fields
     }
 

@@ -9,15 +9,10 @@ const HIGH: u64 = ONES << 7;
 /// Where `byte` first occurs in `text`.
 #[inline(always)]
 pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
-    let mut rest = text;
-    while let Some((block, behind)) = rest.split_first_chunk::<16>() {
-        // Without a way out of the loop this is one comparison of a vector.
-        let mut any = false;
-        for other in block {
-            any |= *other == byte;
-        }
-        if any {
-            let skipped = text.len() - rest.len();
+    let (blocks, rest) = text.as_chunks::<16>();
+    let mut skipped = 0;
+    for block in blocks {
+        if within(block, byte) {
             let both = u128::from_le_bytes(*block);
             let low = lowest_equal(both as u64, byte);
             return Some(match low {
@@ -28,14 +23,41 @@ pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
                 _ => skipped + (low.trailing_zeros() / 8) as usize,
             });
         }
-        rest = behind;
+        skipped += block.len();
     }
-    Some(text.len() - rest.len() + find_near(rest, byte)?)
+    Some(skipped + find_near(rest, byte)?)
+}
+
+/// Whether a byte occurs in a block.
+#[inline(always)]
+fn within(block: &[u8; 16], byte: u8) -> bool {
+    // Without a way out of the loop this is one comparison of a vector.
+    let mut any = false;
+    for other in block {
+        any |= *other == byte;
+    }
+    any
+}
+
+/// Whether any of these bytes occurs in a text; perhaps also if the text is short.
+#[inline(always)]
+pub(crate) fn may_contain(text: &[u8], bytes: [u8; 2]) -> bool {
+    let Some(last) = text.last_chunk::<16>() else {
+        return true;
+    };
+    let mut any = [false; 16];
+    let (blocks, _) = text.as_chunks::<16>();
+    for block in blocks.iter().chain([last]) {
+        for (any, other) in any.iter_mut().zip(block) {
+            *any |= *other == bytes[0] || *other == bytes[1];
+        }
+    }
+    any.contains(&true)
 }
 
 /// The high bit of the lowest byte of a word that equals `byte`, and perhaps bits above it; 0 if none does.
 #[inline(always)]
-fn lowest_equal(word: u64, byte: u8) -> u64 {
+pub(crate) fn lowest_equal(word: u64, byte: u8) -> u64 {
     // The lowest byte that became zero has its high bit set, and none below it has.
     let differs = word ^ (ONES * u64::from(byte));
     differs.wrapping_sub(ONES) & !differs & HIGH
@@ -47,16 +69,9 @@ pub(crate) fn contains(text: &[u8], byte: u8) -> bool {
     let Some(last) = text.last_chunk::<16>() else {
         return find_near(text, byte).is_some();
     };
-    let within = |block: &[u8; 16]| {
-        let mut any = false;
-        for other in block {
-            any |= *other == byte;
-        }
-        any
-    };
     // The last block may overlap the one before.
     let (blocks, _) = text.as_chunks::<16>();
-    blocks.iter().any(within) || within(last)
+    blocks.iter().any(|block| within(block, byte)) || within(last, byte)
 }
 
 /// [`find`] where it is expected within the first eight bytes or so.

@@ -4,13 +4,88 @@
 //! Each function takes arbitrary bytes and panics when a promise of this crate is broken. Compiled for tests and behind
 //! the feature `internal-fuzz`; not an API for anybody else.
 
+use crate::fields::{FieldAt, FieldScanner, Fields};
+use crate::scan::{any_start, plain_start};
+use crate::sdp::sipp::{play_endpoints, stream_endpoints};
+use crate::sdp::{MediaKind, Sdp};
+use crate::uri::{any_param, header_param};
 use crate::{
     HeaderName, Message, NameAddr, Presence, SipUri, StreamFramer, angle_or_whole, call_id_of,
     split_header_list,
 };
 
+/// What is read quickly because nearly all messages look like that is what is read of any message.
+fn shortcuts_agree(bytes: &[u8]) {
+    if let Some(plain) = plain_start(bytes) {
+        assert_eq!(Ok(plain), any_start(bytes));
+    }
+    if let Ok((_, at)) = any_start(bytes) {
+        let mut fields = Fields::new(Vec::new());
+        let body = fields.fill(bytes, at);
+        let mut scanner = FieldScanner::new(bytes, at);
+        let scanned: Vec<FieldAt> = scanner.by_ref().collect();
+        assert_eq!((&fields.all, body), (&scanned, scanner.body));
+        for field in &fields.all {
+            let value = field.value(bytes);
+            for name in [&b"tag"[..], b"branch"] {
+                assert_eq!(header_param(value, name), any_param(value, name));
+            }
+        }
+    }
+}
+
+/// Target `sdp`: every question to a description returns, and its answers agree.
+pub fn sdp(bytes: &[u8]) {
+    let whole = bytes.as_ptr_range();
+    let inside = |view: &[u8]| {
+        let view_range = view.as_ptr_range();
+        view.is_empty() || (whole.start <= view_range.start && view_range.end <= whole.end)
+    };
+    let sdp = Sdp::new(bytes);
+    let mut count = 0;
+    for media in sdp.media() {
+        count += 1;
+        // Each stream is walked several times; a body of nothing but streams is the harness's own quadratic.
+        if count > 64 {
+            break;
+        }
+        if let Some(rtp) = media.rtp() {
+            assert_eq!(Some(rtp.ip()), media.address());
+            assert!(rtp.port() != 0 && rtp.port() == media.port());
+        }
+        assert!(media.rtp().is_some() || media.rtcp().is_none());
+        for payload_type in media.payload_types().take(16) {
+            assert!(media.rtpmap(payload_type).is_none_or(inside));
+            assert!(media.fmtp(payload_type).is_none_or(inside));
+        }
+        assert!(media.crypto().all(inside) && inside(media.protocol()));
+        assert_eq!(media.packet_ms(), media.packet_ms().filter(|ms| *ms != 0));
+        let event = media.payload_type_of(b"telephone-event", 8000);
+        assert!(event.is_none_or(|event| event < 128));
+        if !media.direction().receives() {
+            assert!(media.is_held());
+        }
+    }
+    let first = sdp.first(MediaKind::Audio).map(|media| media.port());
+    assert_ne!(first, Some(0));
+    for ipv6 in [false, true] {
+        if let Some(found) = play_endpoints(bytes, ipv6) {
+            let all = [found.audio, found.image, found.video];
+            assert!(
+                all.iter()
+                    .flatten()
+                    .all(|endpoint| endpoint.is_ipv6() == ipv6)
+            );
+        }
+    }
+    if stream_endpoints(bytes).is_none() {
+        assert!(play_endpoints(bytes, false).is_none() && play_endpoints(bytes, true).is_none());
+    }
+}
+
 /// Target `sip_message`: every accessor returns, every view lies inside the message, the accessors agree.
 pub fn sip_message(bytes: &[u8]) {
+    shortcuts_agree(bytes);
     let Ok(message) = Message::parse(bytes) else {
         return;
     };
@@ -181,6 +256,14 @@ mod tests {
             Just(b"Via: SIP/2.0/UDP h;branch=z".to_vec()),
             Just(b"t:\"q\\\" <sip:a@b>;tag=1".to_vec()),
             Just(b"i: x///y".to_vec()),
+            Just(b"To: \"q\" <sip:a@b>;tag=1;x".to_vec()),
+            Just(b"CONTENT-LENGTH: 12".to_vec()),
+            Just(b"Call-ID:7@h".to_vec()),
+            Just(b"Proxy-Authenticate: a".to_vec()),
+            Just(b"\r\n\t".to_vec()),
+            "\r\n([A-Za-z-]{1,9}|(To|from|CSeq|Contact|Via|max-forwards|Content-Type)) ?: ?[ -~]{0,40}\r?\n?"
+                .prop_map(String::into_bytes),
+            "(,|;|<|>|\"|=|tag=|;Tag=[a-z]|;branch=| |[a-c]){0,12}".prop_map(String::into_bytes),
             "[ -~]{0,12}".prop_map(String::into_bytes),
             proptest::collection::vec(any::<u8>(), 0..8),
         ]

@@ -123,36 +123,50 @@ const fn first_of(text: &[u8]) -> Option<u8> {
 impl HeaderName {
     /// Recognises a long or compact name in any case. Everything else is [`HeaderName::Other`].
     pub fn from_bytes(name: &[u8]) -> Self {
-        Self::from_start_of(name, name.len())
-    }
-
-    /// The name that the first `length` bytes of a line are. What stands behind them is only read, so that a short
-    /// name can be compared as one word of eight bytes.
-    #[inline(always)]
-    pub(crate) fn from_start_of(line: &[u8], length: usize) -> Self {
-        if length.wrapping_sub(1) >= LONGEST {
-            return Self::Other;
-        }
-        let word = first_word(line);
-        let word = if length < 8 {
-            word & !(u64::MAX << (8 * length))
-        } else {
-            word
-        };
-        let entry = &NAMES[place(word, length)];
-        if word | entry.fold != entry.first || usize::from(entry.length) != length {
-            return Self::Other;
-        }
-        if length > 8 {
-            // The first and the last eight bytes of a longer name are all of it, or nearly.
-            let name = line.get(..length).unwrap_or(&[]);
-            let last = name.last_chunk().map_or(0, word_of);
-            let between = length > 16 && !name.eq_ignore_ascii_case(entry.name.as_str().as_bytes());
-            if last | entry.last_fold != entry.last || between {
-                return Self::Other;
+        let mut line = [0; LONGEST + 1];
+        match line.get_mut(..=name.len()) {
+            Some([front @ .., colon]) => {
+                front.copy_from_slice(name);
+                *colon = b':';
+                match Self::at_start(word_at(&line, 0), word_at(&line, 8)) {
+                    Some((known, length)) if length == name.len() => known,
+                    _ => Self::Other,
+                }
+            }
+            _ => {
+                let same = |known: &&Self| known.as_str().as_bytes().eq_ignore_ascii_case(name);
+                Self::LONG
+                    .iter()
+                    .find(same)
+                    .map_or(Self::Other, |known| *known)
             }
         }
-        entry.name
+    }
+
+    /// Those that [`Self::at_start`] does not know.
+    const LONG: [Self; 4] = [
+        Self::WwwAuthenticate,
+        Self::ProxyAuthenticate,
+        Self::ProxyAuthorization,
+        Self::ContentEncoding,
+    ];
+
+    /// The known name that a line begins with, and its length, if a colon follows at once. `first` and `second` are
+    /// the first sixteen bytes of the line, the first lowest; longer names are none.
+    #[inline(always)]
+    pub(crate) fn at_start(first: u64, second: u64) -> Option<(Self, usize)> {
+        let mut entry = &NAMES[usize::from(STARTS[start(first)]) % NAMES.len()];
+        loop {
+            let other = (first | entry.fold) & entry.mask ^ entry.first;
+            let other_behind = (second | entry.second_fold) & entry.second_mask ^ entry.second;
+            if other | other_behind == 0 {
+                return Some((entry.name, usize::from(entry.length)));
+            }
+            if entry.next == 0 {
+                return None;
+            }
+            entry = &NAMES[usize::from(entry.next) % NAMES.len()];
+        }
     }
 
     /// The name with this discriminant, for tables that store names as a byte.
@@ -181,114 +195,140 @@ impl HeaderName {
     }
 }
 
-fn word_of(bytes: &[u8; 8]) -> u64 {
-    u64::from_le_bytes(*bytes)
-}
-
-/// The first eight bytes as a word, the first lowest; zeroes where the text is shorter.
-#[inline]
-fn first_word(text: &[u8]) -> u64 {
-    match text.first_chunk::<8>() {
+/// Eight bytes of a line as a word, the first lowest; zero if there are not that many.
+fn word_at(line: &[u8], at: usize) -> u64 {
+    match line.get(at..).and_then(<[u8]>::first_chunk) {
         Some(word) => u64::from_le_bytes(*word),
-        None => {
-            let mut word = [0; 8];
-            word[..text.len()].copy_from_slice(text);
-            u64::from_le_bytes(word)
-        }
+        None => 0,
     }
 }
 
-/// Length of the longest known name.
-const LONGEST: usize = 19;
-
-/// The bit that tells small letters from capital ones, in each of eight bytes.
-const CASE: u64 = u64::MAX / 255 * 0x20;
-
-/// A known name, or none.
+/// A known name, long or compact, with the colon behind it.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 struct Entry {
-    /// Its first eight bytes, in lower case.
+    /// The first eight bytes, in lower case; zeroes behind the colon.
     first: u64,
-    /// [`CASE`] where those are letters: the case of nothing else is indifferent.
+    /// The bit that tells small letters from capital ones where those are letters: the case of nothing else is
+    /// indifferent.
     fold: u64,
-    /// The same for the last eight bytes of a name that is longer than that.
-    last: u64,
-    last_fold: u64,
-    /// Its length; 0 for none.
+    /// All bits of the bytes up to the colon.
+    mask: u64,
+    /// The same for the eight bytes behind them.
+    second: u64,
+    second_fold: u64,
+    second_mask: u64,
+    /// Where the next name stands that begins alike; 0 if none does.
+    next: u8,
+    /// Without the colon.
     length: u8,
     name: HeaderName,
 }
 
-/// All long and compact names, each at the [`place`] that its beginning and its length lead to.
-static NAMES: [Entry; 64] = names();
+/// No line begins so: the first entry stands for no name.
+const NOTHING: Entry = Entry {
+    first: 1,
+    fold: 0,
+    mask: 0,
+    second: 0,
+    second_fold: 0,
+    second_mask: 0,
+    next: 0,
+    length: 0,
+    name: HeaderName::Other,
+};
 
-/// Where a name stands in [`NAMES`], whichever case its letters have. The factor was found by trying: with it no two
-/// names meet.
+/// Longest name that is found with its colon in sixteen bytes.
+const LONGEST: usize = 15;
+
+/// All long and compact names of at most [`LONGEST`] bytes.
+static NAMES: [Entry; 64] = TABLES.0;
+
+/// Where in [`NAMES`] the first name is whose first two bytes lead here.
+static STARTS: [u8; 256] = TABLES.1;
+
+/// Where names that begin like a line are found, whichever case its letters have. The factor was found by trying:
+/// only names with the same first two bytes meet.
 #[inline(always)]
-const fn place(word: u64, length: usize) -> usize {
-    (((word | CASE) ^ (length as u64) << 56).wrapping_mul(FACTOR) >> 58) as usize
+const fn start(first: u64) -> usize {
+    ((first as u16 | 0x2020).wrapping_mul(FACTOR) >> 8) as usize
 }
 
-const FACTOR: u64 = 0xcfac_10fe_55e3_4375;
+const FACTOR: u16 = 0x00bd;
 
-const fn names() -> [Entry; 64] {
-    let mut names = [Entry {
-        first: 0,
-        fold: 0,
-        last: 0,
-        last_fold: 0,
-        length: 0,
-        name: HeaderName::Other,
-    }; 64];
-    let mut at = 0;
-    while at < HeaderName::ALL.len() {
+const TABLES: ([Entry; 64], [u8; 256]) = tables();
+
+const fn tables() -> ([Entry; 64], [u8; 256]) {
+    let mut names = [NOTHING; 64];
+    let mut starts = [0; 256];
+    let mut count = 1;
+    // From behind, since each name goes in front of those that begin alike and the most frequent ones are declared
+    // first.
+    let mut at = HeaderName::ALL.len();
+    while at > 0 {
+        at -= 1;
         let name = HeaderName::ALL[at];
         let long = name.as_str().as_bytes();
-        put(&mut names, long, name);
-        if let Some(letter) = name.compact() {
-            put(&mut names, &[letter], name);
+        if long.len() <= LONGEST {
+            put(&mut names, &mut starts, count, long, name);
+            count += 1;
         }
-        at += 1;
+        if let Some(letter) = name.compact() {
+            put(&mut names, &mut starts, count, &[letter], name);
+            count += 1;
+        }
     }
-    names
+    (names, starts)
 }
 
-const fn put(names: &mut [Entry; 64], text: &[u8], name: HeaderName) {
-    assert!(text.len() <= LONGEST);
-    let beginning = if text.len() < 8 { text.len() } else { 8 };
-    let (first, fold) = folded(text, 0, beginning);
-    let (last, last_fold) = if text.len() > 8 {
-        folded(text, text.len() - 8, text.len())
-    } else {
-        (0, 0)
-    };
-    let place = place(first, text.len());
-    assert!(names[place].length == 0, "two names meet");
-    names[place] = Entry {
+const fn put(
+    names: &mut [Entry; 64],
+    starts: &mut [u8; 256],
+    at: usize,
+    text: &[u8],
+    name: HeaderName,
+) {
+    let (first, fold, mask) = word(text, 0);
+    let (second, second_fold, second_mask) = word(text, 8);
+    let start = start(first);
+    names[at] = Entry {
         first,
         fold,
-        last,
-        last_fold,
+        mask,
+        second,
+        second_fold,
+        second_mask,
+        next: starts[start],
         length: text.len() as u8,
         name,
     };
+    let next = &names[starts[start] as usize];
+    assert!(
+        starts[start] == 0 || next.first as u16 == first as u16,
+        "names meet that do not begin alike"
+    );
+    starts[start] = at as u8;
 }
 
-/// Part of a name in lower case, as a word, and [`CASE`] where it has letters.
-const fn folded(text: &[u8], from: usize, to: usize) -> (u64, u64) {
-    let (mut word, mut fold) = (0, 0);
-    let mut at = to;
+/// Eight bytes of a name and its colon in lower case, as a word; which of them are letters, and which are there at all.
+const fn word(text: &[u8], from: usize) -> (u64, u64, u64) {
+    let (mut word, mut fold, mut mask) = (0, 0, 0);
+    let mut at = from + 8;
     while at > from {
         at -= 1;
-        word = word << 8 | text[at].to_ascii_lowercase() as u64;
-        fold = fold << 8
-            | if text[at].is_ascii_alphabetic() {
-                0x20
-            } else {
-                0
-            };
+        let (byte, letter, there) = if at < text.len() {
+            let byte = text[at].to_ascii_lowercase();
+            (byte, byte.is_ascii_lowercase(), 0xff)
+        } else if at == text.len() {
+            (b':', false, 0xff)
+        } else {
+            (0, false, 0)
+        };
+        word = word << 8 | byte as u64;
+        fold = fold << 8 | if letter { 0x20 } else { 0 };
+        mask = mask << 8 | there;
     }
-    (word, fold)
+    (word, fold, mask)
 }
 
 #[cfg(test)]
@@ -331,6 +371,15 @@ mod tests {
             Some(HeaderName::Other)
         );
         assert_eq!(HeaderName::from_u8(u8::MAX), None);
+    }
+
+    #[test]
+    fn names_too_long_for_the_table_are_known_nevertheless() {
+        let long = |name: &&HeaderName| name.as_str().len() > LONGEST;
+        let all: Vec<_> = HeaderName::ALL.iter().filter(long).collect();
+        let mut listed: Vec<_> = HeaderName::LONG.iter().collect();
+        listed.sort();
+        assert_eq!(listed, all);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Zero-copy SIP reading, header names, stream framing and digest authentication.
+//! Zero-copy reading of SIP and SDP, header names, stream framing and digest authentication.
 //!
 //! This crate answers one question: what does a block of bytes from a peer say? It never builds messages, never
 //! decides what a message means for a call, and owns no socket, clock or file. Everything it returns borrows from the
@@ -14,6 +14,7 @@
 //! | [`headers`] | header names, their compact forms, status codes |
 //! | [`uri`] | views of SIP URIs, name-addr values, parameters and header lists |
 //! | [`frame`] | cuts a byte stream into messages |
+//! | [`sdp`] | session descriptions: where media goes, in which form and direction |
 //! | [`challenge`], [`digest`], [`aka`] | digest authentication: reading challenges, answering and verifying |
 //!
 //! ```
@@ -41,6 +42,7 @@ pub mod frame;
 pub mod fuzz;
 pub mod headers;
 pub mod scan;
+pub mod sdp;
 pub mod uri;
 
 pub use frame::{FrameError, StreamFramer};

@@ -131,35 +131,17 @@ impl<'a> Message<'a> {
     /// As [`Self::parse`].
     pub fn parse_with(bytes: &'a [u8], buffer: &mut FieldBuffer) -> Result<Self, ParseError> {
         let bytes = bytes.get(..MAX_BYTES).unwrap_or(bytes);
-        if bytes == [0; 4] {
-            return Err(ParseError::KeepAlive);
-        }
-        // RFC 3261 §7.5: empty lines before the start line are ignored.
-        let first = bytes
-            .iter()
-            .position(|byte| !matches!(byte, b'\r' | b'\n'))
-            .ok_or(ParseError::KeepAlive)?;
-        let (line, fields_at) = line_at(bytes, first);
-        let line = trim_end(line);
-        // The whole text is searched only when the first line does not settle it.
-        if !line.starts_with(SIP_VERSION)
-            && !line.ends_with(SIP_VERSION)
-            && memmem::find(bytes, SIP_VERSION).is_none()
-        {
-            return Err(ParseError::NoSipVersion);
-        }
-        let start = start_line(line).ok_or(ParseError::NoStartLine)?;
-
+        let (start, fields_at) = match plain_start(bytes) {
+            Some(plain) => plain,
+            None => any_start(bytes)?,
+        };
         let mut fields = Fields::new(core::mem::take(&mut buffer.0));
-        let mut scanner = FieldScanner::new(bytes, fields_at);
-        for field in &mut scanner {
-            fields.push(field);
-        }
+        let body = fields.fill(bytes, fields_at);
         let first = |name| fields.first(name).map(|field| field.value(bytes));
         Ok(Self {
             bytes,
             start,
-            body: scanner.body.and_then(|at| bytes.get(at..)),
+            body: body.and_then(|at| bytes.get(at..)),
             call_id: first(HeaderName::CallId),
             cseq: first(HeaderName::CSeq).and_then(parse_cseq),
             fields,
@@ -399,6 +381,76 @@ pub(crate) fn line_at(bytes: &[u8], from: usize) -> (&[u8], usize) {
     }
 }
 
+/// The start line, if it is as nearly all are, and where the next one begins; whatever needs a closer look is none.
+#[inline(always)]
+pub(crate) fn plain_start(bytes: &[u8]) -> Option<(StartLine<'_>, usize)> {
+    let front = bytes.first_chunk::<12>()?;
+    if front.starts_with(SIP_VERSION) {
+        let &[
+            ..,
+            b' ',
+            hundreds @ b'1'..=b'9',
+            tens @ b'0'..=b'9',
+            ones @ b'0'..=b'9',
+            b' ',
+        ] = front
+        else {
+            return None;
+        };
+        let digit = |digit: u8| u16::from(digit - b'0');
+        let code = StatusCode(digit(hundreds) * 100 + digit(tens) * 10 + digit(ones));
+        let rest = bytes.get(front.len()..)?;
+        let end = find(rest, b'\n')?;
+        let [reason @ .., b'\r'] = rest.get(..end)? else {
+            return None;
+        };
+        begins_and_ends_in_text(reason)?;
+        return Some((StartLine::Status { code, reason }, front.len() + end + 1));
+    }
+    let space = find_near(front, b' ')?;
+    let (method, rest) = bytes.split_at_checked(space)?;
+    if contains(method, b'\n') {
+        return None;
+    }
+    let end = find(rest, b'\n')?;
+    let [b' ', uri @ .., b'\r'] = rest.get(..end)? else {
+        return None;
+    };
+    let uri = uri.strip_suffix(SIP_VERSION)?.strip_suffix(b" ")?;
+    begins_and_ends_in_text(method)?;
+    begins_and_ends_in_text(uri)?;
+    Some((StartLine::Request { method, uri }, space + end + 1))
+}
+
+/// Whether a text is not empty and has no white space at its ends.
+#[inline(always)]
+fn begins_and_ends_in_text(text: &[u8]) -> Option<()> {
+    (*text.first()? > b' ' && *text.last()? > b' ').then_some(())
+}
+
+/// Any start line, whatever stands before it, and where the next one begins.
+pub(crate) fn any_start(bytes: &[u8]) -> Result<(StartLine<'_>, usize), ParseError> {
+    if bytes == [0; 4] {
+        return Err(ParseError::KeepAlive);
+    }
+    // RFC 3261 §7.5: empty lines before the start line are ignored.
+    let first = bytes
+        .iter()
+        .position(|byte| !matches!(byte, b'\r' | b'\n'))
+        .ok_or(ParseError::KeepAlive)?;
+    let (line, fields_at) = line_at(bytes, first);
+    let line = trim_end(line);
+    // The whole text is searched only when the first line does not settle it.
+    if !line.starts_with(SIP_VERSION)
+        && !line.ends_with(SIP_VERSION)
+        && memmem::find(bytes, SIP_VERSION).is_none()
+    {
+        return Err(ParseError::NoSipVersion);
+    }
+    let start = start_line(line).ok_or(ParseError::NoStartLine)?;
+    Ok((start, fields_at))
+}
+
 fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
     if let Some(rest) = line.strip_prefix(SIP_VERSION) {
         let rest = rest.strip_prefix(b" ").map(trim_start)?;
@@ -432,24 +484,24 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
 }
 
 fn parse_cseq(value: &[u8]) -> Option<CSeq<'_>> {
-    let digits = value
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let (number, rest) = value.split_at(digits);
-    if number.is_empty() {
-        return None;
+    let mut number = None;
+    let mut rest = value;
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        let before: u32 = number.unwrap_or(0);
+        number = Some(
+            before
+                .checked_mul(10)?
+                .checked_add(u32::from(digit - b'0'))?,
+        );
+        rest = behind;
     }
-    let number = number.iter().try_fold(0_u32, |number, digit| {
-        number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
-    })?;
     let rest = trim(rest);
     let end = rest
         .iter()
         .position(|byte| is_space(*byte))
         .unwrap_or(rest.len());
     Some(CSeq {
-        number,
+        number: number?,
         method: &rest[..end],
     })
 }

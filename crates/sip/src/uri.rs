@@ -12,7 +12,7 @@
 
 use memchr::memchr;
 
-use crate::find::{contains, find, find_near};
+use crate::find::{contains, find, find_near, may_contain};
 use crate::scan::trim;
 
 /// The parts of a URI. For `sip` and `sips` all parts are filled; for any other scheme `host` is the opaque text up to
@@ -206,10 +206,52 @@ pub fn param<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// A parameter of the first value in a header: behind the angle brackets if there are any, before the first comma.
+#[inline]
 pub(crate) fn header_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    if may_contain(value, [b'"', b',']) {
+        return any_param(value, name);
+    }
+    match find(value, b'<') {
+        Some(open) => first_param(value, open, name).or_else(|| any_param(value, name)),
+        None => plain_param(value, name),
+    }
+}
+
+/// The parameter if it stands directly behind the bracketed URI of a value without quotes and commas, as tags do;
+/// whatever needs a closer look is none.
+#[inline(always)]
+fn first_param<'a>(value: &'a [u8], open: usize, name: &[u8]) -> Option<&'a [u8]> {
+    let (front, rest) = value.split_at_checked(open)?;
+    if contains(front, b';') {
+        return None;
+    }
+    let behind = rest.get(find(rest, b'>')? + 1..)?;
+    let [b';', param @ ..] = behind else {
+        return None;
+    };
+    let (key, value) = param.split_at_checked(name.len())?;
+    let [b'=', value @ ..] = value else {
+        return None;
+    };
+    if !key.eq_ignore_ascii_case(name) {
+        return None;
+    }
+    let value = match value.iter().position(|byte| matches!(byte, b';' | b'<')) {
+        None => value,
+        Some(end) if contains(&value[end..], b'<') => return None,
+        Some(end) => &value[..end],
+    };
+    // An empty one is left to others, too.
+    (*value.first()? > b' ' && *value.last()? > b' ').then_some(value)
+}
+
+pub(crate) fn any_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     // Nearly every value is a URI in brackets, or one token, with plain parameters behind it.
     match behind_brackets(value) {
-        Some(behind) => plain_param(behind, name),
+        Some(behind) => {
+            let end = find(behind, b',').unwrap_or(behind.len());
+            plain_param(&behind[..end], name)
+        }
         None => quoted_header_param(value, name),
     }
 }
@@ -231,12 +273,8 @@ fn behind_brackets(value: &[u8]) -> Option<&[u8]> {
     (!contains(behind, b'<')).then_some(behind)
 }
 
-/// A parameter of what stands behind a URI, up to the first comma; without quotes and brackets.
+/// A parameter of what stands behind a URI; without quotes, brackets and commas.
 fn plain_param<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let text = match contains(text, b',') {
-        true => &text[..find(text, b',').unwrap_or(text.len())],
-        false => text,
-    };
     // What stands in front of the first semicolon is the value itself.
     let mut rest = &text[find(text, b';')? + 1..];
     loop {

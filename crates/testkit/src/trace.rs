@@ -50,7 +50,9 @@ impl Trace {
             Input::Resume { .. } => "resume".to_owned(),
             Input::Twin { bytes } => format!("command {}", first_line(bytes)),
             Input::TwinFailed { .. } => "command failed".to_owned(),
-            Input::SendFailed { .. } => "send failed".to_owned(),
+            Input::Unsent { why, .. } => format!("unsent {why:?}"),
+            Input::Opened { flow, .. } => format!("opened {}", flow.0),
+            Input::Flow { flow, event } => format!("flow {} {event:?}", flow.0),
             Input::Control(control) => format!("{control:?}"),
         }
     }
@@ -58,6 +60,9 @@ impl Trace {
     fn output(&mut self, output: &Output, out: &OutBuf) -> Option<String> {
         Some(match output {
             Output::Send { bytes, .. } => format!("send {}", self.message(out.bytes(*bytes))),
+            Output::Open { to, .. } => format!("open {to}"),
+            Output::Close { flow } => format!("close {}", flow.0),
+            Output::Unfinished { flow, event } => format!("unfinished {} {event:?}", flow.0),
             Output::Twin { bytes, .. } => format!("command {}", first_line(out.bytes(*bytes))),
             Output::Arm { at, .. } => format!("arm {at}"),
             Output::Disarm { .. } => "disarm".to_owned(),

@@ -195,6 +195,8 @@ impl World {
                     at,
                     generation,
                 } => self.push(at, index, Event::Timer { call, generation }),
+                // Its nodes send datagrams, each from one socket.
+                Output::Open { .. } | Output::Close { .. } | Output::Unfinished { .. } => {}
                 // Timers carry their generation: a stale one does nothing.
                 Output::Disarm { .. } | Output::Ended { .. } | Output::Exec { .. } => {}
                 Output::Stat(event) => self.nodes[index].tally.add(event),

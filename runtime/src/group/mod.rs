@@ -19,7 +19,7 @@ mod router;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gossipper_control::EngineSnapshot;
+use gossipper_control::{EngineSnapshot, Limit};
 use gossipper_vm::{Micros, Siblings, StatEvent};
 use tokio::sync::Notify;
 
@@ -101,6 +101,7 @@ impl Group {
             phase: leader.phase,
             rate: leader.rate,
             transport: leader.transport,
+            limits: leader.limits,
             last_warning: leader.last_warning,
             counted_since_us: leader.counted_since_us,
             ..counted
@@ -124,6 +125,12 @@ fn add(whole: &mut EngineSnapshot, part: &EngineSnapshot) {
     into.congested += from.congested;
     into.icmp_errors += from.icmp_errors;
     into.send_calls += from.send_calls;
+    for limit in Limit::ALL {
+        let lasted = part.limits.lasted(limit);
+        let into = whole.limits.lasted_mut(limit);
+        *into = lasted.max(*into);
+    }
+    whole.limits.now = whole.limits.now.or(part.limits.now);
     // Of the one socket they share, the leader tells the buffers and what the kernel dropped.
     if whole.last_warning.is_none() {
         whole.last_warning.clone_from(&part.last_warning);

@@ -12,7 +12,9 @@ use crate::clock::Micros;
 const WINDOWS_COUNTED: u64 = 4;
 
 /// Messages per window that make waiting worth it.
-const WORTH_IT: u64 = 4;
+// PERF: with 4, 1,000 calls/s (three messages per window on each side) were read message by message, at 2.5 wakeups of a
+// client and 1.7 of a server per call instead of 1.0 (2026-11-21).
+const WORTH_IT: u64 = 2;
 
 /// Counts what arrives, and says how long to leave the socket alone.
 #[derive(Debug)]
@@ -50,9 +52,25 @@ impl Coalescer {
         self.count = 0;
     }
 
-    /// Until when the socket may be left alone, if it is worth it.
-    pub(super) fn rest(&self, now: Micros) -> Option<Micros> {
-        (self.many && self.window.0 > 0).then(|| now.plus(self.window))
+    /// Until when the socket may be left alone, if it is worth it: to the end of a window.
+    ///
+    /// `starts` gives when the next two calls are due. One that is alone in its window is made on time, and the socket is
+    /// looked at then; where each window has several, they are made together at its end.
+    pub(super) fn rest(
+        &self,
+        now: Micros,
+        starts: impl FnOnce() -> [Option<Micros>; 2],
+    ) -> Option<Micros> {
+        if !self.many || self.window.0 == 0 {
+            return None;
+        }
+        let end = now.plus(self.window);
+        Some(match starts() {
+            [Some(first), second] if first > now && second.is_none_or(|at| at > end) => {
+                first.min(end)
+            }
+            _ => end,
+        })
     }
 }
 
@@ -61,6 +79,10 @@ mod tests {
     use super::*;
 
     const WINDOW: Micros = Micros(500);
+
+    fn none() -> [Option<Micros>; 2] {
+        [None, None]
+    }
 
     /// Looks once per window for a while, with so many messages each time.
     fn look(coalescer: &mut Coalescer, from: Micros, datagrams: u64) -> Micros {
@@ -74,26 +96,44 @@ mod tests {
     #[test]
     fn rare_messages_are_read_at_once_and_many_per_window() {
         let mut coalescer = Coalescer::new(WINDOW);
-        assert_eq!(coalescer.rest(Micros(0)), None);
-        let now = look(&mut coalescer, Micros(0), 3);
-        assert_eq!(coalescer.rest(now), None);
-        let now = look(&mut coalescer, now, 4);
-        assert_eq!(coalescer.rest(now), Some(now.plus(WINDOW)));
+        assert_eq!(coalescer.rest(Micros(0), none), None);
+        let now = look(&mut coalescer, Micros(0), 1);
+        assert_eq!(coalescer.rest(now, none), None);
+        let now = look(&mut coalescer, now, 2);
+        assert_eq!(coalescer.rest(now, none), Some(now.plus(WINDOW)));
         let now = look(&mut coalescer, now, 1);
-        assert_eq!(coalescer.rest(now), None);
+        assert_eq!(coalescer.rest(now, none), None);
+    }
+
+    #[test]
+    fn a_start_alone_in_its_window_is_made_on_time_and_several_together_at_its_end() {
+        let mut coalescer = Coalescer::new(WINDOW);
+        let now = look(&mut coalescer, Micros(0), 9);
+        let rest = |first: u64, second: u64| {
+            let due = |after: u64| Some(now.plus(Micros(after)));
+            coalescer.rest(now, || [due(first), due(second)])
+        };
+        let end = now.plus(WINDOW);
+        assert_eq!(rest(400, 800), Some(now.plus(Micros(400))));
+        assert_eq!(rest(900, 1800), Some(end));
+        assert_eq!(rest(100, 200), Some(end));
+        // One that is due and cannot be made, since too many calls are open, must not keep the shard awake.
+        assert_eq!(rest(0, 800), Some(end));
+        let last = || [Some(now.plus(Micros(300))), None];
+        assert_eq!(coalescer.rest(now, last), Some(now.plus(Micros(300))));
     }
 
     #[test]
     fn a_single_burst_after_a_long_silence_is_no_rate() {
         let mut coalescer = Coalescer::new(WINDOW);
         coalescer.received(Micros(10_000_000), 64);
-        assert_eq!(coalescer.rest(Micros(10_000_000)), None);
+        assert_eq!(coalescer.rest(Micros(10_000_000), none), None);
     }
 
     #[test]
     fn a_window_of_zero_never_waits() {
         let mut coalescer = Coalescer::new(Micros(0));
         let now = look(&mut coalescer, Micros(0), 1000);
-        assert_eq!(coalescer.rest(now), None);
+        assert_eq!(coalescer.rest(now, none), None);
     }
 }

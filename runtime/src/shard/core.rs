@@ -9,13 +9,17 @@ use std::net::UdpSocket;
 
 use gossipper_bytecode::{LogLevel, PeerId};
 use gossipper_control::TransportCounts;
-use gossipper_vm::{CallControl, CallKey, FlowId, Input, LogKind, Micros, OutBuf, Output};
+use gossipper_vm::{
+    CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output, Unsent,
+};
 use slotmap::Key;
 
+use super::flows::Answer;
 use super::sides::SideOut;
 use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::exec::Executor;
+use crate::flows::Table;
 use crate::group::{self, Place};
 use crate::logs::{LogSender, Traffic};
 use crate::schedule::{Opening, Schedule};
@@ -34,24 +38,42 @@ const SAY_AGAIN: Micros = Micros(1_000_000);
 /// Bytes of the last warning kept for screens.
 const LAST_WARNING_BYTES: usize = 200;
 
+/// What the scenario does before its first call: its init section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    Before,
+    Under,
+    Over,
+}
+
 #[derive(Debug)]
 pub(super) struct Core<M> {
     pub(super) machine: M,
     out: OutBuf,
     pub(super) wheel: Wheel,
     resumes: VecDeque<CallKey>,
-    socket: UdpSocket,
+    /// `None` where messages go over connections.
+    socket: Option<UdpSocket>,
     pub(super) outbox: Outbox,
     /// The sockets of flows 1 and up.
     pub(super) sides: Vec<SideOut>,
+    /// Connections, and sockets of calls.
+    pub(super) flows: Option<Box<Table>>,
+    /// Flow 0 is a connection.
+    main_is_stream: bool,
+    /// What calls asked for, until the machine is told.
+    pub(super) answers: Vec<Answer>,
+    /// What became of flows with many calls.
+    pub(super) unfinished: VecDeque<(FlowId, FlowEvent)>,
     refused: Vec<Refused>,
     pub(super) counts: TransportCounts,
     pub(super) stats: Stats,
     /// When a client's calls begin.
     pub(super) schedule: Option<Schedule>,
     pub(super) clock: Clock,
-    logs: LogSender,
+    pub(super) logs: LogSender,
     exec: Executor,
+    beginning: Beginning,
     /// Connections to twins.
     pub(super) links: Option<Links>,
     /// Where it is among several shards of one scenario.
@@ -81,7 +103,8 @@ impl<M: Machine> Core<M> {
         stats: Stats,
         schedule: Option<Schedule>,
         total: Option<u64>,
-        socket: UdpSocket,
+        socket: Option<UdpSocket>,
+        flows: Option<Box<Table>>,
         outbox: Outbox,
         counts: TransportCounts,
         clock: Clock,
@@ -95,6 +118,10 @@ impl<M: Machine> Core<M> {
             socket,
             outbox,
             sides: Vec::new(),
+            main_is_stream: flows.as_ref().is_some_and(|table| table.has_main()),
+            flows,
+            answers: Vec::new(),
+            unfinished: VecDeque::new(),
             refused: Vec::new(),
             counts,
             stats,
@@ -102,6 +129,7 @@ impl<M: Machine> Core<M> {
             clock,
             logs,
             exec: Executor::default(),
+            beginning: Beginning::Before,
             links: None,
             place: None,
             uncommanded: Vec::new(),
@@ -115,12 +143,43 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Runs what the scenario does before the first input.
-    pub(super) fn start(&mut self) {
+    /// Runs what the scenario does before the first call, as far as it can be done now. Calls may be opened once
+    /// [`Self::begun`] holds.
+    pub(super) fn begin(&mut self) {
         let now = self.clock.now();
-        self.out.clear();
-        self.machine.start(now, &mut self.out);
-        self.carry_out(now);
+        if self.beginning == Beginning::Before {
+            let ready = self.links.as_ref().is_none_or(Links::ready);
+            if !ready && self.machine.starts_with_twins() {
+                return;
+            }
+            self.beginning = Beginning::Under;
+            self.out.clear();
+            self.machine.start(now, &mut self.out);
+            self.carry_out(now);
+            self.tell_uncommanded(now);
+            if !self.machine.is_starting() {
+                self.beginning = Beginning::Over;
+            }
+        } else if self.beginning == Beginning::Under && !self.machine.is_starting() {
+            self.beginning = Beginning::Over;
+            // What it took is no lateness of the calls.
+            if let Some(schedule) = self.schedule.as_mut().filter(|schedule| !schedule.paused()) {
+                schedule.set_paused(now, true);
+                schedule.set_paused(now, false);
+            }
+        }
+    }
+
+    /// Whether calls may be opened.
+    pub(super) fn begun(&self) -> bool {
+        self.beginning == Beginning::Over
+    }
+
+    /// Tells the machine which commands could not be handed on.
+    fn tell_uncommanded(&mut self, now: Micros) {
+        while let Some(call) = self.uncommanded.pop() {
+            self.input(now, Input::TwinFailed { call });
+        }
     }
 
     /// The next call that is due.
@@ -135,9 +194,14 @@ impl<M: Machine> Core<M> {
         self.out.clear();
         self.machine.handle(now, input, &mut self.out);
         self.carry_out(now);
-        while let Some(call) = self.uncommanded.pop() {
-            self.input(now, Input::TwinFailed { call });
+        while let Some(answer) = self.answers.pop() {
+            let input = match answer {
+                Answer::Opened(call, flow, port) => Input::Opened { call, flow, port },
+                Answer::Unsent(call, why) => Input::Unsent { call, why },
+            };
+            self.input(now, input);
         }
+        self.tell_uncommanded(now);
         if !self.draining
             && self
                 .total
@@ -249,6 +313,9 @@ impl<M: Machine> Core<M> {
 
     /// Sends what has been collected, and tells the machine what cannot be sent.
     pub(super) fn flush(&mut self) {
+        if self.flows.is_some() {
+            self.flush_flows();
+        }
         if !self.unsent() {
             return;
         }
@@ -256,7 +323,8 @@ impl<M: Machine> Core<M> {
         let wall_us = self.clock.wall_us(now);
         let sides = self.sides.iter_mut();
         let ways = sides.map(|side| (&side.socket, &mut side.outbox));
-        for (socket, outbox) in std::iter::once((&self.socket, &mut self.outbox)).chain(ways) {
+        let first = self.socket.as_ref().zip(Some(&mut self.outbox)).into_iter();
+        for (socket, outbox) in first.chain(ways) {
             outbox.flush(
                 socket,
                 &mut self.counts,
@@ -278,10 +346,11 @@ impl<M: Machine> Core<M> {
         for Refused { call, to, error } in refused.drain(..) {
             self.trouble(now, &format!("cannot send a message to {to}: {error}"));
             if let Some(call) = call {
-                self.input(now, Input::SendFailed { call });
+                let why = Unsent::Refused;
+                self.input(now, Input::Unsent { call, why });
             }
         }
-        // Its memory is used again; what SendFailed caused to be sent waits in the outbox for the next flush.
+        // Its memory is used again; what this caused to be sent waits in the outbox for the next flush.
         self.refused = refused;
     }
 
@@ -292,7 +361,7 @@ impl<M: Machine> Core<M> {
     }
 
     /// Says that the network gives trouble, at most once per second, with the number of times it was not said.
-    fn trouble(&mut self, now: Micros, text: &str) {
+    pub(super) fn trouble(&mut self, now: Micros, text: &str) {
         if self.said_at.is_some_and(|at| now.since(at) < SAY_AGAIN) {
             self.unsaid += 1;
             return;
@@ -329,15 +398,24 @@ impl<M: Machine> Core<M> {
                     bytes,
                 } => {
                     let outbox = match (flow.0 as usize).checked_sub(1) {
-                        None => &mut self.outbox,
-                        Some(side) => match self.sides.get_mut(side) {
+                        None if !self.main_is_stream => &mut self.outbox,
+                        side => match side.and_then(|side| self.sides.get_mut(side)) {
                             Some(side) => &mut side.outbox,
-                            // The machine knows the flows it was told of.
-                            None => continue,
+                            None => {
+                                self.push_to_flow(now, flow, call, to, out.bytes(bytes));
+                                continue;
+                            }
                         },
                     };
                     outbox.push(call, to, out.bytes(bytes), &mut self.counts);
                 }
+                Output::Open { call, to } => self.open_flow(now, call, to),
+                Output::Close { flow } => {
+                    if let Some(table) = &mut self.flows {
+                        table.close(flow);
+                    }
+                }
+                Output::Unfinished { flow, event } => self.unfinished.push_back((flow, event)),
                 Output::Twin { call, peer, bytes } => {
                     if !self.send_command(now, peer, out.bytes(bytes)) {
                         self.trouble(now, "cannot hand a command to the twin");

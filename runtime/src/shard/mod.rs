@@ -6,11 +6,14 @@
 //! | `run` | the loop: wait for the first of socket, deadline and command, then do a bounded turn |
 //! | `coalesce` | when to look at a busy socket again |
 //! | `core` | feeds inputs to the machine and carries its orders out |
+//! | `flows` | what happens on connections, and what the machine is told of it |
 //! | `inbox` | operator commands and phases of the run |
 //! | `team` | what a shard does as one of several |
 //! | `twins` | what happens on the connections to twins |
 //! | `sides` | the further sockets of `-t ui` |
 //! | `watchdog` | notices that the loop is late |
+//! | `strain` | what keeps the shard from doing what it was asked to |
+//! | `waiting` | how the shard waits for its socket |
 //! | `work_limit` | bounds each part of a turn by time |
 //!
 //! A shard shares nothing that it waits for: commands come through a queue, snapshots go into a slot that is locked for
@@ -18,13 +21,16 @@
 
 mod coalesce;
 mod core;
+mod flows;
 mod inbox;
 mod run;
 mod sides;
+mod strain;
 mod team;
 #[cfg(test)]
 mod tests;
 mod twins;
+mod waiting;
 mod watchdog;
 mod work_limit;
 
@@ -37,6 +43,7 @@ use gossipper_vm::{Engine, Input, Micros, OutBuf};
 
 use crate::clock::Clock;
 use crate::config::WatchdogConfig;
+use crate::flows::FlowSetup;
 use crate::group::Role;
 use crate::logs::LogSender;
 use crate::schedule::Schedule;
@@ -51,6 +58,10 @@ pub(crate) use inbox::ShardCommand;
 pub(crate) trait Machine {
     /// Before the first input.
     fn start(&mut self, now: Micros, out: &mut OutBuf);
+    /// Whether that needs the twins to be there.
+    fn starts_with_twins(&self) -> bool;
+    /// Whether it has not come to its end: no call is to be opened.
+    fn is_starting(&self) -> bool;
     /// One input; everything that follows is appended to `out`.
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf);
     /// Appends the Call-ID that the call of this number will have.
@@ -75,6 +86,14 @@ pub(crate) struct Remains {
 impl Machine for Engine {
     fn start(&mut self, now: Micros, out: &mut OutBuf) {
         Self::start(self, now, out);
+    }
+
+    fn starts_with_twins(&self) -> bool {
+        self.image().program().init_commands()
+    }
+
+    fn is_starting(&self) -> bool {
+        Self::is_starting(self)
     }
 
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
@@ -135,6 +154,8 @@ pub(crate) struct Setup<M> {
     /// Calls after which the shard drains (`-m`).
     pub(crate) total: Option<u64>,
     pub(crate) bound: Bound,
+    /// Connections, and sockets of calls.
+    pub(crate) flows: Option<FlowSetup>,
     /// Whether there are other shards of the scenario.
     pub(crate) role: Role,
     /// Connections to twins.
@@ -162,5 +183,8 @@ pub(crate) fn run<M: Machine>(setup: Setup<M>) -> std::io::Result<Remains> {
         .enable_io()
         .enable_time()
         .build()?;
-    reactor.block_on(async { Ok(run::Shard::new(setup)?.run().await) })
+    // Every turn is bounded in itself, and nothing else runs here.
+    reactor.block_on(tokio::task::unconstrained(async {
+        Ok(run::Shard::new(setup)?.run().await)
+    }))
 }

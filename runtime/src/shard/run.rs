@@ -4,7 +4,7 @@
 //! A turn does a bounded amount of each kind of work (datagrams first, since a peer waits for them; then timers, calls
 //! that yielded, due starts), then sends what was collected. Between turns the shard waits for the first of: the
 //! socket, the next deadline (wheel, schedule, end of the run, next snapshot), a command. A turn that left work
-//! behind is followed by the next at once, after one look at the reactor.
+//! behind is followed by the next at once, after one look at the reactor where there is one.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -19,11 +19,15 @@ use tokio::time::Sleep;
 
 use super::coalesce::Coalescer;
 use super::core::Core;
-use super::sides::{Sides, is_full, look};
+use super::flows;
+use super::sides::Sides;
+use super::strain::{Seen, Strain};
 use super::team;
+use super::waiting::{self, Waiting};
 use super::watchdog::{Look, Watchdog};
 use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
+use crate::flows::Table;
 use crate::group::Role;
 use crate::pacing::Pacer;
 use crate::schedule::{Opening, Schedule};
@@ -57,11 +61,11 @@ pub(super) struct Shard<M> {
     pub(super) twin_end: Option<Micros>,
     /// When the last call was opened, once no more are.
     pub(super) opening_ended_at: Option<Micros>,
-    socket: UdpSocket,
+    /// `None` where messages go over connections.
+    socket: Option<UdpSocket>,
     pub(super) role: Role,
-    /// Who waits for the socket; `None` on a shard that gets its messages from another.
-    reactor: Option<tokio::net::UdpSocket>,
-    receiver: BatchReceiver,
+    waiting: Waiting,
+    receiver: Option<BatchReceiver>,
     sides: Sides,
     coalescer: Coalescer,
     /// The kernel's counter of dropped datagrams, as last read.
@@ -76,6 +80,9 @@ pub(super) struct Shard<M> {
     /// Calls created at the last publications, oldest first.
     pub(super) recent: std::collections::VecDeque<(Micros, u64)>,
     keep_edits: bool,
+    /// Time spent waiting.
+    idle: Micros,
+    strain: Strain,
 }
 
 impl<M: Machine> Shard<M> {
@@ -87,6 +94,7 @@ impl<M: Machine> Shard<M> {
             schedule,
             total,
             bound,
+            flows,
             role,
             twin,
             backend,
@@ -108,10 +116,12 @@ impl<M: Machine> Shard<M> {
         let socket = bound.socket;
         let (sides, ways_out) = Sides::new(bound.sides, backend)?;
         let reads = !role.follows();
-        let receiver = BatchReceiver::new(backend, &socket);
-        let reactor = reads
-            .then(|| tokio::net::UdpSocket::from_std(socket.try_clone()?))
-            .transpose()?;
+        let receiver = socket
+            .as_ref()
+            .map(|socket| BatchReceiver::new(backend, socket));
+        let alone = ways_out.is_empty() && twin.is_none() && flows.is_none();
+        let waiting = Waiting::new(socket.as_ref().filter(|_| reads), backend, alone)?;
+        let flows = flows.map(Table::new).transpose()?.map(Box::new);
         let outbox = Outbox::new(backend);
         let links = twin.map(Links::new).transpose()?;
         let mut core = Core::new(
@@ -120,7 +130,8 @@ impl<M: Machine> Shard<M> {
             schedule,
             // Of several, none knows alone how many calls there are.
             total.filter(|_| role.place().is_none()),
-            socket.try_clone()?,
+            socket.as_ref().map(UdpSocket::try_clone).transpose()?,
+            flows,
             outbox,
             counts,
             clock,
@@ -140,7 +151,7 @@ impl<M: Machine> Shard<M> {
             abort_turns: 0,
             opening_ended_at: None,
             role,
-            reactor,
+            waiting,
             socket,
             receiver,
             sides,
@@ -155,22 +166,25 @@ impl<M: Machine> Shard<M> {
             publish_at: Micros(0),
             recent: std::collections::VecDeque::with_capacity(RECENT_PERIODS + 1),
             keep_edits,
+            idle: Micros(0),
+            strain: Strain::default(),
         })
     }
 
     /// Runs to the end.
     pub(super) async fn run(mut self) -> Remains {
         let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        self.core.start();
         let ending = loop {
             let busy = self.turn();
             if let Some(ending) = self.ended() {
                 break ending;
             }
             if busy {
-                tokio::task::yield_now().await;
+                self.waiting.breathe().await;
             } else {
+                let since = self.core.clock.now();
                 self.wait(sleep.as_mut()).await;
+                self.idle = self.idle.plus(self.core.clock.now().since(since));
             }
         };
         // A socket that stays full keeps the rest; the peer will not miss it for long.
@@ -191,6 +205,21 @@ impl<M: Machine> Shard<M> {
     }
 
     async fn flush_rest(&mut self) {
+        if let Some(flows) = &mut self.core.flows {
+            flows.close_all();
+        }
+        while self
+            .core
+            .flows
+            .as_ref()
+            .is_some_and(|flows| flows.len() > 0)
+        {
+            self.core.flush();
+            if !self.core.flows_turn() {
+                flows::ready(self.core.flows.as_deref()).await;
+            }
+            tokio::task::yield_now().await;
+        }
         loop {
             self.flush();
             if !self.core.unsent() {
@@ -200,10 +229,12 @@ impl<M: Machine> Shard<M> {
                 self.sides.ready(&self.core.sides).await;
                 continue;
             }
-            match &self.reactor {
-                Some(reactor) if reactor.writable().await.is_ok() => {}
-                Some(_) => return,
-                None => tokio::time::sleep(FLUSH_RETRY).await,
+            match &self.waiting {
+                Waiting::Reactor(Some(reactor)) if reactor.writable().await.is_ok() => {}
+                Waiting::Reactor(Some(_)) => return,
+                Waiting::Reactor(None) | Waiting::Poll { .. } => {
+                    tokio::time::sleep(FLUSH_RETRY).await;
+                }
             }
         }
     }
@@ -214,8 +245,12 @@ impl<M: Machine> Shard<M> {
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(self.core.clock.now(), command);
         }
+        if !self.core.begun() {
+            self.core.begin();
+        }
         let mut busy = self.receive();
         busy |= self.handed_over();
+        busy |= self.core.flows_turn();
         busy |= self.commands();
         busy |= self.timers();
         busy |= self.resumes();
@@ -276,11 +311,11 @@ impl<M: Machine> Shard<M> {
 
     /// Reads until nothing is left, or time is up: then true.
     fn receive_batches(&mut self, limit: &mut WorkLimit, received_datagrams: &mut u64) -> bool {
-        let Some(reactor) = &self.reactor else {
+        let (Some(socket), Some(receiver)) = (&self.socket, &mut self.receiver) else {
             return false;
         };
         loop {
-            let look = look(reactor, &self.socket, &mut self.receiver);
+            let look = self.waiting.look(socket, receiver);
             match look.read {
                 Ok(None) => return false,
                 Ok(Some(outcome)) => self.core.counts.icmp_errors += u64::from(outcome.icmp_errors),
@@ -291,7 +326,7 @@ impl<M: Machine> Shard<M> {
             }
             let mut allowed = true;
             let now = self.core.clock.now();
-            for datagram in self.receiver.datagrams() {
+            for datagram in receiver.datagrams() {
                 *received_datagrams += 1;
                 team::receive(&mut self.core, &mut self.role, now, datagram);
                 self.core.flush_full();
@@ -309,14 +344,12 @@ impl<M: Machine> Shard<M> {
 
     fn timers(&mut self) -> bool {
         let mut limit = WorkLimit::new(&self.core.clock);
-        let mut now = self.core.clock.now();
-        while let Some(fired) = self.core.wheel.pop_due(now) {
-            self.core.timer(now, fired);
+        while let Some(fired) = self.core.wheel.pop_due(limit.now()) {
+            self.core.timer(limit.now(), fired);
             self.core.flush_full();
             if !limit.allow(&self.core.clock) {
                 return true;
             }
-            now = self.core.clock.now();
         }
         false
     }
@@ -335,10 +368,12 @@ impl<M: Machine> Shard<M> {
     }
 
     fn starts(&mut self) -> bool {
+        if !self.core.begun() {
+            return false;
+        }
         let mut limit = WorkLimit::new(&self.core.clock);
-        let mut now = self.core.clock.now();
-        while let Some(Opening { due, user }) = self.core.next_opening(now) {
-            self.core.input(now, Input::Spawn { user, due });
+        while let Some(Opening { due, user }) = self.core.next_opening(limit.now()) {
+            self.core.input(limit.now(), Input::Spawn { user, due });
             self.core.flush_full();
             if self.core.draining || self.core.ending.is_some() {
                 return false;
@@ -346,7 +381,6 @@ impl<M: Machine> Shard<M> {
             if !limit.allow(&self.core.clock) {
                 return true;
             }
-            now = self.core.clock.now();
         }
         false
     }
@@ -357,10 +391,8 @@ impl<M: Machine> Shard<M> {
             return;
         }
         // `writable` is to wait for the next event.
-        if let Some(reactor) = &self.reactor
-            && !self.core.outbox.is_empty()
-        {
-            is_full(reactor);
+        if !self.core.outbox.is_empty() {
+            self.waiting.note_full();
         }
         self.sides.note_full(&self.core.sides);
         // Room may have come between the two; asking once more cannot miss it.
@@ -372,6 +404,7 @@ impl<M: Machine> Shard<M> {
         let schedule = match &self.role {
             // It is due, and waits for room.
             Role::Lead(lead) if lead.blocked => None,
+            _ if !self.core.begun() => None,
             _ => self.core.schedule.as_ref().and_then(Schedule::next_due),
         };
         let limits = if self.phase == Phase::Aborting {
@@ -385,6 +418,10 @@ impl<M: Machine> Shard<M> {
         };
         [
             self.core.wheel.next_wakeup(),
+            self.core
+                .flows
+                .as_ref()
+                .and_then(|flows| flows.next_deadline()),
             schedule,
             self.core.schedule.as_ref().and_then(Schedule::next_climb),
             self.watchdog.as_ref().map(Watchdog::next),
@@ -399,19 +436,25 @@ impl<M: Machine> Shard<M> {
     }
 
     async fn wait(&mut self, mut sleep: Pin<&mut Sleep>) {
-        let deadline = self.next_deadline();
-        sleep
-            .as_mut()
-            .reset(self.core.clock.instant(deadline).into());
         let full = !self.core.outbox.is_empty();
         if !self.core.unsent()
-            && let Some(until) = self.coalescer.rest(self.core.clock.now())
+            && let Some(until) = self
+                .coalescer
+                .rest(self.core.clock.now(), || self.next_starts())
         {
             // Shorter than what the reactor's timer can wait. Whatever comes meanwhile is found afterwards.
             std::thread::sleep(self.core.clock.until(until));
-            tokio::task::yield_now().await;
+            self.waiting.rested().await;
             return;
         }
+        let deadline = self.next_deadline();
+        if matches!(self.waiting, Waiting::Poll { .. }) {
+            self.sleep_until(deadline, full);
+            return;
+        }
+        sleep
+            .as_mut()
+            .reset(self.core.clock.instant(deadline).into());
         let mut event = None;
         let links = &mut self.core.links;
         let happens = async {
@@ -420,7 +463,9 @@ impl<M: Machine> Shard<M> {
                 None => std::future::pending().await,
             }
         };
-        let reactor = &self.reactor;
+        let Waiting::Reactor(reactor) = &self.waiting else {
+            return;
+        };
         let readable = async {
             match reactor {
                 // An error of readiness shows at the next receive.
@@ -443,6 +488,7 @@ impl<M: Machine> Shard<M> {
             },
             () = readable => {}
             () = self.sides.ready(&self.core.sides) => {}
+            () = flows::ready(self.core.flows.as_deref()) => {}
             () = team::called(&self.role) => {}
             next = happens => event = Some(next),
             () = writable, if full => {}
@@ -456,10 +502,56 @@ impl<M: Machine> Shard<M> {
         }
     }
 
+    /// The next two starts of this shard's schedule, where it has one.
+    fn next_starts(&self) -> [Option<Micros>; 2] {
+        self.core
+            .schedule
+            .as_ref()
+            .map_or([None, None], Schedule::next_two)
+    }
+
+    /// Sleeps without a reactor.
+    fn sleep_until(&mut self, deadline: Micros, full: bool) {
+        let at_most = self.core.clock.until(deadline);
+        let reads = !self.role.follows();
+        let Waiting::Poll {
+            poller,
+            waker,
+            readable,
+        } = &mut self.waiting
+        else {
+            return;
+        };
+        let (inbox, open) = (&mut self.inbox, self.inbox_open);
+        let command = async {
+            if open {
+                inbox.recv().await
+            } else {
+                std::future::pending().await
+            }
+        };
+        let role = &self.role;
+        // What the others have to say is found in the next turn.
+        let called = async {
+            tokio::select! {
+                biased;
+                received = command => Some(received),
+                () = team::called(role) => None,
+            }
+        };
+        let socket = self.socket.as_ref().filter(|_| reads);
+        let brought = waiting::sleep((poller, waker), readable, (socket, full), called, at_most);
+        match brought {
+            Some(Some(Some(command))) => self.obey(self.core.clock.now(), command),
+            Some(Some(None)) => self.inbox_open = false,
+            Some(None) | None => {}
+        }
+    }
+
     /// Asks the kernel what it has dropped since it was last asked.
     fn count_dropped(&mut self) {
         self.core.counts.recv_dropped += self.sides.dropped();
-        if let Some(dropped) = crate::sys::dropped(&self.socket) {
+        if let Some(dropped) = self.socket.as_ref().and_then(crate::sys::dropped) {
             self.core.counts.recv_dropped += u64::from(dropped.wrapping_sub(self.dropped));
             self.dropped = dropped;
         }
@@ -498,6 +590,13 @@ impl<M: Machine> Shard<M> {
             self.count_dropped();
         }
         snapshot.transport = self.core.counts;
+        let seen = Seen {
+            next_due: self.core.schedule.as_ref().and_then(Schedule::next_due),
+            idle: self.idle,
+            held_back: snapshot.calls.held_back,
+            counts: snapshot.transport,
+        };
+        snapshot.limits = self.strain.judge(now, seen, self.phase == Phase::Running);
         snapshot.last_warning = self.core.last_warning.clone();
         self.core.machine.circuits(&mut snapshot.circuits);
         if let Some(place) = self.role.place() {

@@ -25,35 +25,43 @@ pub(super) struct Look {
     pub(super) more: bool,
 }
 
+/// Reads one batch.
+pub(super) fn read(socket: &UdpSocket, receiver: &mut BatchReceiver) -> Look {
+    match receiver.recv(socket) {
+        Ok(outcome) => Look {
+            // A short batch means that the kernel has no more, so no other call has to find that out.
+            more: !outcome.drained,
+            read: Ok(Some(outcome)),
+        },
+        Err(error) => Look {
+            read: match error.kind() {
+                io::ErrorKind::WouldBlock => Ok(None),
+                _ => Err(error),
+            },
+            more: false,
+        },
+    }
+}
+
 /// Reads one batch, if the reactor takes the socket for readable.
 pub(super) fn look(
     reactor: &tokio::net::UdpSocket,
     socket: &UdpSocket,
     receiver: &mut BatchReceiver,
 ) -> Look {
-    let mut read = Ok(None);
-    // A short batch means that the kernel has no more, so the readiness is given back without another call.
-    let more = reactor.try_io(Interest::READABLE, || match receiver.recv(socket) {
-        Ok(outcome) => {
-            read = Ok(Some(outcome));
-            if outcome.drained {
-                Err(io::ErrorKind::WouldBlock.into())
-            } else {
-                Ok(())
-            }
+    let mut found = Look {
+        read: Ok(None),
+        more: false,
+    };
+    let _ = reactor.try_io(Interest::READABLE, || {
+        found = read(socket, receiver);
+        if found.more {
+            return Ok(());
         }
-        Err(error) => {
-            if error.kind() != io::ErrorKind::WouldBlock {
-                read = Err(error);
-            }
-            // Whatever it was, the reactor will tell when there is something to read again.
-            Err(io::ErrorKind::WouldBlock.into())
-        }
+        // The readiness is given back: the reactor will tell when there is something to read again.
+        Err(io::ErrorKind::WouldBlock.into())
     });
-    Look {
-        read,
-        more: more.is_ok(),
-    }
+    found
 }
 
 /// Tells the reactor that a socket is full, so that it waits for the next event.

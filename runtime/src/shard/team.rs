@@ -82,8 +82,8 @@ impl<M: Machine> Shard<M> {
     /// Begins the calls that are due, each on the shard that owns it.
     pub(super) fn starts_of_all(&mut self) -> bool {
         let mut limit = WorkLimit::new(&self.core.clock);
-        let mut now = self.core.clock.now();
         loop {
+            let now = limit.now();
             let Role::Lead(lead) = &mut self.role else {
                 return false;
             };
@@ -117,7 +117,6 @@ impl<M: Machine> Shard<M> {
             if !limit.allow(&self.core.clock) {
                 return true;
             }
-            now = self.core.clock.now();
         }
         false
     }

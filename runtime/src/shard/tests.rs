@@ -116,6 +116,14 @@ impl Machine for Script {
         }
     }
 
+    fn starts_with_twins(&self) -> bool {
+        false
+    }
+
+    fn is_starting(&self) -> bool {
+        false
+    }
+
     fn call_id_of(&self, _number: u64, _out: &mut Vec<u8>) {}
 
     fn edited_files(&self) -> EditedFiles {
@@ -175,9 +183,10 @@ impl Machine for Script {
                 assert_eq!(generation, 1);
                 self.end(call, CallEnd::Failure(FailReason::TimeoutOnRecv), out);
             }
-            Input::SendFailed { call } => {
+            Input::Unsent { call, why: _ } => {
                 self.end(call, CallEnd::Failure(FailReason::CannotSendMessage), out);
             }
+            Input::Opened { .. } | Input::Flow { .. } => panic!("it asks for no paths"),
             // A command is sent back.
             Input::Twin { bytes } => {
                 let bytes = out.store(bytes);
@@ -233,6 +242,7 @@ fn bench(machine: Script) -> Bench {
         schedule: None,
         total: None,
         bound,
+        flows: None,
         role: Role::Alone,
         twin: None,
         backend: Backend::Auto,

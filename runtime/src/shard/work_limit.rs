@@ -17,20 +17,33 @@ const UNITS_PER_LOOK: u32 = 16;
 pub(super) struct WorkLimit {
     until: Micros,
     units: u32,
+    /// The time, as last read.
+    now: Micros,
 }
 
 impl WorkLimit {
     pub(super) fn new(clock: &Clock) -> Self {
+        let now = clock.now();
         Self {
-            until: clock.now().plus(BUDGET),
+            until: now.plus(BUDGET),
             units: 0,
+            now,
         }
+    }
+
+    /// The time, not older than a few units of work.
+    pub(super) fn now(&self) -> Micros {
+        self.now
     }
 
     /// Counts one unit; false when the part should leave the rest for the next turn.
     pub(super) fn allow(&mut self, clock: &Clock) -> bool {
         self.units += 1;
-        !self.units.is_multiple_of(UNITS_PER_LOOK) || clock.now() < self.until
+        if !self.units.is_multiple_of(UNITS_PER_LOOK) {
+            return true;
+        }
+        self.now = clock.now();
+        self.now < self.until
     }
 }
 
@@ -44,6 +57,7 @@ mod tests {
         let mut limit = WorkLimit {
             until: Micros(0),
             units: 0,
+            now: Micros(0),
         };
         let allowed = std::iter::repeat_with(|| limit.allow(&clock))
             .take_while(|allowed| *allowed)
@@ -52,6 +66,7 @@ mod tests {
         let mut limit = WorkLimit {
             until: Micros(u64::MAX),
             units: 0,
+            now: Micros(0),
         };
         assert!((0..100).all(|_| limit.allow(&clock)));
     }

@@ -11,6 +11,9 @@
 //! are written anew before each call, so that no pointer outlives the call that uses it.
 
 mod control;
+mod poll;
+
+pub(super) use self::poll::poll;
 
 use std::io;
 use std::mem;

@@ -6,7 +6,9 @@
 //! On Linux that is `sendmmsg` with `UDP_SEGMENT` and `recvmmsg` with `UDP_GRO` (`linux`); elsewhere, and where a
 //! test asks for it, one `send_to` or `recv_from` per datagram (`fallback`). Both behave the same to the caller.
 //!
-//! Not for: readiness (the shard waits with tokio), queueing (the transport keeps what would block), SIP.
+//! A [`Poller`] sleeps on one socket (`poller`), where a shard needs no reactor.
+//!
+//! Not for: queueing (the transport keeps what would block), SIP.
 //!
 //! Invariants: datagrams leave in the order given; an error of one datagram never takes its neighbours with it; an
 //! asynchronous ICMP error that the kernel reports on the socket is counted and the datagram tried once more.
@@ -22,6 +24,9 @@ mod fallback;
     reason = "the batched system calls and their control messages have no safe wrapper that takes one segment size per message"
 )]
 mod linux;
+mod poller;
+
+pub use poller::{Poller, Ready};
 
 /// Datagrams handed to the kernel in one call at most.
 pub const BATCH: usize = 64;

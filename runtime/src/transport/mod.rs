@@ -21,7 +21,7 @@ pub const MAIN_FLOW: FlowId = FlowId(0);
 pub const SIP_PORT: u16 = 5060;
 
 /// How long a busy socket is left alone where the command line does not say.
-pub const COALESCE_DEFAULT: std::time::Duration = std::time::Duration::from_micros(500);
+pub const COALESCE_DEFAULT: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// Kernel buffer asked for where the command line names none.
 // COMPAT(sipp): SIPp asks for 65,536, which a burst of 64 segments overruns; the kernel caps what it will not give.

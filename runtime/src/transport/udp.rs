@@ -8,7 +8,7 @@
 //! as the network would.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use gossipper_control::TransportCounts;
 use gossipper_vm::CallKey;
@@ -19,6 +19,7 @@ use super::resolve::{any_address, local_ip_towards, own_ip};
 use super::{BUFFER_DEFAULT_BYTES, SIP_PORT};
 use crate::config::{LocalConfig, SocketConfig};
 use crate::error::Error;
+use crate::flows::bind_device;
 use crate::sys::{Backend, BatchSender, Outgoing};
 
 /// Ports tried before the system chooses: 5060 to 5119.
@@ -33,8 +34,10 @@ const MAX_QUEUED_BYTES: usize = 16 << 20;
 /// A bound socket and what is known of it.
 #[derive(Debug)]
 pub struct Bound {
-    /// The socket, not blocking.
-    pub socket: UdpSocket,
+    /// The socket, not blocking; `None` where messages go over connections.
+    pub socket: Option<UdpSocket>,
+    /// Where connections are accepted; `None` over UDP.
+    pub listener: Option<TcpListener>,
     /// Its address, with the real port.
     pub address: SocketAddr,
     /// The address that messages name as ours.
@@ -54,7 +57,8 @@ impl Bound {
     /// When the process has no descriptor left.
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
-            socket: self.socket.try_clone()?,
+            socket: self.socket.as_ref().map(UdpSocket::try_clone).transpose()?,
+            listener: None,
             sides: Vec::new(),
             ..*self
         })
@@ -70,6 +74,58 @@ pub fn bind(
     options: &SocketConfig,
     remote: Option<SocketAddr>,
 ) -> Result<Bound, Error> {
+    let (local_ip, bind_ip) = addresses(local, remote)?;
+    let device = options.device.as_deref();
+    let socket = first_free(bind_ip, local.port, |address| open_at(address, device))?;
+    let address = socket.local_addr().map_err(|source| Error::Socket {
+        operation: "read the address of",
+        address: SocketAddr::new(bind_ip, local.port.unwrap_or(0)),
+        source,
+    })?;
+    let (recv_buffer_bytes, send_buffer_bytes) = size_buffers(&socket, options);
+    Ok(Bound {
+        socket: Some(socket),
+        listener: None,
+        address,
+        local_ip,
+        recv_buffer_bytes,
+        send_buffer_bytes,
+        sides: Vec::new(),
+    })
+}
+
+/// Listens for the connections of a run towards `remote`. With `shared` the run's own connection may have the same port.
+///
+/// # Errors
+/// As [`bind`].
+pub fn listen(
+    local: &LocalConfig,
+    options: &SocketConfig,
+    remote: Option<SocketAddr>,
+    shared: bool,
+) -> Result<Bound, Error> {
+    let (local_ip, bind_ip) = addresses(local, remote)?;
+    let listener = first_free(bind_ip, local.port, |address| {
+        crate::flows::listen(address, shared, options.device.as_deref())
+            .map_err(|source| Error::Listen { address, source })
+    })?;
+    let address = listener.local_addr().map_err(|source| Error::Listen {
+        address: SocketAddr::new(bind_ip, local.port.unwrap_or(0)),
+        source,
+    })?;
+    Ok(Bound {
+        socket: None,
+        listener: Some(listener),
+        address,
+        local_ip,
+        recv_buffer_bytes: 0,
+        send_buffer_bytes: 0,
+        sides: Vec::new(),
+    })
+}
+
+/// The address that messages name as ours, and the one that is bound.
+fn addresses(local: &LocalConfig, remote: Option<SocketAddr>) -> Result<(IpAddr, IpAddr), Error> {
     let local_ip = match (local.ip, remote) {
         (Some(ip), Some(remote)) if ip.is_ipv6() != remote.is_ipv6() => {
             return Err(Error::Family {
@@ -87,21 +143,7 @@ pub fn bind(
         None if local.bind_local => local_ip,
         None => any_address(local_ip.is_ipv6()),
     };
-    let socket = open(bind_ip, local.port)?;
-    let address = socket.local_addr().map_err(|source| Error::Socket {
-        operation: "read the address of",
-        address: SocketAddr::new(bind_ip, local.port.unwrap_or(0)),
-        source,
-    })?;
-    let (recv_buffer_bytes, send_buffer_bytes) = size_buffers(&socket, options);
-    Ok(Bound {
-        socket,
-        address,
-        local_ip,
-        recv_buffer_bytes,
-        send_buffer_bytes,
-        sides: Vec::new(),
-    })
+    Ok((local_ip, bind_ip))
 }
 
 /// Binds one socket per address, all to one port (`-t ui`): the first address is that of flow 0.
@@ -136,14 +178,19 @@ pub fn bind_each(
                 remote: *first,
             });
         }
-        let socket = open_at(SocketAddr::new(*ip, bound.address.port()))?;
+        let address = SocketAddr::new(*ip, bound.address.port());
+        let socket = open_at(address, options.device.as_deref())?;
         size_buffers(&socket, options);
         bound.sides.push(socket);
     }
     Ok(bound)
 }
 
-fn open(ip: IpAddr, port: Option<u16>) -> Result<UdpSocket, Error> {
+fn first_free<S>(
+    ip: IpAddr,
+    port: Option<u16>,
+    open_at: impl Fn(SocketAddr) -> Result<S, Error>,
+) -> Result<S, Error> {
     if let Some(port) = port {
         return open_at(SocketAddr::new(ip, port));
     }
@@ -156,7 +203,7 @@ fn open(ip: IpAddr, port: Option<u16>) -> Result<UdpSocket, Error> {
     open_at(SocketAddr::new(ip, 0))
 }
 
-fn open_at(address: SocketAddr) -> Result<UdpSocket, Error> {
+fn open_at(address: SocketAddr, device: Option<&str>) -> Result<UdpSocket, Error> {
     let try_open = || -> io::Result<UdpSocket> {
         let socket = Socket::new(
             Domain::for_address(address),
@@ -167,6 +214,7 @@ fn open_at(address: SocketAddr) -> Result<UdpSocket, Error> {
             // No mixing of families in one run: a v6 socket must not take the v4 port as well.
             socket.set_only_v6(true)?;
         }
+        bind_device(&socket, device)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         Ok(socket.into())
@@ -408,7 +456,8 @@ mod tests {
         outbox.push(None, bound.address, b"one", &mut counts);
         outbox.push(Some(CallKey::default()), v6, b"two", &mut counts);
         outbox.push(None, bound.address, b"three", &mut counts);
-        outbox.flush(&bound.socket, &mut counts, &mut refused, |bytes, sent| {
+        let socket = bound.socket.as_ref().expect("a socket");
+        outbox.flush(socket, &mut counts, &mut refused, |bytes, sent| {
             seen.push((bytes.to_vec(), sent))
         });
         assert!(outbox.is_empty());

@@ -70,6 +70,8 @@ pub(crate) struct Links {
     /// Accepted connections that are not read from before all connections are made.
     waiting: VecDeque<TcpStream>,
     named: bool,
+    /// Commands cannot be sent before somebody has connected.
+    expects: bool,
     bond: Bond,
     lingers: bool,
     /// Connections that are read from.
@@ -87,6 +89,11 @@ impl Links {
     /// Takes the sockets into the thread's reactor; to be called within its context.
     pub(crate) fn new(opened: Opened) -> io::Result<Self> {
         let (sender, events) = channel(EVENTS);
+        let expects = if opened.named {
+            !opened.later.is_empty()
+        } else {
+            opened.listener.is_some()
+        };
         let mut links = Self {
             events,
             sender,
@@ -97,6 +104,7 @@ impl Links {
             connecting: 0,
             waiting: VecDeque::new(),
             named: opened.named,
+            expects,
             bond: opened.bond,
             lingers: opened.lingers,
             open: 0,
@@ -159,8 +167,14 @@ impl Links {
         writer.queue.send(bytes).is_ok()
     }
 
+    /// Whether commands can be sent wherever the scenario sends them.
+    pub(crate) fn ready(&self) -> bool {
+        !self.expects && self.connecting == 0
+    }
+
     /// Somebody connected.
     pub(crate) fn accepted(&mut self, stream: TcpStream) {
+        self.expects = false;
         if !self.named {
             self.talk(None, stream);
             return;

@@ -161,6 +161,8 @@ impl Parked {
             held_bytes: _,
             dialog: _,
             cold,
+            // Paths of calls of their own have no several dialogs: linking sees to it.
+            local_port: _,
         } = call;
         core::mem::swap(&mut self.call_id, call_id);
         core::mem::swap(&mut self.cseq, cseq);
@@ -268,6 +270,11 @@ impl Dialogs {
     pub(crate) fn heap_bytes(&self) -> usize {
         let parked = self.sides.iter().map(|side| side.parked.heap_bytes());
         self.sides.capacity() * size_of::<Side>() + parked.sum::<usize>() + self.kept_bytes
+    }
+
+    /// The paths of all but the one in front.
+    pub(crate) fn flows(&self) -> impl Iterator<Item = FlowId> + '_ {
+        self.sides.iter().map(|side| side.parked.flow)
     }
 
     /// When the first of the parked dialogs repeats what it sent.

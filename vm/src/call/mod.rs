@@ -29,6 +29,8 @@ pub(crate) enum Wait {
     Message,
     /// The end of a pause.
     Pause,
+    /// A path to send on.
+    Flow,
 }
 
 /// A message that is repeated until it is answered.
@@ -142,6 +144,8 @@ pub(crate) struct Call {
     pub(crate) late_us: u32,
     /// The path it sends on.
     pub(crate) flow: FlowId,
+    /// The local port of a path of its own; 0 for that of the run.
+    pub(crate) local_port: u16,
     /// To whom it sends.
     pub(crate) peer: Peer,
     /// Its Call-ID without a `xxx///` prefix.
@@ -214,7 +218,8 @@ impl Call {
             cseq: 0,
             created: Micros(0),
             late_us: 0,
-            flow: FlowId(0),
+            flow: FlowId::MAIN,
+            local_port: 0,
             peer,
             call_id: SmallVec::new(),
             recv_deadline: Deadline::NONE,
@@ -258,6 +263,12 @@ impl Call {
             + self.last.heap_bytes()
             + self.regs.as_deref().map_or(0, Regs::heap_bytes)
             + self.cold.as_ref().map_or(0, |cold| cold.heap_bytes())
+    }
+
+    /// The paths it sends on: one per dialog.
+    pub(crate) fn flows(&self) -> impl Iterator<Item = FlowId> + '_ {
+        let parked = self.dialogs().into_iter().flat_map(Dialogs::flows);
+        core::iter::once(self.flow).chain(parked)
     }
 
     /// The value of one of its variables.

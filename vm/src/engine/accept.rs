@@ -48,6 +48,7 @@ impl Engine {
         if let Some((call, mut cx)) = split(&image, calls, shared, key, now, out) {
             dialogs::begun_by_peer(&mut cx, call, dialog, id, flow, peer);
         }
+        self.enter_flow(key, flow);
         self.deliver(now, key, dialog, msg, out);
         true
     }

@@ -175,7 +175,7 @@ impl Engine {
             None if self.image.twin_role.is_some() => UNSPECIFIED,
             None => return,
         };
-        let flow = params.flow;
+        let flow = params.own_flow();
         let mut call = self.new_call(now, due, flow, destination);
         call.user = user;
         if !self.take_lines(&mut call, out) || !self.take_path(&mut call, out) {

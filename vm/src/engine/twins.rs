@@ -34,6 +34,7 @@ impl Engine {
         {
             call.peer.set(src);
             call.flow = flow;
+            self.enter_flow(key, flow);
         }
     }
 
@@ -60,7 +61,7 @@ impl Engine {
             Some((key, _)) => key,
             None if self.opens_for_twin() && !self.draining => {
                 let params = self.image.params();
-                let (flow, peer) = (params.flow, params.destination.unwrap_or(UNSPECIFIED));
+                let (flow, peer) = (params.own_flow(), params.destination.unwrap_or(UNSPECIFIED));
                 // COMPAT(sipp): SIPp skips `nop`s in front of the first `recvCmd`; here they run
                 // (docs/compat.md#3pcc).
                 match self.open(now, flow, peer, id, false, out) {

@@ -109,8 +109,8 @@ pub(super) fn action(
             port,
             protocol,
         } => return super::setdest::set_dest(cx, call, host, port, protocol),
-        // COMPAT(sipp): all calls share the one socket of UDP, which stays; SIPp crashes (docs/compat.md#actions).
-        Op::CloseCon {} => {}
+        // COMPAT(sipp): a socket that calls share stays; SIPp crashes (docs/compat.md#actions).
+        Op::CloseCon {} => crate::flows::close_own(cx, call),
         Op::VerifyAuth {
             var,
             username,
@@ -165,6 +165,7 @@ pub(super) fn action(
         | Op::Await {}
         | Op::Accept { .. }
         | Op::TwinSend { .. }
+        | Op::TwinAwait { .. }
         | Op::TwinAccept { .. }
         | Op::Pause { .. }
         | Op::PauseWait {} => {

@@ -22,6 +22,7 @@ use crate::circuits::Circuits;
 use crate::dead::DeadCalls;
 use crate::dialogs::DialogIndex;
 use crate::engine::Hasher;
+use crate::flows::Flows;
 use crate::inject::Injection;
 use crate::input::{CallKey, Micros};
 use crate::link::Image;
@@ -31,7 +32,7 @@ use crate::render::{DynamicId, LastView, Scene, TooLarge, Trouble, render};
 use crate::rng;
 use crate::txn::Buffers;
 use crate::vars::Vars;
-use gossipper_bytecode::program::PauseLength;
+use gossipper_bytecode::program::{PauseLength, TwinNeed};
 use gossipper_bytecode::{
     CounterId, FailReason, Op, PauseId, Pc, RegexId, RtdId, StepId, StopKind, TemplateId,
     TemplateKind, VarId,
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) users: Option<u32>,
     /// Which circuits of `-tdmmap` are taken.
     pub(crate) circuits: Option<Circuits>,
+    /// Which calls use which path, where paths end.
+    pub(crate) flows: Option<Box<Flows>>,
     /// `[dynamic_id]`.
     pub(crate) dynamic: DynamicId,
     /// Texts in the making.
@@ -380,6 +383,11 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                     return Outcome::Suspended;
                 }
             }
+            Op::Send { .. } if !call.flow.is_some() => {
+                send::open(cx, call);
+                call.wait = Wait::Flow;
+                return Outcome::Suspended;
+            }
             Op::Send { send } => match send::send(cx, call, send) {
                 Ok(bytes) => current = Current::Sent(bytes),
                 Err(reason) => return Outcome::Dropped(reason),
@@ -413,6 +421,17 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 if core::mem::replace(&mut call.pause_until, Deadline::NONE).is_some() {
                     next = to;
                 }
+            }
+            // The section has no steps: what it waits for is this command alone.
+            Op::TwinAwait { command } => {
+                call.wait = Wait::Message;
+                let recv = cx.image.program.twin_recvs[command.index()];
+                let ms = recv.timeout_ms.unwrap_or(cx.image.params.recv_timeout_ms);
+                call.recv_deadline = match ms {
+                    0 => Deadline::NONE,
+                    ms => Deadline::at(cx.now.plus(Micros::from_ms(u64::from(ms)))),
+                };
+                return Outcome::Suspended;
             }
             // Verified: receive blocks are entered by a match only.
             Op::Accept { .. } | Op::TwinAccept { .. } => {}
@@ -479,7 +498,10 @@ fn arm_receive(cx: &Cx<'_>, call: &mut Call) {
     });
     let command = here.command.and_then(|id| {
         let recv = &program.twin_recvs[id.index()];
-        recv.timeout_ms.map(|ms| (ms, recv.step))
+        let own = (recv.need == TwinNeed::MayBePassed && recv.step == Some(call.step))
+            .then_some(cx.image.params.optional_command_ms)
+            .filter(|ms| *ms > 0);
+        Some((recv.timeout_ms.or(own)?, recv.step?))
     });
     let own = match (own, command) {
         (Some(message), Some(command)) => Some(if command.1 < message.1 {

@@ -80,8 +80,19 @@ pub(crate) fn loss(cx: &Cx<'_>, own: Option<gossipper_bytecode::NumId>) -> f64 {
     })
 }
 
-/// Hands bytes of the arena to the call's flow.
+/// Asks for a path to the call's peer.
+pub(crate) fn open(cx: &mut Cx<'_>, call: &Call) {
+    cx.out.push(Output::Open {
+        call: cx.key,
+        to: call.peer.addr(),
+    });
+}
+
+/// Hands bytes of the arena to the call's flow. Without one nothing is sent: the scenario has closed it.
 pub(crate) fn transmit(cx: &mut Cx<'_>, call: &Call, bytes: ByteRange) {
+    if !call.flow.is_some() {
+        return;
+    }
     cx.out.push(Output::Send {
         call: Some(cx.key),
         flow: call.flow,
@@ -145,6 +156,10 @@ pub(crate) fn repeat(cx: &mut Cx<'_>, call: &mut Call, id: SendId) {
     if rng::percent(&mut call.rng, lost) {
         cx.stat(StatEvent::Lost { step: send.step });
     } else {
+        if !call.flow.is_some() {
+            // The next repetition finds one.
+            open(cx, call);
+        }
         let bytes = cx
             .out
             .store(call.repeat.as_ref().map_or(&[], |repeat| &repeat.bytes));

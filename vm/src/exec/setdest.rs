@@ -4,7 +4,8 @@
 //! Nothing is looked up here, because a resolver blocks: a host is an address in digits, or a name whose address the
 //! driver has found before the run ([`crate::link::host_names`]). What SIPp ends its run for ends ours.
 //!
-//! Not for streams: their connection would have to be made anew.
+//! A connection of the call's own is closed, and the next send makes one to the new address. One that calls share
+//! cannot be moved.
 
 use super::{Cx, Next};
 use crate::call::Call;
@@ -43,9 +44,9 @@ pub(super) fn set_dest(
             "the protocol cannot change from {} to {name}",
             cx.image.params.transport
         )),
-        Some([_, name]) if *name != "UDP" => {
-            Some(format!("a connection over {name} cannot be moved"))
-        }
+        Some([_, name]) if !cx.image.params.unreliable && !crate::flows::is_own(cx, call) => Some(
+            format!("the connection over {name} is not the call's own; run with one per call"),
+        ),
         Some(_) => None,
     };
     if let Some(fault) = fault {
@@ -62,6 +63,9 @@ pub(super) fn set_dest(
     let address = numeric(&host).or_else(|| Some(hosts.find(|(name, _)| *name == host)?.1));
     match address {
         Some(ip) => {
+            if !cx.image.params.unreliable {
+                crate::flows::close_own(cx, call);
+            }
             call.peer.set(SocketAddr::new(ip, port));
             Next::Fall
         }

@@ -12,6 +12,7 @@ use crate::engine::Verdict;
 use crate::output::{ByteRange, Output, StatEvent};
 use crate::params::TwinMode;
 use crate::render::LastView;
+use gossipper_bytecode::program::TwinRecv;
 use gossipper_bytecode::{FailReason, PeerId, StepId, TwinSendId};
 
 /// Ends a command on the wire, so it cannot be part of one.
@@ -55,7 +56,9 @@ pub(super) fn send(
         peer: send.peer,
         bytes,
     });
-    cx.stat(StatEvent::Sent { step: send.step });
+    if let Some(step) = send.step {
+        cx.stat(StatEvent::Sent { step });
+    }
     Ok(bytes)
 }
 
@@ -74,21 +77,39 @@ pub(crate) fn receive(cx: &mut Cx<'_>, call: &mut Call, command: &[u8]) -> Verdi
         return Verdict::Drop(FailReason::CallRejected);
     };
     let recv = program.twin_recvs[id.index()];
-    if let (Some(TwinMode::Named), Some(peer)) = (cx.image.params().twin, recv.peer) {
-        let wanted = program.bytes(program.peers[peer.index()]);
-        if header(command, b"From") != Some(wanted) {
-            warn(cx, call, "a command came from another peer than `src` says");
-            return Verdict::Drop(FailReason::CallRejected);
-        }
+    if !is_from(cx, &recv, command) {
+        warn(cx, call, "a command came from another peer than `src` says");
+        return Verdict::Drop(FailReason::CallRejected);
+    }
+    if let Some(peer) = recv.peer {
         know(cx, call, peer);
     }
-    cx.stat(StatEvent::Received { step: recv.step });
+    take(cx, call, &recv, command)
+}
+
+/// Whether the peer that `src` names, if peers have names, has sent this command.
+pub(crate) fn is_from(cx: &Cx<'_>, recv: &TwinRecv, command: &[u8]) -> bool {
+    let program = &cx.image.program;
+    match (cx.image.params().twin, recv.peer) {
+        (Some(TwinMode::Named), Some(peer)) => {
+            let wanted = program.bytes(program.peers[peer.index()]);
+            header(command, b"From") == Some(wanted)
+        }
+        _ => true,
+    }
+}
+
+/// Runs the block of a command that has been matched.
+pub(crate) fn take(cx: &mut Cx<'_>, call: &mut Call, recv: &TwinRecv, command: &[u8]) -> Verdict {
+    if let Some(step) = recv.step {
+        cx.stat(StatEvent::Received { step });
+    }
     let text = Current::Command(without_line_ends(command));
     match run_block(cx, call, recv.entry, text) {
         Ok(after) => {
             call.pause_until = Deadline::NONE;
             call.recv_deadline = Deadline::NONE;
-            call.step = recv.step;
+            call.step = recv.step.unwrap_or(call.step);
             call.pc = after;
             Verdict::Run
         }

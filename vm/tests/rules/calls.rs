@@ -303,7 +303,7 @@ fn a_deadcall_wait_of_nought_remembers_nothing() {
 
 #[test]
 fn a_call_whose_message_cannot_be_sent_fails_and_is_forgotten() {
-    use gossipper_vm::{Engine, FlowId, Input, OutBuf, Output};
+    use gossipper_vm::{Engine, FlowId, Input, OutBuf, Output, Unsent};
     let xml = scenario(&[send("OPTIONS", ""), response(200, "")]);
     let mut engine = Engine::new(Arc::new(link(&xml, |_| {}).expect("links")));
     let mut out = OutBuf::new();
@@ -316,7 +316,14 @@ fn a_call_whose_message_cannot_be_sent_fails_and_is_forgotten() {
     let (call, request) = sent.expect("a request is sent");
     let call = call.expect("it belongs to the call");
     out.clear();
-    engine.handle(now, Input::SendFailed { call }, &mut out);
+    engine.handle(
+        now,
+        Input::Unsent {
+            call,
+            why: Unsent::Refused,
+        },
+        &mut out,
+    );
     let end = CallEnd::Failure(FailReason::CannotSendMessage);
     let length = Micros(0);
     assert_eq!(

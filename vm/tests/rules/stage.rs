@@ -8,8 +8,8 @@ use gossipper_sip::{Message, StartLine};
 use gossipper_testkit::pair;
 use gossipper_testkit::tally::Tally;
 use gossipper_vm::{
-    CallControl, CallEnd, CallKey, Engine, FlowId, Image, Input, LogKind, Micros, OutBuf, Output,
-    RunParams, StatEvent,
+    CallControl, CallEnd, CallKey, Engine, FlowEvent, FlowId, Image, Input, LogKind, Micros,
+    OutBuf, Output, RunParams, StatEvent,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +19,7 @@ use std::sync::Arc;
 pub(crate) struct Sent {
     pub(crate) at: Micros,
     pub(crate) to: SocketAddr,
+    pub(crate) flow: FlowId,
     pub(crate) text: String,
 }
 
@@ -46,6 +47,14 @@ pub(crate) struct Stage {
     pub(crate) twin_call: Option<CallKey>,
     pub(crate) fatal: Option<String>,
     pub(crate) stops: Vec<&'static str>,
+    /// Calls that asked for a path, and where to; answered by [`Self::open_paths`].
+    pub(crate) opens: Vec<(CallKey, SocketAddr)>,
+    /// Paths that were to be closed.
+    pub(crate) closed: Vec<FlowId>,
+    /// Paths with more calls.
+    pub(crate) unfinished: Vec<(FlowId, FlowEvent)>,
+    /// The last path that was given to a call.
+    last_flow: u32,
 }
 
 /// A scenario file around some elements.
@@ -262,6 +271,10 @@ impl Stage {
             twin_call: None,
             fatal: None,
             stops: Vec::new(),
+            opens: Vec::new(),
+            closed: Vec::new(),
+            unfinished: Vec::new(),
+            last_flow: 0,
         };
         stage.engine.start(stage.now, &mut stage.out);
         stage.carry_out();
@@ -287,6 +300,30 @@ impl Stage {
     /// A datagram of the peer.
     pub(crate) fn deliver(&mut self, text: &str) {
         self.deliver_from("192.0.2.2:5060", text.as_bytes());
+    }
+
+    /// A message that comes on a connection.
+    pub(crate) fn deliver_on(&mut self, flow: u32, text: &str) {
+        let flow = FlowId(flow);
+        let src = "192.0.2.2:5060".parse().expect("an address");
+        let bytes = text.as_bytes();
+        self.handle(Input::Message { flow, src, bytes });
+    }
+
+    /// Gives every call that asked for one a path of its own, with ports from 7001 on.
+    pub(crate) fn open_paths(&mut self) {
+        for (call, _) in core::mem::take(&mut self.opens) {
+            self.last_flow += 1;
+            let flow = FlowId(self.last_flow);
+            let port = 7000 + self.last_flow as u16;
+            self.handle(Input::Opened { call, flow, port });
+        }
+    }
+
+    /// Something becomes of a path.
+    pub(crate) fn flow(&mut self, flow: u32, event: FlowEvent) {
+        let flow = FlowId(flow);
+        self.handle(Input::Flow { flow, event });
     }
 
     /// A command of the twin.
@@ -406,6 +443,11 @@ impl Stage {
         self.engine.open_calls()
     }
 
+    /// Whether the init section has not ended.
+    pub(crate) fn is_starting(&self) -> bool {
+        self.engine.is_starting()
+    }
+
     /// Whether any call has a deadline.
     pub(crate) fn is_armed(&self) -> bool {
         !self.deadlines.is_empty()
@@ -433,11 +475,17 @@ impl Stage {
         for output in out.records() {
             let text = |range| String::from_utf8_lossy(out.bytes(range)).into_owned();
             match *output {
-                Output::Send { to, bytes, .. } => self.sent.push(Sent {
+                Output::Send {
+                    flow, to, bytes, ..
+                } => self.sent.push(Sent {
                     at: self.now,
                     to,
+                    flow,
                     text: text(bytes),
                 }),
+                Output::Open { call, to } => self.opens.push((call, to)),
+                Output::Close { flow } => self.closed.push(flow),
+                Output::Unfinished { flow, event } => self.unfinished.push((flow, event)),
                 Output::Twin { call, peer, bytes } => {
                     let program = self.engine.image().program();
                     let name = |peer: gossipper_bytecode::PeerId| {

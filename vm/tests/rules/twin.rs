@@ -512,6 +512,81 @@ fn only_peers_that_know_of_a_call_hear_of_its_end() {
     assert_eq!(told, [Some("s1")]);
 }
 
+// ---- commands that may be left out
+
+#[test]
+fn an_optional_command_in_front_of_what_is_no_receive_is_waited_for_in_vain_for_a_while() {
+    let optional = |attributes: &str| recv_command(&format!("optional='true' {attributes}"), "");
+    let waiting = |attributes: &str| {
+        let parts = [
+            "<label id='top'/>".to_owned(),
+            optional(attributes),
+            send("OPTIONS", ""),
+            response(200, ""),
+        ];
+        let mut stage = Stage::client_with(&parts, one);
+        stage.spawn();
+        stage
+    };
+    let mut stage = waiting("");
+    stage.advance(249);
+    assert_eq!(stage.take(), [""; 0]);
+    stage.advance(1);
+    assert_eq!(stage.take(), ["OPTIONS 1"]);
+    stage.respond(200, "OPTIONS");
+    stage.assert_success();
+    // Its own timeout comes first, and a command first of all. Only that takes `next` along.
+    let mut stage = waiting("timeout='20' next='top'");
+    stage.command(&command(CALL, ""));
+    assert_eq!(stage.take(), [""; 0]);
+    stage.advance(20);
+    assert_eq!(stage.take(), ["OPTIONS 1"]);
+    let mut stage = waiting("");
+    stage.command(&command(CALL, ""));
+    assert_eq!(stage.take(), ["OPTIONS 1"]);
+    stage.advance(300);
+    stage.assert_open();
+}
+
+#[test]
+fn an_optional_command_waits_with_the_receives_behind_it_unless_the_run_gives_it_a_time() {
+    let run = |ms| {
+        let parts = [
+            send("OPTIONS", ""),
+            recv_command("optional='true'", ""),
+            response(200, "timeout='1000'"),
+            recv_command("optional='true'", ""),
+        ];
+        let mut stage = Stage::client_with(&parts, |params| {
+            one(params);
+            params.optional_command_ms = ms;
+        });
+        stage.spawn();
+        stage
+    };
+    // As in SIPp: the message passes the command over, and behind the last receive nothing ends the wait.
+    let mut stage = run(0);
+    stage.advance(999);
+    stage.assert_open();
+    stage.respond(200, "OPTIONS");
+    stage.advance(60_000);
+    stage.assert_open();
+    stage.command(&command(CALL, ""));
+    stage.assert_success();
+    // As in Gossipper: 250 ms, and only then the second.
+    let mut stage = run(250);
+    stage.advance(1249);
+    stage.assert_open();
+    stage.respond(200, "OPTIONS");
+    stage.advance(249);
+    stage.assert_open();
+    stage.advance(1);
+    stage.assert_success();
+    let mut stage = run(250);
+    stage.advance(1250);
+    stage.assert_failure(FailReason::TimeoutOnRecv);
+}
+
 // ---- what a run needs
 
 #[test]

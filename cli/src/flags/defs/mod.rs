@@ -13,14 +13,16 @@ mod output;
 mod rates;
 mod running;
 mod scenario;
+mod streams;
 mod twin;
 
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 9] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 10] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
+    (Category::Streams, streams::FLAGS),
     (Category::Twin, twin::FLAGS),
     (Category::Load, load::FLAGS),
     (Category::Rates, rates::FLAGS),

@@ -2,7 +2,8 @@
 //! Addresses, ports and sockets; the in-process peer.
 
 use crate::flags::low::LowArgs;
-use crate::flags::{Arg, Default, Flag, later};
+use crate::flags::streams::Mode;
+use crate::flags::{Arg, Default, Flag};
 
 /// The flags of this section, in the order of the help.
 pub(super) static FLAGS: &[Flag] = &[
@@ -59,10 +60,12 @@ pub(super) static FLAGS: &[Flag] = &[
             set: transport,
         },
         default: Default::Same("u1"),
-        short: "Transport mode: u1, UDP over one socket, or ui, one socket per address.",
-        long: "With ui a call sends from the address in its line of the first injection file (-ip_field); each \
+        short: "Transport mode: u1, un or ui (UDP), t1 or tn (TCP).",
+        long: "u1 has one socket for all calls, un one for each call of a client. t1 has one connection for all \
+               calls of a client, tn one for each, from its first message to its end; a server answers on \
+               the connection it is asked on, in both. With ui a call sends from the address in its line of the first injection file (-ip_field); each \
                address is bound at the local port, and a server answers from the one it was called at. \
-               [server_ip] prints it; [local_ip] stays that of -i. The other modes of SIPp are refused by name.",
+               [server_ip] prints it; [local_ip] stays that of -i. docs/transports.md says more.",
     },
     Flag {
         names: &["ip_field", "ipfield"],
@@ -127,9 +130,9 @@ pub(super) static FLAGS: &[Flag] = &[
             range: (0, 100_000),
             set: |low, n| low.coalesce_us = u64::try_from(n).ok(),
         },
-        default: Default::Same("500"),
+        default: Default::Same("1000"),
         short: "While messages are many, look at the socket once per so many microseconds.",
-        long: "A wakeup costs more than a message, so several are read at once; while messages are rare, each is \
+        long: "A wakeup costs more than a message, so several are read at once; while messages are rare (below about 2,000 in a second), each is \
                read as it comes. Response times count from when the kernel took a message in, not from when it was \
                read. 0 reads each at once, whatever it costs.",
     },
@@ -181,17 +184,6 @@ pub(super) static FLAGS: &[Flag] = &[
     reason = "the table's setters own their values"
 )]
 fn transport(low: &mut LowArgs, mode: String) -> Result<(), String> {
-    let lower = mode.to_ascii_lowercase();
-    match later::transport(&lower) {
-        later::Transport::Built => {
-            low.per_address = lower == "ui";
-            Ok(())
-        }
-        later::Transport::Later(what) => Err(format!(
-            "transport `{mode}` ({what}) is not supported by this version yet; u1 and ui (UDP over one socket, or one per address) are"
-        )),
-        later::Transport::Unknown => Err(format!(
-            "unsupported transport \"{mode}\"; this version has u1 and ui"
-        )),
-    }
+    low.streams.mode = Mode::parse(&mode)?;
+    Ok(())
 }

@@ -54,6 +54,21 @@ codes! {
         bad: "<scenario><send><![CDATA[OPTIONS sip:a SIP/2.0]]></send><recv response=\"«200 OK»\"/></scenario>",
         good: "<scenario><send><![CDATA[OPTIONS sip:a SIP/2.0]]></send><recv response=\"200\"/></scenario>",
     }
+    OPTIONAL_COMMAND_ALONE = 507 {
+        title: "an optional `<recvCmd>` that nothing else ends",
+        explanation: "No receive stands behind it, so the call goes on when its `timeout` is over, or 250 ms where it has \
+            none, as in Gossipper. A command that comes later finds the call elsewhere.",
+        remedy: "Make it mandatory, or add a mandatory `<recv>` behind it.",
+        sipp: "stops with `sequence without a mandatory message`",
+        bad: r#"<scenario><«recvCmd» optional="true"/><send><![CDATA[OPTIONS sip:a SIP/2.0
+            ...
+
+            ]]></send></scenario>"#,
+        good: r#"<scenario><recvCmd/><send><![CDATA[OPTIONS sip:a SIP/2.0
+            ...
+
+            ]]></send></scenario>"#,
+    }
     NO_MODE = 520 {
         title: "the scenario neither sends nor receives",
         explanation: "The first `<send>` or `<recv>` decides whether calls are opened by the tool or by incoming \

@@ -158,9 +158,10 @@ codes! {
     }
     NOT_IN_INIT = 119 {
         title: "the element is not allowed in `<init>`",
-        explanation: "The section runs before there are sockets, so it takes `nop` and `label` only.",
+        explanation: "The section runs once, before the first call, so no message can be sent or received in it. It takes \
+            `nop` and `label`, and commands of twins (`sendCmd` and `recvCmd`).",
         remedy: "Move the step out of `<init>`.",
-        sipp: "stops with `Invalid element in an init stanza`",
+        sipp: "stops with `Invalid element in an init stanza`, at commands too",
         bad: r#"<scenario><init><«pause»/></init><recv request="OPTIONS"/></scenario>"#,
         good: r#"<scenario><init><nop/></init><recv request="OPTIONS"/></scenario>"#,
     }

@@ -158,6 +158,14 @@ impl Verifier<'_> {
             let op = self.d.ops[pc];
             let allowed = match op {
                 Op::End {} | Op::Stop { .. } | Op::Fatal { .. } | Op::Resume { .. } => true,
+                // A command of the section has no step.
+                Op::TwinSend { command } => self.d.twin_sends[command.index()].step.is_none(),
+                Op::TwinAwait { command } => {
+                    let recv = self.d.twin_recvs[command.index()];
+                    todo.push(recv.entry.index());
+                    recv.step.is_none()
+                }
+                Op::TwinAccept { command } => self.d.twin_recvs[command.index()].step.is_none(),
                 Op::Enter { .. }
                 | Op::Dialog { .. }
                 | Op::Begin { .. }
@@ -167,8 +175,6 @@ impl Verifier<'_> {
                 | Op::Sent { .. }
                 | Op::Pause { .. }
                 | Op::Accept { .. }
-                | Op::TwinSend { .. }
-                | Op::TwinAccept { .. }
                 | Op::SetJump { .. }
                 | Op::TakeJump {} => false,
                 other => !other.suspends(),
@@ -184,7 +190,12 @@ impl Verifier<'_> {
                 todo.push(pc + 1);
             }
         }
-        let alone = |op: &Op| matches!(op, Op::SetInitJump { .. } | Op::TakeInitJump {});
+        let alone = |op: &Op| match *op {
+            Op::SetInitJump { .. } | Op::TakeInitJump {} | Op::TwinAwait { .. } => true,
+            Op::TwinSend { command } => self.d.twin_sends[command.index()].step.is_none(),
+            Op::TwinAccept { command } => self.d.twin_recvs[command.index()].step.is_none(),
+            _ => false,
+        };
         match seen
             .iter()
             .zip(&self.d.ops)
@@ -192,7 +203,7 @@ impl Verifier<'_> {
         {
             Some(pc) => Err(VerifyError::Flow {
                 pc,
-                rule: "a jump of the init section outside it",
+                rule: "an op of the init section outside it",
             }),
             None => Ok(()),
         }

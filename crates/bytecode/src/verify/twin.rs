@@ -13,7 +13,9 @@ impl Verifier<'_> {
         }
         for (index, send) in d.twin_sends.iter().enumerate() {
             let by = || format!("sendCmd {index}");
-            within("step", send.step.index(), d.steps.len(), by)?;
+            if let Some(step) = send.step {
+                within("step", step.index(), d.steps.len(), by)?;
+            }
             within("template", send.template.index(), d.templates.len(), by)?;
             if let Some(peer) = send.peer {
                 within("peer", peer.index(), d.peers.len(), by)?;
@@ -21,7 +23,9 @@ impl Verifier<'_> {
         }
         for (index, recv) in d.twin_recvs.iter().enumerate() {
             let by = || format!("recvCmd {index}");
-            within("step", recv.step.index(), d.steps.len(), by)?;
+            if let Some(step) = recv.step {
+                within("step", step.index(), d.steps.len(), by)?;
+            }
             self.pc(recv.entry, "a recvCmd")?;
             if let Some(peer) = recv.peer {
                 within("peer", peer.index(), d.peers.len(), by)?;
@@ -32,6 +36,10 @@ impl Verifier<'_> {
                 within("recvCmd", command.index(), d.twin_recvs.len(), || {
                     format!("step {index}")
                 })?;
+                if d.twin_recvs[command.index()].step.is_none() {
+                    let text = format!("step {index} waits for a command of the init section");
+                    return Err(VerifyError::Inconsistent(text));
+                }
             }
         }
         let commands = d

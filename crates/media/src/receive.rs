@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What became of the packets of a peer: loss, order, duplicates, jitter (RFC 3550 §6.4.1, A.1, A.3, A.8).
+//!
+//! A source counts from its first packet: there is no probation of two packets in a row, because a load tool that hides
+//! the first packet of every call counts wrong. A jump of the sequence by more than [`MAX_DROPOUT`] is believed at its
+//! second packet, as in RFC 3550 A.1; it then begins a new stretch, and what went before stays counted.
+//!
+//! Jitter is kept as a fraction and from arrival times in microseconds. RFC 3550 A.8 shows whole timestamps, which at
+//! 8 kHz would round each arrival by up to 125 µs.
+//!
+//! Invariants: a stream holds at most [`MAX_SOURCES`] sources; the one unheard for longest makes room.
+
+use crate::rtcp::{NtpTime, ReportBlock};
+use crate::rtp::Header;
+use crate::time::Micros;
+use smallvec::SmallVec;
+
+/// A larger step ahead is a new beginning (RFC 3550 A.1).
+pub const MAX_DROPOUT: u16 = 3000;
+/// A larger step back is a new beginning (RFC 3550 A.1).
+pub const MAX_MISORDER: u16 = 100;
+/// Sources that one stream tells apart at a time.
+pub const MAX_SOURCES: usize = 4;
+const _: () = assert!(
+    MAX_MISORDER < u128::BITS as u16,
+    "`Source::seen` has a bit for each"
+);
+
+/// What was counted.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct ReceiveCounts {
+    /// Packets, duplicates included.
+    pub packets: u64,
+    /// Bytes of payload in them.
+    pub octets: u64,
+    /// Packets that sequence numbers say were sent.
+    pub expected: u64,
+    /// Came a second time.
+    pub duplicates: u64,
+    /// Came after a later one.
+    pub reordered: u64,
+    /// Gaps in the sequence, of whatever length.
+    pub gaps: u64,
+    /// New beginnings of a sequence without a new source.
+    pub restarts: u64,
+}
+
+impl ReceiveCounts {
+    /// Packets that never came; negative where duplicates outnumber them (RFC 3550 §6.4.1).
+    #[must_use]
+    pub const fn lost(&self) -> i64 {
+        self.expected.cast_signed() - self.packets.cast_signed()
+    }
+
+    /// The same in percent of what was expected, never below zero.
+    #[must_use]
+    pub fn loss_percent(&self) -> f64 {
+        if self.expected == 0 {
+            return 0.0;
+        }
+        100.0 * self.lost().max(0) as f64 / self.expected as f64
+    }
+
+    /// How much longer losses run than if each packet were lost by chance alone; 1 at least (G.107 `BurstR`).
+    #[must_use]
+    pub fn burst_ratio(&self) -> f64 {
+        let lost = self.lost().max(0) as f64;
+        if lost == 0.0 || self.gaps == 0 || self.expected == 0 {
+            return 1.0;
+        }
+        let mean_run = (lost / self.gaps as f64).max(1.0);
+        (mean_run * (1.0 - lost / self.expected as f64)).max(1.0)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.octets += other.octets;
+        self.expected += other.expected;
+        self.duplicates += other.duplicates;
+        self.reordered += other.reordered;
+        self.gaps += other.gaps;
+        self.restarts += other.restarts;
+    }
+}
+
+/// Whether a packet takes part in the jitter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timing {
+    /// Its timestamp is the time its payload was sampled.
+    Sampled,
+    /// Its timestamp is the beginning of an event or a pause: telephone events, comfort noise.
+    Held,
+}
+
+/// What a packet turned out to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// The next one, or later by `0` and more missing packets.
+    Ahead {
+        /// Missing in front of it.
+        missing: u16,
+    },
+    /// Belated.
+    Late,
+    /// Seen before.
+    Duplicate,
+    /// The first of its source, or of a new beginning.
+    First,
+    /// A jump that is not believed yet.
+    Jump,
+}
+
+/// One source.
+#[derive(Clone, Debug)]
+struct Source {
+    ssrc: u32,
+    /// Where the sequence began; below zero if its first packets came after a wrap.
+    base: i64,
+    highest: u16,
+    /// What to add to `highest`.
+    cycles: i64,
+    /// The sequence number that would prove a jump; above 16 bits when there is none.
+    bad: u32,
+    /// Bit n: the packet `highest - n` came.
+    seen: u128,
+    counts: ReceiveCounts,
+    /// `expected` of stretches before a new beginning.
+    expected_before: u64,
+    last_arrival: Micros,
+    last_timestamp: u32,
+    timed: bool,
+    jitter: f64,
+    expected_reported: u64,
+    packets_reported: u64,
+    report: NtpTime,
+    report_at: Micros,
+}
+
+impl Source {
+    fn new(header: &Header, now: Micros) -> Self {
+        Self {
+            ssrc: header.ssrc,
+            base: i64::from(header.sequence),
+            highest: header.sequence,
+            cycles: 0,
+            bad: u32::MAX,
+            seen: 1,
+            counts: ReceiveCounts::default(),
+            expected_before: 0,
+            last_arrival: now,
+            last_timestamp: header.timestamp,
+            timed: false,
+            jitter: 0.0,
+            expected_reported: 0,
+            packets_reported: 0,
+            report: NtpTime(0),
+            report_at: Micros(0),
+        }
+    }
+
+    fn extended(&self) -> i64 {
+        self.cycles + i64::from(self.highest)
+    }
+
+    /// As reports have it.
+    fn extended_word(&self) -> u32 {
+        // The low 32 bits.
+        self.extended().cast_unsigned() as u32
+    }
+
+    fn expected(&self) -> u64 {
+        // Never below zero: what comes before the base becomes the base.
+        let stretch = (self.extended() - self.base).cast_unsigned();
+        self.expected_before + stretch + 1
+    }
+
+    fn order(&mut self, sequence: u16) -> Order {
+        let ahead = sequence.wrapping_sub(self.highest);
+        if ahead == 0 {
+            return Order::Duplicate;
+        }
+        if ahead < MAX_DROPOUT {
+            if sequence < self.highest {
+                self.cycles += 1 << 16;
+            }
+            self.highest = sequence;
+            self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+            self.bad = u32::MAX;
+            return Order::Ahead { missing: ahead - 1 };
+        }
+        let behind = self.highest.wrapping_sub(sequence);
+        if behind <= MAX_MISORDER {
+            let bit = 1u128 << behind;
+            if self.seen & bit != 0 {
+                return Order::Duplicate;
+            }
+            self.seen |= bit;
+            // One from before the first that came: the sequence began there.
+            self.base = self.base.min(self.extended() - i64::from(behind));
+            return Order::Late;
+        }
+        if u32::from(sequence) == self.bad {
+            self.expected_before = self.expected();
+            self.base = i64::from(sequence);
+            self.highest = sequence;
+            self.cycles = 0;
+            self.seen = 1;
+            self.bad = u32::MAX;
+            self.timed = false;
+            return Order::First;
+        }
+        self.bad = u32::from(sequence.wrapping_add(1));
+        Order::Jump
+    }
+
+    fn block(&mut self, now: Micros) -> ReportBlock {
+        let expected = self.expected();
+        let expected_since = expected.saturating_sub(self.expected_reported);
+        let packets_since = self.counts.packets.saturating_sub(self.packets_reported);
+        self.expected_reported = expected;
+        self.packets_reported = self.counts.packets;
+        let lost_since = expected_since.saturating_sub(packets_since);
+        // Below 256: less is lost than was expected, or all of it, which counts as 255/256.
+        let fraction = (lost_since << 8).checked_div(expected_since).unwrap_or(0);
+        let lost = expected.cast_signed() - self.counts.packets.cast_signed();
+        let delay = match self.report.0 {
+            0 => 0,
+            _ => (u128::from(now.since(self.report_at).0) << 16) / 1_000_000,
+        };
+        ReportBlock {
+            ssrc: self.ssrc,
+            fraction_lost: fraction.min(255) as u8,
+            cumulative_lost: lost.clamp(-0x80_0000, 0x7f_ffff) as i32,
+            highest_sequence: self.extended_word(),
+            jitter: self.jitter as u32,
+            last_report: self.report.middle(),
+            delay: u32::try_from(delay).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Jitter over a stream, in milliseconds.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct JitterMs {
+    /// As of the last packet.
+    pub last: f64,
+    /// Over all packets.
+    pub mean: f64,
+    /// The highest there was.
+    pub max: f64,
+}
+
+/// The packets of a peer on one stream.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    clock_rate: u32,
+    sources: SmallVec<[Source; 1]>,
+    /// Of sources that made room.
+    gone: ReceiveCounts,
+    source_changes: u32,
+    current: u32,
+    first_arrival: Micros,
+    last_arrival: Micros,
+    longest_gap: Micros,
+    jitter_sum: f64,
+    jitter_count: u64,
+    jitter_max: f64,
+}
+
+impl Receiver {
+    /// Nothing came yet.
+    #[must_use]
+    pub fn new(clock_rate: u32) -> Self {
+        Self {
+            clock_rate: clock_rate.max(1),
+            sources: SmallVec::new(),
+            gone: ReceiveCounts::default(),
+            source_changes: 0,
+            current: 0,
+            first_arrival: Micros(0),
+            last_arrival: Micros(0),
+            longest_gap: Micros(0),
+            jitter_sum: 0.0,
+            jitter_count: 0,
+            jitter_max: 0.0,
+        }
+    }
+
+    /// Another codec was agreed upon. Jitter goes on in its timestamps.
+    pub fn set_clock_rate(&mut self, clock_rate: u32) {
+        let clock_rate = clock_rate.max(1);
+        if clock_rate != self.clock_rate {
+            self.clock_rate = clock_rate;
+            for source in &mut self.sources {
+                source.timed = false;
+                source.jitter = 0.0;
+            }
+        }
+    }
+
+    /// A packet came.
+    pub fn on_packet(
+        &mut self,
+        now: Micros,
+        header: &Header,
+        payload_len: usize,
+        timing: Timing,
+    ) -> Order {
+        let heard_before = !self.sources.is_empty();
+        if heard_before {
+            self.longest_gap = self.longest_gap.max(now.since(self.last_arrival));
+            self.source_changes += u32::from(self.current != header.ssrc);
+        } else {
+            self.first_arrival = now;
+        }
+        self.current = header.ssrc;
+        self.last_arrival = now;
+        let known = self
+            .sources
+            .iter()
+            .position(|source| source.ssrc == header.ssrc);
+        let (index, order) = match known {
+            Some(index) => (index, self.sources[index].order(header.sequence)),
+            None => (self.add(header, now), Order::First),
+        };
+        let source = &mut self.sources[index];
+        let counts = &mut source.counts;
+        counts.packets += 1;
+        counts.octets += payload_len as u64;
+        match order {
+            Order::Ahead { missing } => counts.gaps += u64::from(missing != 0),
+            Order::Late => counts.reordered += 1,
+            Order::Duplicate => counts.duplicates += 1,
+            Order::First if known.is_some() => counts.restarts += 1,
+            Order::First => {}
+            // RFC 3550 A.1 does not count it; if the next packet proves it, one packet is missing from the count.
+            Order::Jump => {
+                counts.packets -= 1;
+                counts.octets -= payload_len as u64;
+                return order;
+            }
+        }
+        match timing {
+            Timing::Sampled => {}
+            Timing::Held => return order,
+        }
+        if source.timed {
+            let arrived = now.0.wrapping_sub(source.last_arrival.0).cast_signed() as f64;
+            let arrived = arrived * f64::from(self.clock_rate) / 1e6;
+            let sampled = header.timestamp.wrapping_sub(source.last_timestamp);
+            let difference = (arrived - f64::from(sampled.cast_signed())).abs();
+            source.jitter += (difference - source.jitter) / 16.0;
+            self.jitter_sum += source.jitter;
+            self.jitter_count += 1;
+            self.jitter_max = self.jitter_max.max(source.jitter);
+        }
+        source.timed = true;
+        source.last_arrival = now;
+        source.last_timestamp = header.timestamp;
+        order
+    }
+
+    fn add(&mut self, header: &Header, now: Micros) -> usize {
+        let source = Source::new(header, now);
+        if self.sources.len() < MAX_SOURCES {
+            self.sources.push(source);
+            return self.sources.len() - 1;
+        }
+        let oldest = self
+            .sources
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, source)| source.last_arrival)
+            .map_or(0, |(index, _)| index);
+        let gone = core::mem::replace(&mut self.sources[oldest], source);
+        self.gone.add(&ReceiveCounts {
+            expected: gone.expected(),
+            ..gone.counts
+        });
+        oldest
+    }
+
+    /// A sender report came.
+    pub fn on_sender_report(&mut self, now: Micros, ssrc: u32, ntp: NtpTime) {
+        if let Some(source) = self.sources.iter_mut().find(|source| source.ssrc == ssrc) {
+            source.report = ntp;
+            source.report_at = now;
+        }
+    }
+
+    /// Blocks for our next report, one for each source; the fraction lost begins anew.
+    pub fn report_blocks(&mut self, now: Micros) -> SmallVec<[ReportBlock; MAX_SOURCES]> {
+        let sources = self.sources.iter_mut();
+        sources.map(|source| source.block(now)).collect()
+    }
+
+    /// What was counted, over all sources.
+    #[must_use]
+    pub fn counts(&self) -> ReceiveCounts {
+        let mut counts = self.gone;
+        for source in &self.sources {
+            counts.add(&ReceiveCounts {
+                expected: source.expected(),
+                ..source.counts
+            });
+        }
+        counts
+    }
+
+    /// How often another source was heard than before.
+    #[must_use]
+    pub fn source_changes(&self) -> u32 {
+        self.source_changes
+    }
+
+    /// The highest sequence number of the source heard last, with its cycles above.
+    #[must_use]
+    pub fn highest_sequence(&self) -> Option<u32> {
+        let mut sources = self.sources.iter();
+        let source = sources.find(|source| source.ssrc == self.current)?;
+        Some(source.extended_word())
+    }
+
+    /// The source heard last.
+    #[must_use]
+    pub fn ssrc(&self) -> Option<u32> {
+        (!self.sources.is_empty()).then_some(self.current)
+    }
+
+    /// Jitter.
+    #[must_use]
+    pub fn jitter(&self) -> JitterMs {
+        let ms = 1000.0 / f64::from(self.clock_rate);
+        let last = self
+            .sources
+            .iter()
+            .find(|source| source.ssrc == self.current);
+        JitterMs {
+            last: last.map_or(0.0, |source| source.jitter * ms),
+            mean: match self.jitter_count {
+                0 => 0.0,
+                count => self.jitter_sum / count as f64 * ms,
+            },
+            max: self.jitter_max * ms,
+        }
+    }
+
+    /// When the first packet came.
+    #[must_use]
+    pub fn first_arrival(&self) -> Option<Micros> {
+        (!self.sources.is_empty()).then_some(self.first_arrival)
+    }
+
+    /// When the last one came.
+    #[must_use]
+    pub fn last_arrival(&self) -> Option<Micros> {
+        (!self.sources.is_empty()).then_some(self.last_arrival)
+    }
+
+    /// The longest time without a packet between two of them.
+    #[must_use]
+    pub fn longest_gap(&self) -> Micros {
+        self.longest_gap
+    }
+}
+
+#[cfg(test)]
+mod tests;

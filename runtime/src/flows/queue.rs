@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What waits to be written to one connection or socket.
+//!
+//! Invariants: messages leave whole and in order; a message stays here until all of it is written, so that it can be
+//! written again to a connection made anew; the bytes are bounded.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+
+use gossipper_vm::{CallKey, Micros};
+
+/// Bytes that may wait for one connection.
+pub(crate) const MAX_QUEUED_BYTES: usize = 16 << 20;
+
+/// Bytes already written that are kept in front of the others before they are moved away.
+const COMPACT_AT: usize = 256 << 10;
+
+/// Capacity kept by an empty queue: there may be thousands.
+const IDLE_CAPACITY: usize = 4096;
+
+/// A message that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Queued {
+    len: usize,
+    call: Option<CallKey>,
+    to: SocketAddr,
+    since: Micros,
+}
+
+/// Messages on their way out.
+#[derive(Debug, Default)]
+pub(crate) struct SendQueue {
+    bytes: Vec<u8>,
+    /// Where the first message begins.
+    start: usize,
+    /// Bytes of the first message that are written.
+    written: usize,
+    messages: VecDeque<Queued>,
+    /// Messages that the kernel refused for good, by call.
+    refused: Vec<(Option<CallKey>, io::Error)>,
+}
+
+impl SendQueue {
+    /// Adds a message; false when there is no room.
+    #[must_use]
+    pub(crate) fn push(
+        &mut self,
+        call: Option<CallKey>,
+        to: SocketAddr,
+        bytes: &[u8],
+        now: Micros,
+    ) -> bool {
+        if self.waiting_bytes() + bytes.len() > MAX_QUEUED_BYTES {
+            return false;
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.messages.push_back(Queued {
+            len: bytes.len(),
+            call,
+            to,
+            since: now,
+        });
+        true
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Everything that is not written, one message behind the other.
+    #[must_use]
+    pub(crate) fn unwritten(&self) -> &[u8] {
+        &self.bytes[self.start + self.written..]
+    }
+
+    /// The first message, whole, and where it goes.
+    #[must_use]
+    pub(crate) fn first(&self) -> Option<(&[u8], SocketAddr)> {
+        let first = self.messages.front()?;
+        Some((&self.bytes[self.start..self.start + first.len], first.to))
+    }
+
+    /// So many of the unwritten bytes are written; returns how many messages were completed.
+    pub(crate) fn wrote(&mut self, count: usize) -> u64 {
+        let mut count = count;
+        let mut done = 0;
+        while let Some(first) = self.messages.front() {
+            let rest = first.len - self.written;
+            if count < rest {
+                self.written += count;
+                break;
+            }
+            count -= rest;
+            done += 1;
+            self.pop_first();
+        }
+        done
+    }
+
+    /// The first message is dealt with.
+    pub(crate) fn pop_first(&mut self) {
+        if let Some(first) = self.messages.pop_front() {
+            self.start += first.len;
+            self.written = 0;
+        }
+        if self.messages.is_empty() {
+            self.bytes.clear();
+            self.start = 0;
+            self.bytes.shrink_to(IDLE_CAPACITY);
+        } else if self.start > COMPACT_AT && self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+    }
+
+    /// The first message was refused for good.
+    pub(crate) fn refuse_first(&mut self, error: io::Error) {
+        let call = self.messages.front().and_then(|first| first.call);
+        self.refused.push((call, error));
+        self.pop_first();
+    }
+
+    /// The messages that were refused, and forgets them.
+    pub(crate) fn take_refused(&mut self) -> Vec<(Option<CallKey>, io::Error)> {
+        std::mem::take(&mut self.refused)
+    }
+
+    /// What is written so far was written to a connection that is no more.
+    pub(super) fn begin_again(&mut self) {
+        self.written = 0;
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Since when the first message waits that has not waited since `since`.
+    pub(super) fn first_after(&self, since: Micros) -> Option<Micros> {
+        let mut waiting = self.messages.iter().map(|message| message.since);
+        waiting.find(|at| *at > since)
+    }
+
+    /// Takes the calls of the messages that have waited since `since` or longer; they are asked for once.
+    pub(super) fn take_overdue(&mut self, since: Micros) -> Vec<CallKey> {
+        let overdue = self.messages.iter_mut();
+        overdue
+            .take_while(|message| message.since <= since)
+            .filter_map(|message| message.call.take())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(messages: &[&[u8]]) -> SendQueue {
+        let mut queue = SendQueue::default();
+        for (at, message) in messages.iter().enumerate() {
+            let to = "192.0.2.1:5060".parse().expect("an address");
+            assert!(queue.push(None, to, message, Micros(at as u64)));
+        }
+        queue
+    }
+
+    #[test]
+    fn messages_leave_in_order_however_they_are_split() {
+        let mut queue = queue(&[b"abc", b"de", b"f"]);
+        assert_eq!(queue.unwritten(), b"abcdef");
+        assert_eq!(queue.wrote(2), 0);
+        assert_eq!(queue.unwritten(), b"cdef");
+        assert_eq!(queue.wrote(3), 2);
+        assert_eq!(queue.unwritten(), b"f");
+        assert_eq!(queue.wrote(1), 1);
+        assert!(queue.is_empty() && queue.unwritten().is_empty());
+    }
+
+    #[test]
+    fn a_message_that_was_cut_is_written_again_from_its_beginning() {
+        let mut queue = queue(&[b"abc", b"de"]);
+        queue.wrote(4);
+        queue.begin_again();
+        assert_eq!(queue.unwritten(), b"de");
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let big = vec![b'x'; MAX_QUEUED_BYTES];
+        let mut queue = queue(&[&big]);
+        let to = "192.0.2.1:5060".parse().expect("an address");
+        assert!(!queue.push(None, to, b"y", Micros(0)));
+        queue.wrote(big.len());
+        assert!(queue.push(None, to, b"y", Micros(0)));
+        assert_eq!(queue.unwritten(), b"y");
+    }
+
+    #[test]
+    fn written_bytes_are_moved_away_while_others_wait() {
+        let big = vec![b'x'; COMPACT_AT];
+        let mut queue = queue(&[&big, b"abc", b"def"]);
+        queue.wrote(big.len() + 4);
+        assert!(queue.bytes.len() < big.len());
+        assert_eq!(queue.unwritten(), b"ef");
+    }
+
+    #[test]
+    fn a_call_is_overdue_once() {
+        let mut queue = SendQueue::default();
+        let to = "192.0.2.1:5060".parse().expect("an address");
+        for at in [5, 6, 7] {
+            assert!(queue.push(Some(CallKey::default()), to, b"x", Micros(at)));
+        }
+        assert_eq!(queue.first_after(Micros(0)), Some(Micros(5)));
+        assert_eq!(queue.first_after(Micros(6)), Some(Micros(7)));
+        assert_eq!(queue.take_overdue(Micros(6)).len(), 2);
+        assert_eq!(queue.take_overdue(Micros(6)).len(), 0);
+        assert_eq!(queue.take_overdue(Micros(7)).len(), 1);
+    }
+}

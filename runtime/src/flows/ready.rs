@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Who of many is ready: a waker per entry, and one list that they write themselves into.
+//!
+//! Looking at all entries whenever one is ready would make a turn as long as the table.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+
+use tokio::sync::Notify;
+
+/// The list.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    entries: Mutex<Vec<usize>>,
+    notify: Notify,
+}
+
+impl Ready {
+    fn push(&self, entry: usize) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.push(entry);
+        drop(entries);
+        self.notify.notify_one();
+    }
+
+    /// Moves the list into `into`, which has to be empty.
+    pub(super) fn take(&self, into: &mut Vec<usize>) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *entries, into);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.is_empty()
+    }
+
+    /// Waits until something may be in the list.
+    pub(super) async fn wait(&self) {
+        self.notify.notified().await;
+    }
+}
+
+/// Writes an entry into the list, once until it is taken out.
+#[derive(Debug)]
+pub(super) struct Bell {
+    entry: usize,
+    rung: AtomicBool,
+    ready: Arc<Ready>,
+}
+
+impl Bell {
+    /// The bell of an entry.
+    pub(super) fn new(entry: usize, ready: &Arc<Ready>) -> Arc<Self> {
+        Arc::new(Self {
+            entry,
+            rung: AtomicBool::new(false),
+            ready: Arc::clone(ready),
+        })
+    }
+
+    /// Its waker.
+    pub(super) fn waker(self: &Arc<Self>) -> Waker {
+        Arc::clone(self).into()
+    }
+
+    /// The entry is being looked at: it may ring again.
+    pub(super) fn answered(&self) {
+        self.rung.store(false, Ordering::Release);
+    }
+
+    /// Puts the entry into the list.
+    pub(super) fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            self.ready.push(self.entry);
+        }
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_in_the_list_once_until_it_is_looked_at() {
+        let ready = Arc::new(Ready::default());
+        let bells = [Bell::new(3, &ready), Bell::new(5, &ready)];
+        bells[0].waker().wake();
+        bells[0].waker().wake_by_ref();
+        bells[1].ring();
+        let mut list = Vec::new();
+        ready.take(&mut list);
+        assert_eq!(list, [3, 5]);
+        bells[0].ring();
+        assert!(ready.is_empty(), "nobody has looked at it");
+        bells[0].answered();
+        bells[0].ring();
+        assert!(!ready.is_empty());
+    }
+}

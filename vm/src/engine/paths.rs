@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Paths that are given to calls and taken from them: connections, and sockets of calls.
+//!
+//! Rules: those of SIPp. A call whose connection its peer closes fails, unless it has only its closing `timewait` left;
+//! one whose connection cannot be made fails as well.
+
+use super::{Engine, Verdict};
+use crate::call::{Call, Wait};
+use crate::input::{CallKey, FlowEvent, FlowId, Micros};
+use crate::output::{OutBuf, Output};
+use gossipper_bytecode::{FailReason, StepKind};
+
+/// Calls that one input ends, so that it has a bounded cost.
+const ENDED_AT_ONCE: usize = 256;
+
+impl Engine {
+    /// A call is on a path that a peer has opened.
+    pub(super) fn enter_flow(&mut self, key: CallKey, flow: FlowId) {
+        if let Some(flows) = &mut self.shared.flows {
+            flows.enter(flow, key, false);
+        }
+    }
+
+    /// An ended call leaves its paths.
+    pub(super) fn leave_flows(&mut self, key: CallKey, call: &Call, out: &mut OutBuf) {
+        let Some(flows) = &mut self.shared.flows else {
+            return;
+        };
+        for flow in call.flows() {
+            if flows.leave(flow, key) {
+                out.push(Output::Close { flow });
+            }
+        }
+    }
+
+    /// The path that a call asked for.
+    pub(super) fn opened(
+        &mut self,
+        now: Micros,
+        key: CallKey,
+        flow: FlowId,
+        port: u16,
+        out: &mut OutBuf,
+    ) {
+        let Some(flows) = &mut self.shared.flows else {
+            return;
+        };
+        let Some(call) = self.calls.get_mut(key).filter(|call| !call.flow.is_some()) else {
+            // The call has ended meanwhile.
+            if !flows.is_used(flow) {
+                out.push(Output::Close { flow });
+            }
+            return;
+        };
+        call.flow = flow;
+        call.local_port = port;
+        flows.enter(flow, key, true);
+        if call.wait == Wait::Flow {
+            self.run(now, key, out);
+        }
+    }
+
+    /// A path has ended.
+    pub(super) fn flow_ended(
+        &mut self,
+        now: Micros,
+        flow: FlowId,
+        event: FlowEvent,
+        out: &mut OutBuf,
+    ) {
+        let Some(flows) = &mut self.shared.flows else {
+            return;
+        };
+        if event == FlowEvent::Lost {
+            // Calls that a peer has opened keep the path that is no more: their next message fails.
+            for key in flows.forget_ours(flow) {
+                if let Some(call) = self.calls.get_mut(key) {
+                    call.flow = FlowId::NONE;
+                    call.local_port = 0;
+                }
+            }
+            return;
+        }
+        let keys = if flow == FlowId::MAIN {
+            let on_it = |key: &CallKey| {
+                let call = self.calls.get(*key);
+                call.is_some_and(|call| call.flows().any(|of_call| of_call == flow))
+            };
+            let keys = self.calls.keys().filter(on_it);
+            keys.take(ENDED_AT_ONCE).collect()
+        } else {
+            flows.some(flow, ENDED_AT_ONCE)
+        };
+        let more = keys.len() == ENDED_AT_ONCE;
+        for key in keys {
+            let verdict = self.without_path(key, event);
+            self.settle(now, key, verdict, out);
+        }
+        if more {
+            out.push(Output::Unfinished { flow, event });
+        }
+    }
+
+    /// What becomes of a call whose path is no more.
+    fn without_path(&self, key: CallKey, event: FlowEvent) -> Verdict {
+        let Some(call) = self.calls.get(key) else {
+            return Verdict::Wait;
+        };
+        let step = &self.image.program.steps[call.step.index()];
+        if call.wait == Wait::Pause && step.kind == StepKind::Timewait {
+            return Verdict::Complete;
+        }
+        let reason = match event {
+            FlowEvent::Failed => FailReason::TcpConnect,
+            FlowEvent::Closed | FlowEvent::Lost => FailReason::TcpClosed,
+        };
+        // A check that failed before is the reason, as at the end of the scenario.
+        Verdict::Drop(call.failure.unwrap_or(reason))
+    }
+}
