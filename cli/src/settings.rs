@@ -106,6 +106,7 @@ pub(crate) fn run_config(
     let logs = LogConfig {
         messages: log_file(&args.trace_msg, &program.name, "messages"),
         errors: log_file(&args.trace_err, &program.name, "errors"),
+        ..LogConfig::default()
     };
     Ok(RunConfig {
         pacing: PacingConfig {
@@ -202,6 +203,7 @@ fn log_file(trace: &Trace, scenario: &str, kind: &str) -> Option<LogFileConfig> 
                 .clone()
                 .unwrap_or_else(|| default_file_name(scenario, std::process::id(), kind).into()),
             overwrite: *overwrite,
+            part_stem: format!("{scenario}_{}_{kind}", std::process::id()).into(),
         }),
     }
 }

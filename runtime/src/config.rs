@@ -244,20 +244,119 @@ impl WatchdogConfig {
     };
 }
 
-/// Log files.
+/// Trace files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogConfig {
+    /// Whose forms they have.
+    pub form: LogForm,
     /// `-trace_msg`.
     pub messages: Option<LogFileConfig>,
+    /// `-trace_shortmsg`.
+    pub short_messages: Option<LogFileConfig>,
     /// `-trace_err`.
     pub errors: Option<LogFileConfig>,
+    /// `-trace_logs`.
+    pub actions: Option<LogFileConfig>,
+    /// `-trace_calldebug`.
+    pub call_debug: Option<LogFileConfig>,
+    /// `-trace_stat`.
+    pub statistics: Option<LogFileConfig>,
+    /// `-trace_counts`.
+    pub step_counts: Option<LogFileConfig>,
+    /// `-trace_rtt`.
+    pub response_times: Option<LogFileConfig>,
+    /// `-trace_error_codes`.
+    pub error_codes: Option<LogFileConfig>,
+    /// How tables are written.
+    pub tables: TableConfig,
+    /// `-ringbuffer_size` and `-ringbuffer_files`, for the files that are not tables.
+    pub ring: Option<Ring>,
+    /// `-max_log_size`: bytes after which a file that is not a table is left as it is.
+    pub max_bytes: Option<u64>,
 }
 
-/// One log file.
+impl LogConfig {
+    /// Whether traces tell calls apart: the machine then has to say which call its orders are about.
+    #[must_use]
+    pub fn names_calls(&self) -> bool {
+        let by_number = [
+            &self.messages,
+            &self.short_messages,
+            &self.errors,
+            &self.statistics,
+            &self.response_times,
+            &self.error_codes,
+        ];
+        let wanted = by_number.into_iter().any(Option::is_some);
+        self.call_debug.is_some() || (self.form == LogForm::Gossipper && wanted)
+    }
+}
+
+/// Whose columns and forms trace files have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogForm {
+    /// SIPp's.
+    #[default]
+    Sipp,
+    /// gossipper's own.
+    Gossipper,
+}
+
+/// How tables are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableConfig {
+    /// `-fd`: time between two rows; none but the first and the last if it is zero.
+    pub period: Duration,
+    /// `-stat_delimiter`.
+    pub delimiter: String,
+    /// `-rfc3339`.
+    pub rfc3339: bool,
+    /// `-periodic_rtd`: repartitions begin anew with each row.
+    pub periodic_rtd: bool,
+    /// `-rtt_freq`: response times that are collected before they are written.
+    pub rtt_block: u64,
+}
+
+impl Default for TableConfig {
+    fn default() -> Self {
+        Self {
+            period: Duration::from_secs(60),
+            delimiter: ";".to_owned(),
+            rfc3339: false,
+            periodic_rtd: false,
+            rtt_block: 200,
+        }
+    }
+}
+
+/// Rotation of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ring {
+    /// Bytes after which a file is put aside.
+    pub bytes: u64,
+    /// Files put aside that are kept.
+    pub files: usize,
+}
+
+/// One trace file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFileConfig {
     /// Where it is.
     pub path: PathBuf,
     /// Whether what is there is replaced; otherwise new records follow it (`-X_overwrite`).
     pub overwrite: bool,
+    /// What the names of its parts begin with when it is rotated.
+    pub part_stem: PathBuf,
+}
+
+impl LogFileConfig {
+    /// A file that replaces what is there, and whose parts lie beside it.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            part_stem: path.with_extension(""),
+            path,
+            overwrite: true,
+        }
+    }
 }

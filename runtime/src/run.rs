@@ -23,15 +23,17 @@ use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
 use crate::config::{
-    EngineConfig, LocalConfig, PacingConfig, RunConfig, StreamKind, TimeLimits, WatchdogConfig,
+    EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, StreamKind, TimeLimits,
+    WatchdogConfig,
 };
 use crate::error::Error;
 use crate::flows::{FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
-use crate::logs::{LogSender, LogWriter};
+use crate::logs::rows::Layout;
+use crate::logs::{LogSender, LogView, LogWriter, Scene};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
-use crate::shard::{self, Deadlines, Ending, Remains, Setup, ShardCommand};
+use crate::shard::{self, Deadlines, Ending, Remains, Sampling, Setup, ShardCommand, Watch};
 use crate::stats::Stats;
 use crate::transport::resolve::resolve_host;
 use crate::transport::udp::{self, Bound};
@@ -88,7 +90,7 @@ struct Shared {
     /// Of each scenario, the main one first.
     views: Vec<View>,
     inboxes: Vec<Sender<ShardCommand>>,
-    log_sender: LogSender,
+    logs: LogView,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
     wake: Condvar,
@@ -135,7 +137,7 @@ impl Shared {
             elapsed_us: elapsed.0,
             started_at_us: self.clock.wall_base_us(),
             engines: self.views.iter().map(View::snapshot).collect(),
-            logs: self.log_sender.counts(),
+            logs: self.logs.counts(),
         }
     }
 }
@@ -177,8 +179,18 @@ impl Run {
     /// runs then.
     pub fn start(config: RunConfig) -> Result<Self, Error> {
         let clock = Clock::start();
-        let logs = LogWriter::start(&config.logs)?;
-        let (mut main, answerer) = (config.main, config.answerer);
+        let (mut main, mut answerer) = (config.main, config.answerer);
+        let shards = shards_of(&main);
+        let scene = Scene {
+            layout: Layout::new(&main.program, main.params.lost_percent),
+            shards,
+            wall_base_us: clock.wall_base_us(),
+            transport: transport_name(main.transport.stream.as_ref()),
+        };
+        let logs = LogWriter::start(&config.logs, scene)?;
+        for engine in std::iter::once(&mut main).chain(&mut answerer) {
+            engine.params.names_calls = config.logs.names_calls();
+        }
         let mut parts = Vec::new();
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
@@ -197,7 +209,6 @@ impl Run {
         };
         // Last: a twin takes a connection for the beginning of the run.
         let twin = main.twin.take();
-        let shards = shards_of(&main);
         let total = config.pacing.total;
         let (mut main, group) = Part::link_all(main, bound, &clock, shards, total)?;
         main[0].twin = twin.as_ref().map(twin::open).transpose()?;
@@ -224,13 +235,15 @@ impl Run {
             clock,
             views,
             inboxes,
-            log_sender: logs.sender(),
+            logs: logs.view(),
             ended: Mutex::new(Progress {
                 running: parts.len(),
                 main_ended_at: None,
             }),
             wake: Condvar::new(),
         });
+        // Those of the main scenario come first.
+        let sender = logs.sender();
         let mut run = Self {
             shared,
             threads: Vec::new(),
@@ -241,6 +254,7 @@ impl Run {
             let setup = part.setup(
                 &run.shared,
                 inbox,
+                (sender.another(index < shards), &config.logs),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
             );
             let guard = EndGuard {
@@ -436,6 +450,11 @@ struct Part {
     slot: Arc<Mutex<EngineSnapshot>>,
 }
 
+/// `[transport]`, and the name in traces.
+fn transport_name(stream: Option<&StreamKind>) -> &'static str {
+    stream.map_or("UDP", StreamKind::name)
+}
+
 /// How many shards a scenario runs on.
 fn shards_of(config: &EngineConfig) -> usize {
     let connected = config.transport.stream.is_some() || config.transport.per_call;
@@ -457,13 +476,12 @@ impl Part {
         params.remote = config.remote;
         params.destination = config.sending_address.or(config.remote);
         params.send_to_destination = config.sending_address.is_some();
-        let stream = config.transport.stream.as_ref();
-        params.transport = stream.map_or("UDP", StreamKind::name);
-        params.unreliable = stream.is_none();
+        params.transport = transport_name(config.transport.stream.as_ref());
+        params.unreliable = config.transport.stream.is_none();
         // A server answers where it is asked, unless it is told where to send.
         params.per_call = config.transport.per_call
             && (config.program.mode() == Mode::Client
-                || (stream.is_some() && config.sending_address.is_some()));
+                || (!params.unreliable && config.sending_address.is_some()));
         let flows = flow_setup(&config, &mut bound)?;
         let params = &mut config.params;
         params.flow = MAIN_FLOW;
@@ -544,6 +562,7 @@ impl Part {
         self,
         shared: &Arc<Shared>,
         inbox: mpsc::Receiver<ShardCommand>,
+        (logs, log_config): (LogSender, &LogConfig),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
     ) -> Setup<Engine> {
         let program = &self.config.program;
@@ -583,6 +602,7 @@ impl Part {
             timeout_is_error: limits.timeout_is_error,
             timeout_global: after(limits.timeout_global),
         });
+        let shard = self.role.place().map_or(0, Place::index);
         Setup {
             machine: self.engine,
             stats: self.stats,
@@ -603,7 +623,17 @@ impl Part {
                 .map_or(Micros(u64::MAX), Micros),
             remote: self.config.sending_address.or(self.config.remote),
             clock: shared.clock,
-            logs: shared.log_sender.clone(),
+            watch: Watch::new(
+                log_config,
+                logs.wanted(),
+                program,
+                (self.config.params.transport, shared.clock.wall_base_us()),
+            ),
+            sampling: logs.wanted().samples.then(|| {
+                let period = log_config.tables.period.as_micros();
+                Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))
+            }),
+            logs,
             deadlines,
             watchdog: main.and_then(|(_, _, watchdog)| watchdog),
             keep_edits: main.is_some() && self.config.keep_edits,

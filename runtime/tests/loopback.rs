@@ -165,10 +165,7 @@ fn every_message_of_a_call_is_in_the_message_log() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("messages.log");
     let mut config = pair("options", "options_uas", 3);
-    config.logs.messages = Some(LogFileConfig {
-        path: path.clone(),
-        overwrite: true,
-    });
+    config.logs.messages = Some(LogFileConfig::new(path.clone()));
     let (report, _) = finish(Run::start(config).expect("it starts"));
     assert_eq!(
         (
@@ -337,10 +334,7 @@ fn conversations(
     let sequential = file("turns.csv", b"SEQUENTIAL\none\ntwo\nthree\n");
     let random = file("dice.csv", b"RANDOM\nred\ngreen\nblue\n");
     config.main.params.injection = [sequential, random].map(Arc::new).to_vec();
-    config.logs.messages = Some(LogFileConfig {
-        path: path.clone(),
-        overwrite: true,
-    });
+    config.logs.messages = Some(LogFileConfig::new(path.clone()));
     let (_, client) = finish(Run::start(config).expect("it starts"));
     assert_eq!(
         (client.calls.succeeded, client.calls.failed),

@@ -50,15 +50,19 @@ impl fmt::Display for Confined {
     }
 }
 
-/// Why a run of this program has to have one shard; `None` when it may have any number.
-#[must_use]
-pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
-    let edits = |op: &Op| {
+/// Whether it changes injection files.
+pub(crate) fn edits(program: &Program) -> bool {
+    program.ops.iter().any(|op| {
         matches!(
             op,
             Op::Insert { .. } | Op::Replace { .. } | Op::EditField { .. }
         )
-    };
+    })
+}
+
+/// Why a run of this program has to have one shard; `None` when it may have any number.
+#[must_use]
+pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
     let counts = |segment: &Segment| *segment == Segment::Slot(Slot::DynamicId);
     let reasons = [
         (program.init.is_some(), Confined::Init),
@@ -66,7 +70,7 @@ pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
             program.variable_count(VarScope::Global) > 0,
             Confined::Globals,
         ),
-        (program.ops.iter().any(edits), Confined::Edits),
+        (edits(program), Confined::Edits),
         (program.segments.iter().any(counts), Confined::DynamicId),
         (params.circuits.is_some(), Confined::Circuits),
         (params.users.is_some(), Confined::Users),

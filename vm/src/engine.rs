@@ -328,7 +328,7 @@ impl Engine {
             return None;
         }
         let connected = self.take_circuit(&mut call);
-        let key = self.insert(call);
+        let key = self.insert(call, out);
         self.enter_flow(key, flow);
         out.push(Output::Stat(StatEvent::Created {
             incoming,
@@ -619,6 +619,9 @@ fn split<'a>(
     out: &'a mut OutBuf,
 ) -> Option<(&'a mut Call, Cx<'a>)> {
     let call = calls.get_mut(key)?;
+    if image.params().names_calls {
+        out.push(Output::About { call: call.number });
+    }
     let cx = Cx {
         image,
         shared,

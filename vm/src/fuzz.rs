@@ -240,6 +240,7 @@ impl Harness {
                 Output::Stat(_)
                 | Output::Log { .. }
                 | Output::Exec { .. }
+                | Output::About { .. }
                 | Output::StopGracefully
                 | Output::StopNow
                 | Output::Fatal { .. } => {}

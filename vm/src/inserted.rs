@@ -5,8 +5,10 @@
 //! a file that gives each call its own line would never find it in a memory of texts. Anything else in a field is text.
 //!
 //! What is kept of received messages is decided before, by the compiler for the texts of the scenario, and when the run
-//! begins for what stands in its injection files ([`Reads`]). A keyword that prints something else, because a line was
-//! added since, ends the run with its reason, as an unknown keyword does.
+//! begins for what stands in its injection files ([`Reads`]). A scenario that changes its files may add such a keyword
+//! later; challenges are kept whole then, since it is them that `[authentication]` answers.
+//!
+//! What cannot be printed fails the call with its reason: a line may hold what a peer has sent, and no peer ends a run.
 
 use crate::auth::parameter;
 use crate::call::last::{append_header, append_to_uri};
@@ -23,7 +25,7 @@ use std::sync::Arc;
 /// The beginning of the keyword whose parameters may hold others.
 pub(crate) const KEYWORD: &[u8] = b"[authentication";
 
-const NOT_KEPT: &str = "no injection file had it when the run began, so what it prints is not kept";
+const NOT_KEPT: &str = "no injection file had it when the run began, so of messages other than 401 and 407 what it prints is not kept";
 
 /// Where the bracket is closed that was opened before `text`: brackets inside count, quoted ones do not.
 pub(crate) fn closing(text: &[u8]) -> Option<usize> {
@@ -49,14 +51,30 @@ pub(crate) struct Reads {
     pub(crate) last: bool,
     /// The peer's tag.
     pub(crate) peer_tag: bool,
+    /// Something of the last one if it is a challenge: a keyword may come with a line that the scenario adds.
+    pub(crate) challenge: bool,
 }
 
 impl Reads {
+    /// Whether any message is kept whole, and so all tables of captures have a place for it.
+    pub(crate) const fn keeps_whole(self) -> bool {
+        self.last || self.challenge
+    }
+
+    /// Whether this message is, given its status, 0 for a request.
+    pub(crate) const fn keeps(self, status: u16) -> bool {
+        self.last || (self.challenge && matches!(status, 401 | 407))
+    }
+
     /// What they may print in a run with these files. A file that only seems to hold such a keyword costs memory.
     pub(crate) fn of(program: &Program, files: &[Arc<InjectionFile>]) -> Self {
         let mut reads = Self::default();
         if program.fields.is_empty() {
             return reads;
+        }
+        if crate::confined::edits(program) {
+            reads.challenge = true;
+            reads.peer_tag = true;
         }
         for file in files {
             let has = |word: &[u8]| memmem::find(file.bytes(), word).is_some();
@@ -210,8 +228,13 @@ impl Scene<'_> {
         let image = self.image;
         let bytes = match (self.last, self.call) {
             (LastView::Whole(msg), _) => Some(msg.bytes()),
-            (LastView::Kept, _) if !image.inserted.last => return self.refuse(word, NOT_KEPT),
-            (LastView::Kept, Some(call)) => call.last.whole(image),
+            (LastView::Kept, Some(call)) => {
+                let kept = call.last.whole(image);
+                if kept.is_none() && call.last.present {
+                    return self.refuse(word, NOT_KEPT);
+                }
+                kept
+            }
             (LastView::Kept, None) => None,
         };
         let header = name.strip_suffix(b":").unwrap_or(name);
@@ -245,7 +268,14 @@ impl Scene<'_> {
     fn refuse(&mut self, word: &[u8], why: &str) {
         let word = String::from_utf8_lossy(word);
         let text = format!("`[{word}]` in a field of an injection file: {why}");
-        self.troubles.push(Trouble::Fatal(text));
+        let text = match self.call {
+            Some(call) => format!(
+                "Call-Id: {}, {text}",
+                String::from_utf8_lossy(&call.call_id)
+            ),
+            None => text,
+        };
+        self.troubles.push(Trouble::Call(text));
     }
 }
 

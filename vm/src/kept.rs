@@ -48,8 +48,10 @@ pub(crate) fn keep(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerpr
     let full = dialogs.kept.len() >= MAX_MESSAGES
         || (!dialogs.kept.is_empty() && dialogs.kept_bytes + bytes.len() > MAX_BYTES);
     if full {
-        let step = call.step;
-        cx.stat(StatEvent::Unexpected { step });
+        cx.stat(StatEvent::Unexpected {
+            step: call.step,
+            code: msg.status().map_or(0, |code| code.0),
+        });
         let mut text =
             b"Discarding a message for a dialog that the call does not come to, Call-Id '".to_vec();
         text.extend_from_slice(&call.call_id);

@@ -88,6 +88,8 @@ pub enum StatEvent {
     Unexpected {
         /// The step the call was at.
         step: StepId,
+        /// Its status code if it is a response, else 0.
+        code: u16,
     },
     /// A pause began.
     Paused {
@@ -141,6 +143,11 @@ pub enum LogKind {
 /// An order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
+    /// The orders that follow are about this call. Given only if [`crate::RunParams::names_calls`] asks for it.
+    About {
+        /// Its number.
+        call: u64,
+    },
     /// Send these bytes.
     Send {
         /// For whom; `None` for answers that belong to no call.

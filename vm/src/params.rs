@@ -219,6 +219,8 @@ pub struct RunParams {
     pub max_incoming_bytes: usize,
     /// How long an ended call is remembered, in ms; 0 not at all (`-deadcall_wait`).
     pub dead_call_ms: u32,
+    /// Whether orders say which call they are about ([`crate::Output::About`]); for traces that tell calls apart.
+    pub names_calls: bool,
     /// Default loss in percent (`-lost`).
     pub lost_percent: f64,
     /// User of `[authentication]` without `username` (`-au`); `None` takes `service`.
@@ -316,6 +318,7 @@ impl Default for RunParams {
             max_incoming: MAX_INCOMING_DEFAULT,
             max_incoming_bytes: MAX_INCOMING_BYTES_DEFAULT,
             dead_call_ms: DEAD_CALL_DEFAULT_MS,
+            names_calls: false,
             lost_percent: 0.0,
             auth_username: None,
             auth_password: AUTH_PASSWORD_DEFAULT.as_bytes().to_vec(),

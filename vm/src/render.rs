@@ -40,6 +40,8 @@ pub(crate) enum LastView<'a> {
 pub(crate) enum Trouble {
     /// The text is rendered without it.
     Warning(String),
+    /// The text cannot be used, and its call fails.
+    Call(String),
     /// SIPp ends the process for it.
     Fatal(String),
 }

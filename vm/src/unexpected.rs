@@ -23,7 +23,10 @@ pub(crate) fn unexpected(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) ->
     let behaviors = params.behaviors;
     match msg.method() {
         Some(method @ (b"BYE" | b"CANCEL")) => {
-            cx.stat(StatEvent::Unexpected { step: call.step });
+            cx.stat(StatEvent::Unexpected {
+                step: call.step,
+                code: 0,
+            });
             let mut text = if behaviors.abort_unexpected {
                 b"Aborting call on an unexpected ".to_vec()
             } else {
@@ -68,7 +71,7 @@ pub(crate) fn unexpected(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) ->
 /// A message that is unexpected whatever its method: the call is given up, or the message ignored.
 pub(crate) fn refuse(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> Verdict {
     let aborts = cx.image.params().behaviors.abort_unexpected;
-    cx.stat(StatEvent::Unexpected { step: call.step });
+    count(cx, call, msg);
     warn_unexpected(cx, call, msg, aborts);
     if aborts {
         twin::abort(cx, call, LastView::Kept);
@@ -126,10 +129,17 @@ pub(crate) fn left_over(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) -> 
         cx.stat(StatEvent::AutoAnswered);
         return true;
     }
-    cx.stat(StatEvent::Unexpected { step: call.step });
+    count(cx, call, msg);
     let aborts = cx.image.params().behaviors.abort_unexpected;
     warn_unexpected(cx, call, msg, aborts);
     false
+}
+
+fn count(cx: &mut Cx<'_>, call: &Call, msg: &Message<'_>) {
+    cx.stat(StatEvent::Unexpected {
+        step: call.step,
+        code: msg.status().map_or(0, |code| code.0),
+    });
 }
 
 fn warn_unexpected(cx: &mut Cx<'_>, call: &Call, msg: &Message<'_>, aborts: bool) {

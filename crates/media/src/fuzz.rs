@@ -7,6 +7,7 @@
 use crate::clip::Clip;
 use crate::codec::Codec;
 use crate::receive::{Receiver, Timing};
+use crate::replay::{Keep, LinkType, Replay};
 use crate::rtcp::{Compound, RtcpPacket, canonical_name};
 use crate::rtp::{self, Packet};
 use crate::srtp::{MasterKey, Opener, Relaxed, Sealer, Suite};
@@ -118,5 +119,63 @@ pub fn wav(bytes: &[u8]) {
     if let Ok(clip) = Clip::file(Codec::Pcmu, bytes) {
         let expected = audio.samples.len() as u64 * 8000 / u64::from(audio.rate);
         assert_eq!(clip.size() as u64, expected);
+    }
+}
+
+/// Target `pcap_replay`: captures are read or refused, and every packet of a plan lies in its file and in order.
+pub fn pcap_replay(bytes: &[u8]) {
+    for (keep, link) in [
+        (Keep::All, None),
+        (Keep::Rtp, None),
+        (Keep::All, Some(LinkType::Raw)),
+    ] {
+        let Ok(replay) = Replay::parse(bytes.into(), keep, link) else {
+            continue;
+        };
+        let mut before = Micros(0);
+        let mut lowest = u16::MAX;
+        let mut sum = 0;
+        for packet in replay.packets() {
+            assert!(packet.at >= before);
+            before = packet.at;
+            lowest = lowest.min(packet.port_offset);
+            let payload = replay.bytes(packet);
+            sum += payload.len();
+            assert!(keep == Keep::All || Packet::parse(payload).is_ok());
+        }
+        assert_eq!((before, lowest), (replay.duration(), 0));
+        assert!(sum <= bytes.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a body over its seeds and over the files that once broke it; returns how many there were.
+    #[expect(clippy::disallowed_methods, reason = "regressions are files")]
+    fn replay(target: &str, body: fn(&[u8])) -> usize {
+        let fuzz = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz");
+        let mut count = 0;
+        for folder in ["regressions", "corpus"] {
+            // A folder without files is not in the repository.
+            let Ok(entries) = std::fs::read_dir(format!("{fuzz}/{folder}/{target}")) else {
+                continue;
+            };
+            for entry in entries {
+                let path = entry.expect("readable folder").path();
+                body(&std::fs::read(path).expect("readable file"));
+                count += 1;
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn past_failures_of_the_targets_stay_fixed() {
+        assert!(replay("rtp_rtcp", rtp_rtcp) >= 3);
+        assert!(replay("srtp_unprotect", srtp_unprotect) >= Suite::ALL.len());
+        assert!(replay("wav", wav) >= 5);
+        assert!(replay("pcap_replay", pcap_replay) >= 6);
     }
 }

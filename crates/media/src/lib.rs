@@ -9,21 +9,29 @@
 //!
 //! | Module | Idea |
 //! | --- | --- |
+//! | [`engine`] | the streams of a shard: what to send, and when |
 //! | [`rtp`] | the twelve bytes in front of a payload; reading whole packets |
 //! | [`rtcp`] | reports, names and goodbyes: written, and read from compound packets |
 //! | [`receive`] | what became of a peer's packets: loss, order, duplicates, jitter |
 //! | [`codec`], [`clip`], [`tone`], [`resample`], [`wav`] | what is in the packets: codecs, files, tones |
+//! | [`record`] | what was heard, as a growing WAV file |
 //! | [`quality`] | R-factor and MOS by the E-model |
+//! | [`dtmf`] | digits as telephone events |
+//! | [`replay`] | captures that are sent again |
 //! | [`srtp`] | packets sealed and opened, with keys from SDP |
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod clip;
 pub mod codec;
+pub mod dtmf;
+pub mod engine;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod quality;
 pub mod receive;
+pub mod record;
+pub mod replay;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
@@ -32,5 +40,6 @@ mod time;
 pub mod tone;
 pub mod wav;
 
+pub use clip::Clip;
 pub use codec::Codec;
 pub use time::Micros;

@@ -314,6 +314,10 @@ impl MasterKey {
     }
 }
 
+/// What the transform of a direction takes on the heap, with the usual suite.
+#[cfg(test)]
+pub(crate) const COUNTER_LEN: usize = size_of::<counter::Counter<aes::Aes128Enc>>();
+
 /// Compares tags without telling by the time taken where they differ.
 fn same_tag(ours: &[u8], theirs: &[u8]) -> bool {
     let difference = ours.iter().zip(theirs).fold(0, |sum, (a, b)| sum | (a ^ b));

@@ -243,6 +243,7 @@ mod tests {
         replay("sip_message", sip_message);
         replay("stream_framer", stream_framer);
         replay("auth_header", auth_header);
+        replay("sdp", sdp);
     }
 
     fn fragment() -> impl Strategy<Value = Vec<u8>> {

@@ -198,7 +198,10 @@ impl World {
                 // Its nodes send datagrams, each from one socket.
                 Output::Open { .. } | Output::Close { .. } | Output::Unfinished { .. } => {}
                 // Timers carry their generation: a stale one does nothing.
-                Output::Disarm { .. } | Output::Ended { .. } | Output::Exec { .. } => {}
+                Output::Disarm { .. }
+                | Output::Ended { .. }
+                | Output::Exec { .. }
+                | Output::About { .. } => {}
                 Output::Stat(event) => self.nodes[index].tally.add(event),
                 Output::Log { text, .. } => {
                     let line = String::from_utf8_lossy(out.bytes(text)).into_owned();

@@ -149,6 +149,11 @@ impl Place {
         &self.group.members[self.index]
     }
 
+    /// Which of them it is.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
     /// Tells the others how many calls this shard has created, and how many of them have ended.
     pub(crate) fn count(&self, created: u64, open: u64) {
         let member = self.member();

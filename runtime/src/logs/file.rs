@@ -1,114 +1,413 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! A buffered file that remembers its first failure instead of returning it at every write, and the times in it.
+//! A trace file: buffered, rotated, bounded, and never a reason to stop.
+//!
+//! Records that cannot be written are counted, the first failure is kept for whoever reports it, and the file is tried
+//! again: when there is room again, it says how many records are missing. What is counted as lost may have been written
+//! in part.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
-
-use crate::config::LogFileConfig;
+use crate::config::{LogFileConfig, Ring};
 use crate::error::Error;
 
+/// Bytes collected before they are written.
 const BUFFER_BYTES: usize = 64 << 10;
+
+/// Names tried for a rotated file when the first is taken.
+const NAMES: u32 = 1000;
+
+/// What a file may grow to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bounds {
+    /// Rotation.
+    pub(super) ring: Option<Ring>,
+    /// Bytes after which it is left as it is.
+    pub(super) max_bytes: Option<u64>,
+}
+
+/// What has become of records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) written: u64,
+    pub(super) lost: u64,
+}
 
 #[derive(Debug)]
 pub(super) struct LogFile {
-    writer: BufWriter<File>,
-    path: PathBuf,
-    failure: Option<io::Error>,
+    config: LogFileConfig,
+    bounds: Bounds,
+    /// Stands at the beginning, and of a table (`true`) at the beginning of every rotated part.
+    head: Vec<u8>,
+    is_table: bool,
+    file: Option<File>,
+    buffer: Vec<u8>,
+    /// Records in the buffer.
+    buffered: u64,
+    /// Bytes in this part, those in the buffer included.
+    bytes: u64,
+    /// Bytes in all.
+    total: u64,
+    /// When this part was begun, in seconds since the epoch.
+    opened_at: u64,
+    /// Parts that are kept, oldest first.
+    parts: VecDeque<PathBuf>,
+    /// Records lost since the file last said so.
+    unsaid: u64,
+    tally: Tally,
+    failure: Option<String>,
 }
 
 impl LogFile {
-    pub(super) fn open(config: &LogFileConfig) -> Result<Self, Error> {
+    /// A file that is made at its first record.
+    pub(super) fn lazy(config: LogFileConfig, bounds: Bounds) -> Self {
+        Self {
+            config,
+            bounds,
+            head: Vec::new(),
+            is_table: false,
+            file: None,
+            buffer: Vec::new(),
+            buffered: 0,
+            bytes: 0,
+            total: 0,
+            opened_at: 0,
+            parts: VecDeque::new(),
+            unsaid: 0,
+            tally: Tally::default(),
+            failure: None,
+        }
+    }
+
+    /// Begins with a line that explains the others.
+    pub(super) fn with_head(mut self, head: impl Into<Vec<u8>>, is_table: bool) -> Self {
+        self.head = head.into();
+        self.is_table = is_table;
+        self
+    }
+
+    /// Makes the file now.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub(super) fn made(mut self, wall_us: u64) -> Result<Self, Error> {
+        self.open(wall_us, self.config.overwrite)
+            .map_err(|source| Error::LogFile {
+                path: self.config.path.clone(),
+                source,
+            })?;
+        Ok(self)
+    }
+
+    fn open(&mut self, wall_us: u64, overwrite: bool) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options
             .create(true)
             .write(true)
-            .append(!config.overwrite)
-            .truncate(config.overwrite);
-        let file = options
-            .open(&config.path)
-            .map_err(|source| Error::LogFile {
-                path: config.path.clone(),
-                source,
-            })?;
-        let writer = BufWriter::with_capacity(BUFFER_BYTES, file);
-        Ok(Self {
-            writer,
-            path: config.path.clone(),
-            failure: None,
-        })
+            .append(!overwrite)
+            .truncate(overwrite);
+        let file = options.open(&self.config.path)?;
+        self.file = Some(file);
+        self.opened_at = wall_us / 1_000_000;
+        self.bytes = 0;
+        let first = self.total == 0;
+        if first || self.is_table {
+            self.append(&[&self.head.clone()]);
+        }
+        Ok(())
     }
 
-    pub(super) fn write(&mut self, parts: &[&[u8]]) {
+    fn append(&mut self, parts: &[&[u8]]) {
         for part in parts {
-            if let Err(error) = self.writer.write_all(part) {
-                self.failure.get_or_insert(error);
+            self.buffer.extend_from_slice(part);
+            self.bytes += part.len() as u64;
+            self.total += part.len() as u64;
+        }
+    }
+
+    /// Adds a record.
+    pub(super) fn record(&mut self, wall_us: u64, parts: &[&[u8]]) {
+        if self.bounds.max_bytes.is_some_and(|max| self.total > max) {
+            return;
+        }
+        if self.file.is_none()
+            && let Err(error) = self.open(wall_us, self.config.overwrite || self.total > 0)
+        {
+            self.failed("open", &error);
+            self.lose(1);
+            return;
+        }
+        self.append(parts);
+        self.buffered += 1;
+        if let Some(ring) = self.bounds.ring
+            && self.bytes > ring.bytes
+        {
+            self.flush();
+            self.turn(ring);
+        } else if self.buffer.len() >= BUFFER_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Counts records that never came here.
+    pub(super) fn lose(&mut self, records: u64) {
+        self.tally.lost += records;
+        self.unsaid += records;
+    }
+
+    /// Writes what has been collected.
+    pub(super) fn flush(&mut self) {
+        let Some(file) = &mut self.file else {
+            return;
+        };
+        let mut result = Ok(());
+        if self.unsaid > 0 && !self.is_table {
+            let why = match &self.failure {
+                None => "the disk did not keep up",
+                Some(_) => "the file could not be written",
+            };
+            let note = format!("{} records lost: {why}\n", self.unsaid);
+            result = file.write_all(note.as_bytes());
+        }
+        if !self.buffer.is_empty() {
+            result = result.and_then(|()| file.write_all(&self.buffer));
+        }
+        match result {
+            Ok(()) => {
+                self.tally.written += self.buffered;
+                self.unsaid = 0;
+            }
+            Err(error) => {
+                self.failed("write", &error);
+                self.lose(self.buffered);
             }
         }
+        self.buffer.clear();
+        self.buffered = 0;
     }
 
-    /// Says how many records are missing here, flushes, and reports a failure.
-    pub(super) fn settle(&mut self, lost: u64) -> Option<String> {
-        if lost > 0 {
-            self.write(&[format!("{lost} records lost: the disk did not keep up\n").as_bytes()]);
+    /// Puts the file aside and begins another.
+    fn turn(&mut self, ring: Ring) {
+        self.file = None;
+        let result = if ring.files == 0 {
+            std::fs::remove_file(&self.config.path)
+        } else {
+            self.put_aside()
+        };
+        if let Err(error) = result {
+            self.failed("rotate", &error);
         }
-        if let Err(error) = self.writer.flush() {
-            self.failure.get_or_insert(error);
+        while self.parts.len() > ring.files
+            && let Some(oldest) = self.parts.pop_front()
+        {
+            // Somebody else may have removed it.
+            let _ = std::fs::remove_file(oldest);
         }
-        self.failure
-            .as_ref()
-            .map(|error| format!("cannot write `{}`: {error}", self.path.display()))
     }
-}
 
-fn local(zone: &TimeZone, wall_us: u64) -> Zoned {
-    let us = i64::try_from(wall_us).unwrap_or(i64::MAX);
-    Timestamp::from_microsecond(us)
-        .unwrap_or(Timestamp::MAX)
-        .to_zoned(zone.clone())
-}
+    fn put_aside(&mut self) -> io::Result<()> {
+        let mut name = self.config.part_stem.clone().into_os_string();
+        name.push(format!("_{}", self.opened_at));
+        let free = (0..NAMES).map(|number| {
+            let mut name = name.clone();
+            if number > 0 {
+                name.push(format!(".{number}"));
+            }
+            name.push(".log");
+            PathBuf::from(name)
+        });
+        let Some(part) = { free }.find(|path| !path.exists()) else {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        };
+        std::fs::rename(&self.config.path, &part)?;
+        self.parts.push_back(part);
+        Ok(())
+    }
 
-/// `YYYY-MM-DDTHH:MM:SS.uuuuuu±HH:MM`, or `Z` for UTC.
-pub(super) fn rfc3339(zone: &TimeZone, wall_us: u64) -> String {
-    let time = local(zone, wall_us);
-    let form = if time.offset().is_zero() {
-        "%Y-%m-%dT%H:%M:%S.%6fZ"
-    } else {
-        "%Y-%m-%dT%H:%M:%S.%6f%:z"
-    };
-    time.strftime(form).to_string()
-}
+    fn failed(&mut self, what: &str, error: &io::Error) {
+        self.failure.get_or_insert_with(|| {
+            format!("cannot {what} `{}`: {error}", self.config.path.display())
+        });
+    }
 
-/// `YYYY-MM-DD` TAB `HH:MM:SS.uuuuuu` TAB `epoch.uuuuuu`.
-pub(super) fn tabbed(zone: &TimeZone, wall_us: u64) -> String {
-    let time = local(zone, wall_us)
-        .strftime("%Y-%m-%d\t%H:%M:%S.%6f")
-        .to_string();
-    format!("{time}\t{}.{:06}", wall_us / 1_000_000, wall_us % 1_000_000)
+    /// What has become of the records so far, and the first failure.
+    pub(super) fn state(&self) -> (Tally, Option<&str>) {
+        (self.tally, self.failure.as_deref())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    fn config(folder: &Path) -> LogFileConfig {
+        LogFileConfig {
+            path: folder.join("uac_7_messages.log"),
+            overwrite: true,
+            part_stem: folder.join("uac_7_messages"),
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .expect("a folder")
+            .map(|entry| {
+                let entry = entry.expect("an entry");
+                entry.file_name().to_string_lossy().into_owned()
+            })
+            .collect();
+        names.sort();
+        names
+    }
 
     #[test]
-    fn times_have_sipps_two_forms() {
-        let zone = TimeZone::fixed(jiff::tz::offset(2));
+    fn a_full_ring_keeps_the_newest_parts_under_the_time_they_were_begun() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ring = Some(Ring {
+            bytes: 25,
+            files: 2,
+        });
+        let bounds = Bounds {
+            ring,
+            max_bytes: None,
+        };
+        let mut file = LogFile::lazy(config(folder.path()), bounds);
+        for second in 0..7 {
+            file.record(second * 1_000_000, &[b"0123456", b"890\n"]);
+        }
+        file.flush();
+        // Three records make a part: two full parts and a rest.
         assert_eq!(
-            rfc3339(&zone, 1_700_000_000_000_042),
-            "2023-11-15T00:13:20.000042+02:00"
+            names(folder.path()),
+            [
+                "uac_7_messages.log",
+                "uac_7_messages_0.log",
+                "uac_7_messages_3.log"
+            ]
+        );
+        for second in 7..10 {
+            file.record(second * 1_000_000, &[b"0123456890\n"]);
+        }
+        file.flush();
+        assert_eq!(
+            names(folder.path()),
+            [
+                "uac_7_messages.log",
+                "uac_7_messages_3.log",
+                "uac_7_messages_6.log"
+            ]
         );
         assert_eq!(
-            rfc3339(&TimeZone::UTC, 1_700_000_000_000_042),
-            "2023-11-14T22:13:20.000042Z"
+            file.state().0,
+            Tally {
+                written: 10,
+                lost: 0
+            }
         );
+    }
+
+    #[test]
+    fn parts_begun_in_one_second_get_different_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ring = Some(Ring { bytes: 1, files: 9 });
+        let bounds = Bounds {
+            ring,
+            max_bytes: None,
+        };
+        let mut file = LogFile::lazy(config(folder.path()), bounds);
+        for _ in 0..3 {
+            file.record(5_000_000, &[b"record\n"]);
+        }
         assert_eq!(
-            tabbed(&zone, 1_700_000_000_000_042),
-            "2023-11-15\t00:13:20.000042\t1700000000.000042"
+            names(folder.path()),
+            [
+                "uac_7_messages_5.1.log",
+                "uac_7_messages_5.2.log",
+                "uac_7_messages_5.log"
+            ]
         );
-        assert!(rfc3339(&TimeZone::UTC, u64::MAX).starts_with("9999-"));
+    }
+
+    #[test]
+    fn a_ring_of_no_parts_throws_the_old_ones_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bounds = Bounds {
+            ring: Some(Ring { bytes: 9, files: 0 }),
+            max_bytes: None,
+        };
+        let mut file = LogFile::lazy(config(folder.path()), bounds)
+            .with_head("head\n", true)
+            .made(0)
+            .expect("it opens");
+        file.record(0, &[b"first\n"]);
+        file.record(0, &[b"2\n"]);
+        file.flush();
+        assert_eq!(names(folder.path()), ["uac_7_messages.log"]);
+        let text = std::fs::read_to_string(folder.path().join("uac_7_messages.log"));
+        assert_eq!(
+            text.expect("text"),
+            "head\n2\n",
+            "a table has its head again"
+        );
+    }
+
+    #[test]
+    fn a_bounded_file_ends_with_the_record_that_reached_the_bound() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bounds = Bounds {
+            ring: None,
+            max_bytes: Some(10),
+        };
+        let mut file = LogFile::lazy(config(folder.path()), bounds);
+        for _ in 0..9 {
+            file.record(0, &[b"1234567\n"]);
+        }
+        file.flush();
+        let text = std::fs::read_to_string(folder.path().join("uac_7_messages.log"));
+        assert_eq!(text.expect("text"), "1234567\n1234567\n");
+        // Left out as asked is not lost.
+        assert_eq!(
+            file.state(),
+            (
+                Tally {
+                    written: 2,
+                    lost: 0
+                },
+                None
+            )
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_survived_said_once_and_counted() {
+        let config = LogFileConfig {
+            path: "/dev/full".into(),
+            overwrite: false,
+            part_stem: "/dev/full".into(),
+        };
+        let mut file = LogFile::lazy(config, Bounds::default());
+        for _ in 0..3 {
+            file.record(0, &[b"record\n"]);
+        }
+        file.flush();
+        file.record(0, &[b"record\n"]);
+        file.flush();
+        let (tally, failure) = file.state();
+        assert_eq!(
+            tally,
+            Tally {
+                written: 0,
+                lost: 4
+            }
+        );
+        let failure = failure.expect("it failed");
+        assert!(
+            failure.starts_with("cannot write `/dev/full`: "),
+            "{failure}"
+        );
     }
 }

@@ -1,33 +1,42 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! SIPp's trace files, written beside the shards.
+//! Trace files and tables, written beside the shards.
+//!
+//! | Module | Idea |
+//! | --- | --- |
+//! | `queue` | what shards hand over, and how |
+//! | `file` | a file with bounds, rotation and failures |
+//! | `stamp`, `headers` | times; the little that is read of messages |
+//! | `message`, `lines` | the forms of logs |
+//! | `rows` | tables with a row per period |
 //!
 //! Shards append raw records to one bounded queue and never wait for the disk: a record that does not fit is dropped
 //! and counted, and the file says where records are missing. One thread formats and writes; it holds the queue's lock
 //! only to swap buffers. What is queued when the run ends is written before [`LogWriter::close`] returns.
 //!
-//! Names and forms are those of SIPp.
+//! Names and forms are SIPp's or gossipper's own ([`crate::config::LogForm`]).
 
-mod error;
 mod file;
+pub(crate) mod headers;
+mod lines;
 mod message;
+mod queue;
+pub(crate) mod rows;
+pub(crate) mod stamp;
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use gossipper_control::LogCounts;
 use jiff::tz::TimeZone;
 
-use crate::config::LogConfig;
+use crate::config::{LogConfig, LogFileConfig, LogForm};
 use crate::error::Error;
-use error::ErrorLog;
-use message::MessageLog;
-
-/// Most bytes that wait for the disk.
-const MAX_QUEUE_BYTES: usize = 16 << 20;
-
-/// Most records that wait for the disk.
-const MAX_QUEUE_RECORDS: usize = 1 << 16;
+use file::{Bounds, LogFile};
+use queue::{Batch, Kind, Lost, Shared};
+pub use queue::{Concern, LogSender, Traffic};
+use rows::{Layout, Tables};
+use stamp::{Stamps, TimeForm};
 
 /// The name SIPp gives a log file: `<scenario>_<pid>_<kind>.log`.
 #[must_use]
@@ -35,114 +44,270 @@ pub fn default_file_name(scenario: &str, pid: u32, kind: &str) -> String {
     format!("{scenario}_{pid}_{kind}.log")
 }
 
-/// What happened to a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Traffic {
-    /// It was handed to the kernel.
-    Sent,
-    /// It came in.
-    Received,
-    /// The kernel refused it.
-    SendFailed,
-    /// A command was handed to the connection of its twin.
-    CommandSent,
-    /// A command came from a twin.
-    CommandReceived,
-    /// A command could not be handed on.
-    CommandFailed,
+/// The name SIPp gives a table: `<scenario>_<pid>_<kind>.csv`; that of the statistics has no kind.
+#[must_use]
+pub fn default_table_name(scenario: &str, pid: u32, kind: &str) -> String {
+    format!("{scenario}_{pid}_{kind}.csv")
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Message(Traffic),
-    Error,
+/// The name gossipper gives a trace: what is before the extension of the message file, or `gossipper_<pid>`, and the
+/// kind.
+#[must_use]
+pub fn own_file_name(message_file: Option<&Path>, pid: u32, kind: &str) -> std::path::PathBuf {
+    let stem = message_file.map_or_else(
+        || format!("gossipper_{pid}").into(),
+        |path| path.with_extension(""),
+    );
+    let mut name = stem.into_os_string();
+    name.push(format!("_{kind}.log"));
+    name.into()
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Record {
-    kind: Kind,
-    wall_us: u64,
-    len: usize,
+/// What shards are to hand over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a file that is written or not"
+)]
+pub struct Wanted {
+    /// Messages.
+    pub messages: bool,
+    /// Warnings and errors.
+    pub errors: bool,
+    /// Lines of `log` actions.
+    pub actions: bool,
+    /// Histories of calls that failed.
+    pub call_debug: bool,
+    /// Unexpected responses.
+    pub codes: bool,
+    /// Response times.
+    pub rtts: bool,
+    /// Figures, once per period.
+    pub samples: bool,
+    /// Times from INVITE to its final answer.
+    pub invites: bool,
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    records: VecDeque<Record>,
-    bytes: Vec<u8>,
-    lost_messages: u64,
-    lost_errors: u64,
-    closing: bool,
-    counts: LogCounts,
+impl Wanted {
+    fn of(config: &LogConfig) -> Self {
+        let own = config.form == LogForm::Gossipper;
+        let rows = [&config.statistics, &config.step_counts, &config.error_codes];
+        Self {
+            messages: config.messages.is_some() || config.short_messages.is_some(),
+            errors: config.errors.is_some(),
+            actions: config.actions.is_some(),
+            call_debug: config.call_debug.is_some(),
+            codes: config.error_codes.is_some(),
+            rtts: config.response_times.is_some(),
+            samples: rows.into_iter().any(Option::is_some),
+            invites: own && config.statistics.is_some(),
+        }
+    }
+
+    fn without_tables(self) -> Self {
+        Self {
+            codes: false,
+            rtts: false,
+            samples: false,
+            invites: false,
+            ..self
+        }
+    }
 }
 
+/// How lines are written.
 #[derive(Debug)]
-struct Shared {
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    messages: bool,
-    errors: bool,
+struct Voice {
+    stamps: Stamps,
+    /// gossipper's form.
+    own: bool,
+    /// Times of SIPp's logs, those of messages excepted.
+    time: TimeForm,
+    transport: &'static str,
+    /// A line in the making.
+    line: Vec<u8>,
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // The queue is consistent between any two statements, so a panic elsewhere does not spoil it.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Everything that is written.
+#[derive(Debug)]
+struct Files {
+    voice: Voice,
+    messages: Option<LogFile>,
+    short_messages: Option<LogFile>,
+    errors: Option<LogFile>,
+    actions: Option<LogFile>,
+    call_debug: Option<LogFile>,
+    tables: Tables,
+}
 
-    fn push(&self, kind: Kind, wall_us: u64, bytes: &[u8]) {
-        let mut queue = self.lock();
-        let fits = queue.records.len() < MAX_QUEUE_RECORDS
-            && queue.bytes.len() + bytes.len() <= MAX_QUEUE_BYTES;
-        if !fits {
-            queue.counts.lost += 1;
-            *(match kind {
-                Kind::Message(_) => &mut queue.lost_messages,
-                Kind::Error => &mut queue.lost_errors,
-            }) += 1;
-            return;
-        }
-        queue.bytes.extend_from_slice(bytes);
-        queue.records.push_back(Record {
-            kind,
-            wall_us,
-            len: bytes.len(),
+impl Files {
+    fn open(config: &LogConfig, scene: Scene) -> Result<Self, Error> {
+        let own = config.form == LogForm::Gossipper;
+        let bounds = Bounds {
+            ring: config.ring,
+            max_bytes: config.max_bytes,
+        };
+        let lazy = |file: &LogFileConfig| LogFile::lazy(file.clone(), bounds);
+        let made = |file: &Option<LogFileConfig>| {
+            let file = file.as_ref().map(lazy);
+            file.map(|file| file.made(scene.wall_base_us)).transpose()
+        };
+        let short_head = if own { message::SHORT_HEAD } else { "" };
+        let errors_head = if own { "" } else { lines::ERRORS_HEAD };
+        let short_messages = config.short_messages.as_ref().map(|file| {
+            let file = lazy(file).with_head(short_head, own);
+            file.made(scene.wall_base_us)
         });
-        let first = queue.records.len() == 1;
-        drop(queue);
-        if first {
-            self.wake.notify_one();
+        let mut stamps = Stamps::new(TimeZone::system());
+        let Scene {
+            layout,
+            shards,
+            wall_base_us,
+            transport,
+        } = scene;
+        Ok(Self {
+            messages: made(&config.messages)?,
+            short_messages: short_messages.transpose()?,
+            // Made at the first event, as in SIPp.
+            errors: config
+                .errors
+                .as_ref()
+                .map(|file| lazy(file).with_head(errors_head, false)),
+            actions: made(&config.actions)?,
+            call_debug: made(&config.call_debug)?,
+            tables: Tables::open(config, layout, shards, wall_base_us, &mut stamps)?,
+            voice: Voice {
+                stamps,
+                own,
+                time: match (own, config.tables.rfc3339) {
+                    (true, _) => TimeForm::Nanos,
+                    (false, true) => TimeForm::Rfc3339,
+                    (false, false) => TimeForm::Tabbed,
+                },
+                transport,
+                line: Vec::new(),
+            },
+        })
+    }
+
+    fn write(&mut self, kind: Kind, wall_us: u64, bytes: &[u8]) {
+        let voice = &mut self.voice;
+        match kind {
+            Kind::Message { traffic, call } => {
+                if let Some(file) = &mut self.messages {
+                    message::whole(file, voice, wall_us, traffic, call, bytes);
+                }
+                if let Some(file) = &mut self.short_messages {
+                    message::short(file, voice, wall_us, traffic, call, bytes);
+                }
+            }
+            Kind::Error { concern, call } => {
+                if let Some(file) = &mut self.errors {
+                    lines::error(file, voice, wall_us, concern, call, bytes);
+                }
+                if let Some(file) = &mut self.actions
+                    && voice.own
+                    && concern == Concern::Action
+                {
+                    lines::action(file, voice, wall_us, "action-warning", bytes);
+                }
+            }
+            Kind::Action => {
+                if let Some(file) = &mut self.actions {
+                    lines::action(file, voice, wall_us, "action-log", bytes);
+                }
+            }
+            Kind::CallDebug => {
+                if let Some(file) = &mut self.call_debug {
+                    lines::history(file, wall_us, bytes);
+                }
+            }
+            Kind::Code { call, code, step } => {
+                let response = (call, code, step);
+                self.tables
+                    .code(&mut voice.stamps, wall_us, response, bytes);
+            }
+            Kind::Rtt {
+                call,
+                rtd,
+                took,
+                at,
+            } => {
+                if let Some(rtt) = &mut self.tables.rtt {
+                    rtt.add(&mut voice.stamps, wall_us, (call, rtd), took, at);
+                }
+            }
+            Kind::Sample(sample) => self.tables.sample(&mut voice.stamps, *sample),
         }
+    }
+
+    fn logs(&mut self) -> [&mut Option<LogFile>; 5] {
+        [
+            &mut self.messages,
+            &mut self.short_messages,
+            &mut self.errors,
+            &mut self.actions,
+            &mut self.call_debug,
+        ]
+    }
+
+    /// Writes what has been collected, and says where records are missing.
+    fn flush(&mut self, lost: &Lost, end: bool) {
+        let missing = [
+            lost.messages,
+            lost.messages,
+            lost.errors,
+            lost.actions,
+            lost.call_debug,
+        ];
+        for (file, missing) in self.logs().into_iter().zip(missing) {
+            if let Some(file) = file {
+                file.lose(missing);
+                file.flush();
+            }
+        }
+        self.tables.flush(lost, end);
+    }
+
+    /// Adds up what has become of all records.
+    fn tally(&mut self) -> LogCounts {
+        let mut counts = LogCounts::default();
+        for file in self.logs().into_iter().flatten() {
+            add_up(&mut counts, file);
+        }
+        self.tables.tally(&mut counts);
+        counts
     }
 }
 
-/// Appends records; cheap to clone, one per shard.
+/// Adds what has become of the records of a file.
+fn add_up(counts: &mut LogCounts, file: &LogFile) {
+    let (tally, failure) = file.state();
+    counts.written += tally.written;
+    counts.lost += tally.lost;
+    if let Some(failure) = failure {
+        counts.error.get_or_insert_with(|| failure.to_owned());
+    }
+}
+
+/// What the tables need to know of the run.
+#[derive(Debug, Default)]
+pub(crate) struct Scene {
+    pub(crate) layout: Layout,
+    /// Shards of the main scenario.
+    pub(crate) shards: usize,
+    /// The wall clock when the run began.
+    pub(crate) wall_base_us: u64,
+    /// The name of its transport.
+    pub(crate) transport: &'static str,
+}
+
+/// Tells what has become of the records so far.
 #[derive(Debug, Clone)]
-pub struct LogSender(Arc<Shared>);
+pub(crate) struct LogView(Arc<Shared>);
 
-impl LogSender {
-    /// Whether anybody wants messages.
-    #[must_use]
-    pub fn wants_messages(&self) -> bool {
-        self.0.messages
-    }
-
-    /// Notes a message.
-    pub fn message(&self, wall_us: u64, traffic: Traffic, bytes: &[u8]) {
-        if self.0.messages {
-            self.0.push(Kind::Message(traffic), wall_us, bytes);
-        }
-    }
-
-    /// Notes a warning or an error.
-    pub fn error(&self, wall_us: u64, text: &[u8]) {
-        if self.0.errors {
-            self.0.push(Kind::Error, wall_us, text);
-        }
-    }
-
-    /// Records written and lost so far.
-    #[must_use]
-    pub fn counts(&self) -> LogCounts {
+impl LogView {
+    pub(crate) fn counts(&self) -> LogCounts {
         self.0.lock().counts.clone()
     }
 }
@@ -151,6 +316,7 @@ impl LogSender {
 #[derive(Debug)]
 pub struct LogWriter {
     shared: Arc<Shared>,
+    wanted: Wanted,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -158,48 +324,57 @@ impl LogWriter {
     /// Opens the files and starts the thread; without files there is none.
     ///
     /// # Errors
-    /// When the message file cannot be opened. The error file is opened at the first event, as SIPp does, and a failure
+    /// When a file cannot be opened. The error file is opened at the first event, as SIPp does, and a failure
     /// then shows in [`LogCounts::error`].
-    pub fn start(config: &LogConfig) -> Result<Self, Error> {
-        let messages = config.messages.as_ref().map(MessageLog::open).transpose()?;
-        let errors = config.errors.clone().map(ErrorLog::new);
-        let wanted = messages.is_some() || errors.is_some();
-        let shared = Arc::new(Shared {
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            messages: messages.is_some(),
-            errors: errors.is_some(),
-        });
-        let thread = wanted
-            .then(|| {
-                let shared = Arc::clone(&shared);
-                std::thread::Builder::new()
-                    .name("logs".into())
-                    .spawn(move || write_until_closed(&shared, messages, errors))
-                    .map_err(|source| Error::Thread {
-                        what: "log writer",
-                        source,
-                    })
-            })
-            .transpose()?;
-        Ok(Self { shared, thread })
+    pub(crate) fn start(config: &LogConfig, scene: Scene) -> Result<Self, Error> {
+        let wanted = Wanted::of(config);
+        let shared = Arc::new(Shared::default());
+        let thread = if wanted == Wanted::default() {
+            None
+        } else {
+            let files = Files::open(config, scene)?;
+            let shared = Arc::clone(&shared);
+            let thread = std::thread::Builder::new()
+                .name("logs".into())
+                .spawn(move || write_until_closed(&shared, files))
+                .map_err(|source| Error::Thread {
+                    what: "log writer",
+                    source,
+                })?;
+            Some(thread)
+        };
+        Ok(Self {
+            shared,
+            wanted,
+            thread,
+        })
     }
 
-    /// A handle for a shard.
+    /// What shards hand over.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
+    /// A handle for a shard of the main scenario; see [`LogSender::another`].
     #[must_use]
     pub fn sender(&self) -> LogSender {
-        LogSender(Arc::clone(&self.shared))
+        LogSender::new(Arc::clone(&self.shared), self.wanted)
     }
 
-    /// Writes what is queued and ends the thread.
+    /// Who tells what has become of the records.
+    pub(crate) fn view(&self) -> LogView {
+        LogView(Arc::clone(&self.shared))
+    }
+
+    /// Writes what is queued and ends the thread. The senders should be gone by then: what they hold is not queued.
     pub fn close(mut self) -> LogCounts {
         self.finish();
         self.shared.lock().counts.clone()
     }
 
     fn finish(&mut self) {
-        self.shared.lock().closing = true;
-        self.shared.wake.notify_one();
+        self.shared.close();
         if let Some(thread) = self.thread.take() {
             // A panic of the writer is a bug, but the run's result matters more than its logs.
             if thread.join().is_err() {
@@ -215,209 +390,19 @@ impl Drop for LogWriter {
     }
 }
 
-fn write_until_closed(
-    shared: &Shared,
-    mut messages: Option<MessageLog>,
-    mut errors: Option<ErrorLog>,
-) {
-    let zone = TimeZone::system();
-    let (mut records, mut bytes) = (VecDeque::new(), Vec::new());
+fn write_until_closed(shared: &Shared, mut files: Files) {
+    let mut batch = Batch::default();
     loop {
-        let (lost_messages, lost_errors, closing);
-        {
-            let mut queue = shared.lock();
-            while queue.records.is_empty() && !queue.closing {
-                queue = shared
-                    .wake
-                    .wait(queue)
-                    .unwrap_or_else(PoisonError::into_inner);
-            }
-            std::mem::swap(&mut queue.records, &mut records);
-            std::mem::swap(&mut queue.bytes, &mut bytes);
-            lost_messages = std::mem::take(&mut queue.lost_messages);
-            lost_errors = std::mem::take(&mut queue.lost_errors);
-            closing = queue.closing;
-        }
-        let taken = records.len() as u64;
-        let mut at = 0;
-        for record in records.drain(..) {
-            let text = &bytes[at..at + record.len];
-            at += record.len;
-            match (record.kind, &mut messages, &mut errors) {
-                (Kind::Message(traffic), Some(log), _) => {
-                    log.write(&zone, record.wall_us, traffic, text)
-                }
-                (Kind::Error, _, Some(log)) => log.write(&zone, record.wall_us, text),
-                // Nobody queues what nobody wants.
-                (Kind::Message(_), None, _) | (Kind::Error, _, None) => {}
-            }
-        }
-        bytes.clear();
-        // Both are settled, whichever of them failed first.
-        let failures = [
-            messages.as_mut().and_then(|log| log.settle(lost_messages)),
-            errors.as_mut().and_then(|log| log.settle(lost_errors)),
-        ];
-        let failure = failures.into_iter().flatten().next();
-        let mut queue = shared.lock();
-        match failure {
-            None => queue.counts.written += taken,
-            Some(error) => {
-                queue.counts.lost += taken;
-                queue.counts.error.get_or_insert(error);
-            }
-        }
-        if closing && queue.records.is_empty() {
+        let taken = shared.take(&mut batch);
+        batch.drain(|record, bytes| files.write(record.kind, record.wall_us, bytes));
+        let end = taken.closing && shared.is_done();
+        files.flush(&taken.lost, end);
+        shared.lock().counts = files.tally();
+        if end {
             return;
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::LogFileConfig;
-    use std::path::Path;
-
-    fn config(folder: &Path) -> LogConfig {
-        let file = |kind| {
-            Some(LogFileConfig {
-                path: folder.join(default_file_name("uac", 7, kind)),
-                overwrite: true,
-            })
-        };
-        LogConfig {
-            messages: file("messages"),
-            errors: file("errors"),
-        }
-    }
-
-    #[test]
-    fn a_message_is_framed_as_sipp_frames_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let writer = LogWriter::start(&config(folder.path())).expect("files open");
-        let sender = writer.sender();
-        assert!(sender.wants_messages());
-        sender.message(
-            1_700_000_000_123_456,
-            Traffic::Sent,
-            b"OPTIONS sip:a SIP/2.0\r\n\r\n",
-        );
-        sender.message(
-            1_700_000_000_123_457,
-            Traffic::Received,
-            b"SIP/2.0 200 OK\r\n\r\n",
-        );
-        assert_eq!(
-            writer.close(),
-            LogCounts {
-                written: 2,
-                lost: 0,
-                error: None
-            }
-        );
-        let text = std::fs::read_to_string(folder.path().join("uac_7_messages.log"))
-            .expect("it was written");
-        let mut lines = text.split('\n');
-        let dashes = "-".repeat(47);
-        let time = lines
-            .next()
-            .and_then(|l| l.strip_prefix(&format!("{dashes} ")))
-            .expect("a header")
-            .to_owned();
-        assert_eq!(
-            (&time[4..5], &time[10..11], &time[16..26]),
-            ("-", "T", ":20.123456")
-        );
-        assert_eq!(lines.next(), Some("UDP message sent [25] bytes:"));
-        assert_eq!(lines.next(), Some(""));
-        assert_eq!(lines.next(), Some("OPTIONS sip:a SIP/2.0\r"));
-        assert_eq!(
-            (lines.next(), lines.next()),
-            (Some("\r"), Some("")),
-            "its bytes, then a line end"
-        );
-        assert!(lines.next().is_some_and(|l| l.starts_with(&dashes)));
-        assert_eq!(lines.next(), Some("UDP message received [18] bytes:"));
-        assert!(
-            !folder.path().join("uac_7_errors.log").exists(),
-            "no event, no file"
-        );
-    }
-
-    #[test]
-    fn the_error_file_begins_at_the_first_event() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let writer = LogWriter::start(&config(folder.path())).expect("files open");
-        writer
-            .sender()
-            .error(1_700_000_000_000_001, b"something happened");
-        writer.sender().error(1_700_000_000_000_002, b"and again");
-        writer.close();
-        let text = std::fs::read_to_string(folder.path().join("uac_7_errors.log"))
-            .expect("it was written");
-        let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "The following events occurred:");
-        assert!(
-            lines[1].ends_with("\t1700000000.000001: something happened"),
-            "{}",
-            lines[1]
-        );
-        assert!(lines[2].ends_with(": and again"), "{}", lines[2]);
-        assert_eq!(lines.len(), 3);
-    }
-
-    #[test]
-    fn records_beyond_the_bound_are_counted_and_the_file_says_so() {
-        let folder = tempfile::tempdir().expect("a folder");
-        // No thread: the queue fills up.
-        let shared = Arc::new(Shared {
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            messages: true,
-            errors: true,
-        });
-        let sender = LogSender(Arc::clone(&shared));
-        let big = vec![b'x'; MAX_QUEUE_BYTES / 4];
-        for _ in 0..6 {
-            sender.message(0, Traffic::Sent, &big);
-        }
-        assert_eq!(sender.counts().lost, 2);
-        let log =
-            MessageLog::open(&config(folder.path()).messages.expect("set")).expect("it opens");
-        shared.lock().closing = true;
-        write_until_closed(&shared, Some(log), None);
-        assert_eq!(sender.counts().written, 4);
-        let text = std::fs::read_to_string(folder.path().join("uac_7_messages.log"))
-            .expect("it was written");
-        assert!(text.ends_with("2 records lost: the disk did not keep up\n"));
-    }
-
-    #[test]
-    fn an_error_file_that_cannot_be_opened_is_reported_and_does_not_stop_the_run() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("no/such/folder/errors.log");
-        let errors = Some(LogFileConfig {
-            path: path.clone(),
-            overwrite: true,
-        });
-        let writer = LogWriter::start(&LogConfig {
-            messages: None,
-            errors,
-        })
-        .expect("it starts");
-        writer.sender().error(0, b"text");
-        let counts = writer.close();
-        assert_eq!((counts.written, counts.lost), (0, 1));
-        assert!(counts.error.is_some_and(|e| e.contains("errors.log")));
-        let messages = Some(LogFileConfig {
-            path,
-            overwrite: true,
-        });
-        let refused = LogWriter::start(&LogConfig {
-            messages,
-            errors: None,
-        });
-        assert!(matches!(refused, Err(Error::LogFile { .. })));
-    }
-}
+mod tests;

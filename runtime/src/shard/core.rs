@@ -10,18 +10,20 @@ use std::net::UdpSocket;
 use gossipper_bytecode::{LogLevel, PeerId};
 use gossipper_control::TransportCounts;
 use gossipper_vm::{
-    CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output, Unsent,
+    CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output, StatEvent,
+    Unsent,
 };
 use slotmap::Key;
 
 use super::flows::Answer;
 use super::sides::SideOut;
+use super::watch::Watch;
 use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::exec::Executor;
 use crate::flows::Table;
 use crate::group::{self, Place};
-use crate::logs::{LogSender, Traffic};
+use crate::logs::{Concern, LogSender, Traffic};
 use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
 use crate::sys::Datagram;
@@ -72,6 +74,10 @@ pub(super) struct Core<M> {
     pub(super) schedule: Option<Schedule>,
     pub(super) clock: Clock,
     pub(super) logs: LogSender,
+    /// What traces know of single calls, if one wants to.
+    pub(super) watch: Option<Box<Watch>>,
+    /// The call that the orders at hand are about, if the machine was asked to say so.
+    about: u64,
     exec: Executor,
     beginning: Beginning,
     /// Connections to twins.
@@ -128,6 +134,8 @@ impl<M: Machine> Core<M> {
             schedule,
             clock,
             logs,
+            watch: None,
+            about: 0,
             exec: Executor::default(),
             beginning: Beginning::Before,
             links: None,
@@ -155,7 +163,7 @@ impl<M: Machine> Core<M> {
             self.beginning = Beginning::Under;
             self.out.clear();
             self.machine.start(now, &mut self.out);
-            self.carry_out(now);
+            self.carry_out(now, b"");
             self.tell_uncommanded(now);
             if !self.machine.is_starting() {
                 self.beginning = Beginning::Over;
@@ -193,7 +201,15 @@ impl<M: Machine> Core<M> {
         self.told = now;
         self.out.clear();
         self.machine.handle(now, input, &mut self.out);
-        self.carry_out(now);
+        let received = match input {
+            Input::Message { bytes, .. } => Some((Traffic::Received, bytes)),
+            Input::Twin { bytes } => Some((Traffic::CommandReceived, bytes)),
+            _ => None,
+        };
+        if let Some((traffic, bytes)) = received {
+            self.note_received(now, traffic, bytes);
+        }
+        self.carry_out(now, received.map_or(b"", |(_, bytes)| bytes));
         while let Some(answer) = self.answers.pop() {
             let input = match answer {
                 Answer::Opened(call, flow, port) => Input::Opened { call, flow, port },
@@ -223,10 +239,6 @@ impl<M: Machine> Core<M> {
         let now = Micros(read_at.0.saturating_sub(datagram.waited_us)).max(self.told);
         self.counts.received += 1;
         self.counts.received_bytes += datagram.bytes.len() as u64;
-        if self.logs.wants_messages() {
-            self.logs
-                .message(self.clock.wall_us(now), Traffic::Received, datagram.bytes);
-        }
         self.input(
             now,
             Input::Message {
@@ -251,10 +263,6 @@ impl<M: Machine> Core<M> {
     /// A command of a twin.
     pub(super) fn command(&mut self, bytes: &[u8]) {
         let now = self.clock.now();
-        if self.logs.wants_messages() {
-            self.logs
-                .message(self.clock.wall_us(now), Traffic::CommandReceived, bytes);
-        }
         self.input(now, Input::Twin { bytes });
     }
 
@@ -264,15 +272,53 @@ impl<M: Machine> Core<M> {
             .links
             .as_ref()
             .is_some_and(|links| links.send(peer, bytes));
-        if self.logs.wants_messages() {
-            let traffic = if sent {
-                Traffic::CommandSent
-            } else {
-                Traffic::CommandFailed
-            };
-            self.logs.message(self.clock.wall_us(now), traffic, bytes);
-        }
+        let traffic = if sent {
+            Traffic::CommandSent
+        } else {
+            Traffic::CommandFailed
+        };
+        self.note_sent(now, traffic, bytes);
         sent
+    }
+
+    /// Tells the traces of a message of the call at hand that was handed on.
+    pub(super) fn note_sent(&mut self, now: Micros, traffic: Traffic, bytes: &[u8]) {
+        let call = self.about;
+        self.logs
+            .message(self.clock.wall_us(now), traffic, call, bytes);
+        if let Some(watch) = &mut self.watch {
+            watch.message(now, None, call, traffic, bytes);
+        }
+    }
+
+    /// Tells the traces of a message that the machine has taken in. Its orders say whose it is.
+    fn note_received(&mut self, now: Micros, traffic: Traffic, bytes: &[u8]) {
+        let call = match &self.watch {
+            None => 0,
+            Some(_) => first_named(&self.out),
+        };
+        self.logs
+            .message(self.clock.wall_us(now), traffic, call, bytes);
+        if let Some(watch) = &mut self.watch {
+            watch.message(now, None, call, traffic, bytes);
+        }
+    }
+
+    /// Tells the traces what has happened.
+    fn trace(&mut self, now: Micros, event: StatEvent, received: &[u8]) {
+        let (wall_us, call) = (self.clock.wall_us(now), self.about);
+        match event {
+            StatEvent::Unexpected { step, code } if code > 0 => {
+                self.logs.code(wall_us, call, code, step, received);
+            }
+            StatEvent::Rtd { rtd, took, .. } => self.logs.rtt(wall_us, call, rtd, took, now),
+            _ => {}
+        }
+        if let Some(watch) = &mut self.watch
+            && let Some(history) = watch.event(now, call, event, received, &mut self.stats)
+        {
+            self.logs.call_debug(wall_us, &history);
+        }
     }
 
     pub(super) fn timer(&mut self, now: Micros, fired: Fired) {
@@ -319,8 +365,9 @@ impl<M: Machine> Core<M> {
         if !self.unsent() {
             return;
         }
-        let (now, logs) = (self.clock.now(), &self.logs);
+        let now = self.clock.now();
         let wall_us = self.clock.wall_us(now);
+        let (logs, watch) = (&mut self.logs, &self.watch);
         let sides = self.sides.iter_mut();
         let ways = sides.map(|side| (&side.socket, &mut side.outbox));
         let first = self.socket.as_ref().zip(Some(&mut self.outbox)).into_iter();
@@ -329,15 +376,19 @@ impl<M: Machine> Core<M> {
                 socket,
                 &mut self.counts,
                 &mut self.refused,
-                |bytes, sent| {
+                |bytes, sent, call| {
                     let traffic = if sent {
                         Traffic::Sent
                     } else {
                         Traffic::SendFailed
                     };
-                    logs.message(wall_us, traffic, bytes);
+                    let call = watch.as_ref().map_or(0, |watch| watch.number(call));
+                    logs.message(wall_us, traffic, call, bytes);
                 },
             );
+        }
+        if self.watch.is_some() && !self.unsent() {
+            self.watch.as_mut().into_iter().for_each(|w| w.all_sent());
         }
         if self.refused.is_empty() {
             return;
@@ -374,23 +425,35 @@ impl<M: Machine> Core<M> {
         self.warn(now, text.as_bytes());
     }
 
-    /// Writes a line into the error log.
-    pub(super) fn say(&self, now: Micros, text: &[u8]) {
-        self.logs.error(self.clock.wall_us(now), text);
+    /// Writes a line into the error log that is no warning.
+    pub(super) fn note(&mut self, now: Micros, text: &[u8]) {
+        let wall_us = self.clock.wall_us(now);
+        self.logs.error(wall_us, Concern::Warning, 0, text);
     }
 
     pub(super) fn warn(&mut self, now: Micros, text: &[u8]) {
+        self.say(now, Concern::Warning, text);
+    }
+
+    fn say(&mut self, now: Micros, concern: Concern, text: &[u8]) {
         self.stats.counters.warning();
-        self.logs.error(self.clock.wall_us(now), text);
+        let (wall_us, call) = (self.clock.wall_us(now), self.about);
+        self.logs.error(wall_us, concern, call, text);
+        if let Some(watch) = &mut self.watch {
+            watch.warning(now, call, text);
+        }
         let head = &text[..text.len().min(LAST_WARNING_BYTES)];
         self.last_warning = Some(String::from_utf8_lossy(head).into_owned());
     }
 
-    fn carry_out(&mut self, now: Micros) {
+    fn carry_out(&mut self, now: Micros, received: &[u8]) {
+        let wanted = self.logs.wanted();
+        let traced = wanted.codes || wanted.rtts || self.watch.is_some();
         // The buffer is moved out so that the orders can be read while the rest changes.
         let out = std::mem::take(&mut self.out);
         for &order in out.records() {
             match order {
+                Output::About { call } => self.about = call,
                 Output::Send {
                     call,
                     flow,
@@ -407,7 +470,11 @@ impl<M: Machine> Core<M> {
                             }
                         },
                     };
-                    outbox.push(call, to, out.bytes(bytes), &mut self.counts);
+                    let bytes = out.bytes(bytes);
+                    outbox.push(call, to, bytes, &mut self.counts);
+                    if let Some(watch) = &mut self.watch {
+                        watch.message(now, call, self.about, Traffic::Sent, bytes);
+                    }
                 }
                 Output::Open { call, to } => self.open_flow(now, call, to),
                 Output::Close { flow } => {
@@ -440,22 +507,26 @@ impl<M: Machine> Core<M> {
                 }
                 Output::Stat(event) => {
                     self.stats.apply(now, event);
+                    if traced {
+                        self.trace(now, event, received);
+                    }
                     if let Some(place) = &self.place {
                         group::note(place, &mut self.stats, now, event);
                     }
                 }
                 Output::Log {
-                    kind: LogKind::Warning | LogKind::Action(LogLevel::Warning),
+                    kind: LogKind::Warning,
                     text,
-                } => {
-                    self.warn(now, out.bytes(text));
-                }
-                // Lines of `log` actions go to the file of `-trace_logs`; without that option they are dropped, as in
-                // SIPp.
+                } => self.warn(now, out.bytes(text)),
+                Output::Log {
+                    kind: LogKind::Action(LogLevel::Warning),
+                    text,
+                } => self.say(now, Concern::Action, out.bytes(text)),
+                // Without `-trace_logs` they are dropped, as in SIPp.
                 Output::Log {
                     kind: LogKind::Action(LogLevel::Log),
-                    text: _,
-                } => {}
+                    text,
+                } => self.logs.action(self.clock.wall_us(now), out.bytes(text)),
                 Output::Exec { command } => {
                     if !self.exec.run(out.bytes(command)) {
                         self.trouble(
@@ -472,12 +543,22 @@ impl<M: Machine> Core<M> {
                     break;
                 }
                 Output::Fatal { text } => {
-                    self.warn(now, out.bytes(text));
+                    self.say(now, Concern::Fatal, out.bytes(text));
                     let text = String::from_utf8_lossy(out.bytes(text)).into_owned();
                     self.ending.get_or_insert(Ending::Fatal(text));
                 }
             }
         }
         self.out = out;
+        self.about = 0;
     }
+}
+
+/// The first call that orders are about; 0 if there is none.
+fn first_named(out: &OutBuf) -> u64 {
+    let mut calls = out.records().iter().filter_map(|order| match order {
+        Output::About { call } => Some(*call),
+        _ => None,
+    });
+    calls.next().unwrap_or(0)
 }

@@ -106,14 +106,11 @@ impl<M: Machine> Core<M> {
             return;
         };
         let pushed = table.push(flow, call, to, bytes, now);
-        if self.logs.wants_messages() {
-            let traffic = match pushed {
-                Ok(()) => Traffic::Sent,
-                Err(_) => Traffic::SendFailed,
-            };
-            let wall_us = self.clock.wall_us(now);
-            self.logs.message(wall_us, traffic, bytes);
-        }
+        let traffic = match pushed {
+            Ok(()) => Traffic::Sent,
+            Err(_) => Traffic::SendFailed,
+        };
+        self.note_sent(now, traffic, bytes);
         match pushed {
             Ok(()) => self.counts.sent_bytes += bytes.len() as u64,
             Err(why) => {
@@ -270,10 +267,6 @@ impl<M: Machine> Core<M> {
     fn arrived(&mut self, now: Micros, flow: FlowId, src: SocketAddr, bytes: &[u8]) {
         self.counts.received += 1;
         self.counts.received_bytes += bytes.len() as u64;
-        if self.logs.wants_messages() {
-            let wall_us = self.clock.wall_us(now);
-            self.logs.message(wall_us, Traffic::Received, bytes);
-        }
         self.input(now, Input::Message { flow, src, bytes });
     }
 

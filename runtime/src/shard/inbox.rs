@@ -43,7 +43,7 @@ impl<M: Machine> Shard<M> {
                 if warning {
                     self.core.warn(now, text.as_bytes());
                 } else {
-                    self.core.say(now, text.as_bytes());
+                    self.core.note(now, text.as_bytes());
                 }
                 return;
             }

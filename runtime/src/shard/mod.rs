@@ -12,6 +12,8 @@
 //! | `twins` | what happens on the connections to twins |
 //! | `sides` | the further sockets of `-t ui` |
 //! | `watchdog` | notices that the loop is late |
+//! | `sampling` | figures for tables, at the same instants on all shards |
+//! | `watch` | what traces know of single calls |
 //! | `strain` | what keeps the shard from doing what it was asked to |
 //! | `waiting` | how the shard waits for its socket |
 //! | `work_limit` | bounds each part of a turn by time |
@@ -24,6 +26,7 @@ mod core;
 mod flows;
 mod inbox;
 mod run;
+mod sampling;
 mod sides;
 mod strain;
 mod team;
@@ -31,6 +34,7 @@ mod team;
 mod tests;
 mod twins;
 mod waiting;
+mod watch;
 mod watchdog;
 mod work_limit;
 
@@ -53,6 +57,8 @@ use crate::transport::udp::Bound;
 use crate::twin::Opened;
 
 pub(crate) use inbox::ShardCommand;
+pub(crate) use sampling::Sampling;
+pub(crate) use watch::Watch;
 
 /// What a shard drives: the engine, or a script in its tests.
 pub(crate) trait Machine {
@@ -166,6 +172,10 @@ pub(crate) struct Setup<M> {
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) clock: Clock,
     pub(crate) logs: LogSender,
+    /// What traces know of single calls, if one wants to.
+    pub(crate) watch: Option<Box<Watch>>,
+    /// When figures for tables are taken.
+    pub(crate) sampling: Option<Sampling>,
     pub(crate) deadlines: Deadlines,
     pub(crate) watchdog: Option<WatchdogConfig>,
     /// Somebody wants the injection files as the scenario leaves them.

@@ -26,7 +26,7 @@ use super::team;
 use super::waiting::{self, Waiting};
 use super::watchdog::{Look, Watchdog};
 use super::work_limit::WorkLimit;
-use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Setup, ShardCommand};
+use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand};
 use crate::flows::Table;
 use crate::group::Role;
 use crate::pacing::Pacer;
@@ -77,6 +77,7 @@ pub(super) struct Shard<M> {
     remote: Option<SocketAddr>,
     total: Option<u64>,
     publish_at: Micros,
+    pub(super) sampling: Option<Sampling>,
     /// Calls created at the last publications, oldest first.
     pub(super) recent: std::collections::VecDeque<(Micros, u64)>,
     keep_edits: bool,
@@ -102,6 +103,8 @@ impl<M: Machine> Shard<M> {
             remote,
             clock,
             logs,
+            watch,
+            sampling,
             deadlines,
             watchdog,
             keep_edits,
@@ -138,6 +141,7 @@ impl<M: Machine> Shard<M> {
             logs,
         );
         core.links = links;
+        core.watch = watch;
         core.sides = ways_out;
         core.place = role.place().cloned();
         Ok(Self {
@@ -164,6 +168,7 @@ impl<M: Machine> Shard<M> {
             remote,
             total,
             publish_at: Micros(0),
+            sampling,
             recent: std::collections::VecDeque::with_capacity(RECENT_PERIODS + 1),
             keep_edits,
             idle: Micros(0),
@@ -174,6 +179,7 @@ impl<M: Machine> Shard<M> {
     /// Runs to the end.
     pub(super) async fn run(mut self) -> Remains {
         let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
+        self.sample(self.core.clock.now());
         let ending = loop {
             let busy = self.turn();
             if let Some(ending) = self.ended() {
@@ -196,6 +202,7 @@ impl<M: Machine> Shard<M> {
             .get_or_insert_with(|| self.core.clock.now());
         self.phase = Phase::Ended;
         self.publish(self.core.clock.now());
+        self.last_sample(&ending);
         let edited = if self.keep_edits {
             self.core.machine.edited_files()
         } else {
@@ -270,6 +277,8 @@ impl<M: Machine> Shard<M> {
         if now >= self.publish_at {
             self.publish(now);
         }
+        self.sample(now);
+        self.core.logs.hand_over();
         busy
     }
 
@@ -429,6 +438,7 @@ impl<M: Machine> Shard<M> {
             limits[0],
             limits[1],
             limits[2],
+            self.sampling.as_ref().map(Sampling::at),
         ]
         .into_iter()
         .flatten()

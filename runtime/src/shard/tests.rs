@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use super::*;
 use crate::config::{LocalConfig, LogConfig, SocketConfig};
-use crate::logs::LogWriter;
+use crate::logs::{LogWriter, Scene};
 use crate::pacing::{Pacer, Rate};
 use crate::transport::udp;
 use crate::users::Users;
@@ -229,7 +229,7 @@ fn bench(machine: Script) -> Bench {
     };
     let bound = udp::bind(&local, &SocketConfig::default(), None).expect("loopback binds");
     let address = bound.address;
-    let logs = LogWriter::start(&LogConfig::default())
+    let logs = LogWriter::start(&LogConfig::default(), Scene::default())
         .expect("nothing to open")
         .sender();
     let (commands, inbox) = channel(16);
@@ -249,6 +249,8 @@ fn bench(machine: Script) -> Bench {
         coalesce: Micros(500),
         clock,
         logs,
+        watch: None,
+        sampling: None,
         deadlines: Deadlines::default(),
         watchdog: None,
         keep_edits: false,

@@ -24,17 +24,17 @@ pub struct StepCounters {
 /// Counters of one scenario.
 #[derive(Debug, Clone)]
 pub struct Counters {
-    pub(super) outgoing: u64,
-    pub(super) incoming: u64,
-    pub(super) succeeded: u64,
-    pub(super) failed: [u64; FailReason::COUNT],
+    pub(crate) outgoing: u64,
+    pub(crate) incoming: u64,
+    pub(crate) succeeded: u64,
+    pub(crate) failed: [u64; FailReason::COUNT],
     /// Calls that were counted before the figures were last cleared, and had ended.
     forgotten: u64,
-    pub(super) peak: u64,
-    pub(super) peak_at: Micros,
-    pub(super) steps: Vec<StepCounters>,
-    pub(super) user: Vec<u64>,
-    pub(super) messages: gossipper_control::MessageCounts,
+    pub(crate) peak: u64,
+    pub(crate) peak_at: Micros,
+    pub(crate) steps: Vec<StepCounters>,
+    pub(crate) user: Vec<u64>,
+    pub(crate) messages: gossipper_control::MessageCounts,
 }
 
 impl Counters {
@@ -178,7 +178,7 @@ impl Counters {
         into.watchdog_major += from.watchdog_major;
     }
 
-    pub(super) fn apply(&mut self, now: Micros, event: StatEvent) {
+    pub(crate) fn apply(&mut self, now: Micros, event: StatEvent) {
         let messages = &mut self.messages;
         match event {
             StatEvent::Created { incoming, late: _ } => {
@@ -224,7 +224,7 @@ impl Counters {
                 messages.timeouts += 1;
                 self.step(step, |s| &mut s.timeouts);
             }
-            StatEvent::Unexpected { step } => {
+            StatEvent::Unexpected { step, code: _ } => {
                 messages.unexpected += 1;
                 self.step(step, |s| &mut s.unexpected);
             }
@@ -320,7 +320,7 @@ mod tests {
             StatEvent::Retransmitted { step },
             StatEvent::Retransmitted { step },
             StatEvent::TimedOut { step },
-            StatEvent::Unexpected { step },
+            StatEvent::Unexpected { step, code: 486 },
             StatEvent::Lost { step },
             StatEvent::Sent { step: StepId(7) },
         ] {

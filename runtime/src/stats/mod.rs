@@ -10,15 +10,19 @@
 //! when it was due, so that a generator that falls behind cannot flatter the peer (docs/adr/0007).
 
 mod counters;
+mod figures;
 mod histogram;
 mod repartition;
 mod rtd;
 mod snapshot;
+mod sums;
 
 pub use counters::{Counters, StepCounters};
+pub(crate) use figures::{Figures, TimerFigures};
 pub use histogram::Times;
 pub use repartition::RepartitionTable;
 pub use rtd::RtdStats;
+pub(crate) use sums::Sums;
 
 use gossipper_bytecode::Program;
 use gossipper_control::EngineSnapshot;
@@ -32,6 +36,10 @@ pub struct Stats {
     rtds: Vec<RtdStats>,
     call_length: Times,
     call_length_cells: Option<RepartitionTable>,
+    /// In whole milliseconds.
+    call_length_ms: Sums,
+    call_length_us: Sums,
+    invite_us: Sums,
     lateness: Times,
     layout: EngineSnapshot,
 }
@@ -49,6 +57,9 @@ impl Stats {
                 .collect(),
             call_length: Times::default(),
             call_length_cells: RepartitionTable::new(&program.call_length_borders_ms),
+            call_length_ms: Sums::default(),
+            call_length_us: Sums::default(),
+            invite_us: Sums::default(),
             lateness: Times::default(),
             layout: snapshot::layout(program),
         }
@@ -73,6 +84,8 @@ impl Stats {
                 end: CallEnd::Success | CallEnd::Failure(_),
             } => {
                 self.call_length.record(length);
+                self.call_length_ms.record(length.as_ms());
+                self.call_length_us.record(length.0);
                 if let Some(cells) = &mut self.call_length_cells {
                     cells.record(length);
                 }
@@ -107,6 +120,9 @@ impl Stats {
         {
             cells.add(others);
         }
+        self.call_length_ms.add(&other.call_length_ms);
+        self.call_length_us.add(&other.call_length_us);
+        self.invite_us.add(&other.invite_us);
         self.lateness.add(&other.lateness);
     }
 
@@ -164,7 +180,8 @@ mod tests {
                 .prop_map(|step| StatEvent::ReceivedAgain { step }),
             step.clone().prop_map(|step| StatEvent::Lost { step }),
             step.clone().prop_map(|step| StatEvent::TimedOut { step }),
-            step.clone().prop_map(|step| StatEvent::Unexpected { step }),
+            step.clone()
+                .prop_map(|step| StatEvent::Unexpected { step, code: 0 }),
             step.prop_map(|step| StatEvent::Paused { step }),
             (0..4_u16, 0..5_000_000_u64, 0..9_000_u32).prop_map(|(rtd, took, late)| {
                 StatEvent::Rtd {
@@ -190,6 +207,9 @@ mod tests {
             rtds: vec![RtdStats::new(&[10, 20]), RtdStats::new(&[])],
             call_length: Times::default(),
             call_length_cells: RepartitionTable::new(&[100]),
+            call_length_ms: Sums::default(),
+            call_length_us: Sums::default(),
+            invite_us: Sums::default(),
             lateness: Times::default(),
             layout: EngineSnapshot {
                 response_times: vec![Default::default(); 2],

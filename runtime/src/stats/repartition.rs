@@ -45,6 +45,11 @@ impl RepartitionTable {
         self.counts.fill(0);
     }
 
+    /// Samples per cell.
+    pub(crate) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
     /// The cells as plain data.
     #[must_use]
     pub fn snapshot(&self) -> Repartition {

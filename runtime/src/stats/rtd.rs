@@ -6,13 +6,16 @@ use gossipper_vm::Micros;
 
 use super::histogram::Times;
 use super::repartition::RepartitionTable;
+use super::sums::Sums;
 
 /// Samples of one response-time timer.
 #[derive(Debug, Clone)]
 pub struct RtdStats {
     actual: Times,
     from_due: Times,
-    cells: Option<RepartitionTable>,
+    pub(super) cells: Option<RepartitionTable>,
+    /// Of whole milliseconds.
+    pub(super) ms: Sums,
 }
 
 impl RtdStats {
@@ -23,12 +26,14 @@ impl RtdStats {
             actual: Times::default(),
             from_due: Times::default(),
             cells: RepartitionTable::new(borders_ms),
+            ms: Sums::default(),
         }
     }
 
     /// Counts a timer that stopped after `took`, and that should have started `late` earlier.
     pub fn record(&mut self, took: Micros, late: Micros) {
         self.actual.record(took);
+        self.ms.record(took.as_ms());
         self.from_due.record(took.plus(late));
         if let Some(cells) = &mut self.cells {
             cells.record(took);
@@ -47,6 +52,7 @@ impl RtdStats {
     /// Counts the samples of another shard too.
     pub(super) fn add(&mut self, other: &Self) {
         self.actual.add(&other.actual);
+        self.ms.add(&other.ms);
         self.from_due.add(&other.from_due);
         if let (Some(cells), Some(others)) = (&mut self.cells, &other.cells) {
             cells.add(others);

@@ -302,13 +302,14 @@ impl Outbox {
         self.arena.extend_from_slice(bytes);
     }
 
-    /// Sends until all is out or the socket is full. `done` sees each datagram that is dealt with.
+    /// Sends until all is out or the socket is full. `done` sees each datagram that is dealt with, whether it was sent,
+    /// and whose it is.
     pub fn flush(
         &mut self,
         socket: &UdpSocket,
         counts: &mut TransportCounts,
         refused: &mut Vec<Refused>,
-        mut done: impl FnMut(&[u8], bool),
+        mut done: impl FnMut(&[u8], bool, Option<CallKey>),
     ) {
         if self.items.is_empty() {
             return;
@@ -337,7 +338,8 @@ impl Outbox {
                 counts.sent += 1;
                 counts.sent_bytes += item.len as u64;
             }
-            done(&self.arena[item.off..item.off + item.len], sent);
+            let bytes = &self.arena[item.off..item.off + item.len];
+            done(bytes, sent, self.calls[index]);
         }
         if outcome.done == self.items.len() {
             self.arena.clear();
@@ -457,7 +459,7 @@ mod tests {
         outbox.push(Some(CallKey::default()), v6, b"two", &mut counts);
         outbox.push(None, bound.address, b"three", &mut counts);
         let socket = bound.socket.as_ref().expect("a socket");
-        outbox.flush(socket, &mut counts, &mut refused, |bytes, sent| {
+        outbox.flush(socket, &mut counts, &mut refused, |bytes, sent, _| {
             seen.push((bytes.to_vec(), sent))
         });
         assert!(outbox.is_empty());

@@ -64,14 +64,15 @@ impl Last {
         self.present = true;
         self.cseq = msg.cseq().map_or(0, |cseq| cseq.number);
         self.status = msg.status().map_or(0, |code| code.0);
-        let whole = image.inserted.last;
+        let whole = image.inserted.keeps(self.status);
         if captures.is_empty() && !whole {
             return;
         }
         let Draft { text, ranges } = draft;
         text.clear();
         ranges.clear();
-        ranges.resize(image.wanted.len() + usize::from(whole), ABSENT);
+        let columns = image.wanted.len() + usize::from(image.inserted.keeps_whole());
+        ranges.resize(columns, ABSENT);
         for id in captures {
             let start = text.len();
             if append(image, *id, msg, text) {
@@ -110,7 +111,7 @@ impl Last {
     pub(crate) fn whole(&self, image: &Image) -> Option<&[u8]> {
         image
             .inserted
-            .last
+            .keeps_whole()
             .then(|| self.range(image.wanted.len()))?
     }
 

@@ -155,7 +155,10 @@ impl Engine {
         }
     }
 
-    pub(super) fn insert(&mut self, call: Call) -> CallKey {
+    pub(super) fn insert(&mut self, call: Call, out: &mut OutBuf) -> CallKey {
+        if self.image.params().names_calls {
+            out.push(Output::About { call: call.number });
+        }
         let hash = self.hasher.hash_one(call.main_call_id());
         let key = self.calls.insert(call);
         let (calls, hasher) = (&self.calls, &self.hasher);
@@ -184,7 +187,7 @@ impl Engine {
         self.shared.vars.welcome(user);
         call_id::write(&self.image.call_id, &mut call, &mut self.shared.scratch);
         let connected = self.take_circuit(&mut call);
-        let key = self.insert(call);
+        let key = self.insert(call, out);
         out.push(Output::Stat(StatEvent::Created {
             incoming: false,
             late: now.since(due),

@@ -274,6 +274,10 @@ impl Cx<'_> {
         for trouble in troubles {
             match trouble {
                 Trouble::Warning(text) => self.warn(text.as_bytes()),
+                Trouble::Call(text) => {
+                    self.warn(text.as_bytes());
+                    usable = false;
+                }
                 Trouble::Fatal(text) => {
                     self.fatal(&text);
                     usable = false;

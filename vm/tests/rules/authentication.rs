@@ -183,11 +183,9 @@ fn parameters_in_a_field_may_hold_keywords() {
             "[authentication username={username} password={password}]"
         ));
         if expected == ("", "") {
-            assert_eq!(
-                stage.fatal.as_deref(),
-                Some(
-                    "`[field1 line=$none]` in a field of an injection file: the scenario has no such variable"
-                )
+            assert_refuses(
+                &stage,
+                "`[field1 line=$none]` in a field of an injection file: the scenario has no such variable",
             );
         } else {
             assert_verifies(&stage, "Authorization", expected.0, expected.1);
@@ -196,7 +194,7 @@ fn parameters_in_a_field_may_hold_keywords() {
 }
 
 #[test]
-fn what_a_field_cannot_print_ends_the_run_and_nothing_leaves() {
+fn what_a_field_cannot_print_fails_its_call_and_nothing_leaves() {
     for (keyword, why) in [
         ("nonsense", "there is no such keyword"),
         ("last_", "there is no such keyword"),
@@ -211,9 +209,20 @@ fn what_a_field_cannot_print_ends_the_run_and_nothing_leaves() {
     ] {
         let stage = by_field(&format!("[authentication username=\"[{keyword}]\"]"));
         let expected = format!("`[{keyword}]` in a field of an injection file: {why}");
-        assert_eq!(stage.fatal.as_deref(), Some(&expected[..]));
-        assert_eq!(stage.sent.len(), 1, "{keyword}");
+        assert_refuses(&stage, &expected);
     }
+}
+
+/// The call has failed for this reason instead of sending its second request, and nothing else has happened.
+#[track_caller]
+fn assert_refuses(stage: &Stage, why: &str) {
+    assert_eq!(
+        (stage.sent.len(), stage.fatal.as_deref()),
+        (1, None),
+        "{why}"
+    );
+    stage.assert_failure(FailReason::ScenarioFault);
+    assert_eq!(stage.warnings, [format!("Call-Id: 1-1@192.0.2.1, {why}")]);
 }
 
 #[test]
@@ -239,33 +248,58 @@ fn parameters_in_a_field_may_print_what_was_received() {
     assert_verifies(&stage, "Authorization", "joe", &received);
 }
 
+/// Registers, adds the line that the answer brings to the file, and registers with it, if need be behind another answer.
+fn by_added_line(keyword: &str, another: bool) -> Stage {
+    let mut parts = vec![
+        plain(),
+        response(401, "auth=\"true\"").replace(
+            "/>",
+            "><action><ereg regexp=\"\\[auth.*\" search_in=\"hdr\" header=\"X-Line:\" assign_to=\"line\"/>\
+             <insert file=\"users.csv\" value=\"[$line]\"/></action></recv>",
+        ),
+    ];
+    if another {
+        parts.push(response(183, ""));
+    }
+    parts.extend([register("[field0 line=\"1\"]", ""), response(200, "")]);
+    let program = pair::program_with_files("test", &scenario(&parts), &["users.csv"]);
+    let file = InjectionFile::parse("users.csv", b"SEQUENTIAL\njoe\n".to_vec());
+    let mut stage = Stage::of(program, pair::client_params(), |params| {
+        params.injection = vec![Arc::new(file.expect("a file"))];
+    });
+    stage.spawn();
+    let line = format!("X-Line: [authentication username=x[{keyword}] password=secret]\r\n{MD5}");
+    stage.respond_with(401, "REGISTER", &line);
+    if another {
+        stage.respond(183, "REGISTER");
+    }
+    stage
+}
+
 #[test]
-fn what_an_added_line_prints_of_a_message_is_not_kept() {
-    for keyword in ["last_From:", "next_url", "peer_tag_param"] {
-        let parts = [
-            plain(),
-            response(401, "auth=\"true\"").replace(
-                "/>",
-                "><action><ereg regexp=\"\\[auth.*\" search_in=\"hdr\" header=\"X-Line:\" assign_to=\"line\"/>\
-                 <insert file=\"users.csv\" value=\"[$line]\"/></action></recv>",
-            ),
-            register("[field0 line=\"1\"]", ""),
-            response(200, ""),
-        ];
-        let program = pair::program_with_files("test", &scenario(&parts), &["users.csv"]);
-        let file = InjectionFile::parse("users.csv", b"SEQUENTIAL\njoe\n".to_vec());
-        let mut stage = Stage::of(program, pair::client_params(), |params| {
-            params.injection = vec![Arc::new(file.expect("a file"))];
-        });
-        stage.spawn();
-        let line = format!("X-Line: [authentication username=[{keyword}]]\r\n{MD5}");
-        stage.respond_with(401, "REGISTER", &line);
-        let expected = format!(
-            "`[{keyword}]` in a field of an injection file: no injection file had it when the run began, so what it \
-             prints is not kept"
+fn an_added_line_may_print_what_the_challenge_said() {
+    for (keyword, printed) in [
+        ("last_cseq_number", "x1"),
+        ("last_Subject:", "x"),
+        ("next_url", "xsip:alice@192.0.2.2"),
+        ("peer_tag_param", "x;tag=peer"),
+    ] {
+        let stage = by_added_line(keyword, false);
+        assert_eq!(stage.warnings, [""; 0], "{keyword}");
+        assert_verifies(&stage, "Authorization", printed, "secret");
+    }
+    let stage = by_added_line("peer_tag_param", true);
+    assert_verifies(&stage, "Authorization", "x;tag=peer", "secret");
+}
+
+#[test]
+fn what_an_added_line_prints_of_another_message_is_not_kept_and_fails_the_call() {
+    for keyword in ["last_From:", "next_url"] {
+        let why = format!(
+            "`[{keyword}]` in a field of an injection file: no injection file had it when the run began, so of messages \
+             other than 401 and 407 what it prints is not kept"
         );
-        assert_eq!(stage.fatal.as_deref(), Some(&expected[..]));
-        assert_eq!(stage.sent.len(), 1, "{keyword}");
+        assert_refuses(&by_added_line(keyword, true), &why);
     }
 }
 

@@ -4,6 +4,7 @@
 //! One file per topic, named after the behaviour; each test is a sentence about it and sits at the lowest level that
 //! shows it. Scenarios are inline and ours.
 
+mod about;
 mod accept;
 mod actions;
 mod authentication;

@@ -47,6 +47,8 @@ pub(crate) struct Stage {
     pub(crate) twin_call: Option<CallKey>,
     pub(crate) fatal: Option<String>,
     pub(crate) stops: Vec<&'static str>,
+    /// The calls that orders were said to be about.
+    pub(crate) about: Vec<u64>,
     /// Calls that asked for a path, and where to; answered by [`Self::open_paths`].
     pub(crate) opens: Vec<(CallKey, SocketAddr)>,
     /// Paths that were to be closed.
@@ -271,6 +273,7 @@ impl Stage {
             twin_call: None,
             fatal: None,
             stops: Vec::new(),
+            about: Vec::new(),
             opens: Vec::new(),
             closed: Vec::new(),
             unfinished: Vec::new(),
@@ -525,6 +528,7 @@ impl Stage {
                     text: range,
                 } => self.warnings.push(text(range)),
                 Output::Exec { command } => self.commands.push(text(command)),
+                Output::About { call } => self.about.push(call),
                 Output::StopGracefully => self.stops.push("gracefully"),
                 Output::StopNow => self.stops.push("now"),
                 Output::Fatal { text: range } => self.fatal = Some(text(range)),

@@ -29,6 +29,7 @@ pub(crate) fn count(filter: Option<&str>) -> Result<()> {
         }
     }
     cargo_bench("instructions", filter)?;
+    cargo_bench("media", filter)?;
     if filter.is_none() {
         cargo_bench("idle", None)?;
     }

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What a stream tells: RTCP to its peer, and a report to whoever asks.
+
+use super::Context;
+use super::check::PatternCount;
+use super::io::{Port, Send};
+use super::stream::Stream;
+use crate::quality::Quality;
+use crate::receive::{JitterMs, ReceiveCounts};
+use crate::rtcp::{
+    NtpTime, ReportBlock, SenderInfo, append_goodbye, append_name, append_receiver_report,
+    append_sender_report,
+};
+use crate::time::Micros;
+use core::net::SocketAddr;
+
+/// Packets that were of no use, by kind.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct PacketErrors {
+    /// Not RTP, or not SRTP.
+    pub malformed: u64,
+    /// Not RTCP.
+    pub malformed_reports: u64,
+    /// A wrong tag: another key, or a changed packet.
+    pub authentication: u64,
+    /// Accepted before.
+    pub replayed: u64,
+    /// Behind the replay window.
+    pub too_old: u64,
+    /// Reports that came though none are read.
+    pub unread: u64,
+    /// Packets of ours that could not be sealed.
+    pub unsent: u64,
+}
+
+/// How a peer receives us, by its last report.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PeerView {
+    /// Lost since the report before, in percent.
+    pub loss_percent: f64,
+    /// Lost since the beginning.
+    pub lost: i32,
+    /// Jitter in ms.
+    pub jitter_ms: f64,
+}
+
+/// What became of a stream.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct StreamReport {
+    /// When this was said.
+    pub at: Micros,
+    /// When it was opened.
+    pub opened: Micros,
+    /// Our source.
+    pub ssrc: u32,
+    /// The source heard last.
+    pub peer_ssrc: Option<u32>,
+    /// Packets sent, echoes included.
+    pub sent_packets: u64,
+    /// Bytes of payload in them.
+    pub sent_octets: u64,
+    /// Packets that were not sent because we came too late.
+    pub skipped: u64,
+    /// What was received.
+    pub received: ReceiveCounts,
+    /// How often another source was heard than before.
+    pub source_changes: u32,
+    /// Jitter.
+    pub jitter: JitterMs,
+    /// How it sounds; `None` if nothing came, or the E-model does not know the codec.
+    pub quality: Option<Quality>,
+    /// When the first packet came.
+    pub first_received: Option<Micros>,
+    /// When the last packet came.
+    pub last_received: Option<Micros>,
+    /// The longest time between two packets.
+    pub longest_gap: Micros,
+    /// Telephone events.
+    pub digits_heard: u32,
+    /// Packets of no use.
+    pub errors: PacketErrors,
+    /// To the peer and back, by its last report.
+    pub round_trip_us: Option<u64>,
+    /// How the peer receives us.
+    pub peer: Option<PeerView>,
+    /// Compound packets of RTCP.
+    pub reports_sent: u32,
+    /// Compound packets of RTCP.
+    pub reports_received: u32,
+    /// SIPp's check, if a pattern was played.
+    pub pattern: Option<PatternCount>,
+}
+
+impl StreamReport {
+    /// The longest time without a packet from the peer, from the opening to now.
+    #[must_use]
+    pub fn longest_silence(&self, now: Micros) -> Micros {
+        let first = self.first_received.unwrap_or(now) - self.opened;
+        let last = self.last_received.map_or(Micros(0), |last| now - last);
+        self.longest_gap.max(first).max(last)
+    }
+}
+
+/// Reports of a stream.
+#[derive(Debug)]
+pub(super) struct Reporting {
+    pub(super) next: Micros,
+    /// Packets sent at the report before.
+    packets: u64,
+    pub(super) sent: u32,
+    pub(super) received: u32,
+    pub(super) round_trip_us: Option<u64>,
+    pub(super) peer: Option<PeerView>,
+}
+
+impl Reporting {
+    pub(super) fn new(next: Micros) -> Self {
+        Self {
+            next,
+            packets: 0,
+            sent: 0,
+            received: 0,
+            round_trip_us: None,
+            peer: None,
+        }
+    }
+
+    /// The peer reported on us.
+    pub(super) fn on_block(&mut self, block: &ReportBlock, now: NtpTime, clock_rate: u32) {
+        if let Some(us) = block.round_trip_us(now) {
+            self.round_trip_us = Some(us);
+        }
+        self.peer = Some(PeerView {
+            loss_percent: f64::from(block.fraction_lost) / 2.56,
+            lost: block.cumulative_lost,
+            jitter_ms: f64::from(block.jitter) * 1000.0 / f64::from(clock_rate),
+        });
+    }
+}
+
+impl Stream {
+    /// Sends a report if one is due.
+    pub(super) fn send_report(&mut self, cx: &mut Context<'_>) {
+        let Some(interval) = self.params.report_interval else {
+            return;
+        };
+        if self.reporting.next > cx.now {
+            return;
+        }
+        let interval = interval.max(Micros::from_ms(1));
+        self.reporting.next += interval;
+        if self.reporting.next <= cx.now {
+            self.reporting.next = cx.now + interval;
+        }
+        self.append_report(cx, false);
+    }
+
+    /// Sends a last report with a goodbye, if reports were sent before.
+    pub(super) fn send_goodbye(&mut self, cx: &mut Context<'_>) {
+        if self.reporting.sent > 0 {
+            self.append_report(cx, true);
+        }
+    }
+
+    fn append_report(&mut self, cx: &mut Context<'_>, goodbye: bool) {
+        // A peer that is held still wants to know (RFC 3264 §8.4): direction is of RTP alone.
+        let usable = |to: &SocketAddr| !to.ip().is_unspecified() && to.port() != 0;
+        let Some(to) = self.remote.rtcp.filter(usable) else {
+            return;
+        };
+        let blocks = self.receiver.report_blocks(cx.now);
+        let has_sent = self.sent.packets > self.reporting.packets;
+        if !has_sent && blocks.is_empty() && !goodbye {
+            return;
+        }
+        self.reporting.packets = self.sent.packets;
+        let (ssrc, start) = (self.params.ssrc, cx.out.bytes.len());
+        if has_sent {
+            let info = SenderInfo {
+                ntp: cx.wall_clock(),
+                rtp_timestamp: self.timestamp_at(cx.now),
+                // Counts wrap (RFC 3550 §6.4.1).
+                packets: self.sent.packets as u32,
+                octets: self.sent.octets as u32,
+            };
+            append_sender_report(ssrc, &info, &blocks, &mut cx.out.bytes);
+        } else {
+            append_receiver_report(ssrc, &blocks, &mut cx.out.bytes);
+        }
+        append_name(ssrc, &cx.params.name, &mut cx.out.bytes);
+        if goodbye {
+            append_goodbye(ssrc, &mut cx.out.bytes);
+        }
+        if let Some(secured) = &mut self.secured
+            && secured.sealer.seal_rtcp(&mut cx.out.bytes, start).is_err()
+        {
+            cx.out.bytes.truncate(start);
+            self.errors.unsent += 1;
+            return;
+        }
+        self.reporting.sent += 1;
+        // Where both share a port, reports leave from the port of RTP.
+        let port = if self.remote.rtp == Some(to) {
+            Port::Rtp
+        } else {
+            Port::Rtcp
+        };
+        cx.out.sends.push(Send {
+            stream: cx.key,
+            port,
+            port_offset: 0,
+            to,
+            range: start..cx.out.bytes.len(),
+        });
+    }
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What shards hand to the writer: raw records in one bounded queue.
+//!
+//! A shard collects records and hands them over once per turn, so the lock is taken once per turn too; the writer holds
+//! it only to swap buffers. What does not fit is dropped and counted.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gossipper_bytecode::{RtdId, StepId};
+use gossipper_control::LogCounts;
+use gossipper_vm::Micros;
+
+use super::Wanted;
+use super::rows::Sample;
+
+/// Most bytes that wait for the disk.
+pub(super) const MAX_QUEUE_BYTES: usize = 64 << 20;
+
+/// Most records that wait for the disk.
+const MAX_QUEUE_RECORDS: usize = 1 << 18;
+
+/// Bytes that a shard collects at most before it hands them over.
+const BATCH_BYTES: usize = 256 << 10;
+
+/// How long the writer lets records gather before it takes them: it is woken, and the shards are disturbed, at most so
+/// often.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// What happened to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traffic {
+    /// It was handed to the kernel.
+    Sent,
+    /// It came in.
+    Received,
+    /// The kernel refused it.
+    SendFailed,
+    /// A command was handed to the connection of its twin.
+    CommandSent,
+    /// A command came from a twin.
+    CommandReceived,
+    /// A command could not be handed on.
+    CommandFailed,
+}
+
+/// Where a line of the error log comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concern {
+    /// The machine or the driver.
+    Warning,
+    /// A `warning` action.
+    Action,
+    /// What ends the run.
+    Fatal,
+}
+
+/// What a record is.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// A message, with the number of its call.
+    Message { traffic: Traffic, call: u64 },
+    /// A line of the error log.
+    Error { concern: Concern, call: u64 },
+    /// A line of a `log` action.
+    Action,
+    /// The history of a call.
+    CallDebug,
+    /// An unexpected response; the bytes are the message, if it is at hand.
+    Code { call: u64, code: u16, step: StepId },
+    /// A response time, and when it ended.
+    Rtt {
+        call: u64,
+        rtd: RtdId,
+        took: Micros,
+        at: Micros,
+    },
+    /// Figures for the next row of the tables.
+    Sample(Box<Sample>),
+}
+
+/// Kinds that are counted apart when they are lost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lost {
+    pub(super) messages: u64,
+    pub(super) errors: u64,
+    pub(super) actions: u64,
+    pub(super) call_debug: u64,
+    pub(super) codes: u64,
+    pub(super) rtts: u64,
+}
+
+impl Lost {
+    fn any(&self) -> bool {
+        let all = [
+            self.messages,
+            self.errors,
+            self.actions,
+            self.call_debug,
+            self.codes,
+            self.rtts,
+        ];
+        all.iter().any(|lost| *lost > 0)
+    }
+
+    fn count(&mut self, kind: &Kind) {
+        *(match kind {
+            Kind::Message { .. } => &mut self.messages,
+            Kind::Error { .. } => &mut self.errors,
+            Kind::Action => &mut self.actions,
+            Kind::CallDebug => &mut self.call_debug,
+            Kind::Code { .. } => &mut self.codes,
+            Kind::Rtt { .. } => &mut self.rtts,
+            // Always taken: there are few.
+            Kind::Sample(_) => return,
+        }) += 1;
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) kind: Kind,
+    pub(super) wall_us: u64,
+    pub(super) len: usize,
+}
+
+/// Records and their bytes, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) records: Vec<Record>,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Batch {
+    fn push(&mut self, kind: Kind, wall_us: u64, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.records.push(Record {
+            kind,
+            wall_us,
+            len: bytes.len(),
+        });
+    }
+
+    /// Gives the records with their bytes away.
+    pub(super) fn drain(&mut self, mut each: impl FnMut(Record, &[u8])) {
+        let mut at = 0;
+        for record in self.records.drain(..) {
+            let bytes = &self.bytes[at..at + record.len];
+            at += record.len;
+            each(record, bytes);
+        }
+        self.bytes.clear();
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    batch: Batch,
+    lost: Lost,
+    closing: bool,
+    /// The writer waits for a first record.
+    idle: bool,
+    pub(super) counts: LogCounts,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+/// What the writer has taken.
+pub(super) struct Taken {
+    pub(super) lost: Lost,
+    pub(super) closing: bool,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
+        // The queue is consistent between any two statements, so a panic elsewhere does not spoil it.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a batch over and leaves it empty.
+    fn hand_over(&self, batch: &mut Batch) {
+        let mut queue = self.lock();
+        let before = queue.batch.bytes.len();
+        let fits = queue.batch.records.len() + batch.records.len() <= MAX_QUEUE_RECORDS
+            && before + batch.bytes.len() <= MAX_QUEUE_BYTES;
+        if fits {
+            queue.batch.bytes.append(&mut batch.bytes);
+            queue.batch.records.append(&mut batch.records);
+        } else {
+            batch.drain(|record, bytes| {
+                let fits = queue.batch.records.len() < MAX_QUEUE_RECORDS
+                    && queue.batch.bytes.len() + bytes.len() <= MAX_QUEUE_BYTES;
+                if fits || matches!(record.kind, Kind::Sample(_)) {
+                    queue.batch.bytes.extend_from_slice(bytes);
+                    queue.batch.records.push(record);
+                } else {
+                    queue.lost.count(&record.kind);
+                }
+            });
+        }
+        let half = MAX_QUEUE_BYTES / 2;
+        let crossed = before < half && queue.batch.bytes.len() >= half;
+        let wake = std::mem::take(&mut queue.idle) || crossed;
+        drop(queue);
+        if wake {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Waits until there is something to write, lets more gather, and takes all of it.
+    pub(super) fn take(&self, batch: &mut Batch) -> Taken {
+        let mut queue = self.lock();
+        while queue.batch.records.is_empty() && !queue.closing {
+            queue.idle = true;
+            queue = self
+                .wake
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.idle = false;
+        let full =
+            |queue: &mut Queue| !queue.closing && queue.batch.bytes.len() < MAX_QUEUE_BYTES / 2;
+        let mut queue = self
+            .wake
+            .wait_timeout_while(queue, GATHER, full)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+        std::mem::swap(&mut queue.batch, batch);
+        Taken {
+            lost: std::mem::take(&mut queue.lost),
+            closing: queue.closing,
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closing = true;
+        self.wake.notify_one();
+    }
+
+    /// Whether the end is near and nothing waits.
+    pub(super) fn is_done(&self) -> bool {
+        let queue = self.lock();
+        queue.closing && queue.batch.records.is_empty() && !queue.lost.any()
+    }
+}
+
+/// Collects the records of one shard.
+#[derive(Debug)]
+pub struct LogSender {
+    shared: Arc<Shared>,
+    wanted: Wanted,
+    batch: Batch,
+}
+
+impl LogSender {
+    pub(super) fn new(shared: Arc<Shared>, wanted: Wanted) -> Self {
+        Self {
+            shared,
+            wanted,
+            batch: Batch::default(),
+        }
+    }
+
+    /// Another one, for a shard that runs the same scenario or (not `main`) another one, whose steps and timers the
+    /// tables do not have.
+    #[must_use]
+    pub fn another(&self, main: bool) -> Self {
+        let wanted = if main {
+            self.wanted
+        } else {
+            self.wanted.without_tables()
+        };
+        Self::new(Arc::clone(&self.shared), wanted)
+    }
+
+    /// What is written at all.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
+    fn push(&mut self, kind: Kind, wall_us: u64, bytes: &[u8]) {
+        self.batch.push(kind, wall_us, bytes);
+        if self.batch.bytes.len() >= BATCH_BYTES {
+            self.hand_over();
+        }
+    }
+
+    /// Hands what was collected to the writer. To be called once per turn.
+    pub fn hand_over(&mut self) {
+        if !self.batch.records.is_empty() {
+            self.shared.hand_over(&mut self.batch);
+        }
+    }
+
+    /// Notes a message and the number of its call, 0 if that is unknown or there is none.
+    pub fn message(&mut self, wall_us: u64, traffic: Traffic, call: u64, bytes: &[u8]) {
+        if self.wanted.messages {
+            self.push(Kind::Message { traffic, call }, wall_us, bytes);
+        }
+    }
+
+    /// Notes a warning or an error.
+    pub fn error(&mut self, wall_us: u64, concern: Concern, call: u64, text: &[u8]) {
+        if self.wanted.errors || (self.wanted.actions && concern == Concern::Action) {
+            self.push(Kind::Error { concern, call }, wall_us, text);
+        }
+    }
+
+    /// Notes a line of a `log` action.
+    pub fn action(&mut self, wall_us: u64, text: &[u8]) {
+        if self.wanted.actions {
+            self.push(Kind::Action, wall_us, text);
+        }
+    }
+
+    /// Notes the history of a call that failed.
+    pub fn call_debug(&mut self, wall_us: u64, text: &[u8]) {
+        if self.wanted.call_debug {
+            self.push(Kind::CallDebug, wall_us, text);
+        }
+    }
+
+    /// Notes an unexpected response.
+    pub fn code(&mut self, wall_us: u64, call: u64, code: u16, step: StepId, bytes: &[u8]) {
+        if self.wanted.codes {
+            self.push(Kind::Code { call, code, step }, wall_us, bytes);
+        }
+    }
+
+    /// Notes a response time that ended at `at`.
+    pub fn rtt(&mut self, wall_us: u64, call: u64, rtd: RtdId, took: Micros, at: Micros) {
+        if self.wanted.rtts {
+            let kind = Kind::Rtt {
+                call,
+                rtd,
+                took,
+                at,
+            };
+            self.push(kind, wall_us, b"");
+        }
+    }
+
+    /// Hands figures over for the next row of the tables.
+    pub(crate) fn sample(&mut self, wall_us: u64, sample: Sample) {
+        self.push(Kind::Sample(Box::new(sample)), wall_us, b"");
+        self.hand_over();
+    }
+}
+
+impl Drop for LogSender {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
