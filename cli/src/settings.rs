@@ -11,13 +11,14 @@ use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
     EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig, SocketConfig,
-    TimeLimits,
+    TimeLimits, TransportConfig,
 };
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
     CallIdFormat, DuplicateCheck, FileSource, InjectionFile, Paths, RunParams, confined,
 };
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,9 @@ pub(crate) fn run_config(
             answerer.name
         ));
     }
+    args.mode.check_side(server)?;
+    let main_transport = transport(args, server)?;
+    let answerer_transport = transport(args, true)?;
     let (twin_mode, twin) = twin.unzip();
     let includes = included::read_known(&program)?;
     let answerer_includes = answerer
@@ -77,7 +81,7 @@ pub(crate) fn run_config(
         includes,
         files: Some(files.clone()),
         twin: twin_mode,
-        unreliable: args.transport.stream.is_none(),
+        unreliable: args.mode.stream.is_none(),
         per_call: args.transport.per_call,
         ..params(args)
     };
@@ -125,7 +129,7 @@ pub(crate) fn run_config(
                 ..LocalConfig::default()
             },
             socket: socket(args),
-            transport: args.transport.clone(),
+            transport: answerer_transport.clone(),
             ..EngineConfig::new(
                 Arc::new(program),
                 RunParams {
@@ -149,7 +153,7 @@ pub(crate) fn run_config(
             sending_address: args.sending_address,
             media_ip: args.media_ip,
             socket: socket(args),
-            transport: args.transport.clone(),
+            transport: main_transport,
             keep_edits: args.injection_write_back,
             twin,
             shards: args.shards,
@@ -184,6 +188,18 @@ fn paths(args: &HiArgs, injection: &[Arc<InjectionFile>]) -> Result<Option<Arc<P
         )
     })?;
     Ok(Some(Arc::new(paths)))
+}
+
+/// What messages travel over, for a scenario that waits for calls (`server`) or makes them.
+fn transport(args: &HiArgs, server: bool) -> Result<TransportConfig, String> {
+    let key_log = std::env::var_os("SSLKEYLOGFILE")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    let kind = |stream| args.secure.kind(stream, args.dialect, server, key_log);
+    Ok(TransportConfig {
+        stream: args.mode.stream.map(kind).transpose()?,
+        ..args.transport.clone()
+    })
 }
 
 fn socket(args: &HiArgs) -> SocketConfig {

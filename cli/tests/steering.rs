@@ -185,11 +185,11 @@ fn cleared_statistics_count_anew() {
             "sipp -sn uac -loopback -d 1 -trace_err -error_file errors \
              -rate_profile 0:100,0.1:100,0.1:0,600:0,600:1{shards}"
         ));
-        run.until_written("errors", "0 calls open, 10 created", || {
+        run.until_written("errors", "uac: Running, 0 calls open, 10 created", || {
             run.tell("cdump tasks");
         });
         run.tell("creset stats");
-        run.until_written("errors", "0 calls open, 0 created", || {
+        run.until_written("errors", "uac: Running, 0 calls open, 0 created", || {
             run.tell("cdump tasks");
         });
         run.tell("q");

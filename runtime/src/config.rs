@@ -14,6 +14,8 @@ use gossipper_vm::{Micros, RunParams};
 use crate::pacing::{Ramp, Rate};
 use crate::profile::RateProfile;
 use crate::sys::Backend;
+use crate::transport::tls::TlsConfig;
+use crate::transport::ws::WsConfig;
 use crate::twin::TwinConfig;
 
 /// A whole run.
@@ -138,6 +140,12 @@ pub struct TransportConfig {
 pub enum StreamKind {
     /// SIP over TCP (RFC 3261 §18).
     Tcp,
+    /// SIP over TLS (RFC 3261 §26.2).
+    Tls(Box<TlsConfig>),
+    /// SIP over WebSocket (RFC 7118).
+    Ws(Box<WsConfig>),
+    /// SIP over WebSocket over TLS.
+    Wss(Box<TlsConfig>, Box<WsConfig>),
 }
 
 impl StreamKind {
@@ -146,6 +154,9 @@ impl StreamKind {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Tcp => "TCP",
+            Self::Tls(_) => "TLS",
+            Self::Ws(_) => "WS",
+            Self::Wss(..) => "WSS",
         }
     }
 }

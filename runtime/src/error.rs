@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use gossipper_vm::LinkError;
 
+use crate::transport::tls::TlsError;
+
 /// Why a run cannot start, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -97,6 +99,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A certificate, a key or another file of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The program does not fit the run's parameters.
     #[error(transparent)]
     Link(#[from] LinkError),

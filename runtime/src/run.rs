@@ -27,7 +27,7 @@ use crate::config::{
     WatchdogConfig,
 };
 use crate::error::Error;
-use crate::flows::{FlowSetup, Make, SocketOptions, Wrap};
+use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
 use crate::logs::rows::Layout;
 use crate::logs::{LogSender, LogView, LogWriter, Scene};
@@ -37,7 +37,7 @@ use crate::shard::{self, Deadlines, Ending, Remains, Sampling, Setup, ShardComma
 use crate::stats::Stats;
 use crate::transport::resolve::resolve_host;
 use crate::transport::udp::{self, Bound};
-use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW};
+use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW, SIP_PORT};
 use crate::twin;
 use crate::users::Users;
 
@@ -391,11 +391,38 @@ fn own_port(config: &EngineConfig) -> Option<u16> {
     config.local.port.filter(|port| one && *port != 0)
 }
 
+/// Descriptors that are not for connections: logs, programs, reactors, the terminal.
+const RESERVED_DESCRIPTORS: usize = 64;
+
+/// How many sockets the process can have, after asking for as many as it may have.
+fn room() -> usize {
+    match crate::sys::raise_open_files() {
+        Ok(Some(limit)) => usize::try_from(limit.now)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(RESERVED_DESCRIPTORS),
+        // Whoever cannot be asked says so when it is too much.
+        Ok(None) | Err(_) => usize::MAX,
+    }
+}
+
+/// Who connects to whom.
+fn ends(config: &EngineConfig) -> Ends<'_> {
+    Ends {
+        serves: config.program.mode() == Mode::Server,
+        host: &config.params.remote_host,
+        calls: config.sending_address.or(config.remote),
+        port: config
+            .remote
+            .or(config.sending_address)
+            .map_or(SIP_PORT, |remote| remote.port()),
+    }
+}
+
 /// What connections and sockets of calls are made of, if there are any.
 fn flow_setup(config: &EngineConfig, bound: &mut Bound) -> Result<Option<FlowSetup>, Error> {
     let transport = &config.transport;
     let make = match &transport.stream {
-        Some(kind) => Make::Streams(Wrap::of(kind)?),
+        Some(kind) => Make::Streams(Wrap::of(kind, &ends(config))?),
         None if config.params.per_call => Make::Datagrams,
         None => return Ok(None),
     };
@@ -414,7 +441,7 @@ fn flow_setup(config: &EngineConfig, bound: &mut Bound) -> Result<Option<FlowSet
             .sending_address
             .or(config.remote)
             .filter(|_| is_stream && calls && !transport.per_call),
-        most: transport.max_sockets.max(1),
+        most: transport.max_sockets.min(room()).max(1),
         reconnects: transport.reconnects,
         reconnect_sleep: transport.reconnect_sleep,
         reconnect_close: transport.reconnect_close,

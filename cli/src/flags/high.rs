@@ -17,6 +17,7 @@ use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
 use super::rates::Rates;
 use super::running::Running;
+use super::secure::SecureLow;
 use super::streams;
 use super::twin::{self, Twin};
 use gossipper_runtime::config::TransportConfig;
@@ -119,8 +120,12 @@ pub(crate) struct HiArgs {
     pub(crate) buffer_bytes: Option<usize>,
     /// `-bind_to_device`.
     pub(crate) device: Option<String>,
-    /// What messages travel over.
+    /// What messages travel over, but for the kind of streams.
     pub(crate) transport: TransportConfig,
+    /// `-t`.
+    pub(crate) mode: streams::Mode,
+    /// The flags about TLS and WebSocket.
+    pub(crate) secure: SecureLow,
     /// `-r`.
     pub(crate) rate: f64,
     /// `-rp`.
@@ -232,6 +237,20 @@ impl HiArgs {
             );
         }
 
+        let mode = low.streams.mode.clone();
+        faults.extend(mode.check_dialect(dialect).err());
+        let stream = mode.stream;
+        for flag in low.secure.unused(
+            stream.is_some_and(streams::Stream::has_tls),
+            stream.is_some_and(streams::Stream::has_ws),
+        ) {
+            let needs = if flag.starts_with("-ws") {
+                "WebSocket (-t w1, wn, ws1, wsn)"
+            } else {
+                "TLS (-t l1, ln, ws1, wsn)"
+            };
+            notes.push(format!("{flag} has no effect without {needs}"));
+        }
         let transport = streams::resolve(low.streams, dialect, &mut notes);
         if low.users.is_some() {
             if low.limit_after_users {
@@ -389,6 +408,8 @@ impl HiArgs {
             buffer_bytes: low.buffer_bytes,
             device: low.device,
             transport,
+            mode,
+            secure: low.secure,
             rate,
             rate_period,
             rates,

@@ -42,18 +42,6 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "TLS",
-        switches: &[],
-        values: &[
-            "tls_cert",
-            "tls_key",
-            "tls_ca",
-            "tls_crl",
-            "tls_version",
-            "tls_skip_verify",
-        ],
-    },
-    Group {
         part: "media",
         switches: &[
             "rtp_echo",
@@ -208,8 +196,8 @@ mod tests {
 
     #[test]
     fn a_missing_flag_knows_how_many_values_it_takes() {
-        assert_eq!(find("tls_cert").map(|missing| missing.arity), Some(1));
-        assert_eq!(find("rtp_echo").map(|missing| missing.arity), Some(0));
+        assert_eq!(find("plugin").map(|missing| missing.arity), Some(1));
+        assert_eq!(find("list-aliases").map(|missing| missing.arity), Some(0));
         assert_eq!(find("sf"), None);
     }
 }

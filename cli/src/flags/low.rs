@@ -7,6 +7,7 @@
 
 use super::rates::RatesLow;
 use super::running::RunningLow;
+use super::secure::SecureLow;
 use super::streams::StreamsLow;
 use gossipper_vm::circuits::CircuitMap;
 use std::path::PathBuf;
@@ -206,6 +207,8 @@ pub(crate) struct LowArgs {
     pub(crate) remote: Option<String>,
     /// `-3pcc` and the flags of named peers.
     pub(crate) twin: TwinLow,
+    /// The flags about TLS and WebSocket.
+    pub(crate) secure: SecureLow,
     /// `-rsa`.
     pub(crate) sending_address: Option<String>,
     /// `-i`.

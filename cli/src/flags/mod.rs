@@ -18,6 +18,7 @@ pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod rates;
 pub(crate) mod running;
+pub(crate) mod secure;
 pub(crate) mod streams;
 pub(crate) mod suggest;
 pub(crate) mod twin;
@@ -36,6 +37,8 @@ pub(crate) enum Category {
     Network,
     /// Connections.
     Streams,
+    /// TLS and WebSocket.
+    Secure,
     /// Instances that command each other.
     Twin,
     /// How many calls, how fast, how long.
@@ -58,6 +61,7 @@ impl Category {
         match self {
             Self::Scenario => "Scenario",
             Self::Network => "Addresses and sockets",
+            Self::Secure => "TLS and WebSocket",
             Self::Streams => "Connections",
             Self::Twin => "Third party call control (3PCC)",
             Self::Load => "Rate, volume and duration",

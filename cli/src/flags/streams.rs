@@ -5,24 +5,63 @@
 
 use super::low::Dialect;
 use gossipper_runtime::config::{
-    MAX_MESSAGE_DEFAULT_BYTES, MAX_SOCKETS_DEFAULT, RECONNECT_SLEEP_DEFAULT, StreamKind,
-    TransportConfig,
+    MAX_MESSAGE_DEFAULT_BYTES, MAX_SOCKETS_DEFAULT, RECONNECT_SLEEP_DEFAULT, TransportConfig,
 };
 use std::time::Duration;
+
+/// Kinds of streams, before it is known what they need.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stream {
+    /// TCP.
+    Tcp,
+    /// TLS.
+    Tls,
+    /// WebSocket.
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
+}
+
+impl Stream {
+    /// Whether it is encrypted.
+    pub(crate) const fn has_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
+    /// Whether messages travel in frames of WebSocket.
+    pub(crate) const fn has_ws(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+}
+
+/// Which scenarios a mode is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    /// Those that call.
+    Client,
+    /// Those that wait for calls.
+    Server,
+}
 
 /// What `-t` says.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Mode {
+    /// The text.
+    pub(crate) name: String,
     /// Connections, and of which kind; otherwise UDP.
-    pub(crate) stream: Option<StreamKind>,
+    pub(crate) stream: Option<Stream>,
     /// One for each call.
     pub(crate) per_call: bool,
     /// One for each address of the injection file (`ui`).
     pub(crate) per_address: bool,
+    /// A second name of a mode, for these scenarios only.
+    pub(crate) only: Option<Side>,
+    /// In SIPp it is SCTP.
+    pub(crate) sctp_in_sipp: bool,
 }
 
 /// The modes, as a message lists them.
-const MODES: &str = "u1, un and ui (UDP), t1 and tn (TCP)";
+const MODES: &str = "u1, un and ui (UDP), t1 and tn (TCP), l1 and ln (TLS), w1 and wn (WebSocket), ws1 and wsn (WebSocket over TLS)";
 
 impl Mode {
     /// Reads the value of `-t`; capitals do not matter.
@@ -30,29 +69,23 @@ impl Mode {
     /// # Errors
     /// Says what the mode would be, or which there are.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let mode = |stream, per_call| {
-            Ok(Self {
-                stream,
-                per_call,
-                per_address: false,
-            })
-        };
-        let later = match text.to_ascii_lowercase().as_str() {
-            "u1" => return mode(None, false),
-            "un" => return mode(None, true),
-            "t1" => return mode(Some(StreamKind::Tcp), false),
-            "tn" => return mode(Some(StreamKind::Tcp), true),
-            "ui" => {
-                return Ok(Self {
-                    per_address: true,
-                    ..Self::default()
-                });
+        let name = text.to_ascii_lowercase();
+        let (stream, per_call) = match name.as_str() {
+            "u1" | "ui" | "s1" => (None, false),
+            "un" | "sn" => (None, true),
+            "t1" => (Some(Stream::Tcp), false),
+            "tn" => (Some(Stream::Tcp), true),
+            "l1" | "sl" | "cl" => (Some(Stream::Tls), false),
+            "ln" | "cln" => (Some(Stream::Tls), true),
+            "w1" => (Some(Stream::Ws), false),
+            "wn" => (Some(Stream::Ws), true),
+            "ws1" => (Some(Stream::Wss), false),
+            "wsn" => (Some(Stream::Wss), true),
+            "webrtc" => {
+                return Err(format!(
+                    "transport `{text}` (WebRTC) is not supported by this version yet; {MODES} are"
+                ));
             }
-            "l1" | "sl" | "cl" => "TLS, one connection",
-            "ln" | "cln" => "TLS, one connection per call",
-            "s1" | "sn" => "SCTP in SIPp, a second name of u1 and un in gossipper",
-            "w1" | "wn" | "ws1" | "wsn" => "WebSocket",
-            "webrtc" => "WebRTC",
             "ti" | "li" | "si" => {
                 return Err(format!(
                     "transport `{text}`: a socket per address is for UDP alone (ui)"
@@ -64,8 +97,50 @@ impl Mode {
                 ));
             }
         };
+        Ok(Self {
+            stream,
+            per_call,
+            per_address: name == "ui",
+            only: match name.as_str() {
+                "s1" | "sn" | "sl" => Some(Side::Server),
+                "cl" | "cln" => Some(Side::Client),
+                _ => None,
+            },
+            sctp_in_sipp: matches!(name.as_str(), "s1" | "sn"),
+            name,
+        })
+    }
+
+    /// Whether it fits the dialect.
+    ///
+    /// # Errors
+    /// When it means something there that this version has not.
+    pub(crate) fn check_dialect(&self, dialect: Dialect) -> Result<(), String> {
+        if dialect == Dialect::Sipp && self.sctp_in_sipp {
+            return Err(format!(
+                "transport `{}` (SCTP) is not supported by this version; {MODES} are",
+                self.name
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether it fits a scenario that waits for calls (`server`) or makes them.
+    ///
+    /// # Errors
+    /// Names the mode that does.
+    pub(crate) fn check_side(&self, server: bool) -> Result<(), String> {
+        let (wanted, instead) = match (self.only, self.stream.is_some(), self.per_call) {
+            (Some(Side::Server), true, _) if !server => ("server", "cl or l1"),
+            (Some(Side::Server), false, false) if !server => ("server", "u1"),
+            (Some(Side::Server), false, true) if !server => ("server", "un"),
+            (Some(Side::Client), _, false) if server => ("client", "sl or l1"),
+            (Some(Side::Client), _, true) if server => ("client", "ln"),
+            _ => return Ok(()),
+        };
         Err(format!(
-            "transport `{text}` ({later}) is not supported by this version yet; {MODES} are"
+            "transport `{}` is for {wanted} scenarios; use {instead}",
+            self.name
         ))
     }
 }
@@ -138,7 +213,8 @@ pub(super) fn resolve(
         .flatten(),
     );
     TransportConfig {
-        stream: low.mode.stream,
+        // What it needs depends on the scenario; see [`super::secure`].
+        stream: None,
         per_call: low.mode.per_call,
         max_sockets: low.max_sockets.unwrap_or(MAX_SOCKETS_DEFAULT),
         reconnects: match low.max_reconnect {
@@ -163,13 +239,15 @@ mod tests {
     #[test]
     fn each_mode_is_known_or_refused_by_name() {
         let tn = Mode::parse("TN").expect("a mode");
-        assert_eq!((tn.stream, tn.per_call), (Some(StreamKind::Tcp), true));
+        assert_eq!((tn.stream, tn.per_call), (Some(Stream::Tcp), true));
         let un = Mode::parse("un").expect("a mode");
         assert_eq!((un.stream, un.per_call), (None, true));
+        let wsn = Mode::parse("wsn").expect("a mode");
+        assert_eq!((wsn.stream, wsn.per_call), (Some(Stream::Wss), true));
         assert!(
-            Mode::parse("l1")
+            Mode::parse("webrtc")
                 .expect_err("not built")
-                .contains("(TLS, one connection)")
+                .contains("(WebRTC)")
         );
         assert!(
             Mode::parse("ti")
@@ -180,6 +258,37 @@ mod tests {
             Mode::parse("x9")
                 .expect_err("nonsense")
                 .starts_with("unsupported transport \"x9\"")
+        );
+    }
+
+    #[test]
+    fn second_names_are_for_one_side_and_sctp_is_not_there() {
+        let fits = |name: &str, server| Mode::parse(name).expect("a mode").check_side(server);
+        for (name, server) in [
+            ("sl", true),
+            ("s1", true),
+            ("sn", true),
+            ("cl", false),
+            ("cln", false),
+            ("l1", true),
+        ] {
+            assert_eq!(fits(name, server), Ok(()), "{name}");
+        }
+        assert_eq!(
+            fits("s1", false),
+            Err("transport `s1` is for server scenarios; use u1".into())
+        );
+        assert_eq!(
+            fits("cln", true),
+            Err("transport `cln` is for client scenarios; use ln".into())
+        );
+        assert!(fits("sl", false).is_err() && fits("cl", true).is_err());
+        let sn = Mode::parse("sn").expect("a mode");
+        assert_eq!(sn.check_dialect(Dialect::Gossipper), Ok(()));
+        assert!(
+            sn.check_dialect(Dialect::Sipp)
+                .expect_err("SCTP")
+                .contains("SCTP")
         );
     }
 

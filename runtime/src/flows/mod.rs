@@ -6,6 +6,7 @@
 //! | [`mod@self`] | the table: which flow is which connection, and which of them is ready |
 //! | `link` | a connection as the table sees it; SIP over streams of bytes |
 //! | `wrap` | handshakes and upgrades around a TCP stream |
+//! | `ws` | SIP over WebSocket |
 //! | `queue` | what waits to be written |
 //! | `dial` | sockets: connecting, listening |
 //! | `ready` | a waker per connection, and the list of those that are ready |
@@ -20,6 +21,7 @@ mod link;
 mod queue;
 mod ready;
 mod wrap;
+mod ws;
 
 use std::collections::HashMap;
 use std::io;
@@ -38,7 +40,7 @@ use link::DatagramLink;
 pub(crate) use link::{Link, Opening, Received};
 pub(crate) use queue::SendQueue;
 use ready::{Bell, Ready};
-pub(crate) use wrap::Wrap;
+pub(crate) use wrap::{Ends, Wrap};
 
 /// Where the listener stands in the list of those that are ready.
 const LISTENER: usize = usize::MAX;
@@ -277,6 +279,11 @@ impl Table {
     /// Flows that are there.
     pub(crate) fn len(&self) -> usize {
         self.index.len()
+    }
+
+    /// As many flows as may be there, if there are.
+    pub(crate) fn full(&self) -> Option<usize> {
+        (self.len() >= self.setup.most).then_some(self.setup.most)
     }
 
     /// Gives a call a flow to this address, which others may be on when there are as many as there may be; and its port.

@@ -87,6 +87,16 @@ impl SendQueue {
         Some((&self.bytes[self.start..self.start + first.len], first.to))
     }
 
+    /// The messages, whole, from the first on.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &self.bytes[self.start..];
+        self.messages.iter().map_while(move |message| {
+            let (first, others) = rest.split_at_checked(message.len)?;
+            rest = others;
+            Some(first)
+        })
+    }
+
     /// So many of the unwritten bytes are written; returns how many messages were completed.
     pub(crate) fn wrote(&mut self, count: usize) -> u64 {
         let mut count = count;

@@ -79,6 +79,15 @@ impl<M: Machine> Core<M> {
 
     /// Gives a call a path.
     pub(super) fn open_flow(&mut self, now: Micros, call: CallKey, to: SocketAddr) {
+        if let Some(most) = self.flows.as_ref().and_then(|table| table.full()) {
+            self.trouble(
+                now,
+                &format!(
+                    "{most} sockets are open, as many as -max_socket and the limit of open files allow; \
+                     further calls share them"
+                ),
+            );
+        }
         let opened = match &mut self.flows {
             Some(table) => table.open(to),
             None => Err(io::ErrorKind::Unsupported.into()),
@@ -171,9 +180,21 @@ impl<M: Machine> Core<M> {
         let Some(table) = &mut self.flows else {
             return;
         };
-        if let (_, Some(error)) = table.accept(now) {
+        let (accepted, error) = table.accept(now);
+        let full = table.full();
+        if let Some(error) = error {
             self.counts.recv_errors += 1;
             self.trouble(now, &format!("cannot accept a connection: {error}"));
+        } else if let Some(most) = full
+            && accepted > 0
+        {
+            self.trouble(
+                now,
+                &format!(
+                    "{most} connections are open, as many as -max_socket and the limit of open files allow; \
+                     further peers wait"
+                ),
+            );
         }
     }
 

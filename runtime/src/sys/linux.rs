@@ -11,7 +11,9 @@
 //! are written anew before each call, so that no pointer outlives the call that uses it.
 
 mod control;
+mod limits;
 mod poll;
+mod port;
 
 pub(super) use self::poll::poll;
 
@@ -20,6 +22,9 @@ use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub(super) use self::limits::raise_open_files;
+pub(super) use self::port::choose_port_late;
 
 use self::control::{CONTROL_BYTES, Control, Told, write_segment_size};
 use super::{BATCH, Entry, Held, MAX_DATAGRAM, Outgoing, RecvOutcome, SendOutcome, is_icmp};

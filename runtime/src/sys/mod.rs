@@ -251,6 +251,38 @@ pub fn dropped(socket: &UdpSocket) -> Option<u32> {
     }
 }
 
+/// How many files the process may have open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// Before it was raised.
+    pub before: u64,
+    /// Now.
+    pub now: u64,
+}
+
+/// Raises the limit of open files, and so of connections, to the most that is allowed without privileges; `None` where the
+/// system has no such limit.
+///
+/// # Errors
+/// When the system refuses.
+pub fn raise_open_files() -> io::Result<Option<OpenFiles>> {
+    #[cfg(target_os = "linux")]
+    return linux::raise_open_files().map(Some);
+    #[cfg(not(target_os = "linux"))]
+    Ok(None)
+}
+
+/// Leaves the choice of a port to `connect`, for a socket that is to be bound to an address and port 0. A port is then free
+/// when no connection to that peer has it, so that there are enough for any number of peers, and finding one is quick even
+/// among thousands of connections. Where the system cannot, `bind` chooses.
+pub fn choose_port_late(socket: &socket2::Socket) {
+    #[cfg(target_os = "linux")]
+    // A socket that cannot works all the same.
+    let _ = linux::choose_port_late(socket);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
 /// Errors that ICMP left on the socket for an *earlier* datagram: they say nothing about the one being sent.
 fn is_icmp(error: &io::Error) -> bool {
     matches!(

@@ -13,16 +13,18 @@ mod output;
 mod rates;
 mod running;
 mod scenario;
+mod secure;
 mod streams;
 mod twin;
 
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 10] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 11] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Streams, streams::FLAGS),
+    (Category::Secure, secure::FLAGS),
     (Category::Twin, twin::FLAGS),
     (Category::Load, load::FLAGS),
     (Category::Rates, rates::FLAGS),

@@ -60,10 +60,12 @@ pub(super) static FLAGS: &[Flag] = &[
             set: transport,
         },
         default: Default::Same("u1"),
-        short: "Transport mode: u1, un or ui (UDP), t1 or tn (TCP).",
+        short: "Transport: u1 un ui (UDP), t1 tn (TCP), l1 ln (TLS), w1 wn ws1 wsn (WebSocket).",
         long: "u1 has one socket for all calls, un one for each call of a client. t1 has one connection for all \
                calls of a client, tn one for each, from its first message to its end; a server answers on \
-               the connection it is asked on, in both. With ui a call sends from the address in its line of the first injection file (-ip_field); each \
+               the connection it is asked on, in both. l1 and ln are the same over TLS, w1 and wn over WebSocket, ws1 and wsn \
+               over WebSocket over TLS. For servers sl is l1, and outside -compat sipp s1 is u1 and sn is un; for \
+               clients cl is l1 and cln is ln. With ui a call sends from the address in its line of the first injection file (-ip_field); each \
                address is bound at the local port, and a server answers from the one it was called at. \
                [server_ip] prints it; [local_ip] stays that of -i. docs/transports.md says more.",
     },

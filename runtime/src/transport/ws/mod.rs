@@ -4,6 +4,7 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`handshake`] | the HTTP request and response that open a connection |
+//! | [`open`] | that over a stream |
 //! | [`frame`] | frames to SIP messages and back |
 //!
 //! Both are machines over bytes: they read what has come, say how much they used, and write answers into a buffer. Whoever
@@ -13,6 +14,7 @@
 
 pub mod frame;
 pub mod handshake;
+pub mod open;
 
 /// The sub-protocol of SIP (RFC 7118 §4.1).
 pub const SUB_PROTOCOL: &str = "sip";
