@@ -22,15 +22,20 @@ pub(crate) fn name(path: &Path) -> String {
     base_name(&path.to_string_lossy()).to_owned()
 }
 
+/// How files are read.
+pub(crate) const fn form(dialect: Dialect) -> Form {
+    match dialect {
+        Dialect::Sipp => Form::Sipp,
+        Dialect::Gossipper => Form::Gossipper,
+    }
+}
+
 /// Reads the files of `-inf` and says what may surprise in them.
 ///
 /// # Errors
 /// What is wrong with each file, in words.
 pub(crate) fn load(args: &HiArgs) -> Result<Vec<Arc<InjectionFile>>, Vec<String>> {
-    let form = match args.dialect {
-        Dialect::Sipp => Form::Sipp,
-        Dialect::Gossipper => Form::Gossipper,
-    };
+    let form = form(args.dialect);
     let mut faults = Vec::new();
     let mut files = Vec::new();
     for (at, path) in args.injection.iter().enumerate() {
@@ -54,7 +59,8 @@ pub(crate) fn load(args: &HiArgs) -> Result<Vec<Arc<InjectionFile>>, Vec<String>
     }
 }
 
-fn read(path: &Path, form: Form, index: Option<u32>) -> Result<InjectionFile, String> {
+/// Reads one file.
+pub(crate) fn read(path: &Path, form: Form, index: Option<u32>) -> Result<InjectionFile, String> {
     let words = |error: std::io::Error| format!("cannot read it: {error}");
     let opened = File::open(path).map_err(words)?;
     // One byte more, so that the end is seen without growing.
@@ -108,16 +114,31 @@ fn write(args: &HiArgs, file: &EditedFile) -> Result<(), String> {
     replace(path, &file.bytes).map_err(|error| format!("`{}`: {error}", path.display()))
 }
 
+/// Writes a file that may be there already or not, as [`replace`] does.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if path.try_exists()? {
+        return replace(path, bytes);
+    }
+    put(path, None, bytes)
+}
+
 /// Writes beside and renames, so that nobody ever sees half a file. A link stays a link.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let path = fs::canonicalize(path)?;
-    let beside = beside(&path);
+    let permissions = fs::metadata(&path)?.permissions();
+    put(&path, Some(permissions), bytes)
+}
+
+fn put(path: &Path, permissions: Option<fs::Permissions>, bytes: &[u8]) -> std::io::Result<()> {
+    let beside = beside(path);
     let written = (|| {
         let mut file = File::create_new(&beside)?;
-        file.set_permissions(fs::metadata(&path)?.permissions())?;
+        if let Some(permissions) = permissions {
+            file.set_permissions(permissions)?;
+        }
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&beside, &path)
+        fs::rename(&beside, path)
     })();
     if written.is_err() {
         // What is left of it is of no use; the error is about the file itself.

@@ -8,6 +8,7 @@
 //! | [`load`], [`cache`] | from a scenario file to a program |
 //! | [`compile`] | `gossipper compile`, `gossipper explain` |
 //! | [`sipp`] | a run: from settings to an exit code |
+//! | [`infindex`] | the index of an injection file, as a file |
 //! | [`settings`], [`drive`] | what the runtime is told; signals, and the verdict |
 //! | [`operator`], [`background`] | keys, commands and datagrams; runs without a terminal |
 //! | [`screens`] | what a terminal shows while a run lasts |
@@ -22,6 +23,7 @@ mod drive;
 mod exit;
 mod flags;
 mod included;
+mod infindex;
 mod inject;
 mod ladder;
 mod load;

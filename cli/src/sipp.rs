@@ -8,6 +8,7 @@ use crate::exit::ExitCode;
 use crate::flags::high::{self, HiArgs, Source};
 use crate::flags::low::{Dialect, Special};
 use crate::flags::{argv, help};
+use crate::infindex;
 use crate::inject;
 use crate::load::{How, Input, Loaded};
 use crate::settings;
@@ -36,6 +37,9 @@ pub(crate) fn run(dialect: Dialect, args: &[OsString]) -> ExitCode {
         }
         stdio::note(&format!("`{} -h` lists the flags", dialect.program()));
         return ExitCode::Failed;
+    }
+    if infindex::is_meant(&parsed.low) {
+        return infindex::write(&parsed.low, inject::form(dialect));
     }
     match HiArgs::resolve(parsed.low) {
         Ok(args) => start(&args),

@@ -161,6 +161,13 @@ fn a_run_over_ipv6_is_a_run() {
 }
 
 #[test]
+fn management_answers_whoever_asks_with_options() {
+    let (report, _) = finish(Run::start(pair("options", "management", 5)).expect("it starts"));
+    let calls = &report.snapshot.engines[0].calls;
+    assert_eq!((calls.succeeded, calls.failed), (5, 0));
+}
+
+#[test]
 fn every_message_of_a_call_is_in_the_message_log() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("messages.log");

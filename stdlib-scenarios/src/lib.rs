@@ -3,7 +3,7 @@
 //!
 //! Each one is an ordinary scenario file of this crate's `scenarios` folder, written here to the message flow that
 //! SIPp documents under the same name: same messages, same header order, same literals, so that a peer cannot tell
-//! the tools apart. `options` and `options_uas` are our own.
+//! the tools apart. `options` and `options_uas` are our own, `management` is Gossipper's.
 //!
 //! Not for compiling: this crate hands out text and knows neither compiler nor VM (its tests do).
 //!
@@ -110,6 +110,11 @@ static ALL: &[Builtin] = &[
     ),
     builtin!("options", Client, "asks with OPTIONS and expects 200"),
     builtin!("options_uas", Server, "answers OPTIONS with 200 and Allow"),
+    builtin!(
+        "management",
+        Server,
+        "answers OPTIONS with 200 and allows nothing else"
+    ),
 ];
 
 /// Every built-in scenario, in the order in which help lists them.

@@ -8,16 +8,28 @@
     reason = "the other side of the comparison is a program that reads files, and may be missing"
 )]
 
-use gossipper_media::Micros;
+use gossipper_media::dtmf::DtmfParams;
+use gossipper_media::engine::{
+    EngineParams, FirstPacket, Format, Input, Length, MediaEngine, MediaOut, Op, Play, Remote,
+    StreamParams,
+};
 use gossipper_media::receive::{Receiver, Timing};
-use gossipper_media::rtp::Header;
+use gossipper_media::rtp::{Header, Packet};
+use gossipper_media::tone::Sound;
+use gossipper_media::{Clip, Codec, Micros};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// An RTP packet on the wire.
 struct Sent {
     at: Micros,
-    header: Header,
+    bytes: Vec<u8>,
+}
+
+impl Sent {
+    fn header(&self) -> Header {
+        Packet::parse(&self.bytes).expect("a packet of RTP").header
+    }
 }
 
 fn header(sequence: u16, timestamp: u32) -> Header {
@@ -37,8 +49,7 @@ fn capture(packets: &[Sent]) -> Vec<u8> {
         out.extend_from_slice(&word.to_le_bytes());
     }
     for packet in packets {
-        let mut rtp = Vec::new();
-        packet.header.append(&[0xff; 160], &mut rtp);
+        let rtp = &packet.bytes;
         let mut frame = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 8, 0];
         let total = (20 + 8 + rtp.len()) as u16;
         frame.extend_from_slice(&[0x45, 0]);
@@ -47,7 +58,7 @@ fn capture(packets: &[Sent]) -> Vec<u8> {
         for word in [4000u16, 4002, 8 + rtp.len() as u16, 0] {
             frame.extend_from_slice(&word.to_be_bytes());
         }
-        frame.extend_from_slice(&rtp);
+        frame.extend_from_slice(rtp);
         let (seconds, rest) = (packet.at.0 / 1_000_000, packet.at.0 % 1_000_000);
         let len = frame.len() as u32;
         for word in [1_700_000_000 + seconds as u32, rest as u32, len, len] {
@@ -114,7 +125,7 @@ fn compare(name: &str, packets: &[Sent]) {
     };
     let mut receiver = Receiver::new(8000);
     for packet in packets {
-        receiver.on_packet(packet.at, &packet.header, 160, Timing::Sampled);
+        receiver.on_packet(packet.at, &packet.header(), 160, Timing::Sampled);
     }
     let (counts, jitter) = (receiver.counts(), receiver.jitter());
     assert_eq!((counts.packets, counts.lost()), (count, lost), "{name}");
@@ -127,9 +138,11 @@ fn compare(name: &str, packets: &[Sent]) {
 /// Packets of 20 ms with a jitter of up to so many microseconds.
 fn stream(count: u32, start: u16, jitter_us: u64) -> Vec<Sent> {
     let mut rng = fastrand::Rng::with_seed(7);
-    let packets = (0..count).map(|index| Sent {
-        at: Micros(u64::from(index) * 20_000 + rng.u64(0..=jitter_us)),
-        header: header(start.wrapping_add(index as u16), index * 160),
+    let packets = (0..count).map(|index| {
+        let mut bytes = Vec::new();
+        header(start.wrapping_add(index as u16), index * 160).append(&[0xff; 160], &mut bytes);
+        let at = Micros(u64::from(index) * 20_000 + rng.u64(0..=jitter_us));
+        Sent { at, bytes }
     });
     packets.collect()
 }
@@ -163,4 +176,132 @@ fn order_does_not_change_what_is_lost() {
         packets[at + 1].at = second;
     }
     compare("order", &packets);
+}
+
+/// Two seconds of a stream of the engine, with digits in it.
+fn stream_with_digits(digits: &[u8]) -> Vec<Sent> {
+    let mut engine = MediaEngine::new(EngineParams {
+        unix_us: 0,
+        name: b"test".as_slice().into(),
+    });
+    let mut out = MediaOut::default();
+    let format = Format {
+        codec: Codec::Pcmu,
+        payload_type: 0,
+        events: Some(101),
+    };
+    let stream = engine.open(
+        Micros(0),
+        StreamParams {
+            ssrc: 0xca11_0001,
+            sequence: 65_500,
+            timestamp: 5,
+            format,
+            marks: true,
+            first_packet: FirstPacket::AtOnce,
+            report_interval: None,
+        },
+    );
+    let remote = Remote {
+        rtp: Some(([192, 0, 2, 2], 4002).into()),
+        rtcp: None,
+        held: false,
+    };
+    let play = Play {
+        clip: Clip::synthetic(Codec::Pcmu, Sound::default(), 160),
+        payload_type: 0,
+        shape: Codec::Pcmu.packet_of(20).expect("its own length"),
+        length: Length::Time(Micros::from_ms(2000)),
+        pattern: None,
+    };
+    let digits = Op::Dtmf {
+        digits: digits.into(),
+        params: DtmfParams::default(),
+    };
+    let mut packets = Vec::new();
+    let mut collect = |now: Micros, out: &mut MediaOut| {
+        for send in &out.sends {
+            let bytes = out.bytes[send.range.clone()].to_vec();
+            packets.push(Sent { at: now, bytes });
+        }
+        out.clear();
+    };
+    for op in [Op::Remote(remote), Op::Play(Box::new(play)), digits] {
+        engine.handle(Micros(0), Input::Op { stream, op }, &mut out);
+        collect(Micros(0), &mut out);
+    }
+    while let Some(now) = engine.next_deadline() {
+        engine.handle(now, Input::Tick, &mut out);
+        collect(now, &mut out);
+    }
+    packets
+}
+
+#[test]
+fn tshark_reads_the_digits_that_we_send() {
+    let file = folder().join("digits.pcap");
+    let packets = stream_with_digits(b"19*#D");
+    std::fs::write(&file, capture(&packets)).expect("a writable folder");
+    let output = Command::new("tshark")
+        .args(["-n", "-d", "udp.port==4002,rtp", "-T", "fields", "-r"])
+        .arg(&file)
+        .args([
+            "-o",
+            "rtpevent.event_payload_type_value:101",
+            "-Y",
+            "rtpevent",
+        ])
+        .args([
+            "-e",
+            "rtp.marker",
+            "-e",
+            "rtpevent.event_id",
+            "-e",
+            "rtpevent.end_of_event",
+        ])
+        .args([
+            "-e",
+            "rtpevent.volume",
+            "-e",
+            "rtpevent.duration",
+            "-e",
+            "rtp.timestamp",
+        ])
+        .output();
+    std::fs::remove_file(&file).expect("the file is ours");
+    let Ok(output) = output else {
+        eprintln!("SKIPPED: tshark is not installed");
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split('\t').collect())
+        .collect();
+    assert_eq!(lines.len(), 5 * 7, "{text}");
+    let yes = |word: &str| word == "1" || word == "True";
+    for (digit, (packets, event)) in lines.chunks(7).zip([1, 9, 10, 11, 15]).enumerate() {
+        for (index, line) in packets.iter().enumerate() {
+            assert_eq!(yes(line[0]), index == 0, "{text}");
+            assert_eq!(line[1], event.to_string(), "{text}");
+            assert_eq!(yes(line[2]), index >= 4, "{text}");
+            assert_eq!(line[3], "10");
+            assert_eq!(line[4], ((index as u32 + 1) * 160).min(800).to_string());
+            assert_eq!(line[5], (5 + digit * 1600).to_string(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn tshark_finds_nothing_missing_in_what_we_send() {
+    let packets = stream_with_digits(b"1");
+    let file = folder().join("sent.pcap");
+    std::fs::write(&file, capture(&packets)).expect("a writable folder");
+    let theirs = tshark(&file);
+    std::fs::remove_file(&file).expect("the file is ours");
+    if let Some((count, lost, ..)) = theirs {
+        assert_eq!((count, lost), (packets.len() as u64, 0));
+        // One packet at once, then 99 periods; ten of them are the digit's and its gap, which has seven packets.
+        assert_eq!(count, 100 - 10 + 7);
+    }
 }

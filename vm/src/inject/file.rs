@@ -8,7 +8,7 @@
 //! In the form of Gossipper ([`Form::Gossipper`]) blank lines are passed over like comments, the header may be missing,
 //! a byte order mark is none of the text, and fields may be separated by commas.
 
-use super::index::Index;
+use super::index::{Index, Keys as _};
 use super::printf::Printf;
 use memchr::memmem;
 use std::sync::Arc;
@@ -200,6 +200,25 @@ impl InjectionFile {
         }
         self.index = Some(Arc::new(Index::build(&self, field)));
         Ok(self)
+    }
+
+    /// Tells the text of a field in every line, with the number of the line.
+    ///
+    /// # Errors
+    /// [`InjectError::IndexTooLarge`], as for an index.
+    pub fn each_key(
+        &self,
+        field: u32,
+        mut tell: impl FnMut(u32, &[u8]),
+    ) -> Result<(), InjectError> {
+        if self.printf.is_some() && self.count() > INDEX_MAX {
+            return Err(InjectError::IndexTooLarge(INDEX_MAX));
+        }
+        let mut scratch = Vec::new();
+        for line in 0..self.count() {
+            tell(line, self.key(line, field, &mut scratch));
+        }
+        Ok(())
     }
 
     /// What scenarios call it.

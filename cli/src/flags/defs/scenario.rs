@@ -106,7 +106,9 @@ pub(super) static FLAGS: &[Flag] = &[
         default: Default::None,
         short: "Let <lookup> find lines of an injection file by this field.",
         long: "FILE is the name of a file of -inf, FIELD counts from 0. Of lines with the same text the \
-               last one is found. A file has one index; of two, the last counts.",
+               last one is found. A file has one index; of two, the last counts. \
+               Without -inf, a scenario and a remote host the flag writes the index as JSON to \
+               FILE.gossipper.idx.FIELD.json and that is all.",
     },
     Flag {
         names: &["inf_write_back"],

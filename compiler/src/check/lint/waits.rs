@@ -61,6 +61,9 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
 }
 
 /// Receives that wait for ever: one finding for all, since it is the same everywhere.
+///
+/// Advice, even where other receives have a limit. Of 725 scenarios of others 32 have limits at all, half of them on some
+/// steps only, mostly in order to wait for the peer's BYE; in one all receives but one have a limit, and that waits for BYE.
 fn endless(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
     let mut endless = (0..subject.receives.steps().len()).filter_map(|receive| {
         let run = subject.receives.run(receive);

@@ -77,13 +77,14 @@ impl Playing {
         }
     }
 
-    pub(super) fn resume(&mut self, now: Micros, clock_rate: u32) {
+    pub(super) fn resume(&mut self, now: Micros) {
         match self {
             Self::Nothing => {}
             Self::Clip(clip) => {
                 if let Some(since) = clip.paused.take() {
                     clip.next += now - since;
                     // The time of the pause has passed for the listener as well.
+                    let clock_rate = clip.play.clip.codec().params().clock_rate;
                     clip.timestamp = timestamp(clip.timestamp, now - since, clock_rate);
                 }
             }

@@ -149,8 +149,7 @@ impl Stream {
             Op::Replay(replay) => self.start_replay(cx.now, replay),
             Op::Pause => self.playing.pause(cx.now),
             Op::Resume => {
-                let clock_rate = self.clock_rate();
-                self.playing.resume(cx.now, clock_rate);
+                self.playing.resume(cx.now);
                 self.talking = false;
             }
             Op::Stop => {
