@@ -70,6 +70,7 @@ fn pair(transport: &TransportConfig, ip: IpAddr, calls: u64) -> RunConfig {
             timeout: Some(Duration::from_secs(60)),
             ..TimeLimits::default()
         },
+        watchdog: None,
         logs: LogConfig::default(),
     }
 }
@@ -96,6 +97,7 @@ fn client(program: Arc<Program>, transport: TransportConfig, to: &TcpListener) -
             timeout: Some(Duration::from_secs(60)),
             ..TimeLimits::default()
         },
+        watchdog: None,
         logs: LogConfig::default(),
     }
 }
