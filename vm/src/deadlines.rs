@@ -19,11 +19,11 @@ use gossipper_bytecode::{DialogId, FailReason, Op, Pc, StepId};
 /// Keeps the driver's deadline for a call in step with the call.
 pub(crate) fn rearm(call: &mut Call, key: CallKey, out: &mut OutBuf) {
     let deadline = call.deadline();
-    if deadline == call.armed.get() {
+    if deadline == call.armed {
         return;
     }
-    call.armed = deadline.into();
-    match deadline {
+    call.armed = deadline;
+    match deadline.get() {
         Some(at) => {
             call.generation = call.generation.wrapping_add(1);
             out.push(Output::Arm {

@@ -11,7 +11,7 @@ pub(crate) fn print(image: &Image, call: &Call, id: ElsewhereId, out: &mut Vec<u
     let program = &image.program;
     let keyword = program.elsewhere[id.index()];
     let view = call.view(keyword.dialog);
-    let capture = |id: CaptureId| view.last.and_then(|last| last.capture(id));
+    let capture = |id: CaptureId| view.last.and_then(|last| last.capture(image, id));
     match keyword.slot {
         Slot::CallId => out.extend_from_slice(view.call_id),
         Slot::Cseq(offset) => number(i64::from(view.cseq) + i64::from(offset), out),

@@ -4,21 +4,22 @@
 //! Run-constant keywords become literal text and merge with their neighbours, regular expressions are built,
 //! variables get their place in a register file.
 
+mod fold;
+
 use crate::call_id::{self, Piece};
 use crate::inserted::Reads;
 use crate::media::MediaPlan;
 use crate::params::{RunParams, TwinMode};
 use crate::posix::Expression;
-use crate::render::skip_line_end;
-use core::net::IpAddr;
 use gossipper_bytecode::program::Capture;
-use gossipper_bytecode::template::Binding;
 use gossipper_bytecode::{
-    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, Template, TextRef, TwinRole,
-    VarId, VarScope,
+    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, TextRef, TwinRole, VarId,
+    VarScope,
 };
-use gossipper_sip::Wanted;
+use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
+
+pub(crate) use fold::{EMPTY_LINE, Part, Texts, constant, ip, trunk_from};
 
 /// Why a program cannot run with these parameters.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -115,9 +116,7 @@ pub struct Image {
     pub(crate) program: Arc<Program>,
     pub(crate) params: RunParams,
     pub(crate) mode: Mode,
-    pub(crate) templates: Vec<Template>,
-    pub(crate) segments: Vec<Segment>,
-    pub(crate) text: Vec<u8>,
+    pub(crate) texts: Texts,
     pub(crate) regexes: Vec<Expression>,
     pub(crate) places: Vec<Place>,
     /// Which of the run's injection files each of the program's is.
@@ -133,10 +132,14 @@ pub struct Image {
     pub(crate) global_regs: usize,
     /// Which side of a pair of twins it plays.
     pub(crate) twin_role: Option<TwinRole>,
+    /// What all branches begin with.
+    pub(crate) branch: Vec<u8>,
     /// The format of generated Call-IDs.
     pub(crate) call_id: Vec<Piece>,
     /// How the header of each capture is found in a message; of no meaning for other captures.
     pub(crate) wanted: Vec<Wanted>,
+    /// The capture of the To header, whichever form the sender chose.
+    pub(crate) to_header: Option<CaptureId>,
     /// The capture that `[next_url]` falls back to.
     pub(crate) to_uri: Option<CaptureId>,
     /// Ports and keys that keywords print in place of media.
@@ -217,19 +220,17 @@ impl Image {
                 VarScope::Global => Place::Global(variable.slot),
             })
             .collect();
-        let mut folder = Folder {
-            program: &program,
-            params: &params,
-            text: Vec::new(),
-            segments: Vec::new(),
-        };
-        let templates = program.templates.iter().map(|t| folder.fold(t)).collect();
-        let Folder { text, segments, .. } = folder;
+        let wanted: Vec<_> = program
+            .captures
+            .iter()
+            .map(|capture| match capture {
+                Capture::Header(name) => Wanted::new(program.bytes(*name)),
+                Capture::Message | Capture::ToUri => Wanted::Text,
+            })
+            .collect();
         Ok(Self {
             mode,
-            templates,
-            segments,
-            text,
+            texts: Texts::of(&program, &params),
             regexes,
             places,
             files,
@@ -242,15 +243,13 @@ impl Image {
             user_regs: program.variable_count(VarScope::User),
             global_regs: program.variable_count(VarScope::Global),
             twin_role,
+            branch: format!("z9hG4bK-{}-", params.pid).into_bytes(),
             call_id: call_id::fold(&params),
-            wanted: program
-                .captures
+            to_header: wanted
                 .iter()
-                .map(|capture| match capture {
-                    Capture::Header(name) => Wanted::new(program.bytes(*name)),
-                    Capture::Message | Capture::ToUri => Wanted::Text,
-                })
-                .collect(),
+                .position(|wanted| *wanted == Wanted::Known(HeaderName::To))
+                .and_then(CaptureId::new),
+            wanted,
             to_uri: program
                 .captures
                 .iter()
@@ -295,23 +294,16 @@ impl Image {
 /// looks them up and puts them into [`RunParams::hosts`]. The parameters must know all addresses already.
 #[must_use]
 pub fn host_names(program: &Program, params: &RunParams) -> Vec<Vec<u8>> {
-    let mut folder = Folder {
-        program,
-        params,
-        text: Vec::new(),
-        segments: Vec::new(),
-    };
     let mut names = Vec::new();
     for op in &program.ops {
         let Op::SetDest { host, .. } = op else {
             continue;
         };
-        let folded = folder.fold(&program.templates[host.index()]);
-        if let [Segment::Literal(text)] = folder.segments[folded.range()] {
-            let name = &folder.text[text.range()];
-            if crate::exec::setdest::numeric(name).is_none() && !names.iter().any(|n| n == name) {
-                names.push(name.to_vec());
-            }
+        if let Some(name) = fold::constant_text(program, params, *host)
+            && crate::exec::setdest::numeric(&name).is_none()
+            && !names.contains(&name)
+        {
+            names.push(name);
         }
     }
     names
@@ -381,194 +373,4 @@ fn build_regexes(program: &Program) -> Result<Vec<Expression>, LinkError> {
             })
         })
         .collect()
-}
-
-/// Rewrites templates with run-constant slots as literals.
-struct Folder<'a> {
-    program: &'a Program,
-    params: &'a RunParams,
-    text: Vec<u8>,
-    segments: Vec<Segment>,
-}
-
-impl Folder<'_> {
-    fn fold(&mut self, template: &Template) -> Template {
-        let first = self.segments.len();
-        // Start of the literal that is being gathered, if one is.
-        let mut open: Option<usize> = None;
-        // Whether a keyword that brings its own line end, or none, stands at the end of what is gathered.
-        let mut suppress = false;
-        for segment in &self.program.segments[template.range()] {
-            match segment {
-                Segment::Literal(text) => {
-                    open.get_or_insert(self.text.len());
-                    let mut bytes = self.program.bytes(*text);
-                    if core::mem::take(&mut suppress) {
-                        bytes = skip_line_end(bytes);
-                    }
-                    self.text.extend_from_slice(bytes);
-                }
-                Segment::Slot(slot)
-                    if slot.binding() == Binding::Run && !varies(*slot, self.params) =>
-                {
-                    let start = *open.get_or_insert(self.text.len());
-                    constant(*slot, self.params, &mut self.text);
-                    suppress = slot.suppresses_line() && self.text[start..].last() == Some(&b'\n');
-                }
-                Segment::Slot(slot) => {
-                    suppress = false;
-                    self.close(open.take());
-                    self.segments.push(Segment::Slot(*slot));
-                }
-            }
-        }
-        self.close(open);
-        Template {
-            kind: template.kind,
-            first: first as u32,
-            count: (self.segments.len() - first) as u32,
-        }
-    }
-
-    fn close(&mut self, open: Option<usize>) {
-        if let Some(start) = open
-            && start < self.text.len()
-        {
-            self.segments.push(Segment::Literal(TextRef {
-                off: start as u32,
-                len: (self.text.len() - start) as u32,
-            }));
-        }
-    }
-}
-
-/// Whether what is constant for other runs is not for this one.
-fn varies(slot: Slot, params: &RunParams) -> bool {
-    match slot {
-        Slot::ServerIp => params.paths.is_some(),
-        Slot::LocalPort(_) | Slot::TrunkFrom => params.per_call,
-        _ => false,
-    }
-}
-
-/// Prints a run-constant keyword.
-pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
-    let port = |port: u16, offset: i32| i64::from(port) + i64::from(offset);
-    match slot {
-        Slot::Service => out.extend_from_slice(&params.service),
-        Slot::RemoteIp => {
-            if let Some(remote) = params.remote {
-                ip(remote.ip(), true, out);
-            }
-        }
-        Slot::RemoteHost => out.extend_from_slice(&params.remote_host),
-        Slot::RemotePort(offset) => {
-            let remote = params.remote.map_or(DEFAULT_PORT, |addr| addr.port());
-            number(port(remote, offset), out);
-        }
-        Slot::LocalIp => ip(params.local_ip, true, out),
-        Slot::LocalIpType => out.push(family(params.local_ip)),
-        Slot::LocalPort(offset) => number(port(params.local_port, offset), out),
-        Slot::ServerIp => ip(params.server_ip, false, out),
-        Slot::TrunkFrom => trunk_from(params, params.local_port, out),
-        Slot::TrunkPai => line(b"P-Asserted-Identity: ", params.trunk.pai.as_deref(), out),
-        Slot::TrunkProvider => line(b"X-provider: ", params.trunk.provider.as_deref(), out),
-        Slot::TrunkExtra => {
-            for header in &params.trunk.extra {
-                line(b"", Some(header), out);
-            }
-        }
-        Slot::Transport | Slot::SipTransport => out.extend_from_slice(params.transport.as_bytes()),
-        Slot::MediaIp => ip(params.media_ip, false, out),
-        Slot::MediaIpType => out.push(family(params.media_ip)),
-        Slot::MediaPort(offset) => number(port(params.media_port, offset), out),
-        Slot::Pid => number(i64::from(params.pid), out),
-        // Checked when linking: each has its content.
-        Slot::File(id) => out.extend_from_slice(&params.includes[id.index()]),
-        Slot::SippVersion => out.extend_from_slice(&params.version),
-        Slot::CryptoTag(line) => out.push(if line.secondary { b'2' } else { b'1' }),
-        Slot::CryptoSuite(_, suite) => out.extend_from_slice(suite.name().as_bytes()),
-        Slot::CryptoUnencrypted(..) => out.extend_from_slice(b"UNENCRYPTED_SRTP"),
-        Slot::AutoMediaPort(_)
-        | Slot::RtpStreamAudioPort(_)
-        | Slot::RtpStreamVideoPort(_)
-        | Slot::CryptoKey(..)
-        | Slot::CallNumber
-        | Slot::CallId
-        | Slot::Cseq(_)
-        | Slot::Branch(_)
-        | Slot::MsgIndex
-        | Slot::Len(_)
-        | Slot::PeerTagParam
-        | Slot::NextUrl
-        | Slot::Routes
-        | Slot::LastRequestUri(_)
-        | Slot::LastCseqNumber(_)
-        | Slot::LastMessage(_)
-        | Slot::LastHeader(..)
-        | Slot::Users
-        | Slot::UserId
-        | Slot::TdmMap
-        | Slot::Timestamp
-        | Slot::Date
-        | Slot::ClockTick
-        | Slot::DynamicId
-        | Slot::Var(_)
-        | Slot::Field(_)
-        | Slot::FileAt(_)
-        | Slot::Authentication(_)
-        | Slot::Elsewhere(_)
-        | Slot::Fill(..) => {
-            debug_assert_ne!(
-                slot.binding(),
-                Binding::Run,
-                "a run-constant slot is printed"
-            );
-        }
-    }
-}
-
-/// Prints `[trunk_from]` of a call with this local port.
-pub(crate) fn trunk_from(params: &RunParams, port: u16, out: &mut Vec<u8>) {
-    match &params.trunk.from {
-        Some(from) => out.extend_from_slice(from),
-        None => {
-            out.extend_from_slice(b"gossip <sip:gossip@");
-            ip(params.local_ip, true, out);
-            out.push(b':');
-            number(i64::from(port), out);
-            out.push(b'>');
-        }
-    }
-}
-
-/// Prints a header as a whole line, if there is a value.
-fn line(name: &[u8], value: Option<&[u8]>, out: &mut Vec<u8>) {
-    if let Some(value) = value {
-        out.extend_from_slice(name);
-        out.extend_from_slice(value);
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-/// SIP's default port (RFC 3261 §19.1.2).
-const DEFAULT_PORT: u16 = 5060;
-
-pub(crate) fn ip(ip: IpAddr, brackets: bool, out: &mut Vec<u8>) {
-    let text = match ip {
-        IpAddr::V6(v6) if brackets => format!("[{v6}]"),
-        other => other.to_string(),
-    };
-    out.extend_from_slice(text.as_bytes());
-}
-
-const fn family(ip: IpAddr) -> u8 {
-    match ip {
-        IpAddr::V4(_) => b'4',
-        IpAddr::V6(_) => b'6',
-    }
-}
-
-pub(crate) fn number(value: i64, out: &mut Vec<u8>) {
-    out.extend_from_slice(value.to_string().as_bytes());
 }

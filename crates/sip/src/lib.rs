@@ -48,7 +48,7 @@ pub mod uri;
 pub use frame::{FrameError, StreamFramer};
 pub use headers::{HeaderName, StatusCode};
 pub use scan::{
-    CSeq, Field, FieldBuffer, Message, ParseError, Presence, StartLine, Wanted, call_id_of,
+    CSeq, Field, FieldBuffer, Joined, Message, ParseError, Presence, StartLine, Wanted, call_id_of,
     strip_call_id_prefix,
 };
 pub use uri::{NameAddr, SipUri, angle_if_any, angle_or_whole, param, split_header_list};

@@ -15,6 +15,7 @@
 //!
 //! Rules: RFC 3261 §7 and §25.1; tested with the messages of RFC 4475 and RFC 5118.
 
+use core::ops::Range;
 use std::fmt;
 
 use crate::fields::{FieldAt, FieldScanner, Fields};
@@ -276,6 +277,20 @@ impl<'a> Message<'a> {
         self.join_values(name, wanted, out)
     }
 
+    /// Where in the message the value stands that [`Self::append_wanted`] appends; `None` without such a header. An
+    /// error if the value is put together of several lines.
+    #[inline]
+    pub fn place_of(&self, wanted: Wanted) -> Result<Option<Range<usize>>, Joined> {
+        match wanted {
+            Wanted::Known(known) => match self.fields.only(known) {
+                Ok(Some(field)) if field.folded => Err(Joined),
+                Ok(field) => Ok(field.map(|field| field.value as usize..field.end as usize)),
+                Err(()) => Err(Joined),
+            },
+            Wanted::Text => Err(Joined),
+        }
+    }
+
     fn join_values(&self, name: &[u8], wanted: Wanted, out: &mut Vec<u8>) -> Presence {
         let name = without_colon(name);
         let before = out.len();
@@ -317,6 +332,10 @@ pub fn call_id_of(bytes: &[u8]) -> Option<&[u8]> {
         .map(|field| field.value(bytes))
 }
 
+/// What a header prints may stand in the message in several pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined;
+
 /// How [`Message::append_values`] finds the fields of a name; the same for every message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
@@ -331,7 +350,9 @@ impl Wanted {
     pub fn new(name: &[u8]) -> Self {
         let name = without_colon(name);
         let known = HeaderName::from_bytes(name);
-        if name.len() > 1 && known.last_finds_compact() {
+        // A name that has one form only is found alike both ways.
+        let found = known.last_finds_compact() || known.compact().is_none();
+        if name.len() > 1 && known != HeaderName::Other && found {
             Self::Known(known)
         } else {
             Self::Text

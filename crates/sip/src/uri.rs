@@ -212,22 +212,27 @@ pub(crate) fn header_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]>
         return any_param(value, name);
     }
     match find(value, b'<') {
-        Some(open) => first_param(value, open, name).or_else(|| any_param(value, name)),
+        Some(open) => match first_param(value, open, name) {
+            Some(param) => param,
+            None => any_param(value, name),
+        },
         None => plain_param(value, name),
     }
 }
 
-/// The parameter if it stands directly behind the bracketed URI of a value without quotes and commas, as tags do;
-/// whatever needs a closer look is none.
+/// The parameter if it stands directly behind the bracketed URI of a value without quotes and commas, as tags do, or if
+/// nothing stands there; whatever needs a closer look is none.
 #[inline(always)]
-fn first_param<'a>(value: &'a [u8], open: usize, name: &[u8]) -> Option<&'a [u8]> {
+fn first_param<'a>(value: &'a [u8], open: usize, name: &[u8]) -> Option<Option<&'a [u8]>> {
     let (front, rest) = value.split_at_checked(open)?;
     if contains(front, b';') {
         return None;
     }
     let behind = rest.get(find(rest, b'>')? + 1..)?;
-    let [b';', param @ ..] = behind else {
-        return None;
+    let param = match behind {
+        [] => return Some(None),
+        [b';', param @ ..] => param,
+        _ => return None,
     };
     let (key, value) = param.split_at_checked(name.len())?;
     let [b'=', value @ ..] = value else {
@@ -242,7 +247,7 @@ fn first_param<'a>(value: &'a [u8], open: usize, name: &[u8]) -> Option<&'a [u8]
         Some(end) => &value[..end],
     };
     // An empty one is left to others, too.
-    (*value.first()? > b' ' && *value.last()? > b' ').then_some(value)
+    (*value.first()? > b' ' && *value.last()? > b' ').then_some(Some(value))
 }
 
 pub(crate) fn any_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {

@@ -613,9 +613,20 @@ impl Table {
     /// Closes all flows once what they have to write is written.
     pub(crate) fn close_all(&mut self) {
         self.listener = None;
-        for flow in self.entries.iter_mut().flatten() {
+        for slot in 0..self.entries.len() {
+            let Some(flow) = self.at(slot) else {
+                continue;
+            };
             flow.closing = true;
             flow.bell.ring();
+            let nothing_left = match flow.state {
+                State::Gone => true,
+                State::Opening(_) => flow.queue.is_empty(),
+                State::Open(_) | State::Out => false,
+            };
+            if nothing_left {
+                self.remove(slot);
+            }
         }
     }
 }

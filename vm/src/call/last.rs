@@ -7,7 +7,7 @@
 use crate::link::Image;
 use gossipper_bytecode::CaptureId;
 use gossipper_bytecode::program::Capture;
-use gossipper_sip::{HeaderName, Message, Presence, uri};
+use gossipper_sip::{HeaderName, Joined, Message, Presence, uri};
 
 /// The kept parts of the last accepted message.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,12 @@ pub(crate) struct Draft {
 /// Start and end of a capture that is not there.
 const ABSENT: (u32, u32) = (1, 0);
 
+/// Start and end of a URI that is read from what is kept of the To header.
+const IN_TO: (u32, u32) = (2, 0);
+
+/// Bytes between values that may be kept with them: copying all at once is worth more.
+const SLACK: usize = 40;
+
 impl Last {
     /// Forgets the message, keeps the memory.
     pub(crate) fn reset(&mut self) {
@@ -51,8 +57,7 @@ impl Last {
 
     /// Keeps the listed captures of a message in place of the message before, and all of it as well where the program asks for that.
     ///
-    /// They are put together in a draft and copied at once: a call holds them as long as it lives, so its block has
-    /// no room to spare.
+    /// A call holds them as long as it lives, so its block has no room to spare.
     pub(crate) fn keep(
         &mut self,
         image: &Image,
@@ -68,11 +73,95 @@ impl Last {
         if captures.is_empty() && !whole {
             return;
         }
+        draft.ranges.clear();
+        let columns = image.wanted.len() + usize::from(image.inserted.keeps_whole());
+        draft.ranges.resize(columns, ABSENT);
+        if whole || self.keep_places(image, captures, msg, draft).is_err() {
+            self.keep_texts(image, captures, msg, draft);
+        }
+    }
+
+    /// Copies values straight from the message, which is possible if each is a single line of a known name.
+    fn keep_places(
+        &mut self,
+        image: &Image,
+        captures: &[CaptureId],
+        msg: &Message<'_>,
+        draft: &mut Draft,
+    ) -> Result<(), Joined> {
+        let ranges = &mut draft.ranges;
+        let (mut from, mut to, mut length) = (usize::MAX, 0, 0);
+        let mut derived = None;
+        for id in captures {
+            match image.program.captures[id.index()] {
+                Capture::Header(_) => {
+                    if let Some(place) = msg.place_of(image.wanted[id.index()])? {
+                        from = from.min(place.start);
+                        to = to.max(place.end);
+                        length += place.len();
+                        ranges[id.index()] = (place.start as u32, place.end as u32);
+                    }
+                }
+                Capture::ToUri => derived = Some(*id),
+                Capture::Message => return Err(Joined),
+            }
+        }
+        if let Some(id) = derived {
+            // It is read from what is kept of To when it is printed, if ever.
+            let to = image.to_header.ok_or(Joined)?;
+            if !captures.contains(&to) {
+                return Err(Joined);
+            }
+            ranges[id.index()] = IN_TO;
+        }
+        if length > usize::from(u16::MAX) - SLACK {
+            return Err(Joined);
+        }
+        let bytes = msg.bytes();
+        let table = 4 * ranges.len();
+        let span = to.saturating_sub(from);
+        let shift = if span <= length + SLACK {
+            // What is between them is less than it costs to leave it out.
+            self.block.reserve_exact(span + table);
+            self.block
+                .extend_from_slice(bytes.get(from..to).unwrap_or_default());
+            Some(from)
+        } else {
+            self.block.reserve_exact(length + table);
+            None
+        };
+        for range in ranges.iter_mut().filter(|range| range.0 <= range.1) {
+            let (start, end) = *range;
+            let start_here = match shift {
+                Some(shift) => start - shift as u32,
+                None => {
+                    let here = self.block.len();
+                    let value = bytes.get(start as usize..end as usize);
+                    self.block.extend_from_slice(value.unwrap_or_default());
+                    here as u32
+                }
+            };
+            *range = (start_here, start_here + (end - start));
+        }
+        self.wide = false;
+        for (start, end) in ranges.iter().rev() {
+            let both = *start | *end << 16;
+            self.block.extend_from_slice(&both.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    /// Puts the values together in a draft, and copies that.
+    fn keep_texts(
+        &mut self,
+        image: &Image,
+        captures: &[CaptureId],
+        msg: &Message<'_>,
+        draft: &mut Draft,
+    ) {
         let Draft { text, ranges } = draft;
         text.clear();
-        ranges.clear();
-        let columns = image.wanted.len() + usize::from(image.inserted.keeps_whole());
-        ranges.resize(columns, ABSENT);
+        ranges.fill(ABSENT);
         for id in captures {
             let start = text.len();
             if append(image, *id, msg, text) {
@@ -82,7 +171,9 @@ impl Last {
                 text.truncate(start);
             }
         }
-        if whole && let Some(range) = ranges.last_mut() {
+        if image.inserted.keeps(self.status)
+            && let Some(range) = ranges.last_mut()
+        {
             let start = text.len();
             text.extend_from_slice(msg.bytes());
             *range = (start as u32, text.len() as u32);
@@ -112,30 +203,37 @@ impl Last {
         image
             .inserted
             .keeps_whole()
-            .then(|| self.range(image.wanted.len()))?
+            .then(|| self.text(image.wanted.len()))?
     }
 
     /// The value of a capture, `None` when the message has no such header.
-    pub(crate) fn capture(&self, id: CaptureId) -> Option<&[u8]> {
-        self.range(id.index())
+    pub(crate) fn capture(&self, image: &Image, id: CaptureId) -> Option<&[u8]> {
+        if self.range(id.index())? == IN_TO {
+            return uri::angle_if_any(self.text(image.to_header?.index())?);
+        }
+        self.text(id.index())
     }
 
-    fn range(&self, index: usize) -> Option<&[u8]> {
+    fn text(&self, index: usize) -> Option<&[u8]> {
+        let (start, end) = self.range(index)?;
+        // What is not there ends before it starts.
+        self.block.get(start as usize..end as usize)
+    }
+
+    fn range(&self, index: usize) -> Option<(u32, u32)> {
         let number = |from_end: usize| {
             let at = self.block.len().checked_sub(4 * from_end)?;
             self.block[at..]
                 .first_chunk()
                 .map(|word| u32::from_le_bytes(*word))
         };
-        let (start, end) = if self.wide {
+        Some(if self.wide {
             let from_end = 2 * (index + 1);
             (number(from_end)?, number(from_end - 1)?)
         } else {
             let both = number(index + 1)?;
             (both & 0xffff, both >> 16)
-        };
-        // What is not there ends before it starts.
-        self.block.get(start as usize..end as usize)
+        })
     }
 }
 
@@ -178,15 +276,15 @@ mod tests {
                 wide: length > 65_535,
                 ..Last::default()
             };
-            assert_eq!(last.capture(CaptureId(0)), None, "nothing is kept yet");
+            assert_eq!(last.text(0), None, "nothing is kept yet");
             let mut draft = Draft {
                 text: vec![b'x'; length],
                 ranges: vec![(0, length as u32), ABSENT, (length as u32, length as u32)],
             };
             last.put(&mut draft);
-            assert_eq!(last.capture(CaptureId(0)).map(<[u8]>::len), Some(length));
-            assert_eq!(last.capture(CaptureId(1)), None);
-            assert_eq!(last.capture(CaptureId(2)), Some(&b""[..]));
+            assert_eq!(last.text(0).map(<[u8]>::len), Some(length));
+            assert_eq!(last.text(1), None);
+            assert_eq!(last.text(2), Some(&b""[..]));
         }
     }
 }

@@ -17,6 +17,12 @@ impl Deadline {
         Self(at.0)
     }
 
+    /// The one that comes first.
+    #[inline]
+    pub(crate) fn earlier(self, other: Self) -> Self {
+        Self(self.0.min(other.0))
+    }
+
     /// When, if ever.
     #[inline]
     pub(crate) const fn get(self) -> Option<Micros> {
@@ -96,6 +102,8 @@ mod tests {
         assert_eq!(Deadline::NONE.get(), None);
         assert_eq!(Deadline::from(None), Deadline::NONE);
         let at = Deadline::from(Some(Micros(7)));
+        assert_eq!(at.earlier(Deadline::NONE), at);
+        assert_eq!(at.earlier(Deadline::at(Micros(3))).get(), Some(Micros(3)));
         assert_eq!(at.get(), Some(Micros(7)));
         assert!(at.is_after(Micros(6)) && !at.has_come(Micros(6)));
         assert!(!at.is_after(Micros(7)) && at.has_come(Micros(7)));

@@ -298,13 +298,19 @@ impl Call {
     }
 
     /// The earliest of its deadlines.
-    pub(crate) fn deadline(&self) -> Option<Micros> {
-        let recv = self.recv_deadline.get();
-        let repeat = self.repeat.as_ref().map(|repeat| repeat.at);
+    pub(crate) fn deadline(&self) -> Deadline {
+        let mut first = self.recv_deadline;
         // A pause that was restored ends where the call waits for it, at its next step.
-        let pause = self.pause_until.get().filter(|_| self.wait == Wait::Pause);
-        let parked = self.dialogs().and_then(Dialogs::next_repeat);
-        [recv, pause, repeat, parked].into_iter().flatten().min()
+        if self.wait == Wait::Pause {
+            first = first.earlier(self.pause_until);
+        }
+        if let Some(repeat) = &self.repeat {
+            first = first.earlier(Deadline::at(repeat.at));
+        }
+        match self.dialogs().and_then(Dialogs::next_repeat) {
+            Some(parked) => first.earlier(Deadline::at(parked)),
+            None => first,
+        }
     }
 }
 

@@ -134,7 +134,7 @@ pub(crate) enum Unrendered {
 struct Raw {
     start: usize,
     rendered: Result<(), TooLarge>,
-    pending: Option<Pending>,
+    pending: Option<Box<Pending>>,
     troubles: Vec<Trouble>,
 }
 
@@ -244,10 +244,7 @@ impl Cx<'_> {
             injection: &self.shared.injection,
             pending: None,
             start,
-            is_request: matches!(
-                self.image.templates[template.index()].kind,
-                TemplateKind::Request { .. }
-            ),
+            is_request: self.image.texts.is_request(template),
             troubles: Vec::new(),
             now: self.now,
             msg_index,

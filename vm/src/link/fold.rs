@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! The templates of a run: run-constant keywords become literal text and merge with their neighbours.
+//!
+//! What rendering would otherwise find out for each message is noted with each part: whether a keyword takes the rest
+//! of an empty line with it, whether it can print a line end, and where a literal has its first empty line.
+
+use crate::params::{CallIdPart, RunParams};
+use crate::render::skip_line_end;
+use core::net::IpAddr;
+use core::ops::Range;
+use gossipper_bytecode::template::Binding;
+use gossipper_bytecode::{Program, Segment, Slot, Template, TemplateId, TemplateKind};
+use memchr::memmem;
+
+/// The end of the header section.
+pub(crate) const EMPTY_LINE: &[u8] = b"\r\n\r\n";
+
+/// A part of a text.
+#[derive(Clone, Debug)]
+pub(crate) enum Part {
+    /// Bytes of [`Texts::bytes`].
+    Literal {
+        /// Which.
+        range: Range<u32>,
+        /// Where [`EMPTY_LINE`] first stands in them, if it does.
+        empty_line: Option<u32>,
+    },
+    /// `[len]` plus n.
+    Len(i32),
+    /// Any other keyword.
+    Slot {
+        /// Which.
+        slot: Slot,
+        /// Whether it takes the rest of its line with it when it prints nothing at its start.
+        suppresses: bool,
+        /// Whether an empty line may stand in what it prints, or end there.
+        lines: bool,
+    },
+}
+
+/// A template.
+#[derive(Clone, Debug)]
+struct Text {
+    parts: Range<u32>,
+    is_request: bool,
+    /// Whether it prints a length.
+    counts: bool,
+}
+
+/// All templates of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    texts: Vec<Text>,
+    parts: Vec<Part>,
+    bytes: Vec<u8>,
+}
+
+impl Texts {
+    /// Those of a program.
+    pub(super) fn of(program: &Program, params: &RunParams) -> Self {
+        let mut texts = Self::default();
+        for template in &program.templates {
+            texts.fold(program, params, template);
+        }
+        texts
+    }
+
+    /// The parts of a template.
+    pub(crate) fn parts(&self, id: TemplateId) -> &[Part] {
+        let Range { start, end } = self.texts[id.index()].parts;
+        &self.parts[start as usize..end as usize]
+    }
+
+    /// The bytes of a literal.
+    pub(crate) fn literal(&self, range: &Range<u32>) -> &[u8] {
+        &self.bytes[range.start as usize..range.end as usize]
+    }
+
+    /// Whether a template is a request.
+    pub(crate) fn is_request(&self, id: TemplateId) -> bool {
+        self.texts[id.index()].is_request
+    }
+
+    /// Whether a template prints a length.
+    pub(crate) fn counts(&self, id: TemplateId) -> bool {
+        self.texts[id.index()].counts
+    }
+
+    fn fold(&mut self, program: &Program, params: &RunParams, template: &Template) {
+        let first = self.parts.len() as u32;
+        let mut counts = false;
+        // Start of the literal that is being gathered, if one is.
+        let mut open: Option<usize> = None;
+        // Whether a keyword that brings its own line end, or none, stands at the end of what is gathered.
+        let mut suppress = false;
+        for segment in &program.segments[template.range()] {
+            match segment {
+                Segment::Literal(text) => {
+                    open.get_or_insert(self.bytes.len());
+                    let mut bytes = program.bytes(*text);
+                    if core::mem::take(&mut suppress) {
+                        bytes = skip_line_end(bytes);
+                    }
+                    self.bytes.extend_from_slice(bytes);
+                }
+                Segment::Slot(slot) if slot.binding() == Binding::Run && !varies(*slot, params) => {
+                    let start = *open.get_or_insert(self.bytes.len());
+                    constant(*slot, params, &mut self.bytes);
+                    suppress = slot.suppresses_line() && self.bytes[start..].last() == Some(&b'\n');
+                }
+                Segment::Slot(slot) => {
+                    suppress = false;
+                    self.close(open.take());
+                    counts |= matches!(slot, Slot::Len(_));
+                    self.parts.push(match *slot {
+                        Slot::Len(offset) => Part::Len(offset),
+                        slot => Part::Slot {
+                            slot,
+                            suppresses: slot.suppresses_line(),
+                            lines: may_end_lines(slot, params),
+                        },
+                    });
+                }
+            }
+        }
+        self.close(open);
+        self.texts.push(Text {
+            parts: first..self.parts.len() as u32,
+            is_request: matches!(template.kind, TemplateKind::Request { .. }),
+            counts,
+        });
+    }
+
+    fn close(&mut self, open: Option<usize>) {
+        let Some(start) = open.filter(|start| *start < self.bytes.len()) else {
+            return;
+        };
+        let empty_line = memmem::find(&self.bytes[start..], EMPTY_LINE);
+        self.parts.push(Part::Literal {
+            range: start as u32..self.bytes.len() as u32,
+            empty_line: empty_line.map(|at| at as u32),
+        });
+    }
+}
+
+/// The text of a template, if it is the same for the whole run.
+pub(super) fn constant_text(
+    program: &Program,
+    params: &RunParams,
+    id: TemplateId,
+) -> Option<Vec<u8>> {
+    let mut texts = Texts::default();
+    texts.fold(program, params, &program.templates[id.index()]);
+    match &texts.parts[..] {
+        [Part::Literal { .. }] => Some(texts.bytes),
+        _ => None,
+    }
+}
+
+/// Whether what a keyword prints can have an empty line in it or be the end of one. Numbers and names of our own have no
+/// line ends; a header's value has no empty line, since that would end the header section, and neither begins nor ends
+/// with white space.
+fn may_end_lines(slot: Slot, params: &RunParams) -> bool {
+    match slot {
+        Slot::Branch(_)
+        | Slot::Cseq(_)
+        | Slot::CallNumber
+        | Slot::MsgIndex
+        | Slot::LastCseqNumber(_)
+        | Slot::AutoMediaPort(_)
+        | Slot::RtpStreamAudioPort(_)
+        | Slot::RtpStreamVideoPort(_)
+        | Slot::Users
+        | Slot::UserId
+        | Slot::ClockTick
+        | Slot::DynamicId
+        | Slot::PeerTagParam
+        | Slot::LastHeader(..)
+        | Slot::LastRequestUri(_) => false,
+        Slot::CallId => params
+            .call_id
+            .parts
+            .iter()
+            .any(|part| matches!(part, CallIdPart::Literal(text) if text.contains(&b'\n'))),
+        _ => true,
+    }
+}
+
+/// Whether what is constant for other runs is not for this one.
+fn varies(slot: Slot, params: &RunParams) -> bool {
+    match slot {
+        Slot::ServerIp => params.paths.is_some(),
+        Slot::LocalPort(_) | Slot::TrunkFrom => params.per_call,
+        _ => false,
+    }
+}
+
+/// Prints a run-constant keyword.
+pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
+    let port = |port: u16, offset: i32| i64::from(port) + i64::from(offset);
+    match slot {
+        Slot::Service => out.extend_from_slice(&params.service),
+        Slot::RemoteIp => {
+            if let Some(remote) = params.remote {
+                ip(remote.ip(), true, out);
+            }
+        }
+        Slot::RemoteHost => out.extend_from_slice(&params.remote_host),
+        Slot::RemotePort(offset) => {
+            let remote = params.remote.map_or(DEFAULT_PORT, |addr| addr.port());
+            number(port(remote, offset), out);
+        }
+        Slot::LocalIp => ip(params.local_ip, true, out),
+        Slot::LocalIpType => out.push(family(params.local_ip)),
+        Slot::LocalPort(offset) => number(port(params.local_port, offset), out),
+        Slot::ServerIp => ip(params.server_ip, false, out),
+        Slot::TrunkFrom => trunk_from(params, params.local_port, out),
+        Slot::TrunkPai => line(b"P-Asserted-Identity: ", params.trunk.pai.as_deref(), out),
+        Slot::TrunkProvider => line(b"X-provider: ", params.trunk.provider.as_deref(), out),
+        Slot::TrunkExtra => {
+            for header in &params.trunk.extra {
+                line(b"", Some(header), out);
+            }
+        }
+        Slot::Transport | Slot::SipTransport => out.extend_from_slice(params.transport.as_bytes()),
+        Slot::MediaIp => ip(params.media_ip, false, out),
+        Slot::MediaIpType => out.push(family(params.media_ip)),
+        Slot::MediaPort(offset) => number(port(params.media_port, offset), out),
+        Slot::Pid => number(i64::from(params.pid), out),
+        // Checked when linking: each has its content.
+        Slot::File(id) => out.extend_from_slice(&params.includes[id.index()]),
+        Slot::SippVersion => out.extend_from_slice(&params.version),
+        Slot::CryptoTag(line) => out.push(if line.secondary { b'2' } else { b'1' }),
+        Slot::CryptoSuite(_, suite) => out.extend_from_slice(suite.name().as_bytes()),
+        Slot::CryptoUnencrypted(..) => out.extend_from_slice(b"UNENCRYPTED_SRTP"),
+        Slot::AutoMediaPort(_)
+        | Slot::RtpStreamAudioPort(_)
+        | Slot::RtpStreamVideoPort(_)
+        | Slot::CryptoKey(..)
+        | Slot::CallNumber
+        | Slot::CallId
+        | Slot::Cseq(_)
+        | Slot::Branch(_)
+        | Slot::MsgIndex
+        | Slot::Len(_)
+        | Slot::PeerTagParam
+        | Slot::NextUrl
+        | Slot::Routes
+        | Slot::LastRequestUri(_)
+        | Slot::LastCseqNumber(_)
+        | Slot::LastMessage(_)
+        | Slot::LastHeader(..)
+        | Slot::Users
+        | Slot::UserId
+        | Slot::TdmMap
+        | Slot::Timestamp
+        | Slot::Date
+        | Slot::ClockTick
+        | Slot::DynamicId
+        | Slot::Var(_)
+        | Slot::Field(_)
+        | Slot::FileAt(_)
+        | Slot::Authentication(_)
+        | Slot::Elsewhere(_)
+        | Slot::Fill(..) => {
+            debug_assert_ne!(
+                slot.binding(),
+                Binding::Run,
+                "a run-constant slot is printed"
+            );
+        }
+    }
+}
+
+/// Prints `[trunk_from]` of a call with this local port.
+pub(crate) fn trunk_from(params: &RunParams, port: u16, out: &mut Vec<u8>) {
+    match &params.trunk.from {
+        Some(from) => out.extend_from_slice(from),
+        None => {
+            out.extend_from_slice(b"gossip <sip:gossip@");
+            ip(params.local_ip, true, out);
+            out.push(b':');
+            number(i64::from(port), out);
+            out.push(b'>');
+        }
+    }
+}
+
+/// Prints a header as a whole line, if there is a value.
+fn line(name: &[u8], value: Option<&[u8]>, out: &mut Vec<u8>) {
+    if let Some(value) = value {
+        out.extend_from_slice(name);
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// SIP's default port (RFC 3261 §19.1.2).
+const DEFAULT_PORT: u16 = 5060;
+
+pub(crate) fn ip(ip: IpAddr, brackets: bool, out: &mut Vec<u8>) {
+    let text = match ip {
+        IpAddr::V6(v6) if brackets => format!("[{v6}]"),
+        other => other.to_string(),
+    };
+    out.extend_from_slice(text.as_bytes());
+}
+
+const fn family(ip: IpAddr) -> u8 {
+    match ip {
+        IpAddr::V4(_) => b'4',
+        IpAddr::V6(_) => b'6',
+    }
+}
+
+fn number(value: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(value.to_string().as_bytes());
+}
