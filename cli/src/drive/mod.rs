@@ -279,10 +279,10 @@ impl Session<'_> {
                 let text = format!("variables: {}", variables.unwrap_or_default().join(", "));
                 self.say(text, false);
             }
-            Deed::Trace(kind, on) => {
+            Deed::Trace(kind, _) => {
                 let text = format!(
-                    "{kind:?} cannot be switched {}",
-                    if on { "on" } else { "off" }
+                    "`trace {}`: this version cannot switch a trace during a run",
+                    kind.name()
                 );
                 self.say(text, true);
             }

@@ -30,6 +30,18 @@ pub(crate) enum TraceKind {
     ShortMessages,
 }
 
+impl TraceKind {
+    /// Its name in commands.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Logs => "logs",
+            Self::Messages => "messages",
+            Self::ShortMessages => "shortmessages",
+        }
+    }
+}
+
 /// What a command asks for.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Command {

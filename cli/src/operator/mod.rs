@@ -14,7 +14,7 @@ pub(crate) mod control;
 pub(crate) mod keyboard;
 
 use crate::screens::{Screen, View};
-use commands::{Command, TraceKind};
+use commands::{Command, Display, TraceKind};
 use gossipper_control::ControlCommand;
 
 /// Longest command that is typed.
@@ -201,6 +201,9 @@ impl Operator {
             Command::RateScale(scale) => {
                 self.scale = scale;
                 Deed::Nothing
+            }
+            Command::Display(Display::OutOfCall | Display::Receiving) => {
+                Deed::Warn("`set display`: this run has no such scenario".to_owned())
             }
             Command::Display(display) => {
                 self.view.display = display;
