@@ -225,11 +225,7 @@ fn lines_that_tools_read_are_where_they_look_for_them() {
 #[test]
 fn the_bottom_says_what_state_the_run_is_in() {
     let says = |change: fn(&mut EngineSnapshot)| {
-        changed(
-            Screen::Scenario,
-            |now| change(&mut now.engines[0]),
-            |frame| bottom(frame),
-        )
+        changed(Screen::Scenario, |now| change(&mut now.engines[0]), bottom)
     };
     for (text, change) in [
         ("Adjust rate", (|_| {}) as fn(&mut EngineSnapshot)),
