@@ -79,34 +79,14 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "screens in files",
-        switches: &["trace_screen"],
-        values: &["screen_file", "screen_overwrite"],
-    },
-    Group {
-        part: "the control socket and the background mode",
-        switches: &["bg"],
-        values: &["ci", "cp", "sleep"],
+        part: "periodic lines",
+        switches: &[],
+        values: &["stat_period"],
     },
     Group {
         part: "plug-ins and further Call-ID forms",
         switches: &[],
-        values: &["plugin", "cid_type", "sendbuffer_warn"],
-    },
-    Group {
-        part: "knobs of SIPp's main loop",
-        switches: &[],
-        values: &[
-            "timer_resol",
-            "max_recv_loops",
-            "max_sched_loops",
-            "watchdog_interval",
-            "watchdog_reset",
-            "watchdog_minor_threshold",
-            "watchdog_major_threshold",
-            "watchdog_minor_maxtriggers",
-            "watchdog_major_maxtriggers",
-        ],
+        values: &["plugin", "cid_type"],
     },
     Group {
         part: "reports and health gates",
@@ -195,7 +175,7 @@ mod tests {
     #[test]
     fn a_missing_flag_knows_how_many_values_it_takes() {
         assert_eq!(find("plugin").map(|missing| missing.arity), Some(1));
-        assert_eq!(find("bg").map(|missing| missing.arity), Some(0));
+        assert_eq!(find("list-aliases").map(|missing| missing.arity), Some(0));
         assert_eq!(find("sf"), None);
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod host;
 pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod rates;
+pub(crate) mod running;
 pub(crate) mod secure;
 pub(crate) mod streams;
 pub(crate) mod suggest;
@@ -49,6 +50,8 @@ pub(crate) enum Category {
     Calls,
     /// Files that are written while it runs.
     Traces,
+    /// How a run is watched and steered.
+    Running,
     /// What the terminal shows while it runs.
     Output,
     /// Help, version, compatibility.
@@ -68,6 +71,7 @@ impl Category {
             Self::Rates => "Rates that change",
             Self::Calls => "Call behaviour",
             Self::Traces => "Traces and tables",
+            Self::Running => "Control, background and watchdog",
             Self::Output => "Terminal",
             Self::Other => "Other",
         }

@@ -11,6 +11,7 @@ mod network;
 mod other;
 mod output;
 mod rates;
+mod running;
 mod scenario;
 mod secure;
 mod streams;
@@ -20,7 +21,7 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 11] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 12] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Streams, streams::FLAGS),
@@ -30,6 +31,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 11] = [
     (Category::Rates, rates::FLAGS),
     (Category::Calls, calls::FLAGS),
     (Category::Traces, traces::FLAGS),
+    (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),
 ];
