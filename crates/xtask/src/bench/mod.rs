@@ -15,7 +15,8 @@ use std::process::{Command, Stdio};
 /// The runner has to be of the version that `benches/Cargo.toml` names.
 const RUNNER_VERSION: &str = "0.20.0";
 
-/// Runs the instruction counts whose name contains the filter, then, without a filter, the bytes per idle call.
+/// Runs the instruction counts whose name contains the filter, then, without a filter, the bytes per idle call and what a
+/// call costs among many.
 pub(crate) fn count(filter: Option<&str>) -> Result<()> {
     for (tool, remedy) in [
         ("valgrind", "install the package `valgrind`".to_owned()),
@@ -32,6 +33,7 @@ pub(crate) fn count(filter: Option<&str>) -> Result<()> {
     cargo_bench("media", filter)?;
     if filter.is_none() {
         cargo_bench("idle", None)?;
+        cargo_bench("growth", None)?;
     }
     Ok(())
 }
