@@ -28,7 +28,7 @@ fuzz TARGET SECONDS="60":
     RUSTC_BOOTSTRAP=1 cargo fuzz run {{ TARGET }} fuzz/target/found/{{ TARGET }} fuzz/corpus/{{ TARGET }} -- \
         -max_total_time={{ SECONDS }} -rss_limit_mb=2048 -timeout=10 -dict=fuzz/sip.dict
 
-# Instruction counts and bytes per idle call; `just bench --vs-sipp` and `just bench --clean-rate` compare whole programs.
+# All measurements, beside SIPp where it is installed, into target/bench; `just bench --quick` takes a few minutes.
 bench *ARGS:
     cargo xtask bench {{ ARGS }}
 

@@ -2,8 +2,10 @@
 //! Whole runs over connections, and over a socket per call, on ports the system chooses. What happens is asserted, never
 //! how long it takes.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gossipper_bytecode::Program;
@@ -70,6 +72,7 @@ fn pair(transport: &TransportConfig, ip: IpAddr, calls: u64) -> RunConfig {
             timeout: Some(Duration::from_secs(60)),
             ..TimeLimits::default()
         },
+        watchdog: None,
         logs: LogConfig::default(),
     }
 }
@@ -96,6 +99,7 @@ fn client(program: Arc<Program>, transport: TransportConfig, to: &TcpListener) -
             timeout: Some(Duration::from_secs(60)),
             ..TimeLimits::default()
         },
+        watchdog: None,
         logs: LogConfig::default(),
     }
 }
@@ -201,4 +205,283 @@ fn two_runs_do_not_listen_at_one_address() {
         error.to_string().contains("cannot listen for connections"),
         "{error}"
     );
+}
+
+/// One OPTIONS and its answer.
+const PING: &str = r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:a@[local_ip]>;tag=[call_number]
+To: <sip:b@[remote_ip]>
+Call-ID: [call_id]
+CSeq: [cseq] OPTIONS
+Content-Length: 0
+
+]]></send><recv response="200"/></scenario>"#;
+
+/// Two of them, some time apart.
+const TWO_PINGS: &str = r#"<scenario><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:a@[local_ip]>;tag=[call_number]
+To: <sip:b@[remote_ip]>
+Call-ID: [call_id]
+CSeq: [cseq] OPTIONS
+Content-Length: 0
+
+]]></send><recv response="200"/><pause milliseconds="200"/><send><![CDATA[
+OPTIONS sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:a@[local_ip]>;tag=[call_number]
+To: <sip:b@[remote_ip]>
+Call-ID: [call_id]
+CSeq: [cseq] OPTIONS
+Content-Length: 0
+
+]]></send><recv response="200"/></scenario>"#;
+
+/// Reads one request without a body; `None` at the end of the connection.
+fn read_request(stream: &mut TcpStream) -> Option<String> {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => text.push(byte[0]),
+            Ok(_) | Err(_) => return None,
+        }
+    }
+    Some(String::from_utf8(text).expect("text"))
+}
+
+/// The answer to a request, whole.
+fn answer(request: &str) -> String {
+    let mut text = "SIP/2.0 200 OK\r\n".to_owned();
+    for line in request.lines() {
+        if ["Via:", "From:", "To:", "Call-ID:", "CSeq:"]
+            .iter()
+            .any(|name| line.starts_with(name))
+        {
+            text.push_str(line);
+            text.push_str("\r\n");
+        }
+    }
+    text.push_str("Content-Length: 0\r\n\r\n");
+    text
+}
+
+/// Runs a client against what `peer` makes of each connection, one after the other.
+fn against(
+    mut config: RunConfig,
+    listener: TcpListener,
+    peer: impl Fn(usize, TcpStream) + Send + 'static,
+) -> (RunReport, EngineSnapshot) {
+    config.main.remote = Some(listener.local_addr().expect("it listens"));
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let address = listener.local_addr().expect("it listens");
+    let thread = std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            if stopped.load(Ordering::Relaxed) {
+                return;
+            }
+            peer(number, stream.expect("a connection"));
+        }
+    });
+    let done = finish(config);
+    stop.store(true, Ordering::Relaxed);
+    drop(TcpStream::connect(address));
+    thread.join().expect("the peer did what it was told");
+    done
+}
+
+#[test]
+fn answers_that_come_in_pieces_or_several_at_once_are_all_understood() {
+    let listener = listener();
+    let config = client(compiled("ping", PING), tcp(false), &listener);
+    let (_, main) = against(config, listener, |_, mut stream| {
+        let mut answers = String::new();
+        for _ in 0..5 {
+            let request = read_request(&mut stream).expect("a request");
+            // A keep-alive in between is nothing.
+            answers.push_str(&answer(&request));
+            answers.push_str("\r\n\r\n");
+        }
+        stream.set_nodelay(true).expect("an option");
+        let (head, tail) = answers.as_bytes().split_at(answers.len() / 3);
+        for byte in head {
+            stream.write_all(&[*byte]).expect("it is read");
+        }
+        stream.write_all(tail).expect("it is read");
+        assert_eq!(read_request(&mut stream), None);
+    });
+    assert_eq!(main.calls.succeeded, 5, "{main:?}");
+}
+
+#[test]
+fn a_peer_that_closes_in_the_middle_of_a_message_fails_the_call_as_closed() {
+    let listener = listener();
+    let config = client(compiled("ping", PING), tcp(true), &listener);
+    let (report, main) = against(config, listener, |_, mut stream| {
+        let request = read_request(&mut stream).expect("a request");
+        let answer = answer(&request);
+        let half = &answer.as_bytes()[..answer.len() / 2];
+        stream.write_all(half).expect("it is read");
+    });
+    assert_eq!(report.ending, Ending::Completed);
+    assert_eq!(failures(&main), [(FailReason::TcpClosed, 5)]);
+    let warning = main.last_warning.expect("it says why");
+    assert!(warning.contains("bytes into a message"), "{warning}");
+}
+
+#[test]
+fn a_peer_that_announces_too_much_loses_its_connection() {
+    let listener = listener();
+    let config = client(compiled("ping", PING), tcp(true), &listener);
+    let (_, main) = against(config, listener, |_, mut stream| {
+        let request = read_request(&mut stream).expect("a request");
+        let long = answer(&request).replace("Content-Length: 0", "Content-Length: 999999");
+        stream.write_all(long.as_bytes()).expect("it is read");
+        assert_eq!(read_request(&mut stream), None, "it is closed");
+    });
+    assert_eq!(failures(&main), [(FailReason::TcpClosed, 5)]);
+    let warning = main.last_warning.expect("it says why");
+    assert!(warning.contains("message longer than"), "{warning}");
+}
+
+#[test]
+fn a_peer_that_closes_its_half_ends_the_calls_there() {
+    let listener = listener();
+    let config = client(compiled("ping", PING), tcp(true), &listener);
+    let (_, main) = against(config, listener, |_, mut stream| {
+        stream.shutdown(Shutdown::Write).expect("it is open");
+        while read_request(&mut stream).is_some() {}
+    });
+    assert_eq!(failures(&main), [(FailReason::TcpClosed, 5)]);
+}
+
+#[test]
+fn the_one_connection_is_made_anew_and_calls_go_on_if_they_may() {
+    let listener = listener();
+    let mut transport = tcp(false);
+    transport.reconnects = Some(1);
+    transport.reconnect_sleep = Duration::from_millis(5);
+    transport.reconnect_close = false;
+    let config = client(compiled("pings", TWO_PINGS), transport, &listener);
+    let (report, main) = against(config, listener, |number, mut stream| {
+        // The first connection ends when all five have been answered once.
+        let answers = if number == 0 { 5 } else { usize::MAX };
+        for _ in 0..answers {
+            let Some(request) = read_request(&mut stream) else {
+                return;
+            };
+            let answer = answer(&request);
+            stream.write_all(answer.as_bytes()).expect("it is read");
+        }
+    });
+    assert_eq!(report.ending, Ending::Completed);
+    assert_eq!(
+        (main.calls.succeeded, main.calls.failed),
+        (5, 0),
+        "{main:?}"
+    );
+}
+
+#[test]
+fn calls_end_with_the_one_connection_and_later_ones_use_the_next() {
+    let listener = listener();
+    let mut transport = tcp(false);
+    transport.reconnects = None;
+    transport.reconnect_sleep = Duration::ZERO;
+    let mut config = client(compiled("ping", PING), transport, &listener);
+    config.pacing.rate = Rate::new(50.0, 1_000);
+    let (report, main) = against(config, listener, |number, mut stream| {
+        while let Some(request) = read_request(&mut stream) {
+            if number == 0 {
+                return;
+            }
+            let answer = answer(&request);
+            stream.write_all(answer.as_bytes()).expect("it is read");
+        }
+    });
+    assert_eq!(report.ending, Ending::Completed);
+    assert_eq!(failures(&main), [(FailReason::TcpClosed, 1)], "{main:?}");
+    assert_eq!(main.calls.succeeded, 4);
+}
+
+#[test]
+fn a_connection_that_is_gone_for_good_ends_the_run_with_its_statistics() {
+    let listener = listener();
+    let mut config = client(compiled("ping", PING), tcp(false), &listener);
+    // The second call comes when the peer has long hung up.
+    config.pacing.rate = Rate::new(3.0, 1_000);
+    let (report, main) = against(config, listener, |_, mut stream| {
+        let request = read_request(&mut stream).expect("a request");
+        let answer = answer(&request);
+        stream.write_all(answer.as_bytes()).expect("it is read");
+        drop(stream);
+    });
+    let Ending::Fatal(text) = &report.ending else {
+        panic!("{:?}", report.ending);
+    };
+    assert!(text.contains("-max_reconnect allows no other"), "{text}");
+    assert_eq!(failures(&main), [(FailReason::TcpClosed, 1)]);
+    assert_eq!(
+        (main.calls.succeeded, main.calls.current),
+        (1, 0),
+        "{main:?}"
+    );
+}
+
+#[test]
+fn calls_of_a_connection_each_go_on_over_another_as_often_as_they_may() {
+    let listener = listener();
+    let mut transport = tcp(true);
+    transport.reconnect_close = false;
+    transport.reconnects = Some(3);
+    let config = client(compiled("pings", TWO_PINGS), transport, &listener);
+    let (_, main) = against(config, listener, |_, mut stream| {
+        // Each connection is good for one message.
+        let request = read_request(&mut stream).expect("a request");
+        let answer = answer(&request);
+        stream.write_all(answer.as_bytes()).expect("it is read");
+    });
+    assert_eq!(main.calls.succeeded, 3, "{main:?}");
+    assert_eq!(failures(&main), [(FailReason::TcpClosed, 2)]);
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_waited_for_as_long_as_the_run_says() {
+    let listener = listener();
+    let mut transport = tcp(true);
+    transport.send_timeout = Some(Duration::from_millis(100));
+    let body = "x".repeat(60_000);
+    let big = PING.replace(
+        "Content-Length: 0\n\n",
+        &format!("Content-Length: [len]\n\n{body}"),
+    );
+    // One call says more than the sockets on both sides hold.
+    let many = format!(
+        "<scenario>{}</scenario>",
+        (0..60)
+            .map(|_| big
+                .replace("<scenario>", "")
+                .replace("<recv response=\"200\"/></scenario>", ""))
+            .collect::<String>()
+            + "<recv response=\"200\"/>"
+    );
+    let mut config = client(compiled("much", &many), transport, &listener);
+    config.pacing.total = Some(1);
+    config.main.socket.buffer_bytes = Some(16_384);
+    let (send, hold) = std::sync::mpsc::channel::<TcpStream>();
+    let (_, main) = against(config, listener, move |_, stream| {
+        // Kept open, never read.
+        send.send(stream).expect("the test keeps it");
+    });
+    assert_eq!(
+        failures(&main),
+        [(FailReason::TimeoutOnSend, 1)],
+        "{main:?}"
+    );
+    assert!(main.transport.congested > 0);
+    drop(hold);
 }

@@ -210,6 +210,9 @@ impl Engine {
             if self.image.twin_role.is_some() {
                 self.learn_peer(key, flow, src);
             }
+            if self.shared.flows.is_some() {
+                self.adopt_flow(key, flow);
+            }
             self.deliver(now, key, dialog, msg, out);
             return;
         }

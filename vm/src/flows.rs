@@ -81,14 +81,10 @@ impl Flows {
         on.map_or_else(Vec::new, |on| on.calls.iter().take(most).copied().collect())
     }
 
-    /// Forgets a path that was opened for calls of ours, and gives its calls.
-    pub(crate) fn forget_ours(&mut self, flow: FlowId) -> Vec<CallKey> {
-        match self.table.entry(flow) {
-            Entry::Occupied(entry) if entry.get().ours => {
-                entry.remove().calls.into_iter().collect()
-            }
-            _ => Vec::new(),
-        }
+    /// Forgets a path, and gives its calls.
+    pub(crate) fn forget(&mut self, flow: FlowId) -> Vec<CallKey> {
+        let on = self.table.remove(&flow);
+        on.map_or_else(Vec::new, |on| on.calls.into_iter().collect())
     }
 }
 

@@ -33,7 +33,7 @@ fn check_step(step: &Step, diagnostics: &mut Diagnostics) {
                 diagnostics.push(Diagnostic::warning(
                     codes::SEND_TIMEOUT,
                     timeout.span,
-                    "`timeout` of a `<send>` changes nothing over UDP",
+                    "`timeout` of a single `<send>` is not looked at",
                 ));
             }
         }

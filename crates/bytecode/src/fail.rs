@@ -48,7 +48,7 @@ reasons! {
     /// A request was repeated as often as allowed and never answered (RFC 3261 §17.1, timer B or F).
     MaxUdpRetrans "FailedMaxUDPRetrans" "timeout" "retransmissions exhausted";
     /// The connection could not be opened.
-    TcpConnect "FailedTcpConnect" "transport_error" "connection refused";
+    TcpConnect "FailedTcpConnect" "transport_error" "no connection";
     /// The peer closed the connection.
     TcpClosed "FailedTcpClosed" "transport_error" "connection closed by peer";
     /// A message arrived that the scenario does not expect here.

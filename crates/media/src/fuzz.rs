@@ -74,8 +74,10 @@ pub fn srtp_unprotect(bytes: &[u8]) {
     let Some((choice, rest)) = bytes.split_first() else {
         return;
     };
-    let suite = Suite::ALL[usize::from(*choice) % Suite::ALL.len()];
-    let key = vec![7; suite.key_len() + suite.salt_len()];
+    let choice = usize::from(*choice) % Suite::ALL.len();
+    let suite = Suite::ALL[choice];
+    // A key for each suite: with one key, what one suite leaves in clear is authentic in another.
+    let key = vec![7 + choice as u8; suite.key_len() + suite.salt_len()];
     let key = MasterKey::new(suite, Relaxed::default(), &key).expect("a key of the right length");
     let (mut sealer, mut opener) = (Sealer::new(key.clone()), Opener::new(key));
     let header = rtp::Header {
@@ -93,7 +95,10 @@ pub fn srtp_unprotect(bytes: &[u8]) {
         // Four bytes of tag can be guessed in 2^32 tries; not here, and not for the honest packet changed.
         let mut packet = packet.to_vec();
         assert!(opener.open_rtcp(&mut packet.clone()).is_err());
-        assert!(opener.open_rtp(&mut packet).is_err());
+        // A fuzzer sees what is compared here, and so learns the honest packet itself.
+        if packet != honest {
+            assert!(opener.open_rtp(&mut packet).is_err());
+        }
         let mut changed = honest.clone();
         for (at, byte) in packet.iter().enumerate() {
             let at = at % changed.len();

@@ -10,6 +10,7 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`engine`] | the streams of a shard: what to send, and when |
+//! | [`described`] | what the description of a peer means for a stream |
 //! | [`rtp`] | the twelve bytes in front of a payload; reading whole packets |
 //! | [`rtcp`] | reports, names and goodbyes: written, and read from compound packets |
 //! | [`receive`] | what became of a peer's packets: loss, order, duplicates, jitter |
@@ -24,6 +25,7 @@
 
 pub mod clip;
 pub mod codec;
+pub mod described;
 pub mod dtmf;
 pub mod engine;
 #[cfg(any(test, feature = "internal-fuzz"))]

@@ -265,6 +265,13 @@ impl Planner<'_> {
         let mut big_endian = false;
         let mut interfaces: Vec<Interface> = Vec::new();
         while !rest.is_empty() {
+            let broken = ReplayError::Broken(self.frames.len());
+            let head = BlockHead::of(rest, big_endian).ok_or_else(|| broken.clone())?;
+            big_endian = head.big_endian;
+            if !head.is_wanted() {
+                rest = rest.get(head.len..).ok_or(broken)?;
+                continue;
+            }
             let parsed = if big_endian {
                 parse_block_be(rest)
             } else {
@@ -274,10 +281,7 @@ impl Planner<'_> {
                 return Err(ReplayError::Broken(self.frames.len()));
             };
             match &block {
-                Block::SectionHeader(section) => {
-                    big_endian = section.big_endian();
-                    interfaces.clear();
-                }
+                Block::SectionHeader(_) => interfaces.clear(),
                 Block::InterfaceDescription(description) => {
                     if interfaces.len() == MAX_INTERFACES {
                         return Err(ReplayError::TooLarge);
@@ -309,7 +313,7 @@ impl Planner<'_> {
                     // It has no time of its own: it follows at once.
                     self.frame(link, self.last, data)?;
                 }
-                // Names, statistics, keys, comments.
+                // Not wanted, and passed over above.
                 _ => {}
             }
             rest = behind;
@@ -362,6 +366,52 @@ impl Planner<'_> {
             port: udp.destination_port,
         });
         Ok(())
+    }
+}
+
+/// The beginning of a block of pcapng. Only blocks that are wanted reach the parser: names, statistics, keys and comments
+/// are passed over by their length.
+struct BlockHead {
+    kind: u32,
+    len: usize,
+    big_endian: bool,
+}
+
+impl BlockHead {
+    const SECTION: u32 = 0x0a0d_0d0a;
+    const INTERFACE: u32 = 1;
+    const SIMPLE_PACKET: u32 = 3;
+    const ENHANCED_PACKET: u32 = 6;
+    /// Kind, length, and the length again.
+    const LEAST: usize = 12;
+
+    fn of(bytes: &[u8], mut big_endian: bool) -> Option<Self> {
+        let head = bytes.first_chunk::<12>()?;
+        let word = |at: usize, big_endian: bool| {
+            let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
+            if big_endian {
+                u32::from_be_bytes(bytes)
+            } else {
+                u32::from_le_bytes(bytes)
+            }
+        };
+        // The same in both orders; its third word says which one its section has.
+        if word(0, true) == Self::SECTION {
+            big_endian = head[8..] == [0x1a, 0x2b, 0x3c, 0x4d];
+        }
+        let len = word(4, big_endian) as usize;
+        (len >= Self::LEAST).then(|| Self {
+            kind: word(0, big_endian),
+            len,
+            big_endian,
+        })
+    }
+
+    const fn is_wanted(&self) -> bool {
+        matches!(
+            self.kind,
+            Self::SECTION | Self::INTERFACE | Self::SIMPLE_PACKET | Self::ENHANCED_PACKET
+        )
     }
 }
 

@@ -229,15 +229,24 @@ impl Pair<'_> {
     /// # Errors
     /// When a process cannot be started, a folder cannot be made, or the server opens no socket.
     pub fn run(&self) -> io::Result<PairOutcome> {
-        let server_address = SocketAddr::new(self.ip, free_udp_port(self.ip)?);
-        let client_port = free_udp_port(self.ip)?;
+        let streams = listens_for_streams(self.server.flags);
+        let free_port = || match streams {
+            true => free_tcp_port(self.ip),
+            false => free_udp_port(self.ip),
+        };
+        let server_address = SocketAddr::new(self.ip, free_port()?);
+        let client_port = free_port()?;
         let deadline = Instant::now() + self.limit;
 
         let mut server = Running::start(
             self.server.tool,
             self.arguments(&self.server, server_address.port()),
         )?;
-        if let Err(error) = server.wait_for_port(server_address) {
+        let ready = match streams {
+            true => server.wait_for_listener(server_address.port()),
+            false => server.wait_for_port(server_address),
+        };
+        if let Err(error) = ready {
             let outcome = server.finish(Instant::now(), server_address.port())?;
             return Err(io::Error::other(format!(
                 "{error}; it ended with {}\n{}{}",
@@ -278,6 +287,12 @@ impl Pair<'_> {
         arguments.extend(side.flags.iter().cloned());
         arguments
     }
+}
+
+/// Whether flags ask for a transport with connections.
+fn listens_for_streams(flags: &[String]) -> bool {
+    let mut pairs = flags.windows(2);
+    pairs.any(|pair| pair[0] == "-t" && !pair[1].starts_with('u'))
 }
 
 const MESSAGES: &str = "messages.log";
@@ -482,12 +497,12 @@ fn listens(port: u16) -> io::Result<bool> {
     Ok(false)
 }
 
-/// A TCP port of this address that nobody has.
+/// A TCP port of this address that nobody has, with the distance to others that [`free_udp_port`] keeps.
 ///
 /// # Errors
 /// When the address cannot be bound at all.
 pub fn free_tcp_port(ip: IpAddr) -> io::Result<u16> {
-    Ok(TcpListener::bind((ip, 0))?.local_addr()?.port())
+    far_from_others(|| Ok(TcpListener::bind((ip, 0))?.local_addr()?.port()))
 }
 
 impl Drop for Running {
@@ -511,11 +526,17 @@ const REMEMBERED_PORTS: usize = 256;
 /// # Errors
 /// When the address cannot be bound at all.
 pub fn free_udp_port(ip: IpAddr) -> io::Result<u16> {
+    far_from_others(|| {
+        Ok(UdpSocket::bind(SocketAddr::new(ip, 0))?
+            .local_addr()?
+            .port())
+    })
+}
+
+fn far_from_others(free_port: impl Fn() -> io::Result<u16>) -> io::Result<u16> {
     static GIVEN: LazyLock<Mutex<VecDeque<u16>>> = LazyLock::new(Mutex::default);
     loop {
-        let port = UdpSocket::bind(SocketAddr::new(ip, 0))?
-            .local_addr()?
-            .port();
+        let port = free_port()?;
         let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
         if given
             .iter()

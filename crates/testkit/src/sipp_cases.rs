@@ -44,6 +44,10 @@ pub struct Case {
     /// The server's exit code.
     #[serde(default)]
     pub server_exit: i32,
+    /// Sides whose messages are not compared, the other side's are: SIPp's trace leaves out what it sends before its
+    /// connection is made.
+    #[serde(default)]
+    pub untraced: Vec<Role>,
     /// Counters to compare that are left out elsewhere, because they depend on how long a process stays around.
     #[serde(default)]
     pub also: Vec<String>,

@@ -4,9 +4,11 @@
 //! | Task | Does |
 //! | --- | --- |
 //! | `docs [--check]` | writes the documents that are made from tables, or says which are out of date |
-//! | `bench [FILTER]` | instruction counts and bytes per idle call |
-//! | `bench --vs-sipp` | CPU time per call and memory per held call, beside SIPp |
-//! | `bench --clean-rate` | the highest rate without a failed call or a repetition, of both |
+//! | `bench [--quick]` | all measurements, into `target/bench/result.json` and `chart.svg` |
+//! | `bench PART [--quick]` | one of them: `--counts`, `--floor`, `--vs-sipp`, `--clean-rate`, `--held` |
+//! | `bench FILTER` | the instruction counts whose name contains it |
+//! | `bench --check` | instruction counts against the committed ones |
+//! | `bench --bless` | writes the committed ones |
 //! | `mirror` | every scenario of the corpus against its derived peer, beside SIPp |
 //!
 //! Not for anything that a plain cargo command does; those are recipes of the justfile.
@@ -21,12 +23,12 @@ mod docs;
 mod mirror;
 
 use anyhow::{Result, bail};
+use bench::{Part, Scale};
 use std::path::PathBuf;
 
 const USAGE: &str = "usage: cargo xtask docs [--check]\n       \
-                     cargo xtask bench [FILTER]\n       \
-                     cargo xtask bench --vs-sipp\n       \
-                     cargo xtask bench --clean-rate\n       \
+                     cargo xtask bench [--counts | --floor | --vs-sipp | --clean-rate | --held] [--quick]\n       \
+                     cargo xtask bench FILTER | --check | --bless\n       \
                      cargo xtask mirror [--filter TEXT] [--variant NAME] [--report FILE] [--show]";
 
 fn main() -> Result<()> {
@@ -35,16 +37,36 @@ fn main() -> Result<()> {
     match words[..] {
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
-        ["bench"] => bench::count(None),
-        ["bench", "--vs-sipp"] => bench::versus::run(),
-        ["bench", "--clean-rate"] => bench::clean_rate::run(),
+        ["bench", "--check"] => bench::baseline::check(),
+        ["bench", "--bless"] => bench::baseline::bless(),
         ["bench", filter] if !filter.starts_with('-') => bench::count(Some(filter)),
+        ["bench", ref options @ ..] => measure(options),
         ["mirror", ref arguments @ ..] => mirror::run(arguments),
         ["-h" | "--help" | "help"] => {
             println!("{USAGE}");
             Ok(())
         }
         _ => bail!("{USAGE}"),
+    }
+}
+
+/// Measures the part that is named, or all.
+fn measure(options: &[&str]) -> Result<()> {
+    let (part, scale) = match *options {
+        [] => (None, Scale::Full),
+        ["--quick"] => (None, Scale::Quick),
+        [part] => (Some(part), Scale::Full),
+        [part, "--quick"] => (Some(part), Scale::Quick),
+        _ => bail!("{USAGE}"),
+    };
+    match part {
+        None => bench::measure(&Part::ALL, scale),
+        Some("--counts") => bench::measure(&[Part::Counts], scale),
+        Some("--floor") => bench::measure(&[Part::Floor], scale),
+        Some("--vs-sipp") => bench::measure(&[Part::Versus], scale),
+        Some("--clean-rate") => bench::measure(&[Part::CleanRate], scale),
+        Some("--held") => bench::measure(&[Part::Held], scale),
+        Some(_) => bail!("{USAGE}"),
     }
 }
 

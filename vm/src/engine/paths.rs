@@ -6,6 +6,7 @@
 
 use super::{Engine, Verdict};
 use crate::call::{Call, Wait};
+use crate::dead::Death;
 use crate::input::{CallKey, FlowEvent, FlowId, Micros};
 use crate::output::{OutBuf, Output};
 use gossipper_bytecode::{FailReason, StepKind};
@@ -17,6 +18,17 @@ impl Engine {
     /// A call is on a path that a peer has opened.
     pub(super) fn enter_flow(&mut self, key: CallKey, flow: FlowId) {
         if let Some(flows) = &mut self.shared.flows {
+            flows.enter(flow, key, false);
+        }
+    }
+
+    /// A call that has lost its path takes the one that a message comes on.
+    // COMPAT(sipp): SIPp stays with the first connection, and ends when that is no more (docs/compat.md#connections).
+    pub(super) fn adopt_flow(&mut self, key: CallKey, flow: FlowId) {
+        if let (Some(flows), Some(call)) = (&mut self.shared.flows, self.calls.get_mut(key))
+            && !call.flow.is_some()
+        {
+            call.flow = flow;
             flows.enter(flow, key, false);
         }
     }
@@ -72,8 +84,7 @@ impl Engine {
             return;
         };
         if event == FlowEvent::Lost {
-            // Calls that a peer has opened keep the path that is no more: their next message fails.
-            for key in flows.forget_ours(flow) {
+            for key in flows.forget(flow) {
                 if let Some(call) = self.calls.get_mut(key) {
                     call.flow = FlowId::NONE;
                     call.local_port = 0;
@@ -114,7 +125,9 @@ impl Engine {
             FlowEvent::Failed => FailReason::TcpConnect,
             FlowEvent::Closed | FlowEvent::Lost => FailReason::TcpClosed,
         };
-        // A check that failed before is the reason, as at the end of the scenario.
-        Verdict::Drop(call.failure.unwrap_or(reason))
+        // A check that failed before is the reason, as at the end of the scenario. What still comes for the call must not
+        // open another.
+        let reason = call.failure.unwrap_or(reason);
+        Verdict::Aborted(reason, Some(Death::Aborted(call.step.0)))
     }
 }

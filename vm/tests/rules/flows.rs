@@ -164,6 +164,23 @@ fn a_call_that_has_lost_its_connection_asks_for_another_with_its_next_message() 
 }
 
 #[test]
+fn a_call_that_has_lost_its_connection_answers_on_the_one_it_is_asked_on() {
+    let parts = [
+        request("INVITE", ""),
+        reply(200, ""),
+        request("BYE", ""),
+        reply(200, ""),
+    ];
+    let mut stage = Stage::server_with(&parts, tcp);
+    stage.deliver_on(1, &from_peer("INVITE", "x", 1));
+    stage.flow(1, FlowEvent::Lost);
+    stage.deliver_on(2, &from_peer("BYE", "x", 2));
+    assert_eq!(flows(&stage), [1, 2]);
+    stage.assert_success();
+    assert!(stage.closed.is_empty());
+}
+
+#[test]
 fn of_many_calls_on_a_connection_some_end_at_a_time() {
     let parts = [send("OPTIONS", ""), response(200, "")];
     let mut stage = Stage::client_with(&parts, tcp);

@@ -21,11 +21,11 @@ X: [service]
 ]]></send></scenario>"#,
     }
     SEND_TIMEOUT = 805 {
-        title: "`timeout` of a `<send>` concerns streams only",
-        explanation: "It says how long to wait for a congested connection. Over UDP, the transport of this version, \
-            it changes nothing.",
-        remedy: "Remove it.",
-        sipp: "uses it over TCP and TLS only, too",
+        title: "`timeout` of a single `<send>` belongs to a later version",
+        explanation: "It says how long this message may wait for a connection whose peer does not read. \
+            `-send_timeout` says that for all messages; one of its own is not looked at yet. Over UDP nothing waits.",
+        remedy: "Say `-send_timeout` for all messages, or remove it.",
+        sipp: "uses it over streams",
         bad: r#"<scenario><send timeout="«100»"><![CDATA[
 OPTIONS sip:[service]@[remote_ip] SIP/2.0
 

@@ -261,6 +261,25 @@ fn pcapng_is_read_with_its_resolution() {
         // 21 of 1024 is a little more.
         assert!((20_000..20_600).contains(&at), "{resolution}: {at}");
     }
+    // Big-endian, with a block of names and one of a kind of somebody's own in between.
+    let big = |kind: u32, body: &[u8]| {
+        let len = (12 + body.len() as u32).to_be_bytes();
+        [&kind.to_be_bytes(), &len[..], body, &len[..]].concat()
+    };
+    let word = |word: u32| word.to_be_bytes();
+    let frame = ipv4(8, b"bigs");
+    let len = word(frame.len() as u32);
+    let section = [word(0x1a2b_3c4d), word(0x0001_0000), [0xff; 4], [0xff; 4]].concat();
+    let packet = [&[word(0), word(0), word(7), len, len].concat()[..], &frame].concat();
+    let file = [
+        big(0x0a0d_0d0a, &section),
+        big(1, &[word(101 << 16), word(0)].concat()),
+        big(4, &[0; 8]),
+        big(0x8000_0001, b"any."),
+        big(6, &packet),
+    ]
+    .concat();
+    assert_eq!(payloads(&parse(file.into()).unwrap()), [b"bigs"]);
     // A simple packet has neither interface nor time.
     let mut file = pcapng(6, &[(500, ipv4(8, b"a"))]);
     let frame = ipv4(8, b"simple");

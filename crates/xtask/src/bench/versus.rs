@@ -6,12 +6,12 @@
 //! run within a minute on the same machine, so a busy neighbour hits both: trust ratios, not milliseconds.
 
 use super::process::Process;
-use super::{cargo, run as run_command};
+use super::result::Results;
+use super::{Scale, cargo, run as run_command, target};
 use anyhow::{Context as _, Result, bail};
 use gossipper_testkit::sipp::{Exit, Outcome, Running, Tool, free_udp_port};
-use std::fmt::Write as _;
+use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -21,12 +21,45 @@ const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const CLIENT_CPU: usize = 0;
 const SERVER_CPU: usize = 1;
 
-/// A load: calls per second, and how many calls.
-const SLOW: (u32, u32) = (1000, 3000);
-const FAST: (u32, u32) = (6000, 30_000);
+/// What a client is to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Load {
+    pub(super) name: &'static str,
+    /// Calls per second.
+    pub(super) rate: u32,
+    pub(super) calls: u32,
+    /// Calls open at a time (`-l`), where that is what bounds the rate.
+    pub(super) open: Option<u32>,
+}
+
+const SLOW: Load = load("1000/s", 1000, 3000);
+const FAST: Load = load("6000/s", 6000, 30_000);
+
+/// More than any tool can, so that each goes as fast as it does; each with as many open calls as suit it: SIPp fails
+/// calls with more, ours has fuller batches.
+const SATURATED: &str = "all it can";
+const NEVER_REACHED: u32 = 400_000;
+const SIPP_SATURATED: Load = Load {
+    open: Some(100),
+    ..load(SATURATED, NEVER_REACHED, 40_000)
+};
+const OURS_SATURATED: Load = Load {
+    open: Some(2000),
+    ..load(SATURATED, NEVER_REACHED, 300_000)
+};
+
+const fn load(name: &'static str, rate: u32, calls: u32) -> Load {
+    Load {
+        name,
+        rate,
+        calls,
+        open: None,
+    }
+}
 
 /// Runs of each pair; the cheapest counts, since nothing makes a run cheaper than it is.
-const RUNS: u32 = 2;
+const RUNS: u32 = 3;
+const QUICK_RUNS: u32 = 1;
 
 /// Calls held open for the memory figure, and for the figure it is compared with.
 const HELD: u32 = 20_000;
@@ -35,7 +68,7 @@ const HELD_RATE: u32 = 4000;
 const HELD_PAUSE_MS: &str = "60000";
 
 /// What a run may take beyond its calls.
-const SLACK: Duration = Duration::from_secs(40);
+const SLACK: Duration = Duration::from_secs(120);
 
 /// How long the last datagrams may take to be worked through.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -47,94 +80,103 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const SETTLE_HELD: Duration = Duration::from_millis(1500);
 
 /// Compares and prints tables in Markdown.
-pub(crate) fn run() -> Result<()> {
-    let (sipp, ours) = tools()?;
-    println!("{}\n", machine(&sipp)?);
+pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
+    let (sipp, ours) = (sipp(), ours()?);
+    let runs = match scale {
+        Scale::Full => RUNS,
+        Scale::Quick => QUICK_RUNS,
+    };
+    println!("{}\n", machine()?);
     println!("CPU time per call in µs (user and kernel), `-sn uac` against `-sn uas`:\n");
-    println!("| Calls/s | Client | Server | Client µs | Server µs | Failed | Retransmitted |");
-    println!("| ---: | --- | --- | ---: | ---: | ---: | ---: |");
-    let mut of_fast = Vec::new();
-    for (load, pairs) in [
-        (SLOW, &[(&sipp, &sipp), (&ours, &ours)][..]),
-        (
-            FAST,
-            &[
-                (&sipp, &sipp),
-                (&ours, &ours),
-                (&ours, &sipp),
-                (&sipp, &ours),
-            ],
-        ),
-    ] {
-        for (client, server) in pairs {
-            let mut cost = cpu(client, server, load)?;
-            for _ in 1..RUNS {
-                cost = cost.cheaper(&cpu(client, server, load)?);
-            }
-            println!(
-                "| {} | {} | {} | {:.1} | {:.1} | {} | {} |",
-                load.0,
-                client.name,
-                server.name,
-                cost.client_us,
-                cost.server_us,
-                cost.failed,
-                cost.retransmitted
-            );
-            if load == FAST {
-                of_fast.push(cost);
-            }
+    println!(
+        "| Load | Calls/s | Client | Server | Client µs | Server µs | Failed | Retransmitted |"
+    );
+    println!("| --- | ---: | --- | --- | ---: | ---: | ---: | ---: |");
+    let mut rows = Vec::new();
+    let mut row = |load: Load, client: &Tool, server: &Tool| -> Result<Cost> {
+        let mut cost = cpu(client, server, load)?;
+        for _ in 1..runs {
+            cost = cost.cheaper(&cpu(client, server, load)?);
         }
-    }
-    if let [theirs, own, ..] = of_fast[..] {
+        let reached = f64::from(load.calls) / cost.seconds;
         println!(
-            "\nSIPp's CPU time over ours at {} calls/s: client {:.2}, server {:.2}\n",
-            FAST.0,
+            "| {} | {reached:.0} | {} | {} | {:.1} | {:.1} | {} | {} |",
+            load.name,
+            client.name,
+            server.name,
+            cost.client_us,
+            cost.server_us,
+            cost.failed,
+            cost.retransmitted
+        );
+        rows.push(json!({
+            "load": load.name,
+            "calls_per_second": reached,
+            "client": client.name,
+            "server": server.name,
+            "client_us": cost.client_us,
+            "server_us": cost.server_us,
+            "failed": cost.failed,
+            "retransmitted": cost.retransmitted,
+        }));
+        Ok(cost)
+    };
+    let mut ratios = Vec::new();
+    for (of_sipp, of_ours) in [(SLOW, SLOW), (FAST, FAST), (SIPP_SATURATED, OURS_SATURATED)] {
+        let theirs = sipp
+            .as_ref()
+            .map(|sipp| row(of_sipp, sipp, sipp))
+            .transpose()?;
+        let own = row(of_ours, &ours, &ours)?;
+        if let (Some(sipp), FAST) = (&sipp, of_ours) {
+            row(FAST, &ours, sipp)?;
+            row(FAST, sipp, &ours)?;
+        }
+        ratios.extend(theirs.map(|theirs| (of_ours.name, theirs, own)));
+    }
+    println!();
+    for (load, theirs, own) in ratios {
+        println!(
+            "SIPp's CPU time over ours, {load}: client {:.2}, server {:.2}  ",
             theirs.client_us / own.client_us,
             theirs.server_us / own.server_us
         );
     }
-    println!("Resident memory per call held open ({HELD} calls less {FEW}), in bytes:\n");
+    results.put("cpu", rows);
+    println!("\nResident memory per call held open ({HELD} calls less {FEW}), in bytes:\n");
     println!("| Tool | Client | Server |\n| --- | ---: | ---: |");
     let mut held = Vec::new();
-    for tool in [&sipp, &ours] {
+    for tool in sipp.iter().chain([&ours]) {
         let (client, server) = memory_per_call(tool)?;
         println!("| {} | {client} | {server} |", tool.name);
-        held.push((client as f64, server as f64));
+        held.push(json!({ "tool": tool.name, "client_bytes": client, "server_bytes": server }));
     }
-    if let [theirs, own] = held[..] {
-        println!(
-            "\nSIPp's memory over ours: client {:.2}, server {:.2}",
-            theirs.0 / own.0,
-            theirs.1 / own.1
-        );
-    }
+    println!();
+    results.put("memory", held);
     Ok(())
 }
 
-/// SIPp, and ours as users build it.
-pub(super) fn tools() -> Result<(Tool, Tool)> {
-    let sipp = Tool::sipp().context("SIPp is not on PATH: install Debian's sip-tester")?;
-    Ok((sipp, Tool::gossipper(build()?)))
+/// SIPp, where there is one.
+#[expect(clippy::print_stderr, reason = "what is left out is said")]
+pub(super) fn sipp() -> Option<Tool> {
+    let sipp = Tool::sipp();
+    if sipp.is_none() {
+        eprintln!("SIPp is not on PATH (Debian's sip-tester has it): only ours is measured");
+    }
+    sipp
 }
 
-/// Builds the binary that users run and says where it is.
-fn build() -> Result<PathBuf> {
+/// Ours as users build it; another binary can be named to be compared with.
+pub(super) fn ours() -> Result<Tool> {
+    if let Some(program) = std::env::var_os("GOSSIPPER_BENCH_BINARY") {
+        return Ok(Tool::gossipper(program));
+    }
     run_command(cargo().args(["build", "--release", "-p", "gossipper-cli"]))?;
-    let output = cargo()
-        .args(["metadata", "--format-version", "1", "--no-deps"])
-        .output()
-        .context("cargo metadata")?;
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("cargo metadata names no target folder")?;
-    Ok([target, "release", "gossipper"].iter().collect())
+    Ok(Tool::gossipper(target()?.join("release/gossipper")))
 }
 
 /// What was measured, on what.
-pub(super) fn machine(sipp: &Tool) -> Result<String> {
-    let mut text = String::new();
+pub(super) fn machine() -> Result<String> {
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").context("/proc/cpuinfo")?;
     let model = cpuinfo
         .lines()
@@ -147,12 +189,8 @@ pub(super) fn machine(sipp: &Tool) -> Result<String> {
     }
     let kernel = first_line("uname", &["-sr"])?;
     let rustc = first_line("rustc", &["--version"])?;
-    let _ = write!(
-        text,
-        "{cpus} × {model}; {kernel}; {rustc}; {}",
-        sipp.version
-    );
-    Ok(text)
+    let sipp = Tool::sipp().map_or_else(String::new, |sipp| format!("; {}", sipp.version));
+    Ok(format!("{cpus} × {model}; {kernel}; {rustc}{sipp}"))
 }
 
 fn first_line(program: &str, arguments: &[&str]) -> Result<String> {
@@ -188,8 +226,11 @@ impl Cost {
     }
 }
 
-pub(super) fn cpu(client: &Tool, server: &Tool, (rate, calls): (u32, u32)) -> Result<Cost> {
-    let mut pair = Pair::start(client, server, rate, calls, &[])?;
+pub(super) fn cpu(client: &Tool, server: &Tool, load: Load) -> Result<Cost> {
+    let Load { rate, calls, .. } = load;
+    let open = load.open.map(|open| open.to_string());
+    let flags: Vec<&str> = open.iter().flat_map(|open| ["-l", open]).collect();
+    let mut pair = Pair::start(client, server, rate, calls, &flags)?;
     let started = Instant::now();
     let limit = Duration::from_secs(u64::from(calls / rate)) + SLACK;
     let client_time = pair.client_process().wait(limit)?;
@@ -259,7 +300,7 @@ fn count(outcome: &Outcome, name: &str) -> Result<u64> {
 }
 
 /// A server and a client that calls it.
-struct Pair {
+pub(super) struct Pair {
     client: Option<Running>,
     server: Option<Running>,
     client_id: u32,
@@ -268,7 +309,13 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(client: &Tool, server: &Tool, rate: u32, calls: u32, flags: &[&str]) -> Result<Self> {
+    pub(super) fn start(
+        client: &Tool,
+        server: &Tool,
+        rate: u32,
+        calls: u32,
+        flags: &[&str],
+    ) -> Result<Self> {
         let ports = (free_udp_port(LOCALHOST)?, free_udp_port(LOCALHOST)?);
         let address = SocketAddr::new(LOCALHOST, ports.1);
         let mut serving = Running::start(server, arguments(server, "uas", ports.1))?;
@@ -293,11 +340,11 @@ impl Pair {
         })
     }
 
-    fn client_process(&self) -> Process {
+    pub(super) fn client_process(&self) -> Process {
         Process(self.client_id)
     }
 
-    fn server_process(&self) -> Process {
+    pub(super) fn server_process(&self) -> Process {
         Process(self.server_id)
     }
 

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What a call costs before any SIP is done: its datagrams over the loopback interface, and nothing else.
+//!
+//! Two processes on a CPU each exchange the messages of `uac` and `uas` in their order and with their sizes, through the
+//! runtime's own batched calls, equal lengths side by side. The client keeps a number of calls in flight; a message is
+//! told by its first byte and otherwise not looked at. What our programs take beyond this is what can still be saved.
+//!
+//! `cargo xtask bench --floor` runs it; the last line is for that.
+#![expect(clippy::print_stdout, reason = "prints its figures")]
+
+use gossipper_benches::{peer, script};
+use gossipper_runtime::config::{LocalConfig, SocketConfig};
+use gossipper_runtime::sys::{Backend, BatchReceiver, BatchSender, Outgoing, Poller};
+use gossipper_runtime::transport::udp;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Calls in flight, as many as the saturated client of the comparison keeps open.
+const IN_FLIGHT: usize = 2000;
+
+/// How long calls are made.
+const TIME: Duration = Duration::from_secs(3);
+
+/// Longer than any answer takes; messages that did not come by then were lost.
+const SILENCE: Duration = Duration::from_millis(200);
+
+/// Datagrams that make a batch full, as in the runtime.
+const FLUSH_AT: usize = 256;
+
+/// CPUs of client and server.
+const CLIENT_CPU: &str = "0";
+const SERVER_CPU: &str = "1";
+
+/// The messages of a call; their first bytes are their kinds.
+struct Messages {
+    invite: Vec<u8>,
+    ringing: Vec<u8>,
+    ok: Vec<u8>,
+    ack: Vec<u8>,
+    bye: Vec<u8>,
+    bye_ok: Vec<u8>,
+}
+
+impl Messages {
+    fn new() -> Self {
+        let requests = script::requests(1).remove(0);
+        let marked = |mut bytes: Vec<u8>, kind: u8| {
+            bytes[0] = kind;
+            bytes
+        };
+        let find = |method: &[u8]| {
+            let found = requests.iter().find(|bytes| bytes.starts_with(method));
+            found.expect("uac sends it").clone()
+        };
+        let (invite, bye) = (find(b"INVITE "), find(b"BYE "));
+        Self {
+            ringing: marked(peer::answer(&invite, 180, "Ringing"), b'1'),
+            ok: marked(peer::answer(&invite, 200, "OK"), b'2'),
+            bye_ok: marked(peer::answer(&bye, 200, "OK"), b'3'),
+            invite: marked(invite, b'I'),
+            ack: marked(find(b"ACK "), b'A'),
+            bye: marked(bye, b'B'),
+        }
+    }
+}
+
+/// A socket as the runtime would have it.
+fn bind() -> (UdpSocket, SocketAddr) {
+    let local = LocalConfig {
+        ip: Some(Ipv4Addr::LOCALHOST.into()),
+        port: Some(0),
+        bind_local: true,
+    };
+    let bound = udp::bind(&local, &SocketConfig::default(), None).expect("a free port");
+    (bound.socket.expect("a datagram socket"), bound.address)
+}
+
+struct Side {
+    socket: UdpSocket,
+    sender: BatchSender,
+    receiver: BatchReceiver,
+    poller: Poller,
+    arena: Vec<u8>,
+    items: Vec<Outgoing>,
+}
+
+impl Side {
+    fn new(socket: UdpSocket) -> Self {
+        Self {
+            sender: BatchSender::new(Backend::Auto),
+            receiver: BatchReceiver::new(Backend::Auto, &socket),
+            poller: Poller::new().expect("descriptors").expect("Linux"),
+            socket,
+            arena: Vec::new(),
+            items: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], count: usize, to: SocketAddr) {
+        for _ in 0..count {
+            self.items.push(Outgoing {
+                off: self.arena.len(),
+                len: bytes.len(),
+                to,
+            });
+            self.arena.extend_from_slice(bytes);
+            if self.items.len() == FLUSH_AT {
+                self.flush();
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        // What does not fit is lost, and made up for after a silence.
+        let _ = self
+            .sender
+            .send(&self.socket, &self.arena, &self.items, &mut |_, error| {
+                panic!("a datagram is refused: {error}")
+            });
+        self.items.clear();
+        self.arena.clear();
+    }
+
+    /// Counts what there is by kind; false after a silence.
+    fn receive(&mut self, kinds: &mut [usize; 256]) -> bool {
+        if !self
+            .poller
+            .wait(Some(&self.socket), false, SILENCE)
+            .readable
+        {
+            return false;
+        }
+        while let Ok(outcome) = self.receiver.recv(&self.socket) {
+            for datagram in self.receiver.datagrams() {
+                kinds[usize::from(datagram.bytes[0])] += 1;
+            }
+            if outcome.drained {
+                break;
+            }
+        }
+        true
+    }
+}
+
+fn serve() {
+    let (socket, address) = bind();
+    println!("{}", address.port());
+    let messages = Messages::new();
+    // The first datagram says who calls.
+    socket.set_nonblocking(false).expect("it blocks");
+    let (_, to) = socket.recv_from(&mut [0; 1]).expect("a first datagram");
+    socket.set_nonblocking(true).expect("it does not");
+    let mut side = Side::new(socket);
+    loop {
+        let mut kinds = [0; 256];
+        side.receive(&mut kinds);
+        let calls = kinds[usize::from(b'I')];
+        side.push(&messages.ringing, calls, to);
+        side.push(&messages.ok, calls, to);
+        side.push(&messages.bye_ok, kinds[usize::from(b'B')], to);
+        side.flush();
+        if kinds[usize::from(b'Q')] > 0 {
+            println!("{}", cpu_time().as_nanos());
+            return;
+        }
+    }
+}
+
+fn call(port: u16) -> (usize, Duration, Duration) {
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let messages = Messages::new();
+    let mut side = Side::new(bind().0);
+    side.push(b"H", 1, to);
+    side.flush();
+    let (started, before) = (Instant::now(), cpu_time());
+    side.push(&messages.invite, IN_FLIGHT, to);
+    side.flush();
+    let mut done = 0;
+    while started.elapsed() < TIME {
+        let mut kinds = [0; 256];
+        if !side.receive(&mut kinds) {
+            // All that was in flight is lost.
+            side.push(&messages.invite, IN_FLIGHT, to);
+            side.flush();
+            continue;
+        }
+        let answered = kinds[usize::from(b'2')];
+        let ended = kinds[usize::from(b'3')];
+        side.push(&messages.ack, answered, to);
+        side.push(&messages.bye, answered, to);
+        side.push(&messages.invite, ended, to);
+        side.flush();
+        done += ended;
+    }
+    let (spent, elapsed) = (cpu_time() - before, started.elapsed());
+    // More than one, since a full buffer may take some.
+    for _ in 0..20 {
+        side.push(b"Q", 1, to);
+        side.flush();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (done, spent, elapsed)
+}
+
+/// CPU time of this thread, the only one.
+fn cpu_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/schedstat").expect("schedstat");
+    let nanos = text
+        .split_ascii_whitespace()
+        .next()
+        .and_then(|n| n.parse().ok());
+    Duration::from_nanos(nanos.expect("nanoseconds"))
+}
+
+fn start(cpu: &str, role: &[&str]) -> std::process::Child {
+    let program = std::env::current_exe().expect("this program");
+    Command::new("taskset")
+        .args(["-c", cpu])
+        .arg(program)
+        .args(role)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("taskset of util-linux")
+}
+
+fn main() {
+    use std::io::{BufRead as _, BufReader};
+    let arguments: Vec<String> = std::env::args().collect();
+    let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    match words[..] {
+        ["serve"] => return serve(),
+        ["call", port] => {
+            let (calls, spent, elapsed) = call(port.parse().expect("a port"));
+            println!("{calls} {} {}", spent.as_nanos(), elapsed.as_nanos());
+            return;
+        }
+        // What cargo adds to the arguments of a bench.
+        _ => {}
+    }
+    let mut server = start(SERVER_CPU, &["serve"]);
+    let mut served = BufReader::new(server.stdout.take().expect("piped")).lines();
+    let mut line = || served.next().expect("a line").expect("text");
+    let port = line();
+    let client = start(CLIENT_CPU, &["call", &port]);
+    let output = client.wait_with_output().expect("the client ends");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let figures: Vec<f64> = text
+        .split_whitespace()
+        .map(|n| n.parse().expect("a number"))
+        .collect();
+    let [calls, spent, elapsed] = figures[..] else {
+        panic!("the client said: {text}");
+    };
+    let served_ns: f64 = line().parse().expect("nanoseconds");
+    server.wait().expect("the server ends");
+    println!(
+        "floor: calls/s {:.0} client_us {:.3} server_us {:.3}",
+        calls * 1e9 / elapsed,
+        spent / 1e3 / calls,
+        served_ns / 1e3 / calls
+    );
+}
