@@ -38,6 +38,20 @@ impl ExitCode {
         }
     }
 
+    /// The code of a number that another process of this program has ended with.
+    pub(crate) fn of_number(number: i32) -> Option<Self> {
+        [
+            Self::Good,
+            Self::Failed,
+            Self::Stopped,
+            Self::NoCall,
+            Self::Bind,
+            Self::Fatal,
+        ]
+        .into_iter()
+        .find(|code| i32::from(code.number()) == number)
+    }
+
     /// The code after printing something instead of running.
     pub(crate) const fn of_print(dialect: Dialect) -> Self {
         match dialect {

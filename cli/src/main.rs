@@ -9,11 +9,14 @@
 //! | [`compile`] | `gossipper compile`, `gossipper explain` |
 //! | [`sipp`] | a run: from settings to an exit code |
 //! | [`infindex`] | the index of an injection file, as a file |
-//! | [`settings`], [`drive`], [`keys`] | what the runtime is told; keys, signals, progress |
+//! | [`settings`], [`drive`] | what the runtime is told; signals, and the verdict |
+//! | [`operator`], [`background`] | keys, commands and datagrams; runs without a terminal |
+//! | [`screens`] | what a terminal shows while a run lasts |
 //! | [`report`] | the progress line and the summary |
 //! | [`exit`] | every exit code |
 #![forbid(unsafe_code)]
 
+mod background;
 mod cache;
 mod compile;
 mod drive;
@@ -22,11 +25,12 @@ mod flags;
 mod included;
 mod infindex;
 mod inject;
-mod keys;
 mod ladder;
 mod load;
+mod operator;
 mod report;
 mod root;
+mod screens;
 mod settings;
 mod sipp;
 mod stdio;

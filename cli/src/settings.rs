@@ -164,6 +164,7 @@ pub(crate) fn run_config(
             timeout_is_error: args.timeout_error,
             timeout_global: args.timeout_global,
         },
+        watchdog: args.running.watchdog,
         logs,
     })
 }

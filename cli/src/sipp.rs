@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! A run, from its flags to its exit code.
 
+use crate::background;
 use crate::cache::Cache;
 use crate::drive;
 use crate::exit::ExitCode;
@@ -72,6 +73,9 @@ fn print(dialect: Dialect, special: &Special) -> ExitCode {
 }
 
 fn start(args: &HiArgs) -> ExitCode {
+    if args.running.background && !background::is_child() {
+        return background::start(args.dialect);
+    }
     for note in &args.notes {
         stdio::note(note);
     }

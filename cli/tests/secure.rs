@@ -18,6 +18,9 @@ const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Longest that any of these runs may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a server waits for its open calls before it is told to abort them.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 fn port() -> u16 {
     free_tcp_port(HOST).expect("a free port")
 }
@@ -131,7 +134,7 @@ fn openssls_client_is_answered_in_both_versions() {
             .find(|line| line.starts_with("SIP/2.0 200"));
         assert_eq!(first.as_deref(), Some("SIP/2.0 200 OK"), "{version}");
     }
-    let outcome = running.stop(port, Duration::ZERO).expect("it ends");
+    let outcome = running.stop(port, PATIENCE).expect("it ends");
     assert!(outcome.stdout.contains("2 created"), "{}", outcome.stdout);
 }
 
@@ -142,7 +145,7 @@ fn a_server_that_checks_refuses_openssls_client_without_a_certificate() {
     }
     let (_folder, ca, identity) = certificates();
     let (running, port) = server(&format!(
-        "-sn uas -t l1 {} -tls_ca {}",
+        "-sn uas -t l1 {} -tls_ca {} -trace_err -error_file errors.log",
         own(&identity),
         ca.file.display()
     ));
@@ -173,8 +176,8 @@ fn a_server_that_checks_refuses_openssls_client_without_a_certificate() {
     let answers = BufReader::new(known.0.stdout.take().expect("piped"));
     let mut lines = answers.lines().map(|line| line.expect("text"));
     assert!(lines.any(|line| line.starts_with("SIP/2.0 180")));
-    let outcome = running.stop(port, Duration::ZERO).expect("it ends");
-    let said = outcome.stdout + &outcome.stderr;
+    let outcome = running.stop(port, PATIENCE).expect("it ends");
+    let said = std::fs::read_to_string(outcome.folder.path().join("errors.log")).expect("written");
     assert!(said.contains("the peer shows no certificate"), "{said}");
 }
 
@@ -275,7 +278,7 @@ fn whole_command_lines_over_each_transport() {
             outcome.stdout,
             outcome.stderr
         );
-        let _ = running.stop(port, Duration::ZERO).expect("it ends");
+        let _ = running.stop(port, PATIENCE).expect("it ends");
     }
 }
 

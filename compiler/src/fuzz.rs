@@ -64,7 +64,8 @@ mod tests {
   <Global variables="g"/>
   <User variables="u"/>
   <Reference variables="g,u"/>
-  <init><label id="a"/><nop next="b" test="g"/><nop><action><jump value="0"/></action></nop><label id="b"/></init>
+  <init><label id="a"/><nop next="b" test="g"/><nop><action><jump value="0"/></action></nop><label id="b"/>
+    <recvCmd optional="true" ontimeout="b"><action><insert file="[service]">line=[$g] field=1 text="[$u]"</insert></action></recvCmd></init>
   <send retrans="500" start_rtd="1" start_txn="t"><![CDATA[
     INVITE sip:[service]@[remote_ip]:[remote_port+1] SIP/2.0
     X: [$g][fill text="ab" variable=u] \x41 [key] [last_Via:] [branch-2] [rtpstream_audio_port+1] [cryptokeyparams1audio-1]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossipper_bytecode::Program;
-use gossipper_vm::RunParams;
+use gossipper_vm::{Micros, RunParams};
 
 use crate::pacing::{Ramp, Rate};
 use crate::profile::RateProfile;
@@ -30,6 +30,8 @@ pub struct RunConfig {
     pub pacing: PacingConfig,
     /// When the run ends by itself.
     pub limits: TimeLimits,
+    /// Who watches whether the main scenario gets round to its work.
+    pub watchdog: Option<WatchdogConfig>,
     /// Log files.
     pub logs: LogConfig,
 }
@@ -222,6 +224,35 @@ pub struct TimeLimits {
     pub timeout_is_error: bool,
     /// `-timeout_global`: abort all calls and end, which counts as a normal end.
     pub timeout_global: Option<Duration>,
+}
+
+/// When a shard that does not get round to its work says so, and ends the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchdogConfig {
+    /// `-watchdog_interval`: time between two looks.
+    pub interval: Micros,
+    /// `-watchdog_reset`: time without a trip after which the counts start anew; zero never.
+    pub reset: Micros,
+    /// `-watchdog_minor_threshold`: time between two looks that makes a minor trip.
+    pub minor_threshold: Micros,
+    /// `-watchdog_major_threshold`: the same for a major one.
+    pub major_threshold: Micros,
+    /// `-watchdog_minor_maxtriggers`: so many minor trips are survived.
+    pub minor_max: Option<u64>,
+    /// `-watchdog_major_maxtriggers`: so many major trips are survived.
+    pub major_max: Option<u64>,
+}
+
+impl WatchdogConfig {
+    /// SIPp's.
+    pub const DEFAULT: Self = Self {
+        interval: Micros(400_000),
+        reset: Micros(600_000_000),
+        minor_threshold: Micros(500_000),
+        major_threshold: Micros(3_000_000),
+        minor_max: Some(120),
+        major_max: Some(10),
+    };
 }
 
 /// Trace files.

@@ -34,6 +34,7 @@
 //!     answerer: None,
 //!     pacing: PacingConfig::default(),
 //!     limits: TimeLimits::default(),
+//!     watchdog: None,
 //!     logs: LogConfig::default(),
 //! })?;
 //! assert!(run.controller().send(ControlCommand::Drain));

@@ -24,6 +24,7 @@ use tokio::sync::mpsc::{self, Sender};
 use crate::clock::Clock;
 use crate::config::{
     EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, StreamKind, TimeLimits,
+    WatchdogConfig,
 };
 use crate::error::Error;
 use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
@@ -73,6 +74,13 @@ impl Controller {
     /// Hands a command to the main scenario; false when the run has ended or is flooded with commands.
     pub fn send(&self, command: ControlCommand) -> bool {
         self.main.try_send(ShardCommand::Control(command)).is_ok()
+    }
+
+    /// Has a line written into the error log, as a warning that is counted and shown or not; false as for
+    /// [`Controller::send`].
+    pub fn say(&self, text: String, warning: bool) -> bool {
+        let say = ShardCommand::Say { text, warning };
+        self.main.try_send(say).is_ok()
     }
 }
 
@@ -247,7 +255,7 @@ impl Run {
                 &run.shared,
                 inbox,
                 (sender.another(index < shards), &config.logs),
-                is_main.then_some((&config.pacing, &config.limits)),
+                is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
             );
             let guard = EndGuard {
                 shared: Arc::clone(&run.shared),
@@ -582,13 +590,13 @@ impl Part {
         shared: &Arc<Shared>,
         inbox: mpsc::Receiver<ShardCommand>,
         (logs, log_config): (LogSender, &LogConfig),
-        main: Option<(&PacingConfig, &TimeLimits)>,
+        main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
     ) -> Setup<Engine> {
         let program = &self.config.program;
         let now = shared.clock.now();
         let schedule = main
             .filter(|_| program.mode() == Mode::Client)
-            .map(|(pacing, _)| {
+            .map(|(pacing, _, _)| {
                 if let Some(users) = pacing.users {
                     return Schedule::Users(Users::new(now, users, pacing.total));
                 }
@@ -616,7 +624,7 @@ impl Part {
             limit
                 .map(|limit| now.plus(Micros(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX))))
         };
-        let deadlines = main.map_or_else(Deadlines::default, |(_, limits)| Deadlines {
+        let deadlines = main.map_or_else(Deadlines::default, |(_, limits, _)| Deadlines {
             timeout: after(limits.timeout),
             timeout_is_error: limits.timeout_is_error,
             timeout_global: after(limits.timeout_global),
@@ -626,7 +634,7 @@ impl Part {
             machine: self.engine,
             stats: self.stats,
             schedule,
-            total: main.and_then(|(pacing, _)| pacing.total),
+            total: main.and_then(|(pacing, _, _)| pacing.total),
             bound: self.bound,
             flows: self.flows,
             role: self.role,
@@ -654,6 +662,7 @@ impl Part {
             }),
             logs,
             deadlines,
+            watchdog: main.and_then(|(_, _, watchdog)| watchdog),
             keep_edits: main.is_some() && self.config.keep_edits,
             slot: self.slot,
             inbox,

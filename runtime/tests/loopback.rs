@@ -48,6 +48,7 @@ fn pair(client: &str, server: &str, calls: u64) -> RunConfig {
             timeout: Some(Duration::from_secs(60)),
             ..TimeLimits::default()
         },
+        watchdog: None,
         logs: LogConfig::default(),
     }
 }
@@ -71,6 +72,7 @@ fn alone(program: Arc<Program>, ip: IpAddr) -> RunConfig {
             timeout: Some(Duration::from_secs(60)),
             ..TimeLimits::default()
         },
+        watchdog: None,
         logs: LogConfig::default(),
     }
 }

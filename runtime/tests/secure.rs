@@ -84,6 +84,7 @@ fn run(main: EngineConfig, answerer: Option<EngineConfig>, calls: Option<u64>) -
             timeout: Some(Duration::from_secs(60)),
             ..TimeLimits::default()
         },
+        watchdog: None,
         logs: LogConfig::default(),
     }
 }

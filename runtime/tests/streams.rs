@@ -72,6 +72,7 @@ fn pair(transport: &TransportConfig, ip: IpAddr, calls: u64) -> RunConfig {
             timeout: Some(Duration::from_secs(60)),
             ..TimeLimits::default()
         },
+        watchdog: None,
         logs: LogConfig::default(),
     }
 }
@@ -98,6 +99,7 @@ fn client(program: Arc<Program>, transport: TransportConfig, to: &TcpListener) -
             timeout: Some(Duration::from_secs(60)),
             ..TimeLimits::default()
         },
+        watchdog: None,
         logs: LogConfig::default(),
     }
 }

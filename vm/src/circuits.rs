@@ -90,6 +90,12 @@ impl CircuitMap {
         self.trunks.count * self.groups.count * self.slots.count
     }
 
+    /// Slots of a group: as many circuits stand in a row of a map.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        self.slots.count
+    }
+
     /// Prints the name of a circuit: `x.h.y/z`.
     pub(crate) fn print(&self, circuit: u32, out: &mut Vec<u8>) {
         // COMPAT(sipp): circuits count from 1 there, so that the last one of the map has the first name.
@@ -157,6 +163,11 @@ impl Circuits {
             }
         }
         None
+    }
+
+    /// Each circuit, true if it is taken.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = bool> {
+        (0..self.count).map(|at| self.taken[(at / BITS) as usize] >> (at % BITS) & 1 == 1)
     }
 
     /// Gives a circuit back.

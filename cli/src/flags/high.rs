@@ -16,6 +16,7 @@ pub(crate) use values::last_of_each;
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
 use super::rates::Rates;
+use super::running::Running;
 use super::secure::SecureLow;
 use super::streams;
 use super::twin::{self, Twin};
@@ -203,6 +204,8 @@ pub(crate) struct HiArgs {
     pub(crate) trace_err: Trace,
     /// `-f`; `None` is never.
     pub(crate) refresh: Option<Duration>,
+    /// How it is watched and steered.
+    pub(crate) running: Running,
     /// Keys are read from a terminal.
     pub(crate) read_keys: bool,
     /// What is right and yet may surprise.
@@ -324,6 +327,7 @@ impl HiArgs {
             &mut faults,
             &mut notes,
         );
+        let running = Running::resolve(low.running, dialect, &mut faults, &mut notes);
         let twin = twin::resolve(low.twin, &mut faults);
         let local_ip = low
             .local_ip
@@ -450,6 +454,7 @@ impl HiArgs {
             trace_err: trace(low.trace_err, low.error_file, low.error_overwrite),
             refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1)))
                 .filter(|time| !time.is_zero()),
+            running,
             read_keys: !low.no_stdin,
             notes,
         })

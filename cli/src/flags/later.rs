@@ -92,12 +92,7 @@ static GROUPS: &[Group] = &[
     },
     Group {
         part: "the remaining trace files",
-        switches: &[
-            "trace_shortmsg",
-            "trace_logs",
-            "trace_calldebug",
-            "trace_screen",
-        ],
+        switches: &["trace_shortmsg", "trace_logs", "trace_calldebug"],
         values: &[
             "shortmessage_file",
             "shortmessage_overwrite",
@@ -105,37 +100,15 @@ static GROUPS: &[Group] = &[
             "log_overwrite",
             "calldebug_file",
             "calldebug_overwrite",
-            "screen_file",
-            "screen_overwrite",
             "ringbuffer_files",
             "ringbuffer_size",
             "max_log_size",
         ],
     },
     Group {
-        part: "the control socket and the background mode",
-        switches: &["bg"],
-        values: &["ci", "cp", "sleep"],
-    },
-    Group {
         part: "plug-ins and further Call-ID forms",
         switches: &[],
-        values: &["plugin", "cid_type", "sendbuffer_warn"],
-    },
-    Group {
-        part: "knobs of SIPp's main loop",
-        switches: &[],
-        values: &[
-            "timer_resol",
-            "max_recv_loops",
-            "max_sched_loops",
-            "watchdog_interval",
-            "watchdog_reset",
-            "watchdog_minor_threshold",
-            "watchdog_major_threshold",
-            "watchdog_minor_maxtriggers",
-            "watchdog_major_maxtriggers",
-        ],
+        values: &["plugin", "cid_type"],
     },
     Group {
         part: "reports and health gates",
@@ -224,7 +197,7 @@ mod tests {
     #[test]
     fn a_missing_flag_knows_how_many_values_it_takes() {
         assert_eq!(find("plugin").map(|missing| missing.arity), Some(1));
-        assert_eq!(find("bg").map(|missing| missing.arity), Some(0));
+        assert_eq!(find("list-aliases").map(|missing| missing.arity), Some(0));
         assert_eq!(find("sf"), None);
     }
 }

@@ -6,6 +6,7 @@
 //! in [`super::high`].
 
 use super::rates::RatesLow;
+use super::running::RunningLow;
 use super::secure::SecureLow;
 use super::streams::StreamsLow;
 use gossipper_vm::circuits::CircuitMap;
@@ -341,6 +342,8 @@ pub(crate) struct LowArgs {
     pub(crate) refresh: Option<Duration>,
     /// `-nostdin`.
     pub(crate) no_stdin: bool,
+    /// The flags about how a run is watched and steered.
+    pub(crate) running: RunningLow,
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub(crate) mod host;
 pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod rates;
+pub(crate) mod running;
 pub(crate) mod secure;
 pub(crate) mod streams;
 pub(crate) mod suggest;
@@ -46,6 +47,8 @@ pub(crate) enum Category {
     Rates,
     /// How a call behaves.
     Calls,
+    /// How a run is watched and steered.
+    Running,
     /// What is written while it runs.
     Output,
     /// Help, version, compatibility.
@@ -64,6 +67,7 @@ impl Category {
             Self::Load => "Rate, volume and duration",
             Self::Rates => "Rates that change",
             Self::Calls => "Call behaviour",
+            Self::Running => "Control, background and watchdog",
             Self::Output => "Traces and terminal",
             Self::Other => "Other",
         }

@@ -5,7 +5,7 @@
 
 mod media;
 
-use crate::ids::{CaptureId, DialogId, Pc, PeerId, TextRef, VarId};
+use crate::ids::{CaptureId, DialogId, Pc, PeerId, StepId, TextRef, VarId};
 use crate::media::KeyUse;
 use crate::op::{Op, Operand};
 use crate::program::{
@@ -28,6 +28,51 @@ impl Program {
         let _ = write_listing(&mut out, self);
         out
     }
+}
+
+impl Program {
+    /// The actions of the scenario in its order: each with its step, in the notation of the listing.
+    pub fn actions(&self) -> impl Iterator<Item = (StepId, String)> {
+        let mut step = StepId(0);
+        self.ops.iter().filter_map(move |&op| {
+            if let Op::Enter { step: entered } = op {
+                step = entered;
+            }
+            is_action(op).then(|| (step, format!("{} {}", op.mnemonic(), operands(self, op))))
+        })
+    }
+}
+
+/// Whether an op is what an author wrote as an action, and not what surrounds it.
+fn is_action(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Ereg { .. }
+            | Op::Test { .. }
+            | Op::StrCmp { .. }
+            | Op::Assign { .. }
+            | Op::AssignStr { .. }
+            | Op::ToDouble { .. }
+            | Op::Arith { .. }
+            | Op::Index { .. }
+            | Op::Sample { .. }
+            | Op::TextOp { .. }
+            | Op::GetTime { .. }
+            | Op::Log { .. }
+            | Op::Exec { .. }
+            | Op::Media { .. }
+            | Op::MediaCheck { .. }
+            | Op::Lookup { .. }
+            | Op::Insert { .. }
+            | Op::Replace { .. }
+            | Op::EditField { .. }
+            | Op::SetJump { .. }
+            | Op::SetDest { .. }
+            | Op::CloseCon {}
+            | Op::VerifyAuth { .. }
+            | Op::Fatal { .. }
+            | Op::Stop { .. }
+    )
 }
 
 fn write_listing(out: &mut String, p: &Program) -> fmt::Result {

@@ -44,4 +44,6 @@ pub enum ControlCommand {
     },
     /// Pauses or goes on (key `p`).
     TogglePause,
+    /// Counts and measures anew (`reset stats`); calls that are open stay counted.
+    ClearStats,
 }

@@ -91,6 +91,12 @@ pub struct EngineSnapshot {
     pub counters: Vec<CounterSnapshot>,
     /// The last warning, shortened.
     pub last_warning: Option<String>,
+    /// Since when calls, messages and times are counted: the time of the run at which they were last cleared.
+    #[serde(default)]
+    pub counted_since_us: u64,
+    /// Circuits of `-tdmmap`, true for those that are taken.
+    #[serde(default)]
+    pub circuits: Vec<bool>,
 }
 
 /// What keeps a generator from doing what it was asked to.
@@ -244,6 +250,12 @@ pub struct MessageCounts {
     pub keep_alives: u64,
     /// Warnings of the machine and of `warning` actions.
     pub warnings: u64,
+    /// Times that nothing was done for longer than the watchdog's smaller threshold.
+    #[serde(default)]
+    pub watchdog_minor: u64,
+    /// The same for its greater threshold.
+    #[serde(default)]
+    pub watchdog_major: u64,
 }
 
 /// Datagrams of the engine's socket.

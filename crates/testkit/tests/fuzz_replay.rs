@@ -33,6 +33,15 @@ const SEVERAL: &[u8] = &[
     255, 7, 2, 7, 0,
 ];
 
+/// A scenario whose init section exchanges commands.
+const INIT: &str = include_str!("../../../fuzz/scenarios/init.xml");
+
+/// Inputs that hand its command back twice, open a call, let an optional command lack and answer what follows.
+const EXCHANGING: &[u8] = &[
+    3, 0, 0, 7, 2, 2, 3, 7, 2, 0, 0, 7, 2, 0, 0, 0, 7, 2, 1, 0, 4, 6, 1, 0, 3, 0, 4, 6, 1, 1, 3, 0,
+    4, 6,
+];
+
 fn fuzz_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
 }
@@ -60,7 +69,7 @@ fn scenarios() -> impl Iterator<Item = (&'static str, &'static str, &'static [u8
     let builtins = builtins
         .iter()
         .map(|builtin| (builtin.name, builtin.xml, inputs_of(builtin)));
-    builtins.chain([("dialogs", DIALOGS, SEVERAL)])
+    builtins.chain([("dialogs", DIALOGS, SEVERAL), ("init", INIT, EXCHANGING)])
 }
 
 /// Inputs that open a call by a command, answer what it sends, end one by a command, and hand on nothing at last.
@@ -110,12 +119,14 @@ fn inputs_that_once_broke_the_machine_do_not_any_more() {
 }
 
 #[test]
-fn several_dialogs_stand_whatever_comes() {
-    let program = program("dialogs", DIALOGS);
-    for seed in 0..1000 {
-        let mut rng = fastrand::Rng::with_seed(seed);
-        let inputs: Vec<u8> = (0..400).map(|_| rng.u8(..)).collect();
-        gossipper_vm::fuzz::vm_inputs(&program, &inputs);
+fn several_dialogs_and_commands_before_the_first_call_stand_whatever_comes() {
+    for (name, xml) in [("dialogs", DIALOGS), ("init", INIT)] {
+        let program = program(name, xml);
+        for seed in 0..1000 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let inputs: Vec<u8> = (0..400).map(|_| rng.u8(..)).collect();
+            gossipper_vm::fuzz::vm_inputs(&program, &inputs);
+        }
     }
 }
 

@@ -51,6 +51,10 @@ const ACCEPTED_AT_ONCE: usize = 64;
 /// How long no connection is accepted after that failed, say for want of descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// Connections of peers that shake hands at a time. More than a machine can serve would each get so little of it that none
+/// is done before its deadline; those beyond wait in the kernel, and are served in their order.
+const MAX_HANDSHAKES: usize = 1024;
+
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
 
@@ -169,6 +173,8 @@ pub(crate) struct Table {
     last_id: u32,
     /// Where to look next for a socket that calls share.
     shared_next: usize,
+    /// Connections of peers in the making.
+    shaking: usize,
     ready: Arc<Ready>,
     /// Entries to look at in this turn.
     visiting: Vec<usize>,
@@ -199,6 +205,7 @@ impl Table {
             index: HashMap::default(),
             last_id: FlowId::MAIN.0,
             shared_next: 0,
+            shaking: 0,
             ready,
             visiting: Vec::new(),
             dirty: Vec::new(),
@@ -539,8 +546,8 @@ impl Table {
                 self.listener_bell.ring();
                 return (accepted, None);
             }
-            // Those that find no room wait in the kernel, and are accepted when a flow is removed.
-            if self.len() >= self.setup.most {
+            // Those that find no room wait in the kernel, and are accepted when a flow is removed or a handshake is done.
+            if self.len() >= self.setup.most || self.shaking >= MAX_HANDSHAKES {
                 return (accepted, None);
             }
             let Some(listener) = &self.listener else {
@@ -577,7 +584,21 @@ impl Table {
         let opening: Opening =
             Box::pin(async move { shaken(wrap.server(stream, peer, limit)).await });
         let id = self.next_id();
+        self.shaking += 1;
         self.add(id, peer, Origin::Peer, State::Opening(opening), 0);
+    }
+
+    /// A connection is made, or has failed.
+    pub(crate) fn made(&mut self, slot: usize) {
+        let of_peer = self
+            .at(slot)
+            .is_some_and(|flow| flow.origin == Origin::Peer);
+        if of_peer {
+            self.shaking = self.shaking.saturating_sub(1);
+            if self.shaking + 1 == MAX_HANDSHAKES && self.listener.is_some() {
+                self.listener_bell.ring();
+            }
+        }
     }
 
     /// When something has to be done that nobody rings for.

@@ -52,6 +52,8 @@ pub(crate) struct Group {
     members: Vec<Member>,
     /// Wakes the leader.
     leader: Notify,
+    /// How often the figures were cleared.
+    clearings: AtomicU64,
 }
 
 impl Group {
@@ -101,6 +103,7 @@ impl Group {
             transport: leader.transport,
             limits: leader.limits,
             last_warning: leader.last_warning,
+            counted_since_us: leader.counted_since_us,
             ..counted
         })
     }
@@ -156,6 +159,16 @@ impl Place {
         let member = self.member();
         member.created.store(created, Ordering::Relaxed);
         member.ended.store(created - open, Ordering::Relaxed);
+    }
+
+    /// Has all shards begin to count anew.
+    pub(crate) fn clear_all(&self) {
+        self.group.clearings.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that was asked for.
+    pub(crate) fn clearings(&self) -> u64 {
+        self.group.clearings.load(Ordering::Relaxed)
     }
 
     /// Leaves figures for whoever wants to see them.
@@ -239,6 +252,7 @@ pub(crate) fn roles(
     let group = Arc::new(Group {
         members: (0..shards).map(|_| Member::default()).collect(),
         leader: Notify::new(),
+        clearings: AtomicU64::new(0),
     });
     let place = |index| Place {
         group: Arc::clone(&group),

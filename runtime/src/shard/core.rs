@@ -425,6 +425,12 @@ impl<M: Machine> Core<M> {
         self.warn(now, text.as_bytes());
     }
 
+    /// Writes a line into the error log that is no warning.
+    pub(super) fn note(&mut self, now: Micros, text: &[u8]) {
+        let wall_us = self.clock.wall_us(now);
+        self.logs.error(wall_us, Concern::Warning, 0, text);
+    }
+
     pub(super) fn warn(&mut self, now: Micros, text: &[u8]) {
         self.say(now, Concern::Warning, text);
     }

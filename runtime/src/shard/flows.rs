@@ -201,7 +201,13 @@ impl<M: Machine> Core<M> {
     fn look(&mut self, visit: &mut Visit) -> Looked {
         if let State::Opening(opening) = &mut visit.state {
             let mut cx = Context::from_waker(&visit.waker);
-            match opening.as_mut().poll(&mut cx) {
+            let made = opening.as_mut().poll(&mut cx);
+            if made.is_ready()
+                && let Some(table) = &mut self.flows
+            {
+                table.made(visit.slot);
+            }
+            match made {
                 Poll::Pending => return Looked::Waits,
                 Poll::Ready(Ok(link)) => visit.state = State::Open(link),
                 Poll::Ready(Err(error)) => return Looked::Failed(error),

@@ -14,10 +14,17 @@ use crate::pacing::{Climbed, Rate};
 use crate::schedule::Schedule;
 
 /// What reaches a shard from outside.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ShardCommand {
     /// The operator's wish.
     Control(ControlCommand),
+    /// A line for the error log, counted as a warning or not.
+    Say {
+        /// The line.
+        text: String,
+        /// Whether it is one.
+        warning: bool,
+    },
     /// The run is over: end without touching the calls.
     End,
 }
@@ -30,6 +37,14 @@ impl<M: Machine> Shard<M> {
         let command = match command {
             ShardCommand::End => {
                 self.core.ending.get_or_insert(Ending::Completed);
+                return;
+            }
+            ShardCommand::Say { text, warning } => {
+                if warning {
+                    self.core.warn(now, text.as_bytes());
+                } else {
+                    self.core.note(now, text.as_bytes());
+                }
                 return;
             }
             ShardCommand::Control(command) => command,
@@ -59,6 +74,11 @@ impl<M: Machine> Shard<M> {
                     schedule.set_paused(now, paused);
                 }
             }
+            ControlCommand::ClearStats => match self.role.place() {
+                None => self.clear_stats(now),
+                // Each clears its own when it hears of it.
+                Some(place) => place.clear_all(),
+            },
             ControlCommand::TogglePause => {
                 if let Some(schedule) = &mut self.core.schedule {
                     schedule.set_paused(now, !schedule.paused());
@@ -106,6 +126,13 @@ impl<M: Machine> Shard<M> {
         }
         self.phase = Phase::Aborting;
         self.ending = ending;
+    }
+
+    /// Counts and measures anew.
+    pub(super) fn clear_stats(&mut self, now: Micros) {
+        self.core.stats.clear(now);
+        self.recent.clear();
+        self.publish(now);
     }
 
     /// Hangs up a bounded number of calls; true while there are more.

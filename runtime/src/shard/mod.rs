@@ -11,6 +11,7 @@
 //! | `team` | what a shard does as one of several |
 //! | `twins` | what happens on the connections to twins |
 //! | `sides` | the further sockets of `-t ui` |
+//! | `watchdog` | notices that the loop is late |
 //! | `sampling` | figures for tables, at the same instants on all shards |
 //! | `watch` | what traces know of single calls |
 //! | `strain` | what keeps the shard from doing what it was asked to |
@@ -34,6 +35,7 @@ mod tests;
 mod twins;
 mod waiting;
 mod watch;
+mod watchdog;
 mod work_limit;
 
 use std::net::SocketAddr;
@@ -44,6 +46,7 @@ use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::{Engine, Input, Micros, OutBuf};
 
 use crate::clock::Clock;
+use crate::config::WatchdogConfig;
 use crate::flows::FlowSetup;
 use crate::group::Role;
 use crate::logs::LogSender;
@@ -71,6 +74,8 @@ pub(crate) trait Machine {
     fn call_id_of(&self, number: u64, out: &mut Vec<u8>);
     /// The injection files that the scenario has changed, as they would be on disk.
     fn edited_files(&self) -> EditedFiles;
+    /// Appends which circuits of `-tdmmap` are taken.
+    fn circuits(&self, out: &mut Vec<bool>);
 }
 
 /// Injection files after a run, or why one cannot be written.
@@ -107,6 +112,10 @@ impl Machine for Engine {
 
     fn edited_files(&self) -> EditedFiles {
         Self::edited_files(self)
+    }
+
+    fn circuits(&self, out: &mut Vec<bool>) {
+        out.extend(self.taken_circuits());
     }
 }
 
@@ -168,6 +177,7 @@ pub(crate) struct Setup<M> {
     /// When figures for tables are taken.
     pub(crate) sampling: Option<Sampling>,
     pub(crate) deadlines: Deadlines,
+    pub(crate) watchdog: Option<WatchdogConfig>,
     /// Somebody wants the injection files as the scenario leaves them.
     pub(crate) keep_edits: bool,
     pub(crate) slot: Arc<Mutex<EngineSnapshot>>,

@@ -24,6 +24,7 @@ use super::sides::Sides;
 use super::strain::{Seen, Strain};
 use super::team;
 use super::waiting::{self, Waiting};
+use super::watchdog::{Look, Watchdog};
 use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand};
 use crate::flows::Table;
@@ -49,6 +50,9 @@ const LAST_FLUSH: Duration = Duration::from_millis(500);
 pub(super) struct Shard<M> {
     pub(super) core: Core<M>,
     pub(super) deadlines: Deadlines,
+    watchdog: Option<Watchdog>,
+    /// How often the figures of the group were cleared, as far as this shard has followed.
+    pub(super) resets: u64,
     pub(super) phase: Phase,
     /// How the run ends when the phase is over.
     pub(super) ending: Ending,
@@ -75,7 +79,7 @@ pub(super) struct Shard<M> {
     publish_at: Micros,
     pub(super) sampling: Option<Sampling>,
     /// Calls created at the last publications, oldest first.
-    recent: std::collections::VecDeque<(Micros, u64)>,
+    pub(super) recent: std::collections::VecDeque<(Micros, u64)>,
     keep_edits: bool,
     /// Time spent waiting.
     idle: Micros,
@@ -102,6 +106,7 @@ impl<M: Machine> Shard<M> {
             watch,
             sampling,
             deadlines,
+            watchdog,
             keep_edits,
             slot,
             inbox,
@@ -143,6 +148,8 @@ impl<M: Machine> Shard<M> {
             core,
             twin_end: None,
             deadlines,
+            watchdog: watchdog.map(|config| Watchdog::new(config, clock.now())),
+            resets: 0,
             phase: Phase::Running,
             ending: Ending::Completed,
             abort_turns: 0,
@@ -241,6 +248,7 @@ impl<M: Machine> Shard<M> {
 
     /// Does what is there to do, within bounds; true when work is left.
     pub(super) fn turn(&mut self) -> bool {
+        self.watch(self.core.clock.now());
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(self.core.clock.now(), command);
         }
@@ -272,6 +280,31 @@ impl<M: Machine> Shard<M> {
         self.sample(now);
         self.core.logs.hand_over();
         busy
+    }
+
+    /// Says so when this turn comes late, and gives up when too many did.
+    fn watch(&mut self, now: Micros) {
+        let Some(watchdog) = &mut self.watchdog else {
+            return;
+        };
+        let Look::Trip {
+            major,
+            since,
+            fatal,
+        } = watchdog.look(now)
+        else {
+            return;
+        };
+        let kind = if major { "major" } else { "minor" };
+        let ms = since.as_ms();
+        self.core.stats.counters.tripped(major);
+        let text = format!("watchdog: {kind} trip, nothing was done for {ms} ms");
+        self.core.warn(now, text.as_bytes());
+        if fatal {
+            let text = format!("the watchdog has tripped too often ({kind} trips)");
+            self.core.warn(now, text.as_bytes());
+            self.core.ending.get_or_insert(Ending::Fatal(text));
+        }
     }
 
     fn receive(&mut self) -> bool {
@@ -381,7 +414,15 @@ impl<M: Machine> Shard<M> {
             // It is due, and waits for room.
             Role::Lead(lead) if lead.blocked => None,
             _ if !self.core.begun() => None,
-            _ => self.core.schedule.as_ref().and_then(Schedule::next_due),
+            role => {
+                let open = match role {
+                    Role::Lead(lead) => lead.open(),
+                    Role::Alone | Role::Follow(_) => self.core.stats.open(),
+                };
+                let now = self.core.clock.now();
+                let schedule = self.core.schedule.as_ref();
+                schedule.and_then(|schedule| schedule.next_look(now, open))
+            }
         };
         let limits = if self.phase == Phase::Aborting {
             [None, None, None]
@@ -400,6 +441,7 @@ impl<M: Machine> Shard<M> {
                 .and_then(|flows| flows.next_deadline()),
             schedule,
             self.core.schedule.as_ref().and_then(Schedule::next_climb),
+            self.watchdog.as_ref().map(Watchdog::next),
             retry,
             limits[0],
             limits[1],
@@ -533,7 +575,7 @@ impl<M: Machine> Shard<M> {
         }
     }
 
-    fn publish(&mut self, now: Micros) {
+    pub(super) fn publish(&mut self, now: Micros) {
         self.publish_at = now.plus(PUBLISH_PERIOD);
         let mut snapshot = self.core.stats.snapshot();
         let created = snapshot.calls.created();
@@ -551,7 +593,7 @@ impl<M: Machine> Shard<M> {
         snapshot.rate = RateSnapshot {
             target: pacer.map_or(0.0, |pacer| pacer.rate(now).per_second()),
             users: schedule.and_then(Schedule::users),
-            mean: per_second(created, until),
+            mean: per_second(created, until.since(Micros(snapshot.counted_since_us))),
             recent: per_second(created - before.min(created), now.since(since)),
             paused: schedule.is_some_and(Schedule::paused),
         };
@@ -574,6 +616,7 @@ impl<M: Machine> Shard<M> {
         };
         snapshot.limits = self.strain.judge(now, seen, self.phase == Phase::Running);
         snapshot.last_warning = self.core.last_warning.clone();
+        self.core.machine.circuits(&mut snapshot.circuits);
         if let Some(place) = self.role.place() {
             place.publish(snapshot, self.core.stats.clone());
         } else {

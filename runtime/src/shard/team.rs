@@ -11,7 +11,7 @@ use super::core::Core;
 use super::run::Shard;
 use super::work_limit::WorkLimit;
 use super::{Ending, Machine};
-use crate::group::{Entry, Lead, Role};
+use crate::group::{Entry, Lead, Place, Role};
 use crate::schedule::{Opening, Schedule};
 use crate::sys::Datagram;
 use crate::transport::MAIN_FLOW;
@@ -134,6 +134,11 @@ impl<M: Machine> Shard<M> {
 
     /// Hears what the others have to say, and tells them what they have to know.
     pub(super) fn confer(&mut self, now: Micros) {
+        let cleared = self.role.place().map_or(0, Place::clearings);
+        if cleared != self.resets {
+            self.resets = cleared;
+            self.clear_stats(now);
+        }
         let over = self.over();
         let (drain, phase) = match &mut self.role {
             Role::Alone => return,

@@ -130,6 +130,8 @@ impl Machine for Script {
         EditedFiles::new()
     }
 
+    fn circuits(&self, _out: &mut Vec<bool>) {}
+
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         match input {
             Input::Open { .. } => unreachable!("a shard alone numbers its own calls"),
@@ -250,6 +252,7 @@ fn bench(machine: Script) -> Bench {
         watch: None,
         sampling: None,
         deadlines: Deadlines::default(),
+        watchdog: None,
         keep_edits: false,
         slot: Arc::clone(&slot),
         inbox,

@@ -28,6 +28,8 @@ pub struct Counters {
     pub(crate) incoming: u64,
     pub(crate) succeeded: u64,
     pub(crate) failed: [u64; FailReason::COUNT],
+    /// Calls that were counted before the figures were last cleared, and had ended.
+    forgotten: u64,
     pub(crate) peak: u64,
     pub(crate) peak_at: Micros,
     pub(crate) steps: Vec<StepCounters>,
@@ -44,6 +46,7 @@ impl Counters {
             incoming: 0,
             succeeded: 0,
             failed: [0; FailReason::COUNT],
+            forgotten: 0,
             peak: 0,
             peak_at: Micros(0),
             steps: vec![StepCounters::default(); steps],
@@ -80,6 +83,54 @@ impl Counters {
     /// Counts a warning of the machine or of an action.
     pub fn warning(&mut self) {
         self.messages.warnings += 1;
+    }
+
+    /// Counts a trip of the watchdog.
+    pub fn tripped(&mut self, major: bool) {
+        if major {
+            self.messages.watchdog_major += 1;
+        } else {
+            self.messages.watchdog_minor += 1;
+        }
+    }
+
+    /// Calls created since the beginning, whatever was cleared since.
+    #[must_use]
+    pub fn created_ever(&self) -> u64 {
+        self.forgotten + self.created()
+    }
+
+    /// Clears what is counted of calls, messages and steps. Calls that are open count as created, so that the figures still
+    /// add up; what is counted of the whole process stays.
+    // COMPAT(sipp): there the open calls are forgotten too, and their number wraps below zero when they end
+    // (docs/compat.md#clearing-statistics).
+    pub(super) fn clear(&mut self, now: Micros) {
+        let open = self.current();
+        let incoming = if self.outgoing == 0 {
+            open
+        } else {
+            open.min(self.incoming)
+        };
+        let kept = self.messages;
+        *self = Self {
+            forgotten: self.created_ever() - open,
+            incoming,
+            outgoing: open - incoming,
+            peak: open,
+            peak_at: now,
+            messages: gossipper_control::MessageCounts {
+                out_of_call: kept.out_of_call,
+                dead_call: kept.dead_call,
+                auto_answered: kept.auto_answered,
+                discarded: kept.discarded,
+                keep_alives: kept.keep_alives,
+                warnings: kept.warnings,
+                watchdog_minor: kept.watchdog_minor,
+                watchdog_major: kept.watchdog_major,
+                ..gossipper_control::MessageCounts::default()
+            },
+            ..Self::new(self.steps.len(), self.user.len())
+        };
     }
 
     /// So many calls are open on all shards together.
@@ -123,6 +174,8 @@ impl Counters {
         into.media_skipped += from.media_skipped;
         into.keep_alives += from.keep_alives;
         into.warnings += from.warnings;
+        into.watchdog_minor += from.watchdog_minor;
+        into.watchdog_major += from.watchdog_major;
     }
 
     pub(crate) fn apply(&mut self, now: Micros, event: StatEvent) {
@@ -224,6 +277,38 @@ mod tests {
             (counters.peak, counters.peak_at, counters.current()),
             (2, Micros(1), 0)
         );
+    }
+
+    #[test]
+    fn cleared_figures_still_add_up_and_forget_no_open_call() {
+        let mut counters = Counters::new(1, 1);
+        for _ in 0..5 {
+            counters.apply(
+                Micros(0),
+                StatEvent::Created {
+                    incoming: false,
+                    late: Micros(0),
+                },
+            );
+        }
+        let ended = StatEvent::Ended {
+            end: CallEnd::Success,
+            length: Micros(1),
+        };
+        counters.apply(Micros(1), ended);
+        counters.apply(Micros(1), ended);
+        counters.warning();
+        counters.clear(Micros(9));
+        assert_eq!((counters.created(), counters.current()), (3, 3));
+        assert_eq!((counters.succeeded(), counters.created_ever()), (0, 5));
+        assert_eq!((counters.peak, counters.peak_at), (3, Micros(9)));
+        assert_eq!(counters.messages.warnings, 1, "of the process");
+        for _ in 0..3 {
+            counters.apply(Micros(10), ended);
+        }
+        assert_eq!((counters.current(), counters.succeeded()), (0, 3));
+        counters.clear(Micros(11));
+        assert_eq!((counters.created(), counters.created_ever()), (0, 5));
     }
 
     #[test]

@@ -39,6 +39,11 @@ impl Times {
         debug_assert!(added.is_ok());
     }
 
+    /// Forgets all samples.
+    pub fn clear(&mut self) {
+        self.0.reset();
+    }
+
     /// The figures that reports show.
     #[must_use]
     pub fn summary(&self) -> TimeSummary {

@@ -126,16 +126,30 @@ impl Stats {
         self.lateness.add(&other.lateness);
     }
 
+    /// Begins to count anew; calls that are open stay counted.
+    pub fn clear(&mut self, now: Micros) {
+        self.counters.clear(now);
+        for rtd in &mut self.rtds {
+            rtd.clear();
+        }
+        self.call_length.clear();
+        if let Some(cells) = &mut self.call_length_cells {
+            cells.clear();
+        }
+        self.lateness.clear();
+        self.layout.counted_since_us = now.0;
+    }
+
     /// Calls open now.
     #[must_use]
     pub fn open(&self) -> u64 {
         self.counters.current()
     }
 
-    /// Calls created so far.
+    /// Calls created so far, whatever was cleared.
     #[must_use]
     pub fn created(&self) -> u64 {
-        self.counters.created()
+        self.counters.created_ever()
     }
 }
 

@@ -40,6 +40,11 @@ impl RepartitionTable {
         }
     }
 
+    /// Forgets all samples.
+    pub fn clear(&mut self) {
+        self.counts.fill(0);
+    }
+
     /// Samples per cell.
     pub(crate) fn counts(&self) -> &[u64] {
         &self.counts

@@ -40,6 +40,15 @@ impl RtdStats {
         }
     }
 
+    /// Forgets all samples.
+    pub(super) fn clear(&mut self) {
+        self.actual.clear();
+        self.from_due.clear();
+        if let Some(cells) = &mut self.cells {
+            cells.clear();
+        }
+    }
+
     /// Counts the samples of another shard too.
     pub(super) fn add(&mut self, other: &Self) {
         self.actual.add(&other.actual);

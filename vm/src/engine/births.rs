@@ -5,6 +5,7 @@ use super::{Engine, UNSPECIFIED};
 use crate::call::Call;
 use crate::call::RtdState;
 use crate::call_id;
+use crate::circuits::Circuits;
 use crate::inject::EditedFile;
 use crate::inject::NO_LINE;
 use crate::inject::NotWritable;
@@ -112,6 +113,11 @@ impl Engine {
                 false
             }
         }
+    }
+
+    /// The circuits of `-tdmmap`, true for those that are taken; none without it.
+    pub fn taken_circuits(&self) -> impl Iterator<Item = bool> {
+        self.shared.circuits.iter().flat_map(Circuits::taken)
     }
 
     /// The injection files that actions have changed, as they would be on disk.

@@ -11,6 +11,7 @@ mod network;
 mod other;
 mod output;
 mod rates;
+mod running;
 mod scenario;
 mod secure;
 mod streams;
@@ -19,7 +20,7 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 10] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 11] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Streams, streams::FLAGS),
@@ -28,6 +29,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 10] = [
     (Category::Load, load::FLAGS),
     (Category::Rates, rates::FLAGS),
     (Category::Calls, calls::FLAGS),
+    (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),
 ];

@@ -4,7 +4,6 @@
 //! Keys are only read when standard input is a terminal and this program is in its foreground: a program in the
 //! background that touches its terminal is stopped by the system. Ctrl-C stays a signal.
 
-use gossipper_control::ControlCommand;
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
 };
@@ -14,40 +13,11 @@ use tokio::sync::mpsc;
 /// Keys that may wait to be handled; whoever holds one down loses the rest.
 const WAITING_MAX: usize = 64;
 
-/// What a key asks for.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Key {
-    /// `q`: end softly, at the second time at once.
-    Quit,
-    /// `Q`: end at once.
-    Stop,
-    /// `+ - * /` and `p`: something the run obeys as it is.
-    Command(ControlCommand),
-}
-
-/// The meaning of a key; `rate_scale` is the step of the rate keys.
-pub(crate) fn meaning(byte: u8, rate_scale: f64) -> Option<Key> {
-    let rate = |steps: f64| {
-        Some(Key::Command(ControlCommand::AddRate {
-            calls: steps * rate_scale,
-        }))
-    };
-    match byte {
-        b'q' => Some(Key::Quit),
-        b'Q' => Some(Key::Stop),
-        b'+' => rate(1.0),
-        b'-' => rate(-1.0),
-        b'*' => rate(10.0),
-        b'/' => rate(-10.0),
-        b'p' => Some(Key::Command(ControlCommand::TogglePause)),
-        _ => None,
-    }
-}
-
 /// The terminal in the state in which each key arrives at once and is not shown; dropping it restores the terminal.
 #[derive(Debug)]
 pub(crate) struct Keyboard {
     before: Termios,
+    raw: Termios,
     keys: mpsc::Receiver<u8>,
 }
 
@@ -76,8 +46,19 @@ impl Keyboard {
                 }
             }
         });
-        let keyboard = Self { before, keys };
+        let keyboard = Self { before, raw, keys };
         started.is_ok().then_some(keyboard)
+    }
+
+    /// Gives the terminal back for a while.
+    pub(crate) fn leave(&self) {
+        // There is nobody to tell when it fails.
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
+    }
+
+    /// Takes it again.
+    pub(crate) fn come_back(&self) {
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.raw);
     }
 
     /// The next key; `None` when the terminal was closed.
@@ -88,36 +69,6 @@ impl Keyboard {
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
-        // There is nobody to tell when it fails.
-        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rate_keys_scale_and_the_rest_is_ignored() {
-        let added = |byte| match meaning(byte, 2.5) {
-            Some(Key::Command(ControlCommand::AddRate { calls })) => calls,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(
-            [b'+', b'-', b'*', b'/'].map(added),
-            [2.5, -2.5, 25.0, -25.0]
-        );
-        assert_eq!(meaning(b'q', 1.0), Some(Key::Quit));
-        assert_eq!(meaning(b'Q', 1.0), Some(Key::Stop));
-        assert_eq!(
-            meaning(b'p', 1.0),
-            Some(Key::Command(ControlCommand::TogglePause))
-        );
-        assert!(
-            (0..=255)
-                .filter(|byte| meaning(*byte, 1.0).is_some())
-                .count()
-                == 7
-        );
+        self.leave();
     }
 }

@@ -1,0 +1,609 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! A run while it lasts: signals and keys in, progress out, and the verdict at the end.
+//!
+//! One small loop on the main thread; calls live elsewhere. Signal handlers are in place before the first socket is
+//! bound, so whoever sees the port taken may interrupt.
+//!
+//! COMPAT(sipp): SIPp leaves at the first SIGINT; here the first drains, the second aborts the open calls, and a third
+//! ends the program (docs/adr/0009-dialects.md).
+
+use crate::background;
+use crate::exit::ExitCode;
+use crate::flags::high::HiArgs;
+use crate::inject;
+use crate::operator::control::{ControlSocket, Opened};
+use crate::operator::keyboard::Keyboard;
+use crate::operator::{Deed, Operator};
+use crate::report::summary;
+use crate::screens::Frame;
+use crate::screens::dump::Dump;
+use crate::screens::layout::Layout;
+use crate::screens::terminal::Screens;
+use crate::stdio;
+use gossipper_control::{Phase, Snapshot};
+use gossipper_runtime::config::{EngineConfig, RunConfig};
+use gossipper_runtime::logs::default_file_name;
+use gossipper_runtime::{Controller, Ending, Error, Run, RunReport};
+use progress_line::ProgressLine;
+use requests::{Requests, Wish};
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+
+mod progress_line;
+mod requests;
+
+/// How long one wait for the end of a run lasts before it is begun again.
+const WATCH: Duration = Duration::from_secs(3_600);
+
+/// Runs to the end, prints the summary and says how the program ends.
+pub(crate) fn run(args: &HiArgs, config: RunConfig) -> ExitCode {
+    let reactor = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build();
+    match reactor {
+        Ok(reactor) => reactor.block_on(drive(args, config)),
+        Err(error) => {
+            stdio::error(&format!("cannot wait for signals: {error}"));
+            ExitCode::Fatal
+        }
+    }
+}
+
+async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
+    let mut signals = match Signals::install() {
+        Ok(signals) => signals,
+        Err(error) => {
+            stdio::error(&format!("cannot handle signals: {error}"));
+            return ExitCode::Fatal;
+        }
+    };
+    let in_background = args.running.background;
+    if let Some(time) = args.running.sleep {
+        // Whoever started it does not wait for it.
+        if in_background && let Some(code) = leave_terminal() {
+            return code;
+        }
+        tokio::select! {
+            () = sleep(time) => {}
+            () = signals.end() => return ExitCode::Good,
+        }
+    }
+    let mut control = match control_socket(args) {
+        Ok(control) => control,
+        Err(code) => return code,
+    };
+    let (layouts, dump) = (layouts(args, &config), dump(args, &config));
+    // What was asked for fits the scenario: that was checked when the settings were made.
+    let per_call = args.rates.unit.per_call(&config.main.program);
+    let run = match Run::start(config) {
+        Ok(run) => Arc::new(run),
+        Err(error) => return failed(&error),
+    };
+    if in_background
+        && args.running.sleep.is_none()
+        && let Some(code) = leave_terminal()
+    {
+        return code;
+    }
+    let (done, mut ended) = oneshot::channel();
+    let watched = Arc::clone(&run);
+    let watcher = std::thread::Builder::new()
+        .name("watcher".to_owned())
+        .spawn(move || {
+            while !watched.wait_for(WATCH) {}
+            drop(watched);
+            // The receiver is only gone when nobody waits any more.
+            let _ = done.send(());
+        });
+    if let Err(error) = watcher {
+        stdio::error(&format!("cannot start a thread: {error}"));
+        return ExitCode::Fatal;
+    }
+    let mut keyboard = if args.read_keys && !in_background {
+        Keyboard::open()
+    } else {
+        None
+    };
+    let mut session = Session {
+        args,
+        controller: run.controller(),
+        operator: Operator::new(
+            args.rate_scale,
+            per_call.unwrap_or(1.0),
+            args.users.is_some(),
+        ),
+        requests: Requests::default(),
+        last: run.snapshot(),
+        before: Snapshot::default(),
+        layouts,
+        dump,
+    };
+    let mut display = Display::new(args.refresh.filter(|_| !in_background));
+    session.draw(&mut display, &run.snapshot());
+    let ended = loop {
+        let deed = tokio::select! {
+            biased;
+            _ = &mut ended => break true,
+            _ = signals.int.recv() => Asked::Wish(Wish::Interrupt),
+            _ = signals.term.recv() => Asked::Wish(Wish::Interrupt),
+            _ = signals.usr1.recv() => Asked::Wish(Wish::Quit),
+            _ = signals.usr2.recv() => Asked::Deed(Deed::DumpScreens, Source::Signal),
+            _ = signals.stop.recv() => {
+                pause_program(&mut display, keyboard.as_ref());
+                continue;
+            }
+            key = next_key(&mut keyboard) => match key {
+                Some(byte) => Asked::Deed(session.operator.key(byte), Source::Operator),
+                None => {
+                    keyboard = None;
+                    continue;
+                }
+            },
+            () = display.due() => {
+                session.tick(&mut display, run.snapshot());
+                continue;
+            }
+            datagram = next_datagram(&mut control) => {
+                Asked::Deed(session.operator.datagram(datagram), Source::Operator)
+            }
+        };
+        let wish = match deed {
+            Asked::Wish(wish) => wish,
+            Asked::Deed(deed, source) => {
+                let snapshot = run.snapshot();
+                match session.obey(deed, source, &snapshot) {
+                    Some(wish) => wish,
+                    None => {
+                        session.draw(&mut display, &snapshot);
+                        continue;
+                    }
+                }
+            }
+        };
+        if !session.ask(wish, run.snapshot()) {
+            break false;
+        }
+        session.draw(&mut display, &run.snapshot());
+    };
+    display.clear();
+    drop(display);
+    drop(keyboard);
+    let report = match Arc::try_unwrap(run) {
+        Ok(run) if ended => match run.finish() {
+            Ok(report) => report,
+            Err(error) => return failed(&error),
+        },
+        // Left early: the watcher still holds the run, which ends with the program.
+        Ok(run) => given_up(run.snapshot()),
+        Err(run) => given_up(run.snapshot()),
+    };
+    if args.running.trace_screen {
+        session.dump_screens(&report.snapshot);
+    }
+    stdio::out(&summary::text(
+        &report.snapshot,
+        stdio::stdout_takes_colour(),
+    ));
+    stdio::out(&summary::line(&report.snapshot));
+    let code = verdict(&report.ending, &report.snapshot);
+    if inject::write_back(args, &report.edited) {
+        code
+    } else {
+        ExitCode::Fatal
+    }
+}
+
+/// Somebody asks for something.
+enum Asked {
+    /// For an end.
+    Wish(Wish),
+    /// For something else.
+    Deed(Deed, Source),
+}
+
+/// Who asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// Keys and commands.
+    Operator,
+    /// A signal.
+    Signal,
+}
+
+/// A run and what its operator has made of it so far.
+struct Session<'a> {
+    args: &'a HiArgs,
+    controller: Controller,
+    operator: Operator,
+    requests: Requests,
+    /// The figures when the display was last due, and before that.
+    last: Snapshot,
+    before: Snapshot,
+    layouts: Vec<Layout>,
+    dump: Dump,
+}
+
+impl Session<'_> {
+    fn frame<'a>(&'a self, now: &'a Snapshot) -> Frame<'a> {
+        Frame {
+            now,
+            before: &self.before,
+            layouts: &self.layouts,
+            view: self.operator.view,
+        }
+    }
+
+    /// A period of the display is over.
+    fn tick(&mut self, display: &mut Display, now: Snapshot) {
+        self.before = std::mem::replace(&mut self.last, now);
+        match &mut display.shown {
+            Shown::Screens(screens) => {
+                screens.draw(&self.frame(&self.last), self.operator.typed.as_deref());
+            }
+            Shown::Line(line) => line.show(&self.last),
+        }
+    }
+
+    /// Something was asked for, which the screens are to show.
+    fn draw(&self, display: &mut Display, now: &Snapshot) {
+        if let Shown::Screens(screens) = &mut display.shown {
+            screens.draw(&self.frame(now), self.operator.typed.as_deref());
+        }
+    }
+
+    /// Does what was asked for, unless it is the end.
+    fn obey(&mut self, deed: Deed, source: Source, snapshot: &Snapshot) -> Option<Wish> {
+        match deed {
+            Deed::Quit => return Some(Wish::Quit),
+            Deed::Stop => return Some(Wish::Stop),
+            Deed::Nothing | Deed::Redraw => {}
+            Deed::Send(command) => {
+                // A key too many is a key lost; the screens show what became of it.
+                let _: bool = self.controller.send(command);
+            }
+            // COMPAT(sipp): the key writes into a file that is there, the signal makes one.
+            Deed::DumpScreens => {
+                if source == Source::Signal || self.args.running.trace_screen || self.dump.is_open()
+                {
+                    self.dump_screens(snapshot);
+                }
+            }
+            Deed::DumpTasks => self.say(tasks(snapshot), false),
+            Deed::DumpVariables => {
+                let variables = self.layouts.first().map(|layout| &layout.variables[..]);
+                let text = format!("variables: {}", variables.unwrap_or_default().join(", "));
+                self.say(text, false);
+            }
+            Deed::Trace(kind, _) => {
+                let text = format!(
+                    "`trace {}`: this version cannot switch a trace during a run",
+                    kind.name()
+                );
+                self.say(text, true);
+            }
+            Deed::Warn(text) => self.say(text, true),
+        }
+        None
+    }
+
+    /// Writes the screens to their file.
+    fn dump_screens(&mut self, now: &Snapshot) {
+        let frame = Frame {
+            now,
+            before: &self.before,
+            layouts: &self.layouts,
+            view: self.operator.view,
+        };
+        if let Err(error) = self.dump.write(&frame) {
+            self.say(error, true);
+        }
+    }
+
+    fn say(&self, text: String, warning: bool) {
+        // A run that has just ended has nothing more to say.
+        let _: bool = self.controller.say(text, warning);
+    }
+
+    /// Asks the run for its end; false to leave it at once.
+    fn ask(&mut self, wish: Wish, snapshot: Snapshot) -> bool {
+        let phase = snapshot
+            .main()
+            .map_or(Phase::Running, |engine| engine.phase);
+        let before = self.requests;
+        match self.requests.step(wish, phase) {
+            Some(command) if self.controller.send(command) => true,
+            // The run has just ended, or has too many commands to look at: the wish may be repeated.
+            Some(_) => {
+                self.requests = before;
+                true
+            }
+            // Whoever asks a third time does not want to wait for anything.
+            None => false,
+        }
+    }
+}
+
+/// What goes on, on one line.
+fn tasks(snapshot: &Snapshot) -> String {
+    let engines = snapshot.engines.iter().map(|engine| {
+        let calls = &engine.calls;
+        format!(
+            "scenario {}: {:?}, {} calls open, {} created, {} calls a second asked for{}",
+            engine.scenario,
+            engine.phase,
+            calls.current,
+            calls.created(),
+            engine.rate.target,
+            if engine.rate.paused { ", paused" } else { "" },
+        )
+    });
+    format!("tasks: {}", engines.collect::<Vec<_>>().join("; "))
+}
+
+/// What the screens know of the scenarios.
+fn layouts(args: &HiArgs, config: &RunConfig) -> Vec<Layout> {
+    let of = |engine: &EngineConfig| {
+        Layout::of(
+            &engine.program,
+            engine.params.pause_ms,
+            config.pacing.rate.period_ms(),
+            args.circuits.as_ref(),
+        )
+    };
+    std::iter::once(&config.main)
+        .chain(&config.answerer)
+        .map(of)
+        .collect()
+}
+
+/// Where screens are written to.
+fn dump(args: &HiArgs, config: &RunConfig) -> Dump {
+    let default = || {
+        let scenario = &config.main.program.name;
+        default_file_name(scenario, std::process::id(), "screen").into()
+    };
+    let file = args.running.screen_file.clone().unwrap_or_else(default);
+    Dump::new(file, args.running.screen_overwrite)
+}
+
+/// Opens the control socket, if there is to be one.
+fn control_socket(args: &HiArgs) -> Result<Option<ControlSocket>, ExitCode> {
+    let Some(address) = args.running.control else {
+        return Ok(None);
+    };
+    match ControlSocket::open(address) {
+        Ok(Opened::Open(socket)) => Ok(Some(socket)),
+        Ok(Opened::NoneFree) => {
+            stdio::note("no control socket: none of the ports 8888 to 8947 is free");
+            Ok(None)
+        }
+        Err(error) => {
+            let port = address.port.unwrap_or_default();
+            let whose = format!("{}:{port}", address.ip);
+            stdio::error(&format!(
+                "cannot bind the control socket to {whose}: {error}"
+            ));
+            Err(if error.kind() == ErrorKind::AddrInUse {
+                ExitCode::Bind
+            } else {
+                ExitCode::Fatal
+            })
+        }
+    }
+}
+
+/// Goes to the background; the code to end with when that cannot be done.
+fn leave_terminal() -> Option<ExitCode> {
+    let error = background::begun().err()?;
+    stdio::error(&format!("cannot leave the terminal: {error}"));
+    Some(ExitCode::Fatal)
+}
+
+/// Stops the program as the terminal asks for (Ctrl-Z), with the terminal as it was before; goes on when it is told to.
+fn pause_program(display: &mut Display, keyboard: Option<&Keyboard>) {
+    if let Shown::Screens(screens) = &mut display.shown {
+        screens.leave();
+    }
+    if let Some(keyboard) = keyboard {
+        keyboard.leave();
+    }
+    let own = rustix::process::getpid();
+    // Nothing stands against stopping oneself.
+    let _ = rustix::process::kill_process(own, rustix::process::Signal::STOP);
+    if let Some(keyboard) = keyboard {
+        keyboard.come_back();
+    }
+    if let Shown::Screens(screens) = &mut display.shown {
+        screens.come_back();
+    }
+}
+
+/// What the run shows of itself while it lasts.
+struct Display {
+    shown: Shown,
+    ticks: Option<Interval>,
+}
+
+/// How it does.
+enum Shown {
+    /// On a terminal.
+    Screens(Box<Screens>),
+    /// Elsewhere.
+    Line(ProgressLine),
+}
+
+impl Display {
+    fn new(refresh: Option<Duration>) -> Self {
+        let screens = refresh.and_then(|_| Screens::open(stdio::stdout_takes_colour()));
+        let (shown, period) = match screens {
+            Some(screens) => (Shown::Screens(Box::new(screens)), refresh),
+            None => {
+                let line = ProgressLine::new();
+                let period = refresh.map(|refresh| line.period(refresh));
+                (Shown::Line(line), period)
+            }
+        };
+        let ticks = period.map(|period| {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            // The first tick of an interval is at once, when there is nothing to see.
+            ticks.reset();
+            ticks
+        });
+        Self { shown, ticks }
+    }
+
+    /// Waits until it is to be drawn.
+    async fn due(&mut self) {
+        match &mut self.ticks {
+            Some(ticks) => {
+                ticks.tick().await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Leaves a clean line for what follows.
+    fn clear(&mut self) {
+        if let Shown::Line(line) = &mut self.shown {
+            line.clear();
+        }
+    }
+}
+
+/// What is known of a run that nobody waits for any more.
+fn given_up(snapshot: Snapshot) -> RunReport {
+    RunReport {
+        snapshot,
+        ending: Ending::Stopped,
+        edited: Vec::new(),
+    }
+}
+
+/// The next key; never comes when there is no keyboard.
+async fn next_key(keyboard: &mut Option<Keyboard>) -> Option<u8> {
+    match keyboard {
+        Some(keyboard) => keyboard.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next datagram; never comes without a control socket.
+async fn next_datagram(control: &mut Option<ControlSocket>) -> &[u8] {
+    match control {
+        Some(control) => control.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Says what went wrong with the machine, and which exit code that is.
+fn failed(error: &Error) -> ExitCode {
+    stdio::error(&error.to_string());
+    match error {
+        error if error.is_address_in_use() => ExitCode::Bind,
+        // What the scenario and the flags do not agree on is a wrong command line, nothing of the machine's.
+        Error::Link(_) => ExitCode::Failed,
+        _ => ExitCode::Fatal,
+    }
+}
+
+/// The exit code of a run that ended. The main scenario counts, as it does in SIPp.
+fn verdict(ending: &Ending, snapshot: &Snapshot) -> ExitCode {
+    let (succeeded, failed) = snapshot.main().map_or((0, 0), |engine| {
+        (engine.calls.succeeded, engine.calls.failed)
+    });
+    let by_calls = if failed > 0 {
+        ExitCode::Failed
+    } else {
+        ExitCode::Good
+    };
+    match ending {
+        Ending::Completed
+        | Ending::Drained
+        | Ending::Stopped
+        | Ending::TimedOutGlobally
+        | Ending::TwinEnded => by_calls,
+        Ending::TimedOut if succeeded + failed == 0 => ExitCode::Stopped,
+        Ending::TimedOut => by_calls,
+        Ending::StopNow => ExitCode::Stopped,
+        Ending::TimeoutError => {
+            stdio::error("the run reached its -timeout");
+            ExitCode::Fatal
+        }
+        Ending::Fatal(text) => {
+            stdio::error(text);
+            ExitCode::Fatal
+        }
+    }
+}
+
+/// The signals that mean something.
+struct Signals {
+    int: Signal,
+    term: Signal,
+    usr1: Signal,
+    usr2: Signal,
+    /// Ctrl-Z.
+    stop: Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        let stop = rustix::process::Signal::TSTP.as_raw();
+        Ok(Self {
+            int: signal(SignalKind::interrupt())?,
+            term: signal(SignalKind::terminate())?,
+            usr1: signal(SignalKind::user_defined1())?,
+            usr2: signal(SignalKind::user_defined2())?,
+            stop: signal(SignalKind::from_raw(stop))?,
+        })
+    }
+
+    /// Waits until one of them asks for the end.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.int.recv() => {}
+            _ = self.term.recv() => {}
+            _ = self.usr1.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_exit_code_follows_the_calls_unless_the_run_was_cut_short() {
+        let failed = sample::client();
+        let mut good = sample::client();
+        good.engines[0].calls.failed = 0;
+        let mut none = good.clone();
+        none.engines[0].calls.succeeded = 0;
+        for ending in [
+            Ending::Completed,
+            Ending::Drained,
+            Ending::Stopped,
+            Ending::TimedOutGlobally,
+            Ending::TwinEnded,
+        ] {
+            assert_eq!(verdict(&ending, &good), ExitCode::Good, "{ending:?}");
+            assert_eq!(verdict(&ending, &failed), ExitCode::Failed, "{ending:?}");
+            assert_eq!(verdict(&ending, &none), ExitCode::Good, "{ending:?}");
+        }
+        assert_eq!(verdict(&Ending::TimedOut, &good), ExitCode::Good);
+        assert_eq!(verdict(&Ending::TimedOut, &none), ExitCode::Stopped);
+        assert_eq!(verdict(&Ending::StopNow, &good), ExitCode::Stopped);
+        assert_eq!(verdict(&Ending::TimeoutError, &good), ExitCode::Fatal);
+        assert_eq!(
+            verdict(&Ending::Fatal(String::new()), &good),
+            ExitCode::Fatal
+        );
+    }
+}
