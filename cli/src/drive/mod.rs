@@ -352,6 +352,7 @@ fn layouts(args: &HiArgs, config: &RunConfig) -> Vec<Layout> {
     let of = |engine: &EngineConfig| {
         Layout::of(
             &engine.program,
+            engine.transport.name(),
             engine.params.pause_ms,
             config.pacing.rate.period_ms(),
             args.circuits.as_ref(),
