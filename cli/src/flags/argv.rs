@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(
             faults("-plugin 5 -multihome=10.0.0.1 host"),
             [
-                "flag `-plugin` is not supported by this version yet (plug-ins and further Call-ID forms)",
+                "flag `-plugin` is not supported by this version yet (plug-ins)",
                 "flag `-multihome=10.0.0.1` is not supported by this version yet (SCTP)",
             ]
         );

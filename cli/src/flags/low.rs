@@ -9,6 +9,7 @@ use super::rates::RatesLow;
 use super::running::RunningLow;
 use super::secure::SecureLow;
 use super::streams::StreamsLow;
+use gossipper_vm::CallIdFormat;
 use gossipper_vm::circuits::CircuitMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -293,6 +294,8 @@ pub(crate) struct LowArgs {
     pub(crate) base_cseq: Option<u32>,
     /// `-cid_str`.
     pub(crate) call_id_format: Option<String>,
+    /// `-cid_type`, unless it is what `-cid_str` says.
+    pub(crate) call_id_type: Option<CallIdFormat>,
     /// `-nr`.
     pub(crate) no_retransmission: bool,
     /// `-max_retrans`.
