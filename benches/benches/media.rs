@@ -118,7 +118,8 @@ fn engine(secured: bool) -> (MediaEngine, Vec<StreamKey>, MediaOut) {
     let peer = ([192, 0, 2, 1], 4000).into();
     let streams = (0..STREAMS)
         .map(|index| {
-            let now = Micros(index * 20_000 / STREAMS);
+            // Spread over the period, its end included.
+            let now = Micros((index + 1) * 20_000 / STREAMS);
             let stream = engine.open(
                 now,
                 StreamParams {
@@ -172,7 +173,7 @@ type Running = (MediaEngine, Vec<StreamKey>, MediaOut);
 #[bench::thousand_secured(engine(true))]
 fn engine_sends((mut engine, streams, mut out): Running) -> Running {
     let mut sent = 0;
-    while let Some(now) = engine.next_deadline().filter(|at| *at < Micros(40_000)) {
+    while let Some(now) = engine.next_deadline().filter(|at| *at <= Micros(40_000)) {
         engine.handle(now, Input::Tick, &mut out);
         sent += out.sends.len();
         out.clear();

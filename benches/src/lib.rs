@@ -3,11 +3,12 @@
 //!
 //! The machine is deterministic, so a call is recorded once by one engine and its inputs are replayed on another one
 //! that was brought to the same state; only the replay is measured. The benches are in `benches/`:
-//! `instructions` counts under callgrind, `idle` measures memory. `docs/performance.md` has the figures.
+//! `instructions` counts under callgrind, `idle` measures memory, `growth` what open calls cost those that come and go. `docs/performance.md` has the figures.
 //!
 //! Not a dependency of anything.
 #![forbid(unsafe_code)]
 
+pub mod churn;
 pub mod peer;
 pub mod script;
 

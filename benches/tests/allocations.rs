@@ -5,12 +5,24 @@
 #![expect(clippy::print_stdout, reason = "says what it has checked")]
 
 use gossipper_benches::builtin;
+use gossipper_benches::churn::Churn;
 use gossipper_benches::script::{client_call, server_call};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
+use std::ops::Range;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Calls that are open all the time.
+const OPEN: u64 = 1000;
+
+/// Calls after which buffers and tables have their size, those of ended calls included, which go through all their places
+/// before they settle.
+const WARM: u64 = 20_000;
+
+/// Calls that are counted.
+const CALLS: u64 = 10_000;
 
 fn main() {
     for (name, mut replay) in [
@@ -27,5 +39,24 @@ fn main() {
             "a warm call of {name} allocated"
         );
         println!("a warm call of {name} allocates nothing");
+    }
+    for (name, mut churn) in [("uac", Churn::client()), ("uas", Churn::server())] {
+        (1..=OPEN).for_each(|call| churn.open(call));
+        let mut turn = |calls: Range<u64>| {
+            for call in calls {
+                churn.open(OPEN + call);
+                churn.end(call);
+            }
+        };
+        turn(1..WARM);
+        let region = Region::new(ALLOCATOR);
+        turn(WARM..WARM + CALLS);
+        let change = region.change();
+        assert_eq!(
+            (change.allocations, change.reallocations),
+            (0, 0),
+            "{CALLS} calls of {name} among {OPEN} others allocated"
+        );
+        println!("{CALLS} calls of {name} among {OPEN} others allocate nothing");
     }
 }

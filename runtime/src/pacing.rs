@@ -19,6 +19,9 @@ use std::sync::Arc;
 use crate::clock::Micros;
 use crate::profile::RateProfile;
 
+/// How long calls that the open limit holds back are not asked for.
+const HELD_LOOK: Micros = Micros(1_000);
+
 /// A rate of calls: `calls` per `period_ms` (`-r`, `-rp`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
@@ -330,6 +333,17 @@ impl Pacer {
         let due = self.since.plus(Micros(self.next_after?));
         // What comes behind a step has another rate.
         (due <= self.segment_end()).then_some(due)
+    }
+
+    /// When to ask for the next call at `now`: when it is due. While as many calls are open as may be, not before a
+    /// millisecond has passed: the end of a call asks anyway, and at a high rate one would be due at once.
+    #[must_use]
+    pub fn next_look(&self, now: Micros, open: u64) -> Option<Micros> {
+        let due = self.next_due()?;
+        if open < self.open_limit() {
+            return Some(due);
+        }
+        Some(due.max(now.plus(HELD_LOOK)))
     }
 
     /// When the next call is due, and the one after it.

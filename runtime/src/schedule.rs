@@ -48,6 +48,14 @@ impl Schedule {
         }
     }
 
+    /// When to ask for the next call, given how many are open.
+    pub(crate) fn next_look(&self, now: Micros, open: u64) -> Option<Micros> {
+        match self {
+            Self::Rate(pacer) => pacer.next_look(now, open),
+            Self::Users(users) => users.next_due(),
+        }
+    }
+
     /// When the next call is due and the one after it, as far as that is known.
     pub(crate) fn next_two(&self) -> [Option<Micros>; 2] {
         match self {

@@ -291,3 +291,28 @@ proptest! {
         prop_assert!((integral - k as f64) > -1e-3 && (integral - k as f64) < 1.0 + calls / period_ms as f64 / 999.0);
     }
 }
+
+#[test]
+fn while_calls_are_held_back_nobody_wakes_for_each_of_them() {
+    // One call every 2.5 µs.
+    let pacer = Pacer::new(Micros(0), Rate::new(400.0, 1), None, Some(2), 0, 0);
+    let now = Micros(1);
+    assert_eq!(pacer.next_look(now, 1), Some(Micros(3)));
+    assert_eq!(pacer.next_look(now, 2), Some(Micros(1_001)));
+    // A slow rate is not asked before a call is due.
+    let slow = Pacer::new(Micros(0), Rate::new(10.0, 1000), None, Some(2), 0, 0);
+    assert_eq!(slow.next_look(now, 2), Some(Micros(100_000)));
+}
+
+#[test]
+fn the_start_after_the_next_is_known_unless_there_is_none() {
+    let mut pacer = Pacer::new(Micros(0), Rate::new(10.0, 1000), Some(2), None, 0, 0);
+    assert_eq!(
+        pacer.next_two(),
+        [Some(Micros(100_000)), Some(Micros(200_000))]
+    );
+    assert!(pacer.pop_due(Micros(100_000), 0).is_some());
+    assert_eq!(pacer.next_two(), [Some(Micros(200_000)), None]);
+    assert!(pacer.pop_due(Micros(200_000), 0).is_some());
+    assert_eq!(pacer.next_two(), [None, None]);
+}

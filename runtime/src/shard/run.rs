@@ -414,7 +414,15 @@ impl<M: Machine> Shard<M> {
             // It is due, and waits for room.
             Role::Lead(lead) if lead.blocked => None,
             _ if !self.core.begun() => None,
-            _ => self.core.schedule.as_ref().and_then(Schedule::next_due),
+            role => {
+                let open = match role {
+                    Role::Lead(lead) => lead.open(),
+                    Role::Alone | Role::Follow(_) => self.core.stats.open(),
+                };
+                let now = self.core.clock.now();
+                let schedule = self.core.schedule.as_ref();
+                schedule.and_then(|schedule| schedule.next_look(now, open))
+            }
         };
         let limits = if self.phase == Phase::Aborting {
             [None, None, None]

@@ -6,8 +6,8 @@
 //! call (`ppoll`) for what it waits for and nothing else.
 //!
 //! Only on Linux; elsewhere [`Poller::new`] gives none and the shard uses its reactor.
-// PERF: of a client at 1,000 calls/s one in three wakeups told that a datagram had been sent, and each start cost one call
-// of itself; 2.5 wakeups per call became 1.7 without them (2026-11-21, Linux 6.18).
+// PERF: for 4,400 reads at 1,000 calls/s a client's reactor took 7,500 calls of `epoll_wait` and 1,800 of `write` to call
+// itself; one `ppoll` per sleep replaces both (2026-11-21, Linux 6.18).
 
 /// What ended a sleep; nothing when time was up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

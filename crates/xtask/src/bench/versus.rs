@@ -68,7 +68,7 @@ const HELD_RATE: u32 = 4000;
 const HELD_PAUSE_MS: &str = "60000";
 
 /// What a run may take beyond its calls.
-const SLACK: Duration = Duration::from_secs(40);
+const SLACK: Duration = Duration::from_secs(120);
 
 /// How long the last datagrams may take to be worked through.
 const SETTLE: Duration = Duration::from_millis(500);
