@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! From the settings of the command line and the programs to what the runtime is told.
 
-use crate::flags::high::{HiArgs, LocalPort, Trace};
+use crate::flags::high::{HiArgs, LocalPort};
 use crate::flags::low::{Behaviors, Dialect, RetransCheck};
 use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
@@ -10,10 +10,8 @@ use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
-    EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig, SocketConfig,
-    TimeLimits, TransportConfig,
+    EngineConfig, LocalConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
 };
-use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
     CallIdFormat, DuplicateCheck, FileSource, InjectionFile, Paths, RunParams, confined,
@@ -107,11 +105,7 @@ pub(crate) fn run_config(
             program.name
         ));
     }
-    let logs = LogConfig {
-        messages: log_file(&args.trace_msg, &program.name, "messages"),
-        errors: log_file(&args.trace_err, &program.name, "errors"),
-        ..LogConfig::default()
-    };
+    let logs = args.traces.config(&program.name, std::process::id());
     Ok(RunConfig {
         pacing: PacingConfig {
             rate: Rate::new(args.rate / per_call, period_ms),
@@ -208,19 +202,6 @@ fn socket(args: &HiArgs) -> SocketConfig {
         device: args.device.clone(),
         coalesce: args.coalesce_us.map(Duration::from_micros),
         ..SocketConfig::default()
-    }
-}
-
-fn log_file(trace: &Trace, scenario: &str, kind: &str) -> Option<LogFileConfig> {
-    match trace {
-        Trace::Off => None,
-        Trace::On { file, overwrite } => Some(LogFileConfig {
-            path: file
-                .clone()
-                .unwrap_or_else(|| default_file_name(scenario, std::process::id(), kind).into()),
-            overwrite: *overwrite,
-            part_stem: format!("{scenario}_{}_{kind}", std::process::id()).into(),
-        }),
     }
 }
 

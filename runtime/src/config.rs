@@ -135,6 +135,14 @@ pub struct TransportConfig {
     pub max_message_bytes: usize,
 }
 
+impl TransportConfig {
+    /// `[transport]`, and the name in traces and on screens.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.stream.as_ref().map_or("UDP", StreamKind::name)
+    }
+}
+
 /// Kinds of streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamKind {

@@ -23,8 +23,7 @@ use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
 use crate::config::{
-    EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, StreamKind, TimeLimits,
-    WatchdogConfig,
+    EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, TimeLimits, WatchdogConfig,
 };
 use crate::error::Error;
 use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
@@ -185,7 +184,7 @@ impl Run {
             layout: Layout::new(&main.program, main.params.lost_percent),
             shards,
             wall_base_us: clock.wall_base_us(),
-            transport: transport_name(main.transport.stream.as_ref()),
+            transport: main.transport.name(),
         };
         let logs = LogWriter::start(&config.logs, scene)?;
         for engine in std::iter::once(&mut main).chain(&mut answerer) {
@@ -477,11 +476,6 @@ struct Part {
     slot: Arc<Mutex<EngineSnapshot>>,
 }
 
-/// `[transport]`, and the name in traces.
-fn transport_name(stream: Option<&StreamKind>) -> &'static str {
-    stream.map_or("UDP", StreamKind::name)
-}
-
 /// How many shards a scenario runs on.
 fn shards_of(config: &EngineConfig) -> usize {
     let connected = config.transport.stream.is_some() || config.transport.per_call;
@@ -503,7 +497,7 @@ impl Part {
         params.remote = config.remote;
         params.destination = config.sending_address.or(config.remote);
         params.send_to_destination = config.sending_address.is_some();
-        params.transport = transport_name(config.transport.stream.as_ref());
+        params.transport = config.transport.name();
         params.unreliable = config.transport.stream.is_none();
         // A server answers where it is asked, unless it is told where to send.
         params.per_call = config.transport.per_call

@@ -7,6 +7,8 @@ use gossipper_vm::circuits::CircuitMap;
 /// A scenario, as far as screens show it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Layout {
+    /// What its messages travel over: `UDP`, `TCP`.
+    pub(crate) transport: &'static str,
     /// Its steps.
     pub(crate) steps: Vec<StepLayout>,
     /// What it does by itself: step and action.
@@ -38,6 +40,7 @@ impl Layout {
     /// What there is to know of a program.
     pub(crate) fn of(
         program: &Program,
+        transport: &'static str,
         default_pause_ms: u32,
         period_ms: u64,
         circuits: Option<&CircuitMap>,
@@ -73,6 +76,7 @@ impl Layout {
         }
         let pauses_ms = u64::from(default_pause_ms) * u64::from(program.default_pauses);
         Self {
+            transport,
             steps,
             actions: program
                 .actions()

@@ -28,12 +28,15 @@ pub(super) fn head(frame: &Frame<'_>, shown: &Shown<'_>) -> Vec<String> {
     let server = engine.mode == Some(Mode::Server);
     let seconds = frame.now.elapsed_us as f64 / 1e6;
     let port = port(&engine.local);
+    let transport = shown.layout.transport;
     let calls = &engine.calls;
     let created = calls.created();
     let mut lines = Vec::new();
     if server {
         lines.push("  Port   Total-time  Total-calls  Transport".to_owned());
-        lines.push(format!("  {port:<5}{seconds:>10.2} s  {created:>11}  UDP"));
+        lines.push(format!(
+            "  {port:<5}{seconds:>10.2} s  {created:>11}  {transport}"
+        ));
     } else {
         let length = shown.layout.duration_ms;
         let rate = match engine.rate.users {
@@ -47,7 +50,7 @@ pub(super) fn head(frame: &Frame<'_>, shown: &Shown<'_>) -> Vec<String> {
         let remote = engine.remote.as_deref().unwrap_or("-");
         lines.push("  Call rate (length)   Port   Total-time  Total-calls  Remote-host".to_owned());
         lines.push(format!(
-            "  {rate:<18}   {port:<5}{seconds:>10.2} s  {created:>11}  {remote}(UDP)"
+            "  {rate:<18}   {port:<5}{seconds:>10.2} s  {created:>11}  {remote}({transport})"
         ));
     }
     lines.push(String::new());
@@ -83,15 +86,15 @@ pub(super) fn head(frame: &Frame<'_>, shown: &Shown<'_>) -> Vec<String> {
         &format!("{} dead call msg (discarded)", messages.dead_call),
         &format!("{} out-of-call msg (discarded)", messages.out_of_call),
     ));
-    let transport = &engine.transport;
-    let unread = transport.recv_dropped + transport.handover_dropped;
+    let counts = &engine.transport;
+    let unread = counts.recv_dropped + counts.handover_dropped;
     lines.push(pair(
         &format!("{unread} received msg dropped unread"),
         &format!(
-            "{}/{}/{} UDP errors (send/recv/cong)",
-            transport.send_errors + transport.send_dropped,
-            transport.recv_errors,
-            transport.congested
+            "{}/{}/{} {transport} errors (send/recv/cong)",
+            counts.send_errors + counts.send_dropped,
+            counts.recv_errors,
+            counts.congested
         ),
     ));
     if messages.auto_answered + messages.lost > 0 {

@@ -58,6 +58,7 @@ fn layout() -> Layout {
     steps[3].timers = "E-RTD1".to_owned();
     steps[4].blank_after = true;
     Layout {
+        transport: "UDP",
         steps,
         actions: vec![
             (3, "ereg x0 in msg = $1  check".to_owned()),
