@@ -10,7 +10,8 @@ use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
-    EngineConfig, LocalConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
+    EngineConfig, LocalConfig, OutOfCallConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits,
+    TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
@@ -30,7 +31,7 @@ const OPTIONAL_COMMAND_MS: u32 = 250;
 pub(crate) fn run_config(
     args: &HiArgs,
     program: Program,
-    answerer: Option<Program>,
+    (answerer, out_of_call): (Option<Program>, Option<Program>),
     injection: Vec<Arc<InjectionFile>>,
 ) -> Result<RunConfig, String> {
     let server = program.mode() == Mode::Server;
@@ -63,6 +64,9 @@ pub(crate) fn run_config(
             answerer.name
         ));
     }
+    let out_of_call = out_of_call
+        .map(|program| beside(program, server))
+        .transpose()?;
     args.mode.check_side(server)?;
     let main_transport = transport(args, server)?;
     let answerer_transport = transport(args, true)?;
@@ -81,6 +85,7 @@ pub(crate) fn run_config(
         twin: twin_mode,
         unreliable: args.mode.stream.is_none(),
         per_call: args.transport.per_call,
+        out_of_call: out_of_call.is_some(),
         ..params(args)
     };
     let confined = confined(&program, &params);
@@ -149,6 +154,7 @@ pub(crate) fn run_config(
             socket: socket(args),
             transport: main_transport,
             keep_edits: args.injection_write_back,
+            out_of_call: out_of_call.map(Box::new),
             twin,
             shards: args.shards,
             ..EngineConfig::new(Arc::new(program), params)
@@ -160,6 +166,31 @@ pub(crate) fn run_config(
         },
         watchdog: args.running.watchdog,
         logs,
+    })
+}
+
+/// The scenario of requests that belong to no call, beside one that waits for calls itself (`server`) or not.
+fn beside(program: Program, server: bool) -> Result<OutOfCallConfig, String> {
+    let name = &program.name;
+    if server {
+        return Err(format!(
+            "-oocsf and -oocsn need a client scenario; where the main one waits for calls itself, no request is left \
+             for `{name}`"
+        ));
+    }
+    if program.mode() != Mode::Server {
+        return Err(format!(
+            "-oocsf and -oocsn need a server scenario; `{name}` calls somebody itself"
+        ));
+    }
+    if program.link_role().is_some() {
+        return Err(format!(
+            "an out-of-call scenario has no twin, and `{name}` has sendCmd or recvCmd"
+        ));
+    }
+    Ok(OutOfCallConfig {
+        includes: included::read_known(&program)?,
+        program: Arc::new(program),
     })
 }
 

@@ -98,12 +98,19 @@ fn start(args: &HiArgs) -> ExitCode {
         .as_ref()
         .map(|source| self::program(args, source, Role::Answerer, cache.as_ref()))
         .transpose();
+    let out_of_call = args
+        .out_of_call
+        .as_ref()
+        .map(|source| self::program(args, source, Role::OutOfCall, cache.as_ref()))
+        .transpose();
     let injection = inject::load(args).map_err(|faults| {
         for fault in &faults {
             stdio::error(fault);
         }
     });
-    let (Ok(program), Ok(answerer), Ok(injection)) = (program, answerer, injection) else {
+    let (Ok(program), Ok(answerer), Ok(out_of_call), Ok(injection)) =
+        (program, answerer, out_of_call, injection)
+    else {
         return ExitCode::Failed;
     };
     if args.users.is_some() && program.mode() == Mode::Server {
@@ -112,7 +119,7 @@ fn start(args: &HiArgs) -> ExitCode {
             program.name
         ));
     }
-    match settings::run_config(args, program, answerer, injection) {
+    match settings::run_config(args, program, (answerer, out_of_call), injection) {
         Ok(config) => drive::run(args, config),
         Err(fault) => {
             stdio::error(&fault);
@@ -127,6 +134,8 @@ enum Role {
     Main,
     /// Knows the keywords of `-key` too, unless it is compiled already; they are mostly meant for the other.
     Answerer,
+    /// Takes requests that belong to no call of the main one. Takes no lines of injection files.
+    OutOfCall,
 }
 
 /// Loads a program; what is wrong with it was printed.
@@ -143,14 +152,14 @@ fn program(
         .map(|path| inject::name(path))
         .collect();
     let how = How {
-        keys: if role == Role::Answerer && input.is_gsc() {
+        keys: if role != Role::Main && input.is_gsc() {
             &[]
         } else {
             &args.keys
         },
         injection: match role {
             Role::Main => &injection,
-            Role::Answerer => &[],
+            Role::Answerer | Role::OutOfCall => &[],
         },
         strict: args.strict,
         skips_media: args.skips_media,

@@ -63,6 +63,8 @@ pub struct EngineConfig {
     pub ring_bytes: usize,
     /// Injection files that the scenario changes come back with the report.
     pub keep_edits: bool,
+    /// The scenario of requests that belong to none of a client's calls.
+    pub out_of_call: Option<Box<OutOfCallConfig>>,
     /// The twins of a scenario with commands. Their kind is also in [`RunParams::twin`].
     pub twin: Option<TwinConfig>,
 }
@@ -83,9 +85,20 @@ impl EngineConfig {
             shards: 1,
             ring_bytes: crate::group::RING_BYTES,
             keep_edits: false,
+            out_of_call: None,
             twin: None,
         }
     }
+}
+
+/// A scenario for requests that belong to none of a client's calls (`-oocsf`). It has the client's socket and
+/// parameters, but for what its calls are given of the run: lines of injection files, circuits, users, globals.
+#[derive(Debug, Clone)]
+pub struct OutOfCallConfig {
+    /// The verified scenario, a server's without commands for twins.
+    pub program: Arc<Program>,
+    /// The files that its messages include: [`RunParams::includes`].
+    pub includes: Vec<Vec<u8>>,
 }
 
 /// Where a socket is bound.

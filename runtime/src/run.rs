@@ -18,12 +18,13 @@ use gossipper_bytecode::Mode;
 use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
 use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::link::host_names;
-use gossipper_vm::{Engine, Image, Micros, Siblings};
+use gossipper_vm::{Engine, Image, Micros, RunParams, Siblings};
 use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
 use crate::config::{
-    EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, TimeLimits, WatchdogConfig,
+    EngineConfig, LocalConfig, LogConfig, OutOfCallConfig, PacingConfig, RunConfig, TimeLimits,
+    WatchdogConfig,
 };
 use crate::error::Error;
 use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
@@ -32,7 +33,9 @@ use crate::logs::rows::Layout;
 use crate::logs::{LogSender, LogView, LogWriter, Scene};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
-use crate::shard::{self, Deadlines, Ending, Remains, Sampling, Setup, ShardCommand, Watch};
+use crate::shard::{
+    self, Beside, Deadlines, Ending, Remains, Sampling, Setup, ShardCommand, Watch,
+};
 use crate::stats::Stats;
 use crate::transport::resolve::resolve_host;
 use crate::transport::udp::{self, Bound};
@@ -88,6 +91,8 @@ struct Shared {
     clock: Clock,
     /// Of each scenario, the main one first.
     views: Vec<View>,
+    /// Of the scenario of requests that belong to no call.
+    out_of_call: Option<Arc<Mutex<EngineSnapshot>>>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
     /// Set once no shard runs any more, with the time.
@@ -106,14 +111,15 @@ enum View {
 
 impl View {
     fn snapshot(&self) -> EngineSnapshot {
-        let copy = |slot: &Mutex<EngineSnapshot>| {
-            slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        };
         match self {
-            Self::Shard(slot) => copy(slot),
-            Self::Group(group, slot) => group.snapshot().unwrap_or_else(|| copy(slot)),
+            Self::Shard(slot) => copied(slot),
+            Self::Group(group, slot) => group.snapshot().unwrap_or_else(|| copied(slot)),
         }
     }
+}
+
+fn copied(slot: &Mutex<EngineSnapshot>) -> EngineSnapshot {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 #[derive(Debug)]
@@ -136,6 +142,7 @@ impl Shared {
             elapsed_us: elapsed.0,
             started_at_us: self.clock.wall_base_us(),
             engines: self.views.iter().map(View::snapshot).collect(),
+            out_of_call: self.out_of_call.as_deref().map(copied).map(Box::new),
             logs: self.logs.counts(),
         }
     }
@@ -230,9 +237,12 @@ impl Run {
             .into_iter()
             .chain(slots().skip(shards).map(View::Shard))
             .collect();
+        let beside = parts.first().and_then(|part| part.beside.as_ref());
+        let out_of_call = beside.map(|beside| Arc::clone(&beside.slot));
         let shared = Arc::new(Shared {
             clock,
             views,
+            out_of_call,
             inboxes,
             logs: logs.view(),
             ended: Mutex::new(Progress {
@@ -466,6 +476,8 @@ fn on_loopback(mut engine: EngineConfig) -> EngineConfig {
 struct Part {
     engine: Engine,
     stats: Stats,
+    /// The figures of the scenario of requests that belong to no call.
+    beside: Option<Box<Beside>>,
     bound: Bound,
     /// Connections, and sockets of calls.
     flows: Option<FlowSetup>,
@@ -484,6 +496,31 @@ fn shards_of(config: &EngineConfig) -> usize {
         Some(_) => 1,
         None => config.shards.max(1),
     }
+}
+
+/// Links the scenario of requests that belong to none of a client's calls. Those calls get what the run has, but for what
+/// is given to the client's: lines, circuits, users, globals.
+fn link_out_of_call(config: OutOfCallConfig, client: &RunParams) -> Result<Image, Error> {
+    let mut params = RunParams {
+        includes: config.includes,
+        send_to_destination: false,
+        per_call: false,
+        out_of_call: false,
+        injection: Vec::new(),
+        globals: Vec::new(),
+        hosts: Vec::new(),
+        users: None,
+        circuits: None,
+        paths: None,
+        twin: None,
+        names_calls: false,
+        ..client.clone()
+    };
+    for name in host_names(&config.program, &params) {
+        let ip = resolve_host(&String::from_utf8_lossy(&name), params.local_ip)?;
+        params.hosts.push((name, ip));
+    }
+    Ok(Image::link(config.program, params)?)
 }
 
 impl Part {
@@ -517,8 +554,20 @@ impl Part {
         }
         let stats = Stats::new(&config.program);
         let image = Image::link(Arc::clone(&config.program), config.params.clone())?;
+        let mut engine = Engine::new(Arc::new(image));
+        let beside = match config.out_of_call.take() {
+            None => None,
+            Some(out_of_call) => {
+                let image = link_out_of_call(*out_of_call, &config.params)?;
+                let stats = Stats::new(image.program());
+                engine = engine.with_out_of_call(Arc::new(image));
+                let slot = Arc::new(Mutex::new(stats.snapshot()));
+                Some(Box::new(Beside { stats, slot }))
+            }
+        };
         Ok(Self {
-            engine: Engine::new(Arc::new(image)),
+            engine,
+            beside,
             slot: Arc::new(Mutex::new(stats.snapshot())),
             stats,
             bound,
@@ -565,6 +614,8 @@ impl Part {
                 engine: Engine::one_of(Arc::clone(&image), Arc::clone(&siblings)),
                 slot: Arc::new(Mutex::new(stats.snapshot())),
                 stats,
+                // Nor has one with such a scenario more than one.
+                beside: None,
                 bound,
                 // A run with connections has one shard.
                 flows: None,
@@ -627,6 +678,7 @@ impl Part {
         Setup {
             machine: self.engine,
             stats: self.stats,
+            beside: self.beside,
             schedule,
             total: main.and_then(|(pacing, _, _)| pacing.total),
             bound: self.bound,

@@ -31,6 +31,8 @@ pub enum Confined {
     Connections,
     /// `-cid_type timestamp`.
     Time,
+    /// `-oocsf`, `-oocsn`.
+    OutOfCall,
 }
 
 impl fmt::Display for Confined {
@@ -48,6 +50,7 @@ impl fmt::Display for Confined {
                 "a connection belongs to one shard, and the calls on it to all of them"
             }
             Self::Time => "nobody knows in advance which Call-ID a call has that tells the time",
+            Self::OutOfCall => "the out-of-call scenario runs beside it on the same shard",
             Self::Dialogs => "its calls have several dialogs, hence several Call-IDs",
         })
     }
@@ -81,6 +84,7 @@ pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
         (params.paths.is_some(), Confined::Paths),
         (params.per_call || !params.unreliable, Confined::Connections),
         (!program.dialogs.is_empty(), Confined::Dialogs),
+        (params.out_of_call, Confined::OutOfCall),
         (
             params.call_id.parts.contains(&CallIdPart::Time),
             Confined::Time,

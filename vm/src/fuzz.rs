@@ -242,6 +242,7 @@ impl Harness {
                 | Output::Log { .. }
                 | Output::Exec { .. }
                 | Output::About { .. }
+                | Output::Beside { .. }
                 | Output::StopGracefully
                 | Output::StopNow
                 | Output::Fatal { .. } => {}

@@ -237,6 +237,9 @@ pub struct RunParams {
     pub duplicates: DuplicateCheck,
     /// Default behaviours.
     pub behaviors: Behaviors,
+    /// Another scenario takes requests that belong to no call (`-oocsf`): see
+    /// [`crate::Engine::with_out_of_call`].
+    pub out_of_call: bool,
     /// `-aa`: INFO, NOTIFY, OPTIONS and UPDATE are answered with 200.
     pub auto_answer: bool,
     /// `-pause_msg_ign`: messages that arrive in a pause are dropped.
@@ -343,6 +346,7 @@ impl Default for RunParams {
             max_non_invite_retrans: MAX_RETRANS_DEFAULT,
             duplicates: DuplicateCheck::Full,
             behaviors: Behaviors::ALL,
+            out_of_call: false,
             auto_answer: false,
             ignore_in_pause: false,
             ignore_call_id_slashes: false,

@@ -12,6 +12,9 @@ use slotmap::{Key as _, KeyData};
 /// Records in a chunk.
 const CHUNK: usize = 256;
 
+/// Set in the places of marked keys. Places do not get there: memory ends long before.
+const MARK: u32 = 1 << 31;
+
 /// Stands for no place.
 const NONE: u32 = u32::MAX;
 
@@ -31,6 +34,8 @@ pub(crate) struct Calls {
     chunks: Vec<Vec<Slot>>,
     free: u32,
     len: usize,
+    /// What is set in the places of all keys.
+    mark: u32,
 }
 
 impl Calls {
@@ -39,6 +44,15 @@ impl Calls {
             chunks: Vec::new(),
             free: NONE,
             len: 0,
+            mark: 0,
+        }
+    }
+
+    /// Calls whose keys are told from those of other calls by [`is_marked`].
+    pub(crate) fn marked() -> Self {
+        Self {
+            mark: MARK,
+            ..Self::new()
         }
     }
 
@@ -53,8 +67,10 @@ impl Calls {
         let free = self.free;
         if let Some(slot) = self.slot_mut(free) {
             slot.call = Some(call);
-            let key = key(free, slot.generation);
-            self.free = slot.next_free;
+            let generation = slot.generation;
+            let next_free = slot.next_free;
+            let key = key(free | self.mark, generation);
+            self.free = next_free;
             return key;
         }
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
@@ -69,12 +85,12 @@ impl Calls {
             next_free: NONE,
             call: Some(call),
         });
-        key(place, 1)
+        key(place | self.mark, 1)
     }
 
     /// Takes a call out.
     pub(crate) fn remove(&mut self, key: CallKey) -> Option<Call> {
-        let (place, generation) = parts(key);
+        let (place, generation) = self.parts(key);
         let free = self.free;
         let slot = self.slot_mut(place)?;
         if slot.generation != generation {
@@ -91,7 +107,7 @@ impl Calls {
     /// The call with this key, if it is still there.
     #[inline]
     pub(crate) fn get(&self, key: CallKey) -> Option<&Call> {
-        let (place, generation) = parts(key);
+        let (place, generation) = self.parts(key);
         let place = place as usize;
         let slot = self.chunks.get(place / CHUNK)?.get(place % CHUNK)?;
         if slot.generation == generation {
@@ -104,7 +120,7 @@ impl Calls {
     /// The same, for changing it.
     #[inline]
     pub(crate) fn get_mut(&mut self, key: CallKey) -> Option<&mut Call> {
-        let (place, generation) = parts(key);
+        let (place, generation) = self.parts(key);
         let slot = self.slot_mut(place)?;
         if slot.generation == generation {
             slot.call.as_mut()
@@ -123,7 +139,14 @@ impl Calls {
         let slots = self.chunks.iter().flatten().enumerate();
         slots
             .filter(|(_, slot)| slot.call.is_some())
-            .map(|(place, slot)| key(place as u32, slot.generation))
+            .map(|(place, slot)| key(place as u32 | self.mark, slot.generation))
+    }
+
+    /// Place and generation; of a key that is marked otherwise, a place that is never reached.
+    #[inline]
+    fn parts(&self, key: CallKey) -> (u32, u32) {
+        let (place, generation) = parts(key);
+        (place ^ self.mark, generation)
     }
 
     #[inline]
@@ -131,6 +154,11 @@ impl Calls {
         let place = place as usize;
         self.chunks.get_mut(place / CHUNK)?.get_mut(place % CHUNK)
     }
+}
+
+/// Whether a key is of [`Calls::marked`]. So is the one that stands for no call.
+pub(crate) fn is_marked(key: CallKey) -> bool {
+    parts(key).0 & MARK != 0
 }
 
 /// Keys count places from 1, and [`CallKey::default`] is the last one, which is never reached.
@@ -169,6 +197,24 @@ mod tests {
         }
         assert_eq!(calls.keys().collect::<Vec<_>>(), keys);
         assert!(!calls.contains_key(CallKey::default()));
+    }
+
+    #[test]
+    fn marked_calls_and_others_do_not_find_each_other() {
+        let (mut plain, mut marked) = (Calls::new(), Calls::marked());
+        let keys: Vec<_> = (0..2).map(|n| plain.insert(numbered(n))).collect();
+        let others: Vec<_> = (0..2).map(|n| marked.insert(numbered(10 + n))).collect();
+        for (key, other) in keys.iter().zip(&others) {
+            assert!(!is_marked(*key) && is_marked(*other));
+            assert!(plain.contains_key(*key) && !plain.contains_key(*other));
+            assert!(marked.contains_key(*other) && !marked.contains_key(*key));
+        }
+        assert_eq!(marked.keys().collect::<Vec<_>>(), others);
+        assert!(marked.remove(keys[0]).is_none());
+        assert_eq!(marked.remove(others[0]).map(|call| call.number), Some(10));
+        assert!(is_marked(marked.insert(numbered(12))));
+        assert!(marked.get(others[0]).is_none());
+        assert!(!marked.contains_key(CallKey::default()));
     }
 
     #[test]

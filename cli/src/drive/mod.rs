@@ -117,7 +117,8 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             args.rate_scale,
             per_call.unwrap_or(1.0),
             args.users.is_some(),
-        ),
+        )
+        .with_out_of_call(args.out_of_call.is_some()),
         requests: Requests::default(),
         last: run.snapshot(),
         before: Snapshot::default(),
@@ -358,10 +359,19 @@ fn layouts(args: &HiArgs, config: &RunConfig) -> Vec<Layout> {
             args.circuits.as_ref(),
         )
     };
-    std::iter::once(&config.main)
+    let mut layouts: Vec<Layout> = std::iter::once(&config.main)
         .chain(&config.answerer)
         .map(of)
-        .collect()
+        .collect();
+    if let Some(out_of_call) = &config.main.out_of_call {
+        // It has the socket and the flags of the main one.
+        let engine = EngineConfig {
+            program: Arc::clone(&out_of_call.program),
+            ..config.main.clone()
+        };
+        layouts.push(of(&engine));
+    }
+    layouts
 }
 
 /// Where screens are written to.

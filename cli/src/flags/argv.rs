@@ -436,6 +436,7 @@ mod tests {
                 ("rate_profile", _) => "-rate_profile 0:1".to_owned(),
                 ("rate_unit", _) => "-rate_unit calls".to_owned(),
                 ("rtcheck", _) => "-rtcheck loose".to_owned(),
+                ("oocsn", _) => "-oocsn ooc_default".to_owned(),
                 ("cid_type", _) => "-cid_type uuid".to_owned(),
                 ("compat", _) => "-compat sipp".to_owned(),
                 ("tdmmap", _) => "-tdmmap {0-3}{99}{5-8}{1-31}".to_owned(),

@@ -26,7 +26,7 @@ use gossipper_runtime::config::TransportConfig;
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::circuits::CircuitMap;
 use gossipper_vm::{CallIdFormat, Trunk};
-use scenario::{answerer, source};
+use scenario::{answerer, out_of_call, source};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,6 +68,8 @@ pub(crate) struct HiArgs {
     pub(crate) scenario: Source,
     /// With `-loopback`: what answers.
     pub(crate) answerer: Option<Source>,
+    /// What takes requests that belong to no call.
+    pub(crate) out_of_call: Option<Source>,
     /// `[NAME]` keywords, each name once.
     pub(crate) keys: Vec<(String, String)>,
     /// Values of Global variables, each name once.
@@ -268,6 +270,11 @@ impl HiArgs {
             stdlib::DEFAULT,
             &mut faults,
         );
+        let out_of_call = out_of_call(
+            low.out_of_call_file,
+            low.out_of_call_name.as_deref(),
+            &mut faults,
+        );
         let answerer = answerer(
             low.loopback,
             low.answerer_file,
@@ -375,6 +382,7 @@ impl HiArgs {
             dialect,
             scenario,
             answerer,
+            out_of_call,
             keys: last_of_each(low.keys),
             globals: last_of_each(low.globals),
             injection: low.injection,

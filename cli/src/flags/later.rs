@@ -25,9 +25,9 @@ pub(crate) struct Missing {
 
 static GROUPS: &[Group] = &[
     Group {
-        part: "out-of-call and receiving scenarios",
+        part: "receiving scenarios",
         switches: &[],
-        values: &["oocsf", "oocsn", "rxsf", "rxsn", "rxrn", "rxinf"],
+        values: &["rxsf", "rxsn", "rxrn", "rxinf"],
     },
     Group {
         part: "SCTP",

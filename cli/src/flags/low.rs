@@ -239,6 +239,10 @@ pub(crate) struct LowArgs {
     pub(crate) skip_rlimit: bool,
     /// `-loopback`.
     pub(crate) loopback: bool,
+    /// `-oocsf`.
+    pub(crate) out_of_call_file: Option<PathBuf>,
+    /// `-oocsn`.
+    pub(crate) out_of_call_name: Option<String>,
     /// `-loopback_sf`.
     pub(crate) answerer_file: Option<PathBuf>,
     /// `-loopback_sn`.

@@ -47,6 +47,17 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
             answerer.messages.retransmitted
         );
     }
+    if let Some(out_of_call) = &snapshot.out_of_call {
+        let calls = &out_of_call.calls;
+        let _ = writeln!(
+            out,
+            "Beside     {} (out of call)  {} calls  {} failed  {} open",
+            cut(&out_of_call.scenario, 16),
+            calls.created(),
+            calls.failed,
+            calls.current,
+        );
+    }
     let logs = &snapshot.logs;
     if logs.lost > 0 || logs.error.is_some() {
         let why = logs.error.as_deref().unwrap_or("the disk did not keep up");

@@ -18,6 +18,9 @@ pub struct Snapshot {
     pub started_at_us: u64,
     /// The main scenario first, then the answerer if there is one in this process.
     pub engines: Vec<EngineSnapshot>,
+    /// The scenario of requests that belong to no call, if there is one.
+    #[serde(default)]
+    pub out_of_call: Option<Box<EngineSnapshot>>,
     /// Log files.
     pub logs: LogCounts,
 }

@@ -6,9 +6,10 @@
 
 use std::collections::VecDeque;
 use std::net::UdpSocket;
+use std::sync::{Arc, Mutex};
 
 use gossipper_bytecode::{LogLevel, PeerId};
-use gossipper_control::TransportCounts;
+use gossipper_control::{EngineSnapshot, TransportCounts};
 use gossipper_vm::{
     CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output, StatEvent,
     Unsent,
@@ -48,6 +49,14 @@ enum Beginning {
     Over,
 }
 
+/// What the shard keeps of the scenario of requests that belong to no call.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    pub(crate) stats: Stats,
+    /// Where its figures are published.
+    pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
+}
+
 #[derive(Debug)]
 pub(super) struct Core<M> {
     pub(super) machine: M,
@@ -70,6 +79,10 @@ pub(super) struct Core<M> {
     refused: Vec<Refused>,
     pub(super) counts: TransportCounts,
     pub(super) stats: Stats,
+    /// Those of the scenario of requests that belong to no call.
+    pub(super) beside: Option<Box<Beside>>,
+    /// The orders at hand are that scenario's.
+    of_beside: bool,
     /// When a client's calls begin.
     pub(super) schedule: Option<Schedule>,
     pub(super) clock: Clock,
@@ -131,6 +144,8 @@ impl<M: Machine> Core<M> {
             refused: Vec::new(),
             counts,
             stats,
+            beside: None,
+            of_beside: false,
             schedule,
             clock,
             logs,
@@ -454,6 +469,16 @@ impl<M: Machine> Core<M> {
         for &order in out.records() {
             match order {
                 Output::About { call } => self.about = call,
+                Output::Beside { begins } => {
+                    self.of_beside = begins;
+                    // Its calls have no numbers in traces.
+                    self.about = 0;
+                }
+                Output::Stat(event) if self.of_beside => {
+                    if let Some(beside) = &mut self.beside {
+                        beside.stats.apply(now, event);
+                    }
+                }
                 Output::Send {
                     call,
                     flow,
@@ -551,6 +576,7 @@ impl<M: Machine> Core<M> {
         }
         self.out = out;
         self.about = 0;
+        self.of_beside = false;
     }
 }
 

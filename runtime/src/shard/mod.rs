@@ -56,6 +56,7 @@ use crate::sys::Backend;
 use crate::transport::udp::Bound;
 use crate::twin::Opened;
 
+pub(crate) use core::Beside;
 pub(crate) use inbox::ShardCommand;
 pub(crate) use sampling::Sampling;
 pub(crate) use watch::Watch;
@@ -155,6 +156,8 @@ pub(crate) struct Deadlines {
 pub(crate) struct Setup<M> {
     pub(crate) machine: M,
     pub(crate) stats: Stats,
+    /// The figures of the scenario of requests that belong to no call.
+    pub(crate) beside: Option<Box<Beside>>,
     /// When a client's calls begin.
     pub(crate) schedule: Option<Schedule>,
     /// Calls after which the shard drains (`-m`).
