@@ -37,6 +37,7 @@ mod screens;
 mod settings;
 mod sipp;
 mod stdio;
+mod trouble;
 mod twin;
 mod version;
 

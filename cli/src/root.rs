@@ -84,7 +84,7 @@ pub(crate) fn run(argv: &[OsString]) -> ExitCode {
         return ExitCode::Good;
     }
     if is_sipp(program) {
-        return sipp::run(Dialect::Sipp, args);
+        return sipp::run_as_sipp(args);
     }
     let Some(first) = args.first() else {
         stdio::out(&Root::command().render_help().to_string());

@@ -15,12 +15,13 @@ mod running;
 mod scenario;
 mod secure;
 mod streams;
+mod traces;
 mod twin;
 
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 11] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 12] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Streams, streams::FLAGS),
@@ -29,6 +30,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 11] = [
     (Category::Load, load::FLAGS),
     (Category::Rates, rates::FLAGS),
     (Category::Calls, calls::FLAGS),
+    (Category::Traces, traces::FLAGS),
     (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),
