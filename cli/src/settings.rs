@@ -225,10 +225,11 @@ fn params(args: &HiArgs) -> RunParams {
         skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         base_cseq: args.base_cseq,
-        call_id: args
-            .call_id_format
-            .as_deref()
-            .map_or(base.call_id, CallIdFormat::parse),
+        call_id: match (&args.call_id_type, &args.call_id_format) {
+            (Some(kind), _) => kind.clone(),
+            (None, Some(format)) => CallIdFormat::parse(format),
+            (None, None) => base.call_id,
+        },
         users: args.users,
         circuits: args.circuits,
         pause_ms: args.pause_ms,
@@ -310,6 +311,29 @@ mod tests {
         let parsed = argv::parse(Dialect::Sipp, &args);
         assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
         params(&HiArgs::resolve(parsed.low).expect(line))
+    }
+
+    #[test]
+    fn a_type_of_call_ids_wins_over_their_format() {
+        let x = CallIdFormat::parse("x%u");
+        assert_eq!(params_of("127.0.0.1 -cid_str x%u").call_id, x);
+        for same in ["default", "format", "legacy"] {
+            let line = format!("127.0.0.1 -cid_str x%u -cid_type {same}");
+            assert_eq!(params_of(&line).call_id, x);
+        }
+        let uuid = params_of("127.0.0.1 -cid_str x%u -cid_type uuid").call_id;
+        assert_eq!(Some(uuid), CallIdFormat::of_type("uuid"));
+        let args = ["-cid_type", "guid", "127.0.0.1"].map(OsString::from);
+        assert_eq!(
+            argv::parse(Dialect::Sipp, &args)
+                .faults
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            [
+                "flag `-cid_type`: `guid` is none of default, uuid, uuid-compact, random and timestamp"
+            ]
+        );
     }
 
     #[test]

@@ -24,8 +24,8 @@ use super::twin::{self, Twin};
 use super::value::BareTime;
 use gossipper_runtime::config::TransportConfig;
 use gossipper_stdlib_scenarios as stdlib;
-use gossipper_vm::Trunk;
 use gossipper_vm::circuits::CircuitMap;
+use gossipper_vm::{CallIdFormat, Trunk};
 use scenario::{answerer, source};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -158,6 +158,8 @@ pub(crate) struct HiArgs {
     pub(crate) base_cseq: u32,
     /// `-cid_str`.
     pub(crate) call_id_format: Option<String>,
+    /// `-cid_type`, unless it is what `-cid_str` says.
+    pub(crate) call_id_type: Option<CallIdFormat>,
     /// Repetitions are made and looked for.
     pub(crate) retransmit: bool,
     /// `-max_retrans`.
@@ -418,6 +420,7 @@ impl HiArgs {
             recv_timeout_ms: recv_timeout_ms.unwrap_or(if sipp { 0 } else { 5000 }),
             base_cseq: low.base_cseq.unwrap_or(1),
             call_id_format: low.call_id_format,
+            call_id_type: low.call_id_type,
             retransmit: !low.no_retransmission,
             max_retrans: low.max_retrans,
             max_invite_retrans: low.max_invite_retrans,

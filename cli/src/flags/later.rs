@@ -84,9 +84,9 @@ static GROUPS: &[Group] = &[
         values: &["stat_period"],
     },
     Group {
-        part: "plug-ins and further Call-ID forms",
+        part: "plug-ins",
         switches: &[],
-        values: &["plugin", "cid_type"],
+        values: &["plugin"],
     },
     Group {
         part: "reports and health gates",

@@ -10,6 +10,7 @@ use super::running::RunningLow;
 use super::secure::SecureLow;
 use super::streams::StreamsLow;
 use super::traces::LowTraces;
+use gossipper_vm::CallIdFormat;
 use gossipper_vm::circuits::CircuitMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -294,6 +295,8 @@ pub(crate) struct LowArgs {
     pub(crate) base_cseq: Option<u32>,
     /// `-cid_str`.
     pub(crate) call_id_format: Option<String>,
+    /// `-cid_type`, unless it is what `-cid_str` says.
+    pub(crate) call_id_type: Option<CallIdFormat>,
     /// `-nr`.
     pub(crate) no_retransmission: bool,
     /// `-max_retrans`.
