@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! From the settings of the command line and the programs to what the runtime is told.
 
-use crate::flags::high::{HiArgs, LocalPort, Trace};
+use crate::flags::high::{HiArgs, LocalPort};
 use crate::flags::low::{Behaviors, Dialect, RetransCheck};
 use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
@@ -10,10 +10,8 @@ use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
-    EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig, SocketConfig,
-    TimeLimits, TransportConfig,
+    EngineConfig, LocalConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
 };
-use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
     CallIdFormat, DuplicateCheck, FileSource, InjectionFile, Paths, RunParams, confined,
@@ -107,11 +105,7 @@ pub(crate) fn run_config(
             program.name
         ));
     }
-    let logs = LogConfig {
-        messages: log_file(&args.trace_msg, &program.name, "messages"),
-        errors: log_file(&args.trace_err, &program.name, "errors"),
-        ..LogConfig::default()
-    };
+    let logs = args.traces.config(&program.name, std::process::id());
     Ok(RunConfig {
         pacing: PacingConfig {
             rate: Rate::new(args.rate / per_call, period_ms),
@@ -212,19 +206,6 @@ fn socket(args: &HiArgs) -> SocketConfig {
     }
 }
 
-fn log_file(trace: &Trace, scenario: &str, kind: &str) -> Option<LogFileConfig> {
-    match trace {
-        Trace::Off => None,
-        Trace::On { file, overwrite } => Some(LogFileConfig {
-            path: file
-                .clone()
-                .unwrap_or_else(|| default_file_name(scenario, std::process::id(), kind).into()),
-            overwrite: *overwrite,
-            part_stem: format!("{scenario}_{}_{kind}", std::process::id()).into(),
-        }),
-    }
-}
-
 /// What the command line says about calls; addresses, clock and process are the runtime's to fill in.
 fn params(args: &HiArgs) -> RunParams {
     let base = RunParams::default();
@@ -246,10 +227,11 @@ fn params(args: &HiArgs) -> RunParams {
         skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         base_cseq: args.base_cseq,
-        call_id: args
-            .call_id_format
-            .as_deref()
-            .map_or(base.call_id, CallIdFormat::parse),
+        call_id: match (&args.call_id_type, &args.call_id_format) {
+            (Some(kind), _) => kind.clone(),
+            (None, Some(format)) => CallIdFormat::parse(format),
+            (None, None) => base.call_id,
+        },
         users: args.users,
         circuits: args.circuits,
         pause_ms: args.pause_ms,
@@ -332,6 +314,29 @@ mod tests {
         let parsed = argv::parse(Dialect::Sipp, &args);
         assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
         params(&HiArgs::resolve(parsed.low).expect(line))
+    }
+
+    #[test]
+    fn a_type_of_call_ids_wins_over_their_format() {
+        let x = CallIdFormat::parse("x%u");
+        assert_eq!(params_of("127.0.0.1 -cid_str x%u").call_id, x);
+        for same in ["default", "format", "legacy"] {
+            let line = format!("127.0.0.1 -cid_str x%u -cid_type {same}");
+            assert_eq!(params_of(&line).call_id, x);
+        }
+        let uuid = params_of("127.0.0.1 -cid_str x%u -cid_type uuid").call_id;
+        assert_eq!(Some(uuid), CallIdFormat::of_type("uuid"));
+        let args = ["-cid_type", "guid", "127.0.0.1"].map(OsString::from);
+        assert_eq!(
+            argv::parse(Dialect::Sipp, &args)
+                .faults
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            [
+                "flag `-cid_type`: `guid` is none of default, uuid, uuid-compact, random and timestamp"
+            ]
+        );
     }
 
     #[test]

@@ -15,15 +15,26 @@ use crate::settings;
 use crate::{stdio, version};
 use gossipper_bytecode::{Mode, Program};
 use gossipper_compiler::Missing;
+use gossipper_runtime::config::LogForm;
 use std::ffi::OsString;
 
 /// Runs what the scenario flags ask for.
 pub(crate) fn run(dialect: Dialect, args: &[OsString]) -> ExitCode {
+    run_as(dialect, LogForm::Gossipper, args)
+}
+
+/// Runs in place of SIPp, whose name the program was started under.
+pub(crate) fn run_as_sipp(args: &[OsString]) -> ExitCode {
+    run_as(Dialect::Sipp, LogForm::Sipp, args)
+}
+
+fn run_as(dialect: Dialect, form: LogForm, args: &[OsString]) -> ExitCode {
     if args.is_empty() {
         stdio::out(&help::short(dialect));
         return ExitCode::of_print(dialect);
     }
-    let parsed = argv::parse(dialect, args);
+    let mut parsed = argv::parse(dialect, args);
+    parsed.low.traces.form.get_or_insert(form);
     let dialect = parsed.low.dialect;
     if let Some(special) = parsed.special() {
         return print(dialect, special);

@@ -134,7 +134,8 @@ fn a_timeout_without_a_call_is_97_and_as_an_error_255() {
 #[test]
 fn traces_are_written_where_they_are_asked_for() {
     let place = Place::new();
-    let ran = place.run("sipp -sn uac -loopback -m 1 -r 100 -trace_msg -message_file m.log");
+    let ran =
+        place.run("sipp -sn uac -loopback -m 1 -r 100 -trace_msg -message_file m.log -compat sipp");
     assert_eq!(ran.code, 0, "{}", ran.shown());
     let log = std::fs::read_to_string(place.path("m.log")).expect("written");
     assert!(log.contains("UDP message sent ["), "{log}");

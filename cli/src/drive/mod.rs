@@ -20,6 +20,7 @@ use crate::screens::dump::Dump;
 use crate::screens::layout::Layout;
 use crate::screens::terminal::Screens;
 use crate::stdio;
+use crate::trouble;
 use gossipper_control::{Phase, Snapshot};
 use gossipper_runtime::config::{EngineConfig, RunConfig};
 use gossipper_runtime::logs::default_file_name;
@@ -185,6 +186,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     if args.running.trace_screen {
         session.dump_screens(&report.snapshot);
     }
+    trouble::say(&report.snapshot);
     stdio::out(&summary::text(
         &report.snapshot,
         stdio::stdout_takes_colour(),

@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(
             faults("-plugin 5 -multihome=10.0.0.1 host"),
             [
-                "flag `-plugin` is not supported by this version yet (plug-ins and further Call-ID forms)",
+                "flag `-plugin` is not supported by this version yet (plug-ins)",
                 "flag `-multihome=10.0.0.1` is not supported by this version yet (SCTP)",
             ]
         );
@@ -436,6 +436,7 @@ mod tests {
                 ("rate_profile", _) => "-rate_profile 0:1".to_owned(),
                 ("rate_unit", _) => "-rate_unit calls".to_owned(),
                 ("rtcheck", _) => "-rtcheck loose".to_owned(),
+                ("cid_type", _) => "-cid_type uuid".to_owned(),
                 ("compat", _) => "-compat sipp".to_owned(),
                 ("tdmmap", _) => "-tdmmap {0-3}{99}{5-8}{1-31}".to_owned(),
                 ("default_behaviors", _) => "-default_behaviors all".to_owned(),

@@ -20,11 +20,13 @@ use super::rates::Rates;
 use super::running::Running;
 use super::secure::SecureLow;
 use super::streams;
+use super::traces::Traces;
 use super::twin::{self, Twin};
+use super::value::BareTime;
 use gossipper_runtime::config::TransportConfig;
 use gossipper_stdlib_scenarios as stdlib;
-use gossipper_vm::Trunk;
 use gossipper_vm::circuits::CircuitMap;
+use gossipper_vm::{CallIdFormat, Trunk};
 use scenario::{answerer, source};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -52,20 +54,6 @@ pub(crate) enum LocalPort {
     Any,
     /// This one or none.
     Fixed(u16),
-}
-
-/// A trace file.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Trace {
-    /// Not written.
-    Off,
-    /// Written; whether over an earlier file.
-    On {
-        /// The file; otherwise the name that SIPp gives it.
-        file: Option<PathBuf>,
-        /// Replaces what is there.
-        overwrite: bool,
-    },
 }
 
 /// The settings of a run.
@@ -173,6 +161,8 @@ pub(crate) struct HiArgs {
     pub(crate) base_cseq: u32,
     /// `-cid_str`.
     pub(crate) call_id_format: Option<String>,
+    /// `-cid_type`, unless it is what `-cid_str` says.
+    pub(crate) call_id_type: Option<CallIdFormat>,
     /// Repetitions are made and looked for.
     pub(crate) retransmit: bool,
     /// `-max_retrans`.
@@ -201,10 +191,8 @@ pub(crate) struct HiArgs {
     pub(crate) dynamic_id: (u32, u32, u32),
     /// `-seed`.
     pub(crate) seed: Option<u64>,
-    /// `-trace_msg`.
-    pub(crate) trace_msg: Trace,
-    /// `-trace_err`.
-    pub(crate) trace_err: Trace,
+    /// Traces and tables.
+    pub(crate) traces: Traces,
     /// `-f`; `None` is never.
     pub(crate) refresh: Option<Duration>,
     /// How it is watched and steered.
@@ -220,7 +208,7 @@ impl HiArgs {
     ///
     /// # Errors
     /// Everything that is wrong, in words for the user.
-    pub(crate) fn resolve(low: LowArgs) -> Result<Self, Vec<String>> {
+    pub(crate) fn resolve(mut low: LowArgs) -> Result<Self, Vec<String>> {
         let mut faults = Vec::new();
         let dialect = low.dialect;
         let sipp = dialect == Dialect::Sipp;
@@ -322,6 +310,16 @@ impl HiArgs {
             );
         }
 
+        // COMPAT(sipp): a ramp steps when a row of the statistics is due.
+        if sipp
+            && low.rates.increase.is_some()
+            && let Some(period) = low.traces.period
+        {
+            low.rates.interval.get_or_insert(BareTime {
+                seconds: period,
+                millis: period,
+            });
+        }
         let rates = Rates::resolve(
             low.rates,
             dialect,
@@ -369,17 +367,7 @@ impl HiArgs {
         let t2_ms = ms("-T2", low.t2);
         let dead_call_ms = ms("-deadcall_wait", low.dead_call_wait);
 
-        // COMPAT(sipp): the name of a file alone switches nothing on.
-        let trace = |on: bool, file: Option<PathBuf>, overwrite: Option<bool>| {
-            if on || (!sipp && file.is_some()) {
-                Trace::On {
-                    file,
-                    overwrite: overwrite.unwrap_or(true),
-                }
-            } else {
-                Trace::Off
-            }
-        };
+        let traces = low.traces.resolve(&mut notes, &mut faults);
         let local_port = match low.local_port {
             None if sipp => LocalPort::FirstFree,
             None | Some(0) => LocalPort::Any,
@@ -438,6 +426,7 @@ impl HiArgs {
             recv_timeout_ms: recv_timeout_ms.unwrap_or(if sipp { 0 } else { 5000 }),
             base_cseq: low.base_cseq.unwrap_or(1),
             call_id_format: low.call_id_format,
+            call_id_type: low.call_id_type,
             retransmit: !low.no_retransmission,
             max_retrans: low.max_retrans,
             max_invite_retrans: low.max_invite_retrans,
@@ -456,8 +445,7 @@ impl HiArgs {
                 low.dynamic_step.unwrap_or(4),
             ),
             seed: low.seed,
-            trace_msg: trace(low.trace_msg, low.message_file, low.message_overwrite),
-            trace_err: trace(low.trace_err, low.error_file, low.error_overwrite),
+            traces,
             refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1)))
                 .filter(|time| !time.is_zero()),
             running,

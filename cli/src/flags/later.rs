@@ -76,36 +76,14 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "statistics files",
-        switches: &[
-            "trace_stat",
-            "rfc3339",
-            "periodic_rtd",
-            "trace_rtt",
-            "trace_counts",
-            "trace_error_codes",
-        ],
-        values: &["fd", "stf", "stat_delimiter", "rtt_freq", "stat_period"],
-    },
-    Group {
-        part: "the remaining trace files",
-        switches: &["trace_shortmsg", "trace_logs", "trace_calldebug"],
-        values: &[
-            "shortmessage_file",
-            "shortmessage_overwrite",
-            "log_file",
-            "log_overwrite",
-            "calldebug_file",
-            "calldebug_overwrite",
-            "ringbuffer_files",
-            "ringbuffer_size",
-            "max_log_size",
-        ],
-    },
-    Group {
-        part: "plug-ins and further Call-ID forms",
+        part: "periodic lines",
         switches: &[],
-        values: &["plugin", "cid_type"],
+        values: &["stat_period"],
+    },
+    Group {
+        part: "plug-ins",
+        switches: &[],
+        values: &["plugin"],
     },
     Group {
         part: "reports and health gates",

@@ -10,6 +10,8 @@ use super::rates::RatesLow;
 use super::running::RunningLow;
 use super::secure::SecureLow;
 use super::streams::StreamsLow;
+use super::traces::LowTraces;
+use gossipper_vm::CallIdFormat;
 use gossipper_vm::circuits::CircuitMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -296,6 +298,8 @@ pub(crate) struct LowArgs {
     pub(crate) base_cseq: Option<u32>,
     /// `-cid_str`.
     pub(crate) call_id_format: Option<String>,
+    /// `-cid_type`, unless it is what `-cid_str` says.
+    pub(crate) call_id_type: Option<CallIdFormat>,
     /// `-nr`.
     pub(crate) no_retransmission: bool,
     /// `-max_retrans`.
@@ -329,18 +333,8 @@ pub(crate) struct LowArgs {
     /// `-seed`.
     pub(crate) seed: Option<u64>,
 
-    /// `-trace_msg`.
-    pub(crate) trace_msg: bool,
-    /// `-message_file`.
-    pub(crate) message_file: Option<PathBuf>,
-    /// `-message_overwrite`.
-    pub(crate) message_overwrite: Option<bool>,
-    /// `-trace_err`.
-    pub(crate) trace_err: bool,
-    /// `-error_file`.
-    pub(crate) error_file: Option<PathBuf>,
-    /// `-error_overwrite`.
-    pub(crate) error_overwrite: Option<bool>,
+    /// The flags of traces and tables.
+    pub(crate) traces: LowTraces,
     /// `-f`.
     pub(crate) refresh: Option<Duration>,
     /// `-nostdin`.

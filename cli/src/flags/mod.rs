@@ -22,6 +22,7 @@ pub(crate) mod running;
 pub(crate) mod secure;
 pub(crate) mod streams;
 pub(crate) mod suggest;
+pub(crate) mod traces;
 pub(crate) mod twin;
 pub(crate) mod value;
 
@@ -50,9 +51,11 @@ pub(crate) enum Category {
     Rates,
     /// How a call behaves.
     Calls,
+    /// Files that are written while it runs.
+    Traces,
     /// How a run is watched and steered.
     Running,
-    /// What is written while it runs.
+    /// What the terminal shows while it runs.
     Output,
     /// Help, version, compatibility.
     Other,
@@ -71,8 +74,9 @@ impl Category {
             Self::Load => "Rate, volume and duration",
             Self::Rates => "Rates that change",
             Self::Calls => "Call behaviour",
+            Self::Traces => "Traces and tables",
             Self::Running => "Control, background and watchdog",
-            Self::Output => "Traces and terminal",
+            Self::Output => "Terminal",
             Self::Other => "Other",
         }
     }

@@ -10,10 +10,10 @@
 //! Invariants: no run outlives its [`Pair::limit`]; no fixed port is used; the folder goes with the [`Outcome`].
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -43,7 +43,8 @@ pub struct Tool {
     /// The line by which it introduces itself.
     pub version: String,
     program: PathBuf,
-    first_args: Vec<OsString>,
+    /// Is it told that its name is `sipp`?
+    as_sipp: bool,
     /// Does it write `-trace_stat` files?
     writes_statistics: bool,
 }
@@ -56,14 +57,14 @@ impl Tool {
         FOUND.clone()
     }
 
-    /// Our binary, whose `sipp` verb takes SIPp's flags.
+    /// Our binary, started under SIPp's name, so that its files are SIPp's too.
     pub fn gossipper(program: impl Into<PathBuf>) -> Self {
         Self {
             name: "gossipper",
             version: "gossipper".to_owned(),
             program: program.into(),
-            first_args: vec!["sipp".into()],
-            writes_statistics: false,
+            as_sipp: true,
+            writes_statistics: true,
         }
     }
 
@@ -71,8 +72,10 @@ impl Tool {
     #[must_use]
     pub fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(&self.program);
+        if self.as_sipp {
+            command.arg0("sipp");
+        }
         command
-            .args(&self.first_args)
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -113,7 +116,7 @@ fn find_sipp() -> Option<Tool> {
         name: "sipp",
         version,
         program: "sipp".into(),
-        first_args: Vec::new(),
+        as_sipp: false,
         writes_statistics: true,
     })
 }

@@ -394,6 +394,7 @@ fn write_until_closed(shared: &Shared, mut files: Files) {
     let mut batch = Batch::default();
     loop {
         let taken = shared.take(&mut batch);
+        batch.sort();
         batch.drain(|record, bytes| files.write(record.kind, record.wall_us, bytes));
         let end = taken.closing && shared.is_done();
         files.flush(&taken.lost, end);

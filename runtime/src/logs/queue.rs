@@ -121,7 +121,9 @@ impl Lost {
 pub(super) struct Record {
     pub(super) kind: Kind,
     pub(super) wall_us: u64,
-    pub(super) len: usize,
+    /// Where its bytes begin.
+    at: usize,
+    len: usize,
 }
 
 /// Records and their bytes, one after the other.
@@ -133,23 +135,40 @@ pub(super) struct Batch {
 
 impl Batch {
     fn push(&mut self, kind: Kind, wall_us: u64, bytes: &[u8]) {
+        let at = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         self.records.push(Record {
             kind,
             wall_us,
+            at,
             len: bytes.len(),
         });
     }
 
     /// Gives the records with their bytes away.
     pub(super) fn drain(&mut self, mut each: impl FnMut(Record, &[u8])) {
-        let mut at = 0;
         for record in self.records.drain(..) {
-            let bytes = &self.bytes[at..at + record.len];
-            at += record.len;
+            let bytes = &self.bytes[record.at..record.at + record.len];
             each(record, bytes);
         }
         self.bytes.clear();
+    }
+
+    /// Puts what several shards have handed over into the order of time.
+    pub(super) fn sort(&mut self) {
+        if !self.records.is_sorted_by_key(|record| record.wall_us) {
+            self.records.sort_by_key(|record| record.wall_us);
+        }
+    }
+
+    /// Takes everything over from another.
+    fn append(&mut self, other: &mut Self) {
+        let at = self.bytes.len();
+        for record in &mut other.records {
+            record.at += at;
+        }
+        self.records.append(&mut other.records);
+        self.bytes.append(&mut other.bytes);
     }
 }
 
@@ -188,15 +207,13 @@ impl Shared {
         let fits = queue.batch.records.len() + batch.records.len() <= MAX_QUEUE_RECORDS
             && before + batch.bytes.len() <= MAX_QUEUE_BYTES;
         if fits {
-            queue.batch.bytes.append(&mut batch.bytes);
-            queue.batch.records.append(&mut batch.records);
+            queue.batch.append(batch);
         } else {
             batch.drain(|record, bytes| {
                 let fits = queue.batch.records.len() < MAX_QUEUE_RECORDS
                     && queue.batch.bytes.len() + bytes.len() <= MAX_QUEUE_BYTES;
                 if fits || matches!(record.kind, Kind::Sample(_)) {
-                    queue.batch.bytes.extend_from_slice(bytes);
-                    queue.batch.records.push(record);
+                    queue.batch.push(record.kind, record.wall_us, bytes);
                 } else {
                     queue.lost.count(&record.kind);
                 }
@@ -355,5 +372,26 @@ impl LogSender {
 impl Drop for LogSender {
     fn drop(&mut self) {
         self.hand_over();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_several_shards_come_in_the_order_of_time() {
+        let (mut first, mut second) = (Batch::default(), Batch::default());
+        first.push(Kind::Action, 1, b"a");
+        second.push(Kind::Action, 2, b"bb");
+        second.push(Kind::Action, 2, b"c");
+        first.push(Kind::Action, 3, b"ddd");
+        let mut all = Batch::default();
+        all.append(&mut second);
+        all.append(&mut first);
+        all.sort();
+        let mut texts = Vec::new();
+        all.drain(|_, bytes| texts.push(String::from_utf8_lossy(bytes).into_owned()));
+        assert_eq!(texts, ["a", "bb", "c", "ddd"]);
     }
 }

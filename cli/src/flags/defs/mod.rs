@@ -16,6 +16,7 @@ mod running;
 mod scenario;
 mod secure;
 mod streams;
+mod traces;
 mod twin;
 
 use super::{Category, Flag};
@@ -31,6 +32,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 12] = [
     (Category::Load, load::FLAGS),
     (Category::Rates, rates::FLAGS),
     (Category::Calls, calls::FLAGS),
+    (Category::Traces, traces::FLAGS),
     (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),

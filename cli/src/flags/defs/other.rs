@@ -3,6 +3,7 @@
 
 use crate::flags::low::{Dialect, LowArgs, Special};
 use crate::flags::{Arg, Default, Flag};
+use gossipper_runtime::config::LogForm;
 
 /// The flags of this section, in the order of the help.
 pub(super) static FLAGS: &[Flag] = &[
@@ -13,9 +14,10 @@ pub(super) static FLAGS: &[Flag] = &[
             set: compat,
         },
         default: Default::Differs("sipp", "gossipper"),
-        short: "Whose defaults and exit codes apply.",
+        short: "Whose defaults, exit codes and trace files apply.",
         long: "`gossipper sipp`, and the program under the name sipp, behave as SIPp; flags straight \
-               after `gossipper` use the defaults for single calls. This help shows the defaults in \
+               after `gossipper` use the defaults for single calls. Trace files have SIPp's names and forms only with \
+               `-compat sipp` and under the name sipp; otherwise they have gossipper's. This help shows the defaults in \
                force.",
     },
     Flag {
@@ -47,9 +49,9 @@ pub(super) static FLAGS: &[Flag] = &[
     reason = "the table's setters own their values"
 )]
 fn compat(low: &mut LowArgs, dialect: String) -> Result<(), String> {
-    low.dialect = match dialect.as_str() {
-        "sipp" => Dialect::Sipp,
-        "gossipper" => Dialect::Gossipper,
+    (low.dialect, low.traces.form) = match dialect.as_str() {
+        "sipp" => (Dialect::Sipp, Some(LogForm::Sipp)),
+        "gossipper" => (Dialect::Gossipper, Some(LogForm::Gossipper)),
         _ => return Err(format!("`{dialect}` is neither sipp nor gossipper")),
     };
     Ok(())

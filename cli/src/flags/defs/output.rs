@@ -1,72 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! What is written while it runs.
+//! What the terminal shows while it runs.
 
-use crate::flags::{Arg, Default, Flag, Unit, value};
+use crate::flags::{Arg, Default, Flag, Unit};
 
 /// The flags of this section, in the order of the help.
 pub(super) static FLAGS: &[Flag] = &[
-    Flag {
-        names: &["trace_msg"],
-        arg: Arg::Switch(|low, on| low.trace_msg = on),
-        default: Default::None,
-        short: "Write every SIP message to a file.",
-        long: "`<scenario>_<pid>_messages.log` in the current directory, or the file of -message_file, in \
-               SIPp's form.",
-    },
-    Flag {
-        names: &["message_file"],
-        arg: Arg::Path {
-            metavar: "FILE",
-            set: |low, path| low.message_file = Some(path),
-        },
-        default: Default::None,
-        short: "File of -trace_msg.",
-        long: "With SIPp's defaults it does not switch the trace on; otherwise it does.",
-    },
-    Flag {
-        names: &["message_overwrite"],
-        arg: Arg::Text {
-            metavar: "true|false",
-            set: |low, text| {
-                low.message_overwrite = Some(value::boolean(&text)?);
-                Ok(())
-            },
-        },
-        default: Default::Same("true"),
-        short: "Replace what an earlier run left in the file of -trace_msg.",
-        long: "With `false` the new records follow the old ones.",
-    },
-    Flag {
-        names: &["trace_err"],
-        arg: Arg::Switch(|low, on| low.trace_err = on),
-        default: Default::None,
-        short: "Write warnings and errors to a file.",
-        long: "`<scenario>_<pid>_errors.log` in the current directory, or the file of -error_file. The \
-               file is made at the first event.",
-    },
-    Flag {
-        names: &["error_file"],
-        arg: Arg::Path {
-            metavar: "FILE",
-            set: |low, path| low.error_file = Some(path),
-        },
-        default: Default::None,
-        short: "File of -trace_err.",
-        long: "With SIPp's defaults it does not switch the trace on; otherwise it does.",
-    },
-    Flag {
-        names: &["error_overwrite"],
-        arg: Arg::Text {
-            metavar: "true|false",
-            set: |low, text| {
-                low.error_overwrite = Some(value::boolean(&text)?);
-                Ok(())
-            },
-        },
-        default: Default::Same("true"),
-        short: "Replace what an earlier run left in the file of -trace_err.",
-        long: "With `false` the new records follow the old ones.",
-    },
     Flag {
         names: &["f"],
         arg: Arg::Time {
