@@ -22,7 +22,7 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 12] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 13] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Media, media::FLAGS),
