@@ -325,6 +325,7 @@ impl HiArgs {
             dialect,
             rate_period,
             low.users.is_some(),
+            low.traces.period,
             &mut faults,
             &mut notes,
         );
