@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::config::{
     EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, TimeLimits, WatchdogConfig,
 };
+use crate::echo::{Echo, EchoSockets, EchoView};
 use crate::error::Error;
 use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
@@ -61,6 +62,8 @@ pub struct Run {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<std::io::Result<Remains>>>,
     logs: Option<LogWriter>,
+    /// Ends with the run.
+    echo: Option<Echo>,
 }
 
 /// Hands commands to a run, from any thread.
@@ -90,6 +93,7 @@ struct Shared {
     views: Vec<View>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
+    echo: Option<EchoView>,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
     wake: Condvar,
@@ -137,6 +141,7 @@ impl Shared {
             started_at_us: self.clock.wall_base_us(),
             engines: self.views.iter().map(View::snapshot).collect(),
             logs: self.logs.counts(),
+            rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
         }
     }
 }
@@ -190,7 +195,7 @@ impl Run {
         for engine in std::iter::once(&mut main).chain(&mut answerer) {
             engine.params.names_calls = config.logs.names_calls();
         }
-        let mut parts = Vec::new();
+        let mut answers = None;
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
             let bound = bind(&answerer, None)?;
@@ -198,7 +203,7 @@ impl Run {
             // Nobody typed it; scenarios that print `[remote_host]` are to find a host there all the same.
             main.params.remote_host = bound.address.ip().to_string().into_bytes();
             main = on_loopback(main);
-            parts.push(Part::link(answerer, bound, &clock)?);
+            answers = Some((answerer, bound));
         }
         let addresses = main.params.paths.clone();
         let towards = main.sending_address.or(main.remote);
@@ -206,6 +211,23 @@ impl Run {
             None => bind(&main, towards)?,
             Some(paths) => udp::bind_each(&main.local, &main.socket, towards, paths.addresses())?,
         };
+        let media_ip = main.media_ip.unwrap_or(bound.local_ip);
+        let echo = main
+            .rtp_echo
+            .map(|config| EchoSockets::bind(media_ip, &config))
+            .transpose()?;
+        if let Some(address) = echo.as_ref().map(EchoSockets::address) {
+            // The answerer describes its media too, and there is one echo in the process.
+            let answerer = answers.iter_mut().map(|(config, _)| config);
+            for engine in std::iter::once(&mut main).chain(answerer) {
+                engine.media_ip = Some(address.ip());
+                engine.params.media_port = address.port();
+            }
+        }
+        let mut parts = Vec::new();
+        if let Some((answerer, bound)) = answers {
+            parts.push(Part::link(answerer, bound, &clock)?);
+        }
         // Last: a twin takes a connection for the beginning of the run.
         let twin = main.twin.take();
         let total = config.pacing.total;
@@ -230,11 +252,13 @@ impl Run {
             .into_iter()
             .chain(slots().skip(shards).map(View::Shard))
             .collect();
+        let echo = echo.map(EchoSockets::start).transpose()?;
         let shared = Arc::new(Shared {
             clock,
             views,
             inboxes,
             logs: logs.view(),
+            echo: echo.as_ref().map(Echo::view),
             ended: Mutex::new(Progress {
                 running: parts.len(),
                 main_ended_at: None,
@@ -247,6 +271,7 @@ impl Run {
             shared,
             threads: Vec::new(),
             logs: Some(logs),
+            echo,
         };
         for (index, (part, inbox)) in parts.into_iter().zip(receivers).enumerate() {
             let is_main = index == 0;
@@ -337,6 +362,8 @@ impl Run {
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
+        // Before the last figures are read, so that nothing is echoed that they do not count.
+        drop(self.echo.take());
         let logs = self
             .logs
             .take()
