@@ -151,6 +151,7 @@ pub(crate) fn run_config(
             remote: args.remote.as_ref().map(|peer| peer.address),
             sending_address: args.sending_address,
             media_ip: args.media_ip,
+            rtp_echo: args.media.echo,
             socket: socket(args),
             transport: main_transport,
             keep_edits: args.injection_write_back,
@@ -253,6 +254,7 @@ fn params(args: &HiArgs) -> RunParams {
             .as_ref()
             .map_or_else(Vec::new, |peer| peer.host.clone().into_bytes()),
         media_port: args.media_port,
+        media_port_end: args.media.end_port,
         skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         base_cseq: args.base_cseq,
@@ -306,6 +308,7 @@ fn params(args: &HiArgs) -> RunParams {
 fn answerer_params(args: &HiArgs) -> RunParams {
     RunParams {
         media_port: args.media_port,
+        media_port_end: args.media.end_port,
         skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         seed: args.seed.unwrap_or_else(seed_from_clock),

@@ -90,6 +90,10 @@ fn start(args: &HiArgs) -> ExitCode {
     for note in &args.notes {
         stdio::note(note);
     }
+    if let Err(error) = drive::survive_file_limit() {
+        stdio::error(&format!("cannot handle signals: {error}"));
+        return ExitCode::Fatal;
+    }
     let cache = if args.cache { Cache::of_user() } else { None };
     let program = program(args, &args.scenario, Role::Main, cache.as_ref());
     // Both are compiled before either is judged, so that all that is wrong shows at once.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use gossipper_bytecode::Program;
 use gossipper_vm::{Micros, RunParams};
 
+pub use crate::echo::EchoConfig;
 use crate::pacing::{Ramp, Rate};
 use crate::profile::RateProfile;
 use crate::sys::Backend;
@@ -52,6 +53,8 @@ pub struct EngineConfig {
     pub sending_address: Option<SocketAddr>,
     /// `-mi`; the local IP otherwise.
     pub media_ip: Option<IpAddr>,
+    /// `-rtp_echo`, for the main scenario; `[media_port]` prints the port it gets, of the answerer too.
+    pub rtp_echo: Option<EchoConfig>,
     /// The socket itself.
     pub socket: SocketConfig,
     /// What messages travel over. The parameters are made to agree with it.
@@ -80,6 +83,7 @@ impl EngineConfig {
             remote: None,
             sending_address: None,
             media_ip: None,
+            rtp_echo: None,
             socket: SocketConfig::default(),
             transport: TransportConfig::default(),
             shards: 1,

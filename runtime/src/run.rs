@@ -26,6 +26,7 @@ use crate::config::{
     EngineConfig, LocalConfig, LogConfig, OutOfCallConfig, PacingConfig, RunConfig, TimeLimits,
     WatchdogConfig,
 };
+use crate::echo::{Echo, EchoSockets, EchoView};
 use crate::error::Error;
 use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
@@ -64,6 +65,8 @@ pub struct Run {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<std::io::Result<Remains>>>,
     logs: Option<LogWriter>,
+    /// Ends with the run.
+    echo: Option<Echo>,
 }
 
 /// Hands commands to a run, from any thread.
@@ -95,6 +98,7 @@ struct Shared {
     out_of_call: Option<Arc<Mutex<EngineSnapshot>>>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
+    echo: Option<EchoView>,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
     wake: Condvar,
@@ -144,6 +148,7 @@ impl Shared {
             engines: self.views.iter().map(View::snapshot).collect(),
             out_of_call: self.out_of_call.as_deref().map(copied).map(Box::new),
             logs: self.logs.counts(),
+            rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
         }
     }
 }
@@ -197,7 +202,7 @@ impl Run {
         for engine in std::iter::once(&mut main).chain(&mut answerer) {
             engine.params.names_calls = config.logs.names_calls();
         }
-        let mut parts = Vec::new();
+        let mut answers = None;
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
             let bound = bind(&answerer, None)?;
@@ -205,7 +210,7 @@ impl Run {
             // Nobody typed it; scenarios that print `[remote_host]` are to find a host there all the same.
             main.params.remote_host = bound.address.ip().to_string().into_bytes();
             main = on_loopback(main);
-            parts.push(Part::link(answerer, bound, &clock)?);
+            answers = Some((answerer, bound));
         }
         let addresses = main.params.paths.clone();
         let towards = main.sending_address.or(main.remote);
@@ -213,6 +218,23 @@ impl Run {
             None => bind(&main, towards)?,
             Some(paths) => udp::bind_each(&main.local, &main.socket, towards, paths.addresses())?,
         };
+        let media_ip = main.media_ip.unwrap_or(bound.local_ip);
+        let echo = main
+            .rtp_echo
+            .map(|config| EchoSockets::bind(media_ip, &config))
+            .transpose()?;
+        if let Some(address) = echo.as_ref().map(EchoSockets::address) {
+            // The answerer describes its media too, and there is one echo in the process.
+            let answerer = answers.iter_mut().map(|(config, _)| config);
+            for engine in std::iter::once(&mut main).chain(answerer) {
+                engine.media_ip = Some(address.ip());
+                engine.params.media_port = address.port();
+            }
+        }
+        let mut parts = Vec::new();
+        if let Some((answerer, bound)) = answers {
+            parts.push(Part::link(answerer, bound, &clock)?);
+        }
         // Last: a twin takes a connection for the beginning of the run.
         let twin = main.twin.take();
         let total = config.pacing.total;
@@ -239,12 +261,14 @@ impl Run {
             .collect();
         let beside = parts.first().and_then(|part| part.beside.as_ref());
         let out_of_call = beside.map(|beside| Arc::clone(&beside.slot));
+        let echo = echo.map(EchoSockets::start).transpose()?;
         let shared = Arc::new(Shared {
             clock,
             views,
             out_of_call,
             inboxes,
             logs: logs.view(),
+            echo: echo.as_ref().map(Echo::view),
             ended: Mutex::new(Progress {
                 running: parts.len(),
                 main_ended_at: None,
@@ -257,6 +281,7 @@ impl Run {
             shared,
             threads: Vec::new(),
             logs: Some(logs),
+            echo,
         };
         for (index, (part, inbox)) in parts.into_iter().zip(receivers).enumerate() {
             let is_main = index == 0;
@@ -347,6 +372,8 @@ impl Run {
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
+        // Before the last figures are read, so that nothing is echoed that they do not count.
+        drop(self.echo.take());
         let logs = self
             .logs
             .take()

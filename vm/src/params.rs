@@ -196,6 +196,8 @@ pub struct RunParams {
     pub media_ip: IpAddr,
     /// `[media_port]`.
     pub media_port: u16,
+    /// The port from which on streams get none: `-max_rtp_port`.
+    pub media_port_end: u16,
     /// `[pid]`.
     pub pid: u32,
     /// `[users]`; `None` without `-users`.
@@ -326,6 +328,7 @@ impl Default for RunParams {
             unreliable: true,
             media_ip: local,
             media_port: 6000,
+            media_port_end: u16::MAX,
             pid: 1,
             users: None,
             circuits: None,

@@ -15,6 +15,7 @@ pub(crate) use values::last_of_each;
 
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
+use super::media::Media;
 use super::rates::Rates;
 use super::running::Running;
 use super::secure::SecureLow;
@@ -100,6 +101,8 @@ pub(crate) struct HiArgs {
     pub(crate) media_ip: Option<IpAddr>,
     /// `-mp`.
     pub(crate) media_port: u16,
+    /// The echo of RTP, and the end of the ports.
+    pub(crate) media: Media,
     /// `-no_media`.
     pub(crate) skips_media: bool,
     /// `-t ui`: the field of the first injection file that holds addresses.
@@ -329,6 +332,7 @@ impl HiArgs {
             dialect,
             rate_period,
             low.users.is_some(),
+            low.traces.period,
             &mut faults,
             &mut notes,
         );
@@ -342,6 +346,8 @@ impl HiArgs {
             .media_ip
             .as_deref()
             .and_then(|host| ip(host, "-mi", &mut faults));
+        let media_port = low.media_port.unwrap_or(6000);
+        let media = Media::resolve(low.media, media_port, low.no_media, &mut faults);
         // Without a remote host, -rsa is the remote host.
         let (remote, sending) = match (low.remote, low.sending_address) {
             (None, sending) => (sending, None),
@@ -397,7 +403,8 @@ impl HiArgs {
             bind_local: low.bind_local,
             local_port,
             media_ip,
-            media_port: low.media_port.unwrap_or(6000),
+            media_port,
+            media,
             skips_media: low.no_media,
             ip_field: per_address.then_some(low.ip_field.unwrap_or(0)),
             coalesce_us: low.coalesce_us,

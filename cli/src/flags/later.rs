@@ -44,7 +44,6 @@ static GROUPS: &[Group] = &[
     Group {
         part: "media",
         switches: &[
-            "rtp_echo",
             "rtpcheck_debug",
             "srtpcheck_debug",
             "random_base_ssrc",
@@ -56,8 +55,6 @@ static GROUPS: &[Group] = &[
             "rtp_send",
         ],
         values: &[
-            "mb",
-            "max_rtp_port",
             "rtp_payload",
             "rtp_threadtasks",
             "rtp_buffsize",

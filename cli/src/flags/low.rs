@@ -5,6 +5,7 @@
 //! resolution, no default. `None` means "not given", because the default depends on the dialect and is applied once,
 //! in [`super::high`].
 
+use super::media::MediaLow;
 use super::rates::RatesLow;
 use super::running::RunningLow;
 use super::secure::SecureLow;
@@ -223,6 +224,8 @@ pub(crate) struct LowArgs {
     pub(crate) media_ip: Option<String>,
     /// `-mp`.
     pub(crate) media_port: Option<u16>,
+    /// The echo of RTP, and the end of the ports.
+    pub(crate) media: MediaLow,
     /// `-buff_size`.
     pub(crate) buffer_bytes: Option<usize>,
     /// `-no_media`.
