@@ -12,7 +12,7 @@ use slotmap::{Key as _, KeyData};
 /// Records in a chunk.
 const CHUNK: usize = 256;
 
-/// Set in the places of marked keys. Places do not get there: memory ends long before.
+/// Set in the places of marked calls. Places do not get there: memory ends long before.
 const MARK: u32 = 1 << 31;
 
 /// Stands for no place.
@@ -34,8 +34,10 @@ pub(crate) struct Calls {
     chunks: Vec<Vec<Slot>>,
     free: u32,
     len: usize,
-    /// What is set in the places of all keys.
+    /// Set in all places, as keys tell them.
     mark: u32,
+    /// By how much keys turn places, so that the mark is their lowest bit and they stay small.
+    turn: u32,
 }
 
 impl Calls {
@@ -45,15 +47,18 @@ impl Calls {
             free: NONE,
             len: 0,
             mark: 0,
+            turn: 0,
         }
     }
 
-    /// Calls whose keys are told from those of other calls by [`is_marked`].
-    pub(crate) fn marked() -> Self {
-        Self {
-            mark: MARK,
+    /// Calls of two engines, whose keys [`is_marked`] tells apart.
+    pub(crate) fn pair() -> (Self, Self) {
+        let of = |mark| Self {
+            mark,
+            turn: 1,
             ..Self::new()
-        }
+        };
+        (of(0), of(MARK))
     }
 
     /// Number of calls.
@@ -69,7 +74,7 @@ impl Calls {
             slot.call = Some(call);
             let generation = slot.generation;
             let next_free = slot.next_free;
-            let key = key(free | self.mark, generation);
+            let key = key(self.turned(free), generation);
             self.free = next_free;
             return key;
         }
@@ -85,7 +90,7 @@ impl Calls {
             next_free: NONE,
             call: Some(call),
         });
-        key(place | self.mark, 1)
+        key(self.turned(place), 1)
     }
 
     /// Takes a call out.
@@ -139,14 +144,19 @@ impl Calls {
         let slots = self.chunks.iter().flatten().enumerate();
         slots
             .filter(|(_, slot)| slot.call.is_some())
-            .map(|(place, slot)| key(place as u32 | self.mark, slot.generation))
+            .map(|(place, slot)| key(self.turned(place as u32), slot.generation))
+    }
+
+    /// A place as keys tell it.
+    fn turned(&self, place: u32) -> u32 {
+        (place | self.mark).rotate_left(self.turn)
     }
 
     /// Place and generation; of a key that is marked otherwise, a place that is never reached.
     #[inline]
     fn parts(&self, key: CallKey) -> (u32, u32) {
         let (place, generation) = parts(key);
-        (place ^ self.mark, generation)
+        (place.rotate_right(self.turn) ^ self.mark, generation)
     }
 
     #[inline]
@@ -156,9 +166,9 @@ impl Calls {
     }
 }
 
-/// Whether a key is of [`Calls::marked`]. So is the one that stands for no call.
+/// Whether a key of one of [`Calls::pair`] is of the second.
 pub(crate) fn is_marked(key: CallKey) -> bool {
-    parts(key).0 & MARK != 0
+    parts(key).0 & 1 != 0
 }
 
 /// Keys count places from 1, and [`CallKey::default`] is the last one, which is never reached.
@@ -201,7 +211,7 @@ mod tests {
 
     #[test]
     fn marked_calls_and_others_do_not_find_each_other() {
-        let (mut plain, mut marked) = (Calls::new(), Calls::marked());
+        let (mut plain, mut marked) = Calls::pair();
         let keys: Vec<_> = (0..2).map(|n| plain.insert(numbered(n))).collect();
         let others: Vec<_> = (0..2).map(|n| marked.insert(numbered(10 + n))).collect();
         for (key, other) in keys.iter().zip(&others) {
@@ -210,6 +220,9 @@ mod tests {
             assert!(marked.contains_key(*other) && !marked.contains_key(*key));
         }
         assert_eq!(marked.keys().collect::<Vec<_>>(), others);
+        // Drivers keep tables by place.
+        let places = keys.iter().chain(&others).map(|key| parts(*key).0);
+        assert_eq!(places.max(), Some(3));
         assert!(marked.remove(keys[0]).is_none());
         assert_eq!(marked.remove(others[0]).map(|call| call.number), Some(10));
         assert!(is_marked(marked.insert(numbered(12))));

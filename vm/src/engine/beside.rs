@@ -25,12 +25,14 @@ impl Engine {
     /// Puts a scenario for requests that belong to no call beside that of a client. To be given before the first input.
     #[must_use]
     pub fn with_out_of_call(self, image: Arc<Image>) -> Self {
+        let (calls, calls_beside) = Calls::pair();
         let beside = Self {
-            calls: Calls::marked(),
+            calls: calls_beside,
             next_number: NUMBERS + 1,
             ..Self::new(image)
         };
         Self {
+            calls,
             beside: Some(Box::new(beside)),
             ..self
         }
