@@ -80,7 +80,6 @@ fn note(subject: &Subject<'_>, step: &Step, first: &mut Option<Span>, count: &mu
     for action in step.actions.iter().flat_map(|actions| &actions.list) {
         match &action.kind {
             ActionKind::Exec(Exec::Media(_, text)) => found(text.span()),
-            ActionKind::RtpEcho(_) => found(action.span),
             _ => {}
         }
     }

@@ -108,6 +108,7 @@ impl<M: Machine> Shard<M> {
             deadlines,
             watchdog,
             keep_edits,
+            echo,
             slot,
             inbox,
         } = setup;
@@ -141,6 +142,7 @@ impl<M: Machine> Shard<M> {
             logs,
         );
         core.links = links;
+        core.echo = echo;
         core.watch = watch;
         core.sides = ways_out;
         core.place = role.place().cloned();
