@@ -44,7 +44,7 @@ fn size(place: &Place, name: &str) -> u64 {
 fn a_run_survives_the_limit_and_counts_what_is_lost() {
     let place = Place::new();
     let flags = "-sn uac -loopback -m 60 -r 300 -trace_msg -message_file messages -nostdin";
-    let ran = limited(&place, 16, &format!("'{BINARY}' sipp {flags}"));
+    let ran = limited(&place, 16, &format!("'{BINARY}' sipp -compat sipp {flags}"));
     assert_eq!(ran.code, 0, "{}", ran.shown());
     assert!(
         ran.out.contains("60 created  60 succeeded  0 failed"),
@@ -68,17 +68,17 @@ fn a_run_survives_the_limit_and_counts_what_is_lost() {
 fn what_is_written_last_is_looked_at_too() {
     let place = Place::new();
     let flags = "-sn uac -loopback -m 1 -r 1000 -trace_msg -message_file messages -nostdin";
-    let ran = limited(&place, 1, &format!("'{BINARY}' sipp {flags}"));
+    let ran = limited(&place, 1, &format!("'{BINARY}' sipp -compat sipp {flags}"));
     assert_eq!(ran.code, 0, "{}", ran.shown());
     assert!(said(&place).is_some(), "{}", ran.shown());
 }
 
 #[test]
-fn the_other_dialect_has_no_such_file_and_the_cache_no_part_of_one() {
+fn our_own_form_has_no_such_file_and_the_cache_no_part_of_one() {
     let place = Place::new();
     // No room for the program in the cache either, which is written before the run begins.
     let flags = "-sn uac -loopback -m 3 -r 300 -nostdin -trace_msg -message_file messages";
-    let ran = limited(&place, 1, &format!("'{BINARY}' {flags}"));
+    let ran = limited(&place, 1, &format!("'{BINARY}' sipp {flags}"));
     assert_eq!(ran.code, 0, "{}", ran.shown());
     assert!(
         ran.out.contains("cannot write `messages`"),
@@ -126,7 +126,7 @@ fn sipp_says_the_same_in_its_file() {
     answers.wait().expect("it ended");
     assert_eq!(ran.code, 0, "{}", ran.shown());
     let flags = "-sn uac -loopback -m 60 -r 300 -trace_msg -nostdin";
-    limited(&ours, 16, &format!("'{BINARY}' sipp {flags}"));
+    limited(&ours, 16, &format!("'{BINARY}' sipp -compat sipp {flags}"));
     let form = |place| {
         let said: String = said(place).expect("it is said");
         // The time apart.

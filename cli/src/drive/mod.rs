@@ -10,7 +10,6 @@
 use crate::background;
 use crate::exit::ExitCode;
 use crate::flags::high::HiArgs;
-use crate::flags::low::Dialect;
 use crate::inject;
 use crate::operator::control::{ControlSocket, Opened};
 use crate::operator::keyboard::Keyboard;
@@ -23,7 +22,7 @@ use crate::screens::terminal::Screens;
 use crate::stdio;
 use crate::trouble;
 use gossipper_control::{Phase, Snapshot};
-use gossipper_runtime::config::{EngineConfig, RunConfig};
+use gossipper_runtime::config::{EngineConfig, LogForm, RunConfig};
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::{Controller, Ending, Error, Run, RunReport};
 use progress_line::ProgressLine;
@@ -85,7 +84,8 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         Err(code) => return code,
     };
     let (layouts, dump) = (layouts(args, &config), dump(args, &config));
-    let scenario = config.main.program.name.clone();
+    let sipps = config.logs.form == LogForm::Sipp;
+    let sipps_files = sipps.then(|| config.main.program.name.clone());
     // What was asked for fits the scenario: that was checked when the settings were made.
     let per_call = args.rates.unit.per_call(&config.main.program);
     let run = match Run::start(config) {
@@ -130,7 +130,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         before: Snapshot::default(),
         layouts,
         dump,
-        scenario,
+        sipps_files,
         told_oversized: false,
     };
     let mut display = Display::new(args.refresh.filter(|_| !in_background));
@@ -249,8 +249,8 @@ struct Session<'a> {
     before: Snapshot,
     layouts: Vec<Layout>,
     dump: Dump,
-    /// The name of the main scenario.
-    scenario: String,
+    /// Files are SIPp's, and have this scenario in their names.
+    sipps_files: Option<String>,
     /// It was told that a file has reached its limit.
     told_oversized: bool,
 }
@@ -338,8 +338,8 @@ impl Session<'_> {
         }
         let text = "a file has reached the limit on file sizes: what does not fit is lost";
         self.say(text.to_owned(), true);
-        if self.args.dialect == Dialect::Sipp
-            && let Err(error) = oversized::write(&self.scenario)
+        if let Some(scenario) = &self.sipps_files
+            && let Err(error) = oversized::write(scenario)
         {
             self.say(error, true);
         }
