@@ -98,6 +98,12 @@ pub(crate) fn run_config(
             args.shards, program.name
         ));
     }
+    if program.switches_echo() && args.media.echo.is_none() && !args.skips_media {
+        stdio::note(&format!(
+            "scenario `{}` switches the RTP echo, and there is none: -rtp_echo begins it",
+            program.name
+        ));
+    }
     let period_ms = millis(args.rate_period);
     let per_call = if server {
         1.0

@@ -12,7 +12,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use gossipper_control::{EchoCounts, EchoSnapshot};
@@ -108,6 +108,7 @@ impl EchoSockets {
         let shared = Arc::new(Shared {
             address: self.address,
             streams: Default::default(),
+            silent: AtomicBool::new(false),
             end: Notify::new(),
         });
         let reactor = tokio::runtime::Builder::new_current_thread()
@@ -159,6 +160,11 @@ impl Echo {
     pub(crate) fn view(&self) -> EchoView {
         EchoView(Arc::clone(&self.shared))
     }
+
+    /// For the actions of scenarios.
+    pub(crate) fn switch(&self) -> EchoSwitch {
+        EchoSwitch(Arc::clone(&self.shared))
+    }
 }
 
 impl Drop for Echo {
@@ -169,6 +175,16 @@ impl Drop for Echo {
             // It does nothing that panics, and how it ended would change nothing.
             let _ = thread.join();
         }
+    }
+}
+
+/// Turns an echo on and off.
+#[derive(Debug, Clone)]
+pub(crate) struct EchoSwitch(Arc<Shared>);
+
+impl EchoSwitch {
+    pub(crate) fn set(&self, on: bool) {
+        self.0.silent.store(!on, Ordering::Relaxed);
     }
 }
 
@@ -189,6 +205,8 @@ impl EchoView {
 struct Shared {
     address: SocketAddr,
     streams: [Counters; 2],
+    /// What arrives is thrown away.
+    silent: AtomicBool,
     end: Notify,
 }
 
@@ -244,6 +262,7 @@ fn turn(shared: &Shared, stream: usize, socket: &tokio::net::UdpSocket, buffer: 
     let counters = &shared.streams[stream];
     for _ in 0..TURN {
         let returned = match socket.try_recv_from(buffer) {
+            Ok(_) if shared.silent.load(Ordering::Relaxed) => None,
             Ok((_, from)) if shared.is_own(from) => None,
             Ok((len, from)) => socket.try_send_to(&buffer[..len], from).ok(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -326,6 +345,24 @@ mod tests {
         assert_eq!(figures.streams, [counts(6, 224), counts(2, 120)]);
         // The ports are free again.
         pair(address).expect("the echo has ended");
+    }
+
+    #[test]
+    fn what_comes_while_it_is_switched_off_is_never_returned() {
+        let sockets = EchoSockets::bind(LOCAL, &anywhere()).expect("ports");
+        let address = sockets.address();
+        let echo = sockets.start().expect("a thread");
+        let (switch, view, caller) = (echo.switch(), echo.view(), caller());
+        switch.set(false);
+        caller.send_to(b"lost", address).expect("sent");
+        while view.snapshot().streams[0].dropped == 0 {
+            std::thread::yield_now();
+        }
+        switch.set(true);
+        caller.send_to(b"kept", address).expect("sent");
+        let mut buffer = [0; 16];
+        let (len, _) = caller.recv_from(&mut buffer).expect("echoed");
+        assert_eq!(&buffer[..len], b"kept");
     }
 
     #[test]

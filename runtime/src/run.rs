@@ -26,7 +26,7 @@ use crate::config::{
     EngineConfig, LocalConfig, LogConfig, OutOfCallConfig, PacingConfig, RunConfig, TimeLimits,
     WatchdogConfig,
 };
-use crate::echo::{Echo, EchoSockets, EchoView};
+use crate::echo::{Echo, EchoSockets, EchoSwitch, EchoView};
 use crate::error::Error;
 use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
@@ -290,6 +290,7 @@ impl Run {
                 inbox,
                 (sender.another(index < shards), &config.logs),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
+                run.echo.as_ref().map(Echo::switch),
             );
             let guard = EndGuard {
                 shared: Arc::clone(&run.shared),
@@ -663,6 +664,7 @@ impl Part {
         inbox: mpsc::Receiver<ShardCommand>,
         (logs, log_config): (LogSender, &LogConfig),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
+        echo: Option<EchoSwitch>,
     ) -> Setup<Engine> {
         let program = &self.config.program;
         let now = shared.clock.now();
@@ -737,6 +739,7 @@ impl Part {
             deadlines,
             watchdog: main.and_then(|(_, _, watchdog)| watchdog),
             keep_edits: main.is_some() && self.config.keep_edits,
+            echo,
             slot: self.slot,
             inbox,
         }

@@ -14,10 +14,15 @@ use gossipper_vm::RunParams;
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-fn server(echo: Option<EchoConfig>) -> Run {
+/// The built-in server.
+fn uas() -> &'static str {
     let builtin = gossipper_stdlib_scenarios::find("uas").expect("a built-in");
+    builtin.xml
+}
+
+fn server(xml: &str, echo: Option<EchoConfig>) -> Run {
     let options = gossipper_compiler::Options::default();
-    let compiled = gossipper_compiler::compile("uas.xml", builtin.xml.as_bytes(), &options);
+    let compiled = gossipper_compiler::compile("uas.xml", xml.as_bytes(), &options);
     let program = compiled.program.expect("it compiles");
     let mut main = EngineConfig::new(Arc::new(program), RunParams::default());
     main.local = LocalConfig {
@@ -50,10 +55,13 @@ fn invite(call_id: &str) -> String {
 
 #[test]
 fn calls_name_the_port_of_the_echo_and_rtp_sent_there_returns() {
-    let run = server(Some(EchoConfig {
-        first_port: 0,
-        ..EchoConfig::default()
-    }));
+    let run = server(
+        uas(),
+        Some(EchoConfig {
+            first_port: 0,
+            ..EchoConfig::default()
+        }),
+    );
     // The figures of a shard are there once it has looked at its sockets.
     let snapshot = loop {
         let snapshot = run.snapshot();
@@ -107,9 +115,30 @@ fn calls_name_the_port_of_the_echo_and_rtp_sent_there_returns() {
 
 #[test]
 fn a_run_without_an_echo_has_none() {
-    let run = server(None);
+    let run = server(uas(), None);
     assert!(run.snapshot().rtp_echo.is_none());
     assert!(run.controller().send(ControlCommand::Drain));
     let report = run.finish().expect("a report");
     assert_eq!(report.ending, Ending::Drained);
+}
+
+#[test]
+fn a_scenario_switches_the_echo_off() {
+    let off = r#"<init><nop><action><rtp_echo value="0"/></action></nop></init></scenario>"#;
+    let config = EchoConfig {
+        first_port: 0,
+        ..EchoConfig::default()
+    };
+    let run = server(&uas().replace("</scenario>", off), Some(config));
+    let echo = run.snapshot().rtp_echo.expect("an echo").address;
+    let peer = UdpSocket::bind((LOCAL, 0)).expect("a port");
+    // Some may return before the scenario begins.
+    loop {
+        peer.send_to(b"x", &echo[..]).expect("sent");
+        let figures = run.snapshot().rtp_echo.expect("an echo");
+        if figures.streams[0].dropped > 0 {
+            break;
+        }
+        assert!(!run.wait_for(Duration::from_millis(5)), "never off");
+    }
 }

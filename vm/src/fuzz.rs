@@ -241,6 +241,7 @@ impl Harness {
                 Output::Stat(_)
                 | Output::Log { .. }
                 | Output::Exec { .. }
+                | Output::SwitchEcho { .. }
                 | Output::About { .. }
                 | Output::Beside { .. }
                 | Output::StopGracefully

@@ -222,6 +222,11 @@ pub enum Output {
         /// The command.
         command: ByteRange,
     },
+    /// Turn the RTP echo of the process on or off.
+    SwitchEcho {
+        /// On.
+        on: bool,
+    },
     /// Queue a `Resume` for the call.
     Yield {
         /// The call.

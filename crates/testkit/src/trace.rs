@@ -82,6 +82,7 @@ impl Trace {
             Output::Exec { command } => {
                 format!("exec {:?}", String::from_utf8_lossy(out.bytes(*command)))
             }
+            Output::SwitchEcho { on } => format!("echo {on}"),
             Output::Yield { .. } => "yield".to_owned(),
             Output::Ended { .. } => return None,
             Output::StopGracefully => "stop gracefully".to_owned(),

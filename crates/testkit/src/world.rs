@@ -201,6 +201,7 @@ impl World {
                 Output::Disarm { .. }
                 | Output::Ended { .. }
                 | Output::Exec { .. }
+                | Output::SwitchEcho { .. }
                 | Output::About { .. }
                 | Output::Beside { .. } => {}
                 Output::Stat(event) => self.nodes[index].tally.add(event),

@@ -21,6 +21,7 @@ use super::sides::SideOut;
 use super::watch::Watch;
 use super::{Ending, Machine};
 use crate::clock::Clock;
+use crate::echo::EchoSwitch;
 use crate::exec::Executor;
 use crate::flows::Table;
 use crate::group::{self, Place};
@@ -92,6 +93,8 @@ pub(super) struct Core<M> {
     /// The call that the orders at hand are about, if the machine was asked to say so.
     about: u64,
     exec: Executor,
+    /// The echo of the process.
+    pub(super) echo: Option<EchoSwitch>,
     beginning: Beginning,
     /// Connections to twins.
     pub(super) links: Option<Links>,
@@ -152,6 +155,7 @@ impl<M: Machine> Core<M> {
             watch: None,
             about: 0,
             exec: Executor::default(),
+            echo: None,
             beginning: Beginning::Before,
             links: None,
             place: None,
@@ -558,6 +562,12 @@ impl<M: Machine> Core<M> {
                             now,
                             "cannot start an external command: too many are waiting",
                         );
+                    }
+                }
+                // COMPAT(sipp): without `-rtp_echo` there is nothing to switch.
+                Output::SwitchEcho { on } => {
+                    if let Some(echo) = &self.echo {
+                        echo.set(on);
                     }
                 }
                 Output::Yield { call } => self.resumes.push_back(call),

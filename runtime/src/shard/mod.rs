@@ -47,6 +47,7 @@ use gossipper_vm::{Engine, Input, Micros, OutBuf};
 
 use crate::clock::Clock;
 use crate::config::WatchdogConfig;
+use crate::echo::EchoSwitch;
 use crate::flows::FlowSetup;
 use crate::group::Role;
 use crate::logs::LogSender;
@@ -183,6 +184,8 @@ pub(crate) struct Setup<M> {
     pub(crate) watchdog: Option<WatchdogConfig>,
     /// Somebody wants the injection files as the scenario leaves them.
     pub(crate) keep_edits: bool,
+    /// The echo of the process.
+    pub(crate) echo: Option<EchoSwitch>,
     pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
     pub(crate) inbox: tokio::sync::mpsc::Receiver<ShardCommand>,
 }

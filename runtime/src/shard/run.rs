@@ -109,6 +109,7 @@ impl<M: Machine> Shard<M> {
             deadlines,
             watchdog,
             keep_edits,
+            echo,
             slot,
             inbox,
         } = setup;
@@ -143,6 +144,7 @@ impl<M: Machine> Shard<M> {
         );
         core.beside = beside;
         core.links = links;
+        core.echo = echo;
         core.watch = watch;
         core.sides = ways_out;
         core.place = role.place().cloned();

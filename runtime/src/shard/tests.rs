@@ -255,6 +255,7 @@ fn bench(machine: Script) -> Bench {
         deadlines: Deadlines::default(),
         watchdog: None,
         keep_edits: false,
+        echo: None,
         slot: Arc::clone(&slot),
         inbox,
     };

@@ -43,6 +43,8 @@ pub(crate) struct Stage {
     /// Warnings of the machine.
     pub(crate) warnings: Vec<String>,
     pub(crate) commands: Vec<String>,
+    /// What the echo of the process was switched to.
+    pub(crate) echo: Vec<bool>,
     /// Commands for twins: the name of the peer, if there are several, and the text.
     pub(crate) twin: Vec<(Option<String>, String)>,
     /// The call that sent the last of them and would fail with it.
@@ -272,6 +274,7 @@ impl Stage {
             lines: Vec::new(),
             warnings: Vec::new(),
             commands: Vec::new(),
+            echo: Vec::new(),
             twin: Vec::new(),
             twin_call: None,
             fatal: None,
@@ -553,6 +556,7 @@ impl Stage {
                     text: range,
                 } => self.warnings.push(text(range)),
                 Output::Exec { command } => self.commands.push(text(command)),
+                Output::SwitchEcho { on } => self.echo.push(on),
                 Output::About { call } => self.about.push(call),
                 Output::StopGracefully => self.stops.push("gracefully"),
                 Output::StopNow => self.stops.push("now"),
