@@ -7,6 +7,7 @@
 //! | [`flags`] | the scenario flags: one table, parser, help, settings |
 //! | [`load`], [`cache`] | from a scenario file to a program |
 //! | [`compile`] | `gossipper compile`, `gossipper explain` |
+//! | [`complete`], [`man`] | `gossipper completions`, `gossipper man` |
 //! | [`sipp`] | a run: from settings to an exit code |
 //! | [`infindex`] | the index of an injection file, as a file |
 //! | [`settings`], [`drive`] | what the runtime is told; signals, and the verdict |
@@ -19,6 +20,7 @@
 mod background;
 mod cache;
 mod compile;
+mod complete;
 mod drive;
 mod exit;
 mod flags;
@@ -27,6 +29,7 @@ mod infindex;
 mod inject;
 mod ladder;
 mod load;
+mod man;
 mod operator;
 mod report;
 mod root;

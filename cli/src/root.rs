@@ -7,13 +7,13 @@
 
 use crate::exit::ExitCode;
 use crate::flags::low::Dialect;
-use crate::{compile, sipp, stdio, version};
+use crate::{compile, complete, man, sipp, stdio, version};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// The verbs of this version.
-pub(crate) const VERBS: [&str; 4] = ["sipp", "compile", "explain", "help"];
+pub(crate) const VERBS: [&str; 6] = ["sipp", "compile", "explain", "completions", "man", "help"];
 
 /// Verbs that this version does not have yet.
 const LATER_VERBS: [&str; 12] = [
@@ -39,6 +39,7 @@ const LATER_VERBS: [&str; 12] = [
     about = "A SIP load tool that runs SIPp scenarios as compiled programs.",
     after_help = "Scenario flags may also follow `gossipper` directly, with defaults for single calls.\n\
                   \x20 gossipper sipp -h         every scenario flag\n\
+                  \x20 gossipper man             the manual page: gossipper man | man -l -\n\
                   \x20 gossipper compile -h      checking and compiling scenarios\n\
                   \x20 gossipper -version        version and build",
     disable_help_subcommand = false,
@@ -63,6 +64,10 @@ enum Verb {
     Compile(compile::CompileArgs),
     /// Say what the code of an error or a warning means, or what a flag does.
     Explain(compile::ExplainArgs),
+    /// Print a script that lets a shell complete commands and flags.
+    Completions(complete::CompletionsArgs),
+    /// Print the manual page; `gossipper man | man -l -` shows it.
+    Man,
 }
 
 /// Runs the program with the arguments it was started with; the first is its name.
@@ -154,6 +159,10 @@ fn verb(args: &[OsString]) -> ExitCode {
         Ok(Root {
             verb: Verb::Explain(args),
         }) => compile::explain(&args),
+        Ok(Root {
+            verb: Verb::Completions(args),
+        }) => complete::run(&args),
+        Ok(Root { verb: Verb::Man }) => man::run(),
         Err(error) => {
             let text = error.render();
             if error.use_stderr() {

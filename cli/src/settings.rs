@@ -10,7 +10,8 @@ use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
-    EngineConfig, LocalConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
+    EngineConfig, LocalConfig, OutOfCallConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits,
+    TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
@@ -30,7 +31,7 @@ const OPTIONAL_COMMAND_MS: u32 = 250;
 pub(crate) fn run_config(
     args: &HiArgs,
     program: Program,
-    answerer: Option<Program>,
+    (answerer, out_of_call): (Option<Program>, Option<Program>),
     injection: Vec<Arc<InjectionFile>>,
 ) -> Result<RunConfig, String> {
     let server = program.mode() == Mode::Server;
@@ -63,6 +64,9 @@ pub(crate) fn run_config(
             answerer.name
         ));
     }
+    let out_of_call = out_of_call
+        .map(|program| beside(program, server))
+        .transpose()?;
     args.mode.check_side(server)?;
     let main_transport = transport(args, server)?;
     let answerer_transport = transport(args, true)?;
@@ -81,6 +85,7 @@ pub(crate) fn run_config(
         twin: twin_mode,
         unreliable: args.mode.stream.is_none(),
         per_call: args.transport.per_call,
+        out_of_call: out_of_call.is_some(),
         ..params(args)
     };
     let confined = confined(&program, &params);
@@ -91,6 +96,12 @@ pub(crate) fn run_config(
         stdio::note(&format!(
             "-shards {}: scenario `{}` runs on one shard, since {why}",
             args.shards, program.name
+        ));
+    }
+    if program.switches_echo() && args.media.echo.is_none() && !args.skips_media {
+        stdio::note(&format!(
+            "scenario `{}` switches the RTP echo, and there is none: -rtp_echo begins it",
+            program.name
         ));
     }
     let period_ms = millis(args.rate_period);
@@ -146,9 +157,11 @@ pub(crate) fn run_config(
             remote: args.remote.as_ref().map(|peer| peer.address),
             sending_address: args.sending_address,
             media_ip: args.media_ip,
+            rtp_echo: args.media.echo,
             socket: socket(args),
             transport: main_transport,
             keep_edits: args.injection_write_back,
+            out_of_call: out_of_call.map(Box::new),
             twin,
             shards: args.shards,
             ..EngineConfig::new(Arc::new(program), params)
@@ -160,6 +173,31 @@ pub(crate) fn run_config(
         },
         watchdog: args.running.watchdog,
         logs,
+    })
+}
+
+/// The scenario of requests that belong to no call, beside one that waits for calls itself (`server`) or not.
+fn beside(program: Program, server: bool) -> Result<OutOfCallConfig, String> {
+    let name = &program.name;
+    if server {
+        return Err(format!(
+            "-oocsf and -oocsn need a client scenario; where the main one waits for calls itself, no request is left \
+             for `{name}`"
+        ));
+    }
+    if program.mode() != Mode::Server {
+        return Err(format!(
+            "-oocsf and -oocsn need a server scenario; `{name}` calls somebody itself"
+        ));
+    }
+    if program.link_role().is_some() {
+        return Err(format!(
+            "an out-of-call scenario has no twin, and `{name}` has sendCmd or recvCmd"
+        ));
+    }
+    Ok(OutOfCallConfig {
+        includes: included::read_known(&program)?,
+        program: Arc::new(program),
     })
 }
 
@@ -222,13 +260,15 @@ fn params(args: &HiArgs) -> RunParams {
             .as_ref()
             .map_or_else(Vec::new, |peer| peer.host.clone().into_bytes()),
         media_port: args.media_port,
+        media_port_end: args.media.end_port,
         skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         base_cseq: args.base_cseq,
-        call_id: args
-            .call_id_format
-            .as_deref()
-            .map_or(base.call_id, CallIdFormat::parse),
+        call_id: match (&args.call_id_type, &args.call_id_format) {
+            (Some(kind), _) => kind.clone(),
+            (None, Some(format)) => CallIdFormat::parse(format),
+            (None, None) => base.call_id,
+        },
         users: args.users,
         circuits: args.circuits,
         pause_ms: args.pause_ms,
@@ -274,6 +314,7 @@ fn params(args: &HiArgs) -> RunParams {
 fn answerer_params(args: &HiArgs) -> RunParams {
     RunParams {
         media_port: args.media_port,
+        media_port_end: args.media.end_port,
         skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         seed: args.seed.unwrap_or_else(seed_from_clock),
@@ -310,6 +351,29 @@ mod tests {
         let parsed = argv::parse(Dialect::Sipp, &args);
         assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
         params(&HiArgs::resolve(parsed.low).expect(line))
+    }
+
+    #[test]
+    fn a_type_of_call_ids_wins_over_their_format() {
+        let x = CallIdFormat::parse("x%u");
+        assert_eq!(params_of("127.0.0.1 -cid_str x%u").call_id, x);
+        for same in ["default", "format", "legacy"] {
+            let line = format!("127.0.0.1 -cid_str x%u -cid_type {same}");
+            assert_eq!(params_of(&line).call_id, x);
+        }
+        let uuid = params_of("127.0.0.1 -cid_str x%u -cid_type uuid").call_id;
+        assert_eq!(Some(uuid), CallIdFormat::of_type("uuid"));
+        let args = ["-cid_type", "guid", "127.0.0.1"].map(OsString::from);
+        assert_eq!(
+            argv::parse(Dialect::Sipp, &args)
+                .faults
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            [
+                "flag `-cid_type`: `guid` is none of default, uuid, uuid-compact, random and timestamp"
+            ]
+        );
     }
 
     #[test]

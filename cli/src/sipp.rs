@@ -90,6 +90,10 @@ fn start(args: &HiArgs) -> ExitCode {
     for note in &args.notes {
         stdio::note(note);
     }
+    if let Err(error) = drive::survive_file_limit() {
+        stdio::error(&format!("cannot handle signals: {error}"));
+        return ExitCode::Fatal;
+    }
     let cache = if args.cache { Cache::of_user() } else { None };
     let program = program(args, &args.scenario, Role::Main, cache.as_ref());
     // Both are compiled before either is judged, so that all that is wrong shows at once.
@@ -98,12 +102,19 @@ fn start(args: &HiArgs) -> ExitCode {
         .as_ref()
         .map(|source| self::program(args, source, Role::Answerer, cache.as_ref()))
         .transpose();
+    let out_of_call = args
+        .out_of_call
+        .as_ref()
+        .map(|source| self::program(args, source, Role::OutOfCall, cache.as_ref()))
+        .transpose();
     let injection = inject::load(args).map_err(|faults| {
         for fault in &faults {
             stdio::error(fault);
         }
     });
-    let (Ok(program), Ok(answerer), Ok(injection)) = (program, answerer, injection) else {
+    let (Ok(program), Ok(answerer), Ok(out_of_call), Ok(injection)) =
+        (program, answerer, out_of_call, injection)
+    else {
         return ExitCode::Failed;
     };
     if args.users.is_some() && program.mode() == Mode::Server {
@@ -112,7 +123,7 @@ fn start(args: &HiArgs) -> ExitCode {
             program.name
         ));
     }
-    match settings::run_config(args, program, answerer, injection) {
+    match settings::run_config(args, program, (answerer, out_of_call), injection) {
         Ok(config) => drive::run(args, config),
         Err(fault) => {
             stdio::error(&fault);
@@ -127,6 +138,8 @@ enum Role {
     Main,
     /// Knows the keywords of `-key` too, unless it is compiled already; they are mostly meant for the other.
     Answerer,
+    /// Takes requests that belong to no call of the main one. Takes no lines of injection files.
+    OutOfCall,
 }
 
 /// Loads a program; what is wrong with it was printed.
@@ -143,14 +156,14 @@ fn program(
         .map(|path| inject::name(path))
         .collect();
     let how = How {
-        keys: if role == Role::Answerer && input.is_gsc() {
+        keys: if role != Role::Main && input.is_gsc() {
             &[]
         } else {
             &args.keys
         },
         injection: match role {
             Role::Main => &injection,
-            Role::Answerer => &[],
+            Role::Answerer | Role::OutOfCall => &[],
         },
         strict: args.strict,
         skips_media: args.skips_media,

@@ -99,7 +99,7 @@ fn under_the_name_sipp_it_is_sipp() {
 #[test]
 fn errors_come_all_at_once_and_name_the_near_flag() {
     insta::assert_snapshot!(
-        run("sipp -sff a.xml -trace-msg -mb 5 -t x9 -r fast -p 70000 --listing h1 h2 -key one")
+        run("sipp -sff a.xml -trace-msg -turn_server 5 -t x9 -r fast -p 70000 --listing h1 h2 -key one")
             .shown()
     );
 }
@@ -139,5 +139,5 @@ fn explain_knows_the_flags() {
         "{}",
         ran.shown()
     );
-    assert!(run("explain -mb").err.contains("media"));
+    assert!(run("explain -turn_server").err.contains("media"));
 }

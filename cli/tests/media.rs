@@ -73,6 +73,27 @@ fn a_run_that_would_need_media_is_refused_and_runs_its_signalling_when_told_to()
 }
 
 #[test]
+fn what_is_at_the_media_port_is_echoed_and_counted() {
+    let folder = place(&[]);
+    let line = "sipp -sn uac -loopback -m 3 -r 100 -d 1 -nostdin -rtp_echo -mp 0";
+    let ran = run(folder.path(), line);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let echo = ran
+        .out
+        .lines()
+        .find(|line| line.starts_with("RTP echo   127.0.0.1:"));
+    let echo = echo.unwrap_or_else(|| panic!("{}", ran.out));
+    assert!(echo.ends_with("  0 audio  0 video"), "{echo}");
+    for (flags, what) in [
+        ("-no_media", "-rtp_echo is media"),
+        ("-max_rtp_port 10 -mp 10", "leaves no port"),
+    ] {
+        let ran = run(folder.path(), &format!("{line} {flags}"));
+        assert!(ran.code != 0 && ran.err.contains(what), "{}", ran.err);
+    }
+}
+
+#[test]
 fn compiling_warns_of_media_and_of_files_that_are_not_there() {
     let folder = place(&[("call.xml", CALL)]);
     let ran = run(folder.path(), "compile --check call.xml");

@@ -155,7 +155,8 @@ fn users_and_limits_are_set() {
 
 #[test]
 fn what_is_not_understood_is_a_warning_and_dumps_go_to_the_error_log() {
-    let run = Running::start("sipp -sn regexp -loopback -r 0 -trace_err -error_file errors");
+    let run =
+        Running::start("sipp -compat sipp -sn regexp -loopback -r 0 -trace_err -error_file errors");
     let errors = run.until_written("errors", "`foo` cannot be set", || run.tell("cset foo 3"));
     assert!(
         errors.starts_with("The following events occurred:"),

@@ -26,7 +26,7 @@ fn loopback_runs_over_every_mode() {
 #[test]
 fn the_trace_names_the_transport() {
     let place = Place::new();
-    let line = "sipp -sn uac -loopback -m 1 -t t1 -trace_msg -message_file sent";
+    let line = "sipp -compat sipp -sn uac -loopback -m 1 -t t1 -trace_msg -message_file sent";
     let ran = place.run(line);
     assert_eq!(ran.code, 0, "{}", ran.shown());
     let trace = std::fs::read_to_string(place.path("sent")).expect("the trace");

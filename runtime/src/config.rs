@@ -11,6 +11,7 @@ use std::time::Duration;
 use gossipper_bytecode::Program;
 use gossipper_vm::{Micros, RunParams};
 
+pub use crate::echo::EchoConfig;
 use crate::pacing::{Ramp, Rate};
 use crate::profile::RateProfile;
 use crate::sys::Backend;
@@ -52,6 +53,8 @@ pub struct EngineConfig {
     pub sending_address: Option<SocketAddr>,
     /// `-mi`; the local IP otherwise.
     pub media_ip: Option<IpAddr>,
+    /// `-rtp_echo`, for the main scenario; `[media_port]` prints the port it gets, of the answerer too.
+    pub rtp_echo: Option<EchoConfig>,
     /// The socket itself.
     pub socket: SocketConfig,
     /// What messages travel over. The parameters are made to agree with it.
@@ -63,6 +66,8 @@ pub struct EngineConfig {
     pub ring_bytes: usize,
     /// Injection files that the scenario changes come back with the report.
     pub keep_edits: bool,
+    /// The scenario of requests that belong to none of a client's calls.
+    pub out_of_call: Option<Box<OutOfCallConfig>>,
     /// The twins of a scenario with commands. Their kind is also in [`RunParams::twin`].
     pub twin: Option<TwinConfig>,
 }
@@ -78,14 +83,26 @@ impl EngineConfig {
             remote: None,
             sending_address: None,
             media_ip: None,
+            rtp_echo: None,
             socket: SocketConfig::default(),
             transport: TransportConfig::default(),
             shards: 1,
             ring_bytes: crate::group::RING_BYTES,
             keep_edits: false,
+            out_of_call: None,
             twin: None,
         }
     }
+}
+
+/// A scenario for requests that belong to none of a client's calls (`-oocsf`). It has the client's socket and
+/// parameters, but for what its calls are given of the run: lines of injection files, circuits, users, globals.
+#[derive(Debug, Clone)]
+pub struct OutOfCallConfig {
+    /// The verified scenario, a server's without commands for twins.
+    pub program: Arc<Program>,
+    /// The files that its messages include: [`RunParams::includes`].
+    pub includes: Vec<Vec<u8>>,
 }
 
 /// Where a socket is bound.

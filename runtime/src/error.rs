@@ -31,6 +31,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// No two ports for the echo of RTP can be bound.
+    #[error("cannot bind two ports for the RTP echo, from {address} upwards: {source}")]
+    Echo {
+        /// The first address tried.
+        address: SocketAddr,
+        /// What the system said last.
+        source: io::Error,
+    },
     /// An operation on a socket failed.
     #[error("cannot {operation} the UDP socket of {address}: {source}")]
     Socket {
@@ -115,6 +123,7 @@ impl Error {
             self,
             Self::Bind { source, .. }
                 | Self::Listen { source, .. }
+                | Self::Echo { source, .. }
                 | Self::TwinListen { source, .. }
                 if source.kind() == io::ErrorKind::AddrInUse
         )

@@ -13,6 +13,7 @@
 //! | `group` | several shards that run one scenario |
 //! | [`clock`], [`wheel`], [`pacing`] | microseconds since the run began; deadlines; the arrival schedule |
 //! | [`transport`] | the socket modes and names |
+//! | `echo` | RTP returned to its sender |
 //! | [`twin`] | connections to the twins of a 3PCC scenario |
 //! | [`stats`] | counters and histograms, copied into snapshots |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
@@ -48,6 +49,7 @@
 
 pub mod clock;
 pub mod config;
+mod echo;
 pub mod error;
 pub mod exec;
 mod flows;

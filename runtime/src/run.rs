@@ -18,13 +18,15 @@ use gossipper_bytecode::Mode;
 use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
 use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::link::host_names;
-use gossipper_vm::{Engine, Image, Micros, Siblings};
+use gossipper_vm::{Engine, Image, Micros, RunParams, Siblings};
 use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
 use crate::config::{
-    EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, TimeLimits, WatchdogConfig,
+    EngineConfig, LocalConfig, LogConfig, OutOfCallConfig, PacingConfig, RunConfig, TimeLimits,
+    WatchdogConfig,
 };
+use crate::echo::{Echo, EchoSockets, EchoSwitch, EchoView};
 use crate::error::Error;
 use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
@@ -32,7 +34,9 @@ use crate::logs::rows::Layout;
 use crate::logs::{LogSender, LogView, LogWriter, Scene};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
-use crate::shard::{self, Deadlines, Ending, Remains, Sampling, Setup, ShardCommand, Watch};
+use crate::shard::{
+    self, Beside, Deadlines, Ending, Remains, Sampling, Setup, ShardCommand, Watch,
+};
 use crate::stats::Stats;
 use crate::transport::resolve::resolve_host;
 use crate::transport::udp::{self, Bound};
@@ -61,6 +65,8 @@ pub struct Run {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<std::io::Result<Remains>>>,
     logs: Option<LogWriter>,
+    /// Ends with the run.
+    echo: Option<Echo>,
 }
 
 /// Hands commands to a run, from any thread.
@@ -88,8 +94,11 @@ struct Shared {
     clock: Clock,
     /// Of each scenario, the main one first.
     views: Vec<View>,
+    /// Of the scenario of requests that belong to no call.
+    out_of_call: Option<Arc<Mutex<EngineSnapshot>>>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
+    echo: Option<EchoView>,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
     wake: Condvar,
@@ -106,14 +115,15 @@ enum View {
 
 impl View {
     fn snapshot(&self) -> EngineSnapshot {
-        let copy = |slot: &Mutex<EngineSnapshot>| {
-            slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        };
         match self {
-            Self::Shard(slot) => copy(slot),
-            Self::Group(group, slot) => group.snapshot().unwrap_or_else(|| copy(slot)),
+            Self::Shard(slot) => copied(slot),
+            Self::Group(group, slot) => group.snapshot().unwrap_or_else(|| copied(slot)),
         }
     }
+}
+
+fn copied(slot: &Mutex<EngineSnapshot>) -> EngineSnapshot {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 #[derive(Debug)]
@@ -136,7 +146,9 @@ impl Shared {
             elapsed_us: elapsed.0,
             started_at_us: self.clock.wall_base_us(),
             engines: self.views.iter().map(View::snapshot).collect(),
+            out_of_call: self.out_of_call.as_deref().map(copied).map(Box::new),
             logs: self.logs.counts(),
+            rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
         }
     }
 }
@@ -190,7 +202,7 @@ impl Run {
         for engine in std::iter::once(&mut main).chain(&mut answerer) {
             engine.params.names_calls = config.logs.names_calls();
         }
-        let mut parts = Vec::new();
+        let mut answers = None;
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
             let bound = bind(&answerer, None)?;
@@ -198,7 +210,7 @@ impl Run {
             // Nobody typed it; scenarios that print `[remote_host]` are to find a host there all the same.
             main.params.remote_host = bound.address.ip().to_string().into_bytes();
             main = on_loopback(main);
-            parts.push(Part::link(answerer, bound, &clock)?);
+            answers = Some((answerer, bound));
         }
         let addresses = main.params.paths.clone();
         let towards = main.sending_address.or(main.remote);
@@ -206,6 +218,23 @@ impl Run {
             None => bind(&main, towards)?,
             Some(paths) => udp::bind_each(&main.local, &main.socket, towards, paths.addresses())?,
         };
+        let media_ip = main.media_ip.unwrap_or(bound.local_ip);
+        let echo = main
+            .rtp_echo
+            .map(|config| EchoSockets::bind(media_ip, &config))
+            .transpose()?;
+        if let Some(address) = echo.as_ref().map(EchoSockets::address) {
+            // The answerer describes its media too, and there is one echo in the process.
+            let answerer = answers.iter_mut().map(|(config, _)| config);
+            for engine in std::iter::once(&mut main).chain(answerer) {
+                engine.media_ip = Some(address.ip());
+                engine.params.media_port = address.port();
+            }
+        }
+        let mut parts = Vec::new();
+        if let Some((answerer, bound)) = answers {
+            parts.push(Part::link(answerer, bound, &clock)?);
+        }
         // Last: a twin takes a connection for the beginning of the run.
         let twin = main.twin.take();
         let total = config.pacing.total;
@@ -230,11 +259,16 @@ impl Run {
             .into_iter()
             .chain(slots().skip(shards).map(View::Shard))
             .collect();
+        let beside = parts.first().and_then(|part| part.beside.as_ref());
+        let out_of_call = beside.map(|beside| Arc::clone(&beside.slot));
+        let echo = echo.map(EchoSockets::start).transpose()?;
         let shared = Arc::new(Shared {
             clock,
             views,
+            out_of_call,
             inboxes,
             logs: logs.view(),
+            echo: echo.as_ref().map(Echo::view),
             ended: Mutex::new(Progress {
                 running: parts.len(),
                 main_ended_at: None,
@@ -247,6 +281,7 @@ impl Run {
             shared,
             threads: Vec::new(),
             logs: Some(logs),
+            echo,
         };
         for (index, (part, inbox)) in parts.into_iter().zip(receivers).enumerate() {
             let is_main = index == 0;
@@ -255,6 +290,7 @@ impl Run {
                 inbox,
                 (sender.another(index < shards), &config.logs),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
+                run.echo.as_ref().map(Echo::switch),
             );
             let guard = EndGuard {
                 shared: Arc::clone(&run.shared),
@@ -337,6 +373,8 @@ impl Run {
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
+        // Before the last figures are read, so that nothing is echoed that they do not count.
+        drop(self.echo.take());
         let logs = self
             .logs
             .take()
@@ -466,6 +504,8 @@ fn on_loopback(mut engine: EngineConfig) -> EngineConfig {
 struct Part {
     engine: Engine,
     stats: Stats,
+    /// The figures of the scenario of requests that belong to no call.
+    beside: Option<Box<Beside>>,
     bound: Bound,
     /// Connections, and sockets of calls.
     flows: Option<FlowSetup>,
@@ -484,6 +524,31 @@ fn shards_of(config: &EngineConfig) -> usize {
         Some(_) => 1,
         None => config.shards.max(1),
     }
+}
+
+/// Links the scenario of requests that belong to none of a client's calls. Those calls get what the run has, but for what
+/// is given to the client's: lines, circuits, users, globals.
+fn link_out_of_call(config: OutOfCallConfig, client: &RunParams) -> Result<Image, Error> {
+    let mut params = RunParams {
+        includes: config.includes,
+        send_to_destination: false,
+        per_call: false,
+        out_of_call: false,
+        injection: Vec::new(),
+        globals: Vec::new(),
+        hosts: Vec::new(),
+        users: None,
+        circuits: None,
+        paths: None,
+        twin: None,
+        names_calls: false,
+        ..client.clone()
+    };
+    for name in host_names(&config.program, &params) {
+        let ip = resolve_host(&String::from_utf8_lossy(&name), params.local_ip)?;
+        params.hosts.push((name, ip));
+    }
+    Ok(Image::link(config.program, params)?)
 }
 
 impl Part {
@@ -517,8 +582,20 @@ impl Part {
         }
         let stats = Stats::new(&config.program);
         let image = Image::link(Arc::clone(&config.program), config.params.clone())?;
+        let mut engine = Engine::new(Arc::new(image));
+        let beside = match config.out_of_call.take() {
+            None => None,
+            Some(out_of_call) => {
+                let image = link_out_of_call(*out_of_call, &config.params)?;
+                let stats = Stats::new(image.program());
+                engine = engine.with_out_of_call(Arc::new(image));
+                let slot = Arc::new(Mutex::new(stats.snapshot()));
+                Some(Box::new(Beside { stats, slot }))
+            }
+        };
         Ok(Self {
-            engine: Engine::new(Arc::new(image)),
+            engine,
+            beside,
             slot: Arc::new(Mutex::new(stats.snapshot())),
             stats,
             bound,
@@ -565,6 +642,8 @@ impl Part {
                 engine: Engine::one_of(Arc::clone(&image), Arc::clone(&siblings)),
                 slot: Arc::new(Mutex::new(stats.snapshot())),
                 stats,
+                // Nor has one with such a scenario more than one.
+                beside: None,
                 bound,
                 // A run with connections has one shard.
                 flows: None,
@@ -585,6 +664,7 @@ impl Part {
         inbox: mpsc::Receiver<ShardCommand>,
         (logs, log_config): (LogSender, &LogConfig),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
+        echo: Option<EchoSwitch>,
     ) -> Setup<Engine> {
         let program = &self.config.program;
         let now = shared.clock.now();
@@ -627,6 +707,7 @@ impl Part {
         Setup {
             machine: self.engine,
             stats: self.stats,
+            beside: self.beside,
             schedule,
             total: main.and_then(|(pacing, _, _)| pacing.total),
             bound: self.bound,
@@ -658,6 +739,7 @@ impl Part {
             deadlines,
             watchdog: main.and_then(|(_, _, watchdog)| watchdog),
             keep_edits: main.is_some() && self.config.keep_edits,
+            echo,
             slot: self.slot,
             inbox,
         }

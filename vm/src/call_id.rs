@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Call-IDs of generated calls (`-cid_str`).
+//! Call-IDs of generated calls (`-cid_str`, `-cid_type`).
 //!
 //! What is the same for the whole run is folded into literals when the image is linked, so that opening a call neither
 //! formats an address nor allocates.
 
 use crate::call::Call;
+use crate::input::Micros;
 use crate::params::{CallIdPart, RunParams};
 use crate::{render, rng};
 
@@ -14,6 +15,21 @@ pub(crate) enum Piece {
     Literal(Vec<u8>),
     CallNumber,
     Random,
+    Uuid {
+        dashes: bool,
+    },
+    Hex,
+    /// When the call began, in run time from then on.
+    Time {
+        epoch_us: u64,
+    },
+}
+
+impl Piece {
+    /// Whether it draws from the call's stream.
+    pub(crate) const fn draws(&self) -> bool {
+        matches!(self, Self::Random | Self::Uuid { .. } | Self::Hex)
+    }
 }
 
 /// The format of a run, with everything filled in that does not depend on the call.
@@ -36,6 +52,11 @@ pub(crate) fn fold(params: &RunParams) -> Vec<Piece> {
             }
             CallIdPart::Number => Piece::CallNumber,
             CallIdPart::Random => Piece::Random,
+            CallIdPart::Uuid { dashes } => Piece::Uuid { dashes: *dashes },
+            CallIdPart::Hex => Piece::Hex,
+            CallIdPart::Time => Piece::Time {
+                epoch_us: params.epoch_us,
+            },
         };
         if !literal.is_empty() {
             pieces.push(Piece::Literal(core::mem::take(&mut literal)));
@@ -76,13 +97,19 @@ pub(crate) fn write_dialog(
 }
 
 fn append(pieces: &[Piece], call: &mut Call, scratch: &mut Vec<u8>) {
-    print(pieces, call.number, &mut call.rng, scratch);
+    print(pieces, call.number, call.created, &mut call.rng, scratch);
     call.call_id.clear();
     call.call_id.extend_from_slice(scratch);
 }
 
 /// Prints the Call-ID of the call of that number, whose stream is where it is when a call gets its Call-ID.
-pub(crate) fn print(pieces: &[Piece], number: u64, stream: &mut u64, out: &mut Vec<u8>) {
+pub(crate) fn print(
+    pieces: &[Piece],
+    number: u64,
+    begun: Micros,
+    stream: &mut u64,
+    out: &mut Vec<u8>,
+) {
     for piece in pieces {
         match piece {
             Piece::Literal(text) => out.extend_from_slice(text),
@@ -91,7 +118,34 @@ pub(crate) fn print(pieces: &[Piece], number: u64, stream: &mut u64, out: &mut V
                 let random = rng::draw(stream, |rng| rng.u32(..));
                 render::number(i64::from(random), out);
             }
+            Piece::Uuid { dashes } => {
+                // Version 4, variant 10 (RFC 9562 §5.4).
+                let bits = random_bits(stream);
+                let bits = (bits & !(0xf << 76)) | (0x4 << 76);
+                let bits = (bits & !(0x3 << 62)) | (0x2 << 62);
+                hex(bits, *dashes, out);
+            }
+            Piece::Hex => hex(random_bits(stream), false, out),
+            Piece::Time { epoch_us } => {
+                // No clock gets as far as the sign.
+                render::number(epoch_us.wrapping_add(begun.0) as i64, out);
+            }
         }
+    }
+}
+
+fn random_bits(stream: &mut u64) -> u128 {
+    rng::draw(stream, |rng| rng.u128(..))
+}
+
+/// Appends 32 hexadecimal digits, in groups of 8, 4, 4, 4 and 12 if asked for.
+fn hex(bits: u128, dashes: bool, out: &mut Vec<u8>) {
+    for at in 0..32_u32 {
+        if dashes && matches!(at, 8 | 12 | 16 | 20) {
+            out.push(b'-');
+        }
+        let digit = (bits >> (124 - 4 * at)) as usize & 0xf;
+        out.push(b"0123456789abcdef"[digit]);
     }
 }
 
@@ -116,6 +170,55 @@ mod tests {
             fold(&params("x%u-%p@%s")),
             [literal(b"x"), Piece::CallNumber, literal(b"-77@192.0.2.1")]
         );
+    }
+
+    fn of_type(name: &str) -> Vec<Piece> {
+        fold(&RunParams {
+            call_id: CallIdFormat::of_type(name).expect("a type"),
+            pid: 77,
+            local_ip: "192.0.2.1".parse().expect("an address"),
+            epoch_us: 1_000_000,
+            ..RunParams::default()
+        })
+    }
+
+    fn printed(name: &str) -> String {
+        let mut out = Vec::new();
+        print(&of_type(name), 12, Micros(34), &mut 9, &mut out);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_uuid_has_its_version_and_its_variant() {
+        for seed in 0..64 {
+            let mut out = Vec::new();
+            print(&of_type("uuid"), 1, Micros(0), &mut { seed }, &mut out);
+            let text = String::from_utf8(out).expect("text");
+            let uuid = text.strip_suffix("@192.0.2.1").expect("the address");
+            let lengths: Vec<_> = uuid.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
+            assert_eq!(&uuid[14..15], "4", "{uuid}");
+            assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+        }
+    }
+
+    #[test]
+    fn types_have_their_forms_and_other_names() {
+        let (uuid, compact) = (printed("uuid"), printed("uuid-compact"));
+        assert_eq!(uuid.replace('-', ""), compact, "the same draw");
+        for other in ["uuidcompact", "uuid32"] {
+            assert_eq!(printed(other), compact);
+        }
+        let random = printed("random");
+        let digits = random
+            .strip_prefix("12-")
+            .and_then(|rest| rest.strip_suffix("@192.0.2.1"))
+            .expect("number and address");
+        assert!(digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_eq!(printed("random-hex"), random);
+        assert_eq!(printed("timestamp"), "1000034-12-77@192.0.2.1");
+        assert_eq!(printed("time"), printed("timestamp"));
+        assert_eq!(CallIdFormat::of_type("guid"), None);
     }
 
     #[test]

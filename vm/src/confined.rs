@@ -2,7 +2,7 @@
 //! What keeps a scenario on one shard: state that all its calls share and may change, or calls that more than one
 //! Call-ID leads to (docs/adr/0012).
 
-use crate::params::RunParams;
+use crate::params::{CallIdPart, RunParams};
 use core::fmt;
 use gossipper_bytecode::{Op, Program, Segment, Slot, VarScope};
 
@@ -29,6 +29,10 @@ pub enum Confined {
     Paths,
     /// Connections, or a socket per call.
     Connections,
+    /// `-cid_type timestamp`.
+    Time,
+    /// `-oocsf`, `-oocsn`.
+    OutOfCall,
 }
 
 impl fmt::Display for Confined {
@@ -45,6 +49,8 @@ impl fmt::Display for Confined {
             Self::Connections => {
                 "a connection belongs to one shard, and the calls on it to all of them"
             }
+            Self::Time => "nobody knows in advance which Call-ID a call has that tells the time",
+            Self::OutOfCall => "the out-of-call scenario runs beside it on the same shard",
             Self::Dialogs => "its calls have several dialogs, hence several Call-IDs",
         })
     }
@@ -78,6 +84,11 @@ pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
         (params.paths.is_some(), Confined::Paths),
         (params.per_call || !params.unreliable, Confined::Connections),
         (!program.dialogs.is_empty(), Confined::Dialogs),
+        (params.out_of_call, Confined::OutOfCall),
+        (
+            params.call_id.parts.contains(&CallIdPart::Time),
+            Confined::Time,
+        ),
     ];
     reasons
         .into_iter()

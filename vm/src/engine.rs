@@ -7,6 +7,7 @@
 mod twins;
 
 mod accept;
+mod beside;
 mod births;
 mod init;
 mod paths;
@@ -68,6 +69,8 @@ pub struct Engine {
     next_number: u64,
     /// Set when other engines run calls of the same scenario.
     siblings: Option<Arc<Siblings>>,
+    /// The scenario of requests that belong to no call (`-oocsf`).
+    beside: Option<Box<Self>>,
     /// The init section, until it has ended.
     starting: Option<Box<Starting>>,
     draining: bool,
@@ -109,6 +112,7 @@ impl Engine {
             },
             next_number: 1,
             siblings: None,
+            beside: None,
             starting: image.program.init.map(|_| Box::default()),
             draining: false,
             spare: Vec::new(),
@@ -136,6 +140,9 @@ impl Engine {
     pub fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         if self.starting.is_some() {
             return self.handle_starting(now, input, out);
+        }
+        if self.beside.is_some() && self.is_for_beside(now, input, out) {
+            return;
         }
         match input {
             Input::Spawn { user, due } => self.spawn(now, user, due, out),
@@ -224,11 +231,13 @@ impl Engine {
         if !self.image.accepting.is_empty() && self.accept(now, flow, src, id, msg, out) {
             return;
         }
-        match self.image.mode {
+        let mode = self.image.mode;
+        match mode {
             _ if self.opens_for_twin() && !self.draining => {
                 self.answer(now, flow, src, id, msg, out);
             }
             Mode::Server if !self.draining => self.answer(now, flow, src, id, msg, out),
+            Mode::Client if self.take_beside(now, flow, src, id, msg, out) => {}
             Mode::Server | Mode::Client => {
                 self.out_of_call(now, flow, src, msg, out);
             }

@@ -241,7 +241,9 @@ impl Harness {
                 Output::Stat(_)
                 | Output::Log { .. }
                 | Output::Exec { .. }
+                | Output::SwitchEcho { .. }
                 | Output::About { .. }
+                | Output::Beside { .. }
                 | Output::StopGracefully
                 | Output::StopNow
                 | Output::Fatal { .. } => {}

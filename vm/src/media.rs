@@ -11,14 +11,13 @@ use gossipper_bytecode::media::{CryptoLine, KeyUse};
 use gossipper_bytecode::{Program, Segment, Slot};
 use gossipper_sip::aka::base64_encode;
 
-/// Last port that may be given out.
-const LAST_PORT: u32 = 65_534;
-
 /// What a program prints of media.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MediaPlan {
-    /// First port: even, at most [`LAST_PORT`].
+    /// First port: even, at most `last`.
     first: u32,
+    /// Last port that may be given out: even.
+    last: u32,
     /// Place of the audio and of the video stream among those of a call, in the order the program prints them.
     streams: [Option<u32>; 2],
     has_keys: bool,
@@ -26,8 +25,10 @@ pub(crate) struct MediaPlan {
 
 impl MediaPlan {
     pub(crate) fn of(program: &Program, params: &RunParams) -> Self {
+        let last = u32::from(params.media_port_end).saturating_sub(1) & !1;
         let mut plan = Self {
-            first: (u32::from(params.media_port).next_multiple_of(2)).min(LAST_PORT),
+            first: (u32::from(params.media_port).next_multiple_of(2)).min(last),
+            last,
             streams: [None; 2],
             has_keys: false,
         };
@@ -69,7 +70,7 @@ impl MediaPlan {
             return 0;
         };
         let place = self.streams[usize::from(video)].unwrap_or(0);
-        let ports = LAST_PORT.saturating_sub(self.first) / 2 + 1;
+        let ports = self.last.saturating_sub(self.first) / 2 + 1;
         let index = call
             .saturating_sub(1)
             .wrapping_mul(u64::from(self.count()))
@@ -131,6 +132,7 @@ mod tests {
     fn ports_are_even_differ_and_wrap() {
         let plan = MediaPlan {
             first: 6000,
+            last: 65_534,
             streams: [Some(1), Some(0)],
             has_keys: false,
         };
@@ -149,12 +151,16 @@ mod tests {
                 "{video}"
             );
         }
-        let last = MediaPlan {
-            first: LAST_PORT,
+        let few = MediaPlan {
+            first: 7000,
+            last: 7002,
             streams: [Some(0), None],
             has_keys: false,
         };
-        assert_eq!(last.port(false, 9, 0), LAST_PORT);
+        assert_eq!(
+            [1, 2, 3].map(|call| few.port(false, call, 0)),
+            [7000, 7002, 7000]
+        );
     }
 
     #[test]

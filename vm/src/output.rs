@@ -148,6 +148,12 @@ pub enum Output {
         /// Its number.
         call: u64,
     },
+    /// The orders that follow are of the scenario of requests that belong to no call, whose figures are its own; or
+    /// of the client's again.
+    Beside {
+        /// Which of both.
+        begins: bool,
+    },
     /// Send these bytes.
     Send {
         /// For whom; `None` for answers that belong to no call.
@@ -215,6 +221,11 @@ pub enum Output {
     Exec {
         /// The command.
         command: ByteRange,
+    },
+    /// Turn the RTP echo of the process on or off.
+    SwitchEcho {
+        /// On.
+        on: bool,
     },
     /// Queue a `Resume` for the call.
     Yield {

@@ -49,7 +49,7 @@ pub enum DuplicateCheck {
     Loose,
 }
 
-/// The parts of `-cid_str`, split once.
+/// The parts of `-cid_str`, split once, or those of another kind (`-cid_type`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallIdFormat {
     /// Literal text and fields, in order.
@@ -69,6 +69,15 @@ pub enum CallIdPart {
     LocalIp,
     /// `%r`: a random integer.
     Random,
+    /// A random UUID (RFC 9562 §5.4).
+    Uuid {
+        /// With its dashes.
+        dashes: bool,
+    },
+    /// 32 random hexadecimal digits.
+    Hex,
+    /// The time at which the call began, in microseconds since 1970.
+    Time,
 }
 
 impl CallIdFormat {
@@ -109,10 +118,32 @@ impl CallIdFormat {
         Self { parts }
     }
 
+    /// A kind of Call-IDs by its name in `-cid_type`; `None` when there is none of that name. The default, which is
+    /// `-cid_str`, is not among them.
+    #[must_use]
+    pub fn of_type(name: &str) -> Option<Self> {
+        use CallIdPart::{Hex, Literal, LocalIp, Number, Pid, Time, Uuid};
+        let text = |text: &str| Literal(text.as_bytes().to_vec());
+        let parts = match name {
+            "uuid" => vec![Uuid { dashes: true }, text("@"), LocalIp],
+            "uuid-compact" | "uuidcompact" | "uuid32" => {
+                vec![Uuid { dashes: false }, text("@"), LocalIp]
+            }
+            "random" | "random-hex" => vec![Number, text("-"), Hex, text("@"), LocalIp],
+            "timestamp" | "time" => {
+                vec![Time, text("-"), Number, text("-"), Pid, text("@"), LocalIp]
+            }
+            _ => return None,
+        };
+        Some(Self { parts })
+    }
+
     /// Whether two calls of a run always differ: some part depends on the call.
     #[must_use]
     pub fn is_unique(&self) -> bool {
-        self.parts.contains(&CallIdPart::Number)
+        let differs =
+            |part: &CallIdPart| matches!(part, CallIdPart::Number | CallIdPart::Uuid { .. });
+        self.parts.iter().any(differs)
     }
 }
 
@@ -165,6 +196,8 @@ pub struct RunParams {
     pub media_ip: IpAddr,
     /// `[media_port]`.
     pub media_port: u16,
+    /// The port from which on streams get none: `-max_rtp_port`.
+    pub media_port_end: u16,
     /// `[pid]`.
     pub pid: u32,
     /// `[users]`; `None` without `-users`.
@@ -206,6 +239,9 @@ pub struct RunParams {
     pub duplicates: DuplicateCheck,
     /// Default behaviours.
     pub behaviors: Behaviors,
+    /// Another scenario takes requests that belong to no call (`-oocsf`): see
+    /// [`crate::Engine::with_out_of_call`].
+    pub out_of_call: bool,
     /// `-aa`: INFO, NOTIFY, OPTIONS and UPDATE are answered with 200.
     pub auto_answer: bool,
     /// `-pause_msg_ign`: messages that arrive in a pause are dropped.
@@ -292,6 +328,7 @@ impl Default for RunParams {
             unreliable: true,
             media_ip: local,
             media_port: 6000,
+            media_port_end: u16::MAX,
             pid: 1,
             users: None,
             circuits: None,
@@ -312,6 +349,7 @@ impl Default for RunParams {
             max_non_invite_retrans: MAX_RETRANS_DEFAULT,
             duplicates: DuplicateCheck::Full,
             behaviors: Behaviors::ALL,
+            out_of_call: false,
             auto_answer: false,
             ignore_in_pause: false,
             ignore_call_id_slashes: false,

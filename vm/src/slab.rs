@@ -12,6 +12,9 @@ use slotmap::{Key as _, KeyData};
 /// Records in a chunk.
 const CHUNK: usize = 256;
 
+/// Set in the places of marked calls. Places do not get there: memory ends long before.
+const MARK: u32 = 1 << 31;
+
 /// Stands for no place.
 const NONE: u32 = u32::MAX;
 
@@ -31,6 +34,10 @@ pub(crate) struct Calls {
     chunks: Vec<Vec<Slot>>,
     free: u32,
     len: usize,
+    /// Set in all places, as keys tell them.
+    mark: u32,
+    /// By how much keys turn places, so that the mark is their lowest bit and they stay small.
+    turn: u32,
 }
 
 impl Calls {
@@ -39,7 +46,19 @@ impl Calls {
             chunks: Vec::new(),
             free: NONE,
             len: 0,
+            mark: 0,
+            turn: 0,
         }
+    }
+
+    /// Calls of two engines, whose keys [`is_marked`] tells apart.
+    pub(crate) fn pair() -> (Self, Self) {
+        let of = |mark| Self {
+            mark,
+            turn: 1,
+            ..Self::new()
+        };
+        (of(0), of(MARK))
     }
 
     /// Number of calls.
@@ -53,8 +72,10 @@ impl Calls {
         let free = self.free;
         if let Some(slot) = self.slot_mut(free) {
             slot.call = Some(call);
-            let key = key(free, slot.generation);
-            self.free = slot.next_free;
+            let generation = slot.generation;
+            let next_free = slot.next_free;
+            let key = key(self.turned(free), generation);
+            self.free = next_free;
             return key;
         }
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
@@ -69,12 +90,12 @@ impl Calls {
             next_free: NONE,
             call: Some(call),
         });
-        key(place, 1)
+        key(self.turned(place), 1)
     }
 
     /// Takes a call out.
     pub(crate) fn remove(&mut self, key: CallKey) -> Option<Call> {
-        let (place, generation) = parts(key);
+        let (place, generation) = self.parts(key);
         let free = self.free;
         let slot = self.slot_mut(place)?;
         if slot.generation != generation {
@@ -91,7 +112,7 @@ impl Calls {
     /// The call with this key, if it is still there.
     #[inline]
     pub(crate) fn get(&self, key: CallKey) -> Option<&Call> {
-        let (place, generation) = parts(key);
+        let (place, generation) = self.parts(key);
         let place = place as usize;
         let slot = self.chunks.get(place / CHUNK)?.get(place % CHUNK)?;
         if slot.generation == generation {
@@ -104,7 +125,7 @@ impl Calls {
     /// The same, for changing it.
     #[inline]
     pub(crate) fn get_mut(&mut self, key: CallKey) -> Option<&mut Call> {
-        let (place, generation) = parts(key);
+        let (place, generation) = self.parts(key);
         let slot = self.slot_mut(place)?;
         if slot.generation == generation {
             slot.call.as_mut()
@@ -123,7 +144,19 @@ impl Calls {
         let slots = self.chunks.iter().flatten().enumerate();
         slots
             .filter(|(_, slot)| slot.call.is_some())
-            .map(|(place, slot)| key(place as u32, slot.generation))
+            .map(|(place, slot)| key(self.turned(place as u32), slot.generation))
+    }
+
+    /// A place as keys tell it.
+    fn turned(&self, place: u32) -> u32 {
+        (place | self.mark).rotate_left(self.turn)
+    }
+
+    /// Place and generation; of a key that is marked otherwise, a place that is never reached.
+    #[inline]
+    fn parts(&self, key: CallKey) -> (u32, u32) {
+        let (place, generation) = parts(key);
+        (place.rotate_right(self.turn) ^ self.mark, generation)
     }
 
     #[inline]
@@ -131,6 +164,11 @@ impl Calls {
         let place = place as usize;
         self.chunks.get_mut(place / CHUNK)?.get_mut(place % CHUNK)
     }
+}
+
+/// Whether a key of one of [`Calls::pair`] is of the second.
+pub(crate) fn is_marked(key: CallKey) -> bool {
+    parts(key).0 & 1 != 0
 }
 
 /// Keys count places from 1, and [`CallKey::default`] is the last one, which is never reached.
@@ -169,6 +207,27 @@ mod tests {
         }
         assert_eq!(calls.keys().collect::<Vec<_>>(), keys);
         assert!(!calls.contains_key(CallKey::default()));
+    }
+
+    #[test]
+    fn marked_calls_and_others_do_not_find_each_other() {
+        let (mut plain, mut marked) = Calls::pair();
+        let keys: Vec<_> = (0..2).map(|n| plain.insert(numbered(n))).collect();
+        let others: Vec<_> = (0..2).map(|n| marked.insert(numbered(10 + n))).collect();
+        for (key, other) in keys.iter().zip(&others) {
+            assert!(!is_marked(*key) && is_marked(*other));
+            assert!(plain.contains_key(*key) && !plain.contains_key(*other));
+            assert!(marked.contains_key(*other) && !marked.contains_key(*key));
+        }
+        assert_eq!(marked.keys().collect::<Vec<_>>(), others);
+        // Drivers keep tables by place.
+        let places = keys.iter().chain(&others).map(|key| parts(*key).0);
+        assert_eq!(places.max(), Some(3));
+        assert!(marked.remove(keys[0]).is_none());
+        assert_eq!(marked.remove(others[0]).map(|call| call.number), Some(10));
+        assert!(is_marked(marked.insert(numbered(12))));
+        assert!(marked.get(others[0]).is_none());
+        assert!(!marked.contains_key(CallKey::default()));
     }
 
     #[test]

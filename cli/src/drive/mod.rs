@@ -22,20 +22,25 @@ use crate::screens::terminal::Screens;
 use crate::stdio;
 use crate::trouble;
 use gossipper_control::{Phase, Snapshot};
-use gossipper_runtime::config::{EngineConfig, RunConfig};
+use gossipper_runtime::config::{EngineConfig, LogForm, RunConfig};
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::{Controller, Ending, Error, Run, RunReport};
 use progress_line::ProgressLine;
 use requests::{Requests, Wish};
+use signals::Signals;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::task::yield_now;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 
+mod oversized;
 mod progress_line;
 mod requests;
+mod signals;
+
+pub(crate) use signals::survive_file_limit;
 
 /// How long one wait for the end of a run lasts before it is begun again.
 const WATCH: Duration = Duration::from_secs(3_600);
@@ -79,6 +84,8 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         Err(code) => return code,
     };
     let (layouts, dump) = (layouts(args, &config), dump(args, &config));
+    let sipps = config.logs.form == LogForm::Sipp;
+    let sipps_files = sipps.then(|| config.main.program.name.clone());
     // What was asked for fits the scenario: that was checked when the settings were made.
     let per_call = args.rates.unit.per_call(&config.main.program);
     let run = match Run::start(config) {
@@ -117,12 +124,15 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             args.rate_scale,
             per_call.unwrap_or(1.0),
             args.users.is_some(),
-        ),
+        )
+        .with_out_of_call(args.out_of_call.is_some()),
         requests: Requests::default(),
         last: run.snapshot(),
         before: Snapshot::default(),
         layouts,
         dump,
+        sipps_files,
+        told_oversized: false,
     };
     let mut display = Display::new(args.refresh.filter(|_| !in_background));
     session.draw(&mut display, &run.snapshot());
@@ -134,6 +144,10 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             _ = signals.term.recv() => Asked::Wish(Wish::Interrupt),
             _ = signals.usr1.recv() => Asked::Wish(Wish::Quit),
             _ = signals.usr2.recv() => Asked::Deed(Deed::DumpScreens, Source::Signal),
+            _ = signals.oversized.recv() => {
+                session.oversized();
+                continue;
+            }
             _ = signals.stop.recv() => {
                 pause_program(&mut display, keyboard.as_ref());
                 continue;
@@ -183,6 +197,14 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         Ok(run) => given_up(run.snapshot()),
         Err(run) => given_up(run.snapshot()),
     };
+    // What was written last may have been too much.
+    yield_now().await;
+    if timeout(Duration::ZERO, signals.oversized.recv())
+        .await
+        .is_ok()
+    {
+        session.oversized();
+    }
     if args.running.trace_screen {
         session.dump_screens(&report.snapshot);
     }
@@ -228,6 +250,10 @@ struct Session<'a> {
     before: Snapshot,
     layouts: Vec<Layout>,
     dump: Dump,
+    /// Files are SIPp's, and have this scenario in their names.
+    sipps_files: Option<String>,
+    /// It was told that a file has reached its limit.
+    told_oversized: bool,
 }
 
 impl Session<'_> {
@@ -306,6 +332,20 @@ impl Session<'_> {
         }
     }
 
+    /// A file has reached the limit on file sizes. It is told once; every record that is lost is counted.
+    fn oversized(&mut self) {
+        if std::mem::replace(&mut self.told_oversized, true) {
+            return;
+        }
+        let text = "a file has reached the limit on file sizes: what does not fit is lost";
+        self.say(text.to_owned(), true);
+        if let Some(scenario) = &self.sipps_files
+            && let Err(error) = oversized::write(scenario)
+        {
+            self.say(error, true);
+        }
+    }
+
     fn say(&self, text: String, warning: bool) {
         // A run that has just ended has nothing more to say.
         let _: bool = self.controller.say(text, warning);
@@ -358,10 +398,19 @@ fn layouts(args: &HiArgs, config: &RunConfig) -> Vec<Layout> {
             args.circuits.as_ref(),
         )
     };
-    std::iter::once(&config.main)
+    let mut layouts: Vec<Layout> = std::iter::once(&config.main)
         .chain(&config.answerer)
         .map(of)
-        .collect()
+        .collect();
+    if let Some(out_of_call) = &config.main.out_of_call {
+        // It has the socket and the flags of the main one.
+        let engine = EngineConfig {
+            program: Arc::clone(&out_of_call.program),
+            ..config.main.clone()
+        };
+        layouts.push(of(&engine));
+    }
+    layouts
 }
 
 /// Where screens are written to.
@@ -541,38 +590,6 @@ fn verdict(ending: &Ending, snapshot: &Snapshot) -> ExitCode {
         Ending::Fatal(text) => {
             stdio::error(text);
             ExitCode::Fatal
-        }
-    }
-}
-
-/// The signals that mean something.
-struct Signals {
-    int: Signal,
-    term: Signal,
-    usr1: Signal,
-    usr2: Signal,
-    /// Ctrl-Z.
-    stop: Signal,
-}
-
-impl Signals {
-    fn install() -> std::io::Result<Self> {
-        let stop = rustix::process::Signal::TSTP.as_raw();
-        Ok(Self {
-            int: signal(SignalKind::interrupt())?,
-            term: signal(SignalKind::terminate())?,
-            usr1: signal(SignalKind::user_defined1())?,
-            usr2: signal(SignalKind::user_defined2())?,
-            stop: signal(SignalKind::from_raw(stop))?,
-        })
-    }
-
-    /// Waits until one of them asks for the end.
-    async fn end(&mut self) {
-        tokio::select! {
-            _ = self.int.recv() => {}
-            _ = self.term.recv() => {}
-            _ = self.usr1.recv() => {}
         }
     }
 }

@@ -360,11 +360,11 @@ mod tests {
     #[test]
     fn faults_are_all_reported_and_name_the_near_flag() {
         assert_eq!(
-            faults("-trace-msg -zzz -mb 5 h1 h2 -p 99999 -r fast -rp"),
+            faults("-trace-msg -zzz -rtp_payload 5 h1 h2 -p 99999 -r fast -rp"),
             [
                 "unknown flag `-trace-msg`; did you mean `-trace_msg`?",
                 "unknown flag `-zzz`",
-                "flag `-mb` is not supported by this version yet (media)",
+                "flag `-rtp_payload` is not supported by this version yet (media)",
                 "a second remote host `h2`; the first is `h1`",
                 "flag `-p`: 99999 is not within 0 to 65535",
                 "flag `-r`: `fast` is not a number",
@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(
             faults("-plugin 5 -multihome=10.0.0.1 host"),
             [
-                "flag `-plugin` is not supported by this version yet (plug-ins and further Call-ID forms)",
+                "flag `-plugin` is not supported by this version yet (plug-ins)",
                 "flag `-multihome=10.0.0.1` is not supported by this version yet (SCTP)",
             ]
         );
@@ -436,6 +436,8 @@ mod tests {
                 ("rate_profile", _) => "-rate_profile 0:1".to_owned(),
                 ("rate_unit", _) => "-rate_unit calls".to_owned(),
                 ("rtcheck", _) => "-rtcheck loose".to_owned(),
+                ("oocsn", _) => "-oocsn ooc_default".to_owned(),
+                ("cid_type", _) => "-cid_type uuid".to_owned(),
                 ("compat", _) => "-compat sipp".to_owned(),
                 ("tdmmap", _) => "-tdmmap {0-3}{99}{5-8}{1-31}".to_owned(),
                 ("default_behaviors", _) => "-default_behaviors all".to_owned(),

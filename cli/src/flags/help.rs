@@ -77,7 +77,7 @@ pub(crate) fn page(flag: &Flag) -> String {
 }
 
 /// Both parts of the documentation, and the defaults.
-fn body(flag: &Flag) -> String {
+pub(crate) fn body(flag: &Flag) -> String {
     let mut body = flag.short.to_owned();
     if !flag.long.is_empty() {
         body.push(' ');

@@ -15,6 +15,7 @@ pub(crate) use values::last_of_each;
 
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
+use super::media::Media;
 use super::rates::Rates;
 use super::running::Running;
 use super::secure::SecureLow;
@@ -24,9 +25,9 @@ use super::twin::{self, Twin};
 use super::value::BareTime;
 use gossipper_runtime::config::TransportConfig;
 use gossipper_stdlib_scenarios as stdlib;
-use gossipper_vm::Trunk;
 use gossipper_vm::circuits::CircuitMap;
-use scenario::{answerer, source};
+use gossipper_vm::{CallIdFormat, Trunk};
+use scenario::{answerer, out_of_call, source};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,6 +69,8 @@ pub(crate) struct HiArgs {
     pub(crate) scenario: Source,
     /// With `-loopback`: what answers.
     pub(crate) answerer: Option<Source>,
+    /// What takes requests that belong to no call.
+    pub(crate) out_of_call: Option<Source>,
     /// `[NAME]` keywords, each name once.
     pub(crate) keys: Vec<(String, String)>,
     /// Values of Global variables, each name once.
@@ -98,6 +101,8 @@ pub(crate) struct HiArgs {
     pub(crate) media_ip: Option<IpAddr>,
     /// `-mp`.
     pub(crate) media_port: u16,
+    /// The echo of RTP, and the end of the ports.
+    pub(crate) media: Media,
     /// `-no_media`.
     pub(crate) skips_media: bool,
     /// `-t ui`: the field of the first injection file that holds addresses.
@@ -158,6 +163,8 @@ pub(crate) struct HiArgs {
     pub(crate) base_cseq: u32,
     /// `-cid_str`.
     pub(crate) call_id_format: Option<String>,
+    /// `-cid_type`, unless it is what `-cid_str` says.
+    pub(crate) call_id_type: Option<CallIdFormat>,
     /// Repetitions are made and looked for.
     pub(crate) retransmit: bool,
     /// `-max_retrans`.
@@ -266,6 +273,11 @@ impl HiArgs {
             stdlib::DEFAULT,
             &mut faults,
         );
+        let out_of_call = out_of_call(
+            low.out_of_call_file,
+            low.out_of_call_name.as_deref(),
+            &mut faults,
+        );
         let answerer = answerer(
             low.loopback,
             low.answerer_file,
@@ -320,6 +332,7 @@ impl HiArgs {
             dialect,
             rate_period,
             low.users.is_some(),
+            low.traces.period,
             &mut faults,
             &mut notes,
         );
@@ -333,6 +346,8 @@ impl HiArgs {
             .media_ip
             .as_deref()
             .and_then(|host| ip(host, "-mi", &mut faults));
+        let media_port = low.media_port.unwrap_or(6000);
+        let media = Media::resolve(low.media, media_port, low.no_media, &mut faults);
         // Without a remote host, -rsa is the remote host.
         let (remote, sending) = match (low.remote, low.sending_address) {
             (None, sending) => (sending, None),
@@ -373,6 +388,7 @@ impl HiArgs {
             dialect,
             scenario,
             answerer,
+            out_of_call,
             keys: last_of_each(low.keys),
             globals: last_of_each(low.globals),
             injection: low.injection,
@@ -387,7 +403,8 @@ impl HiArgs {
             bind_local: low.bind_local,
             local_port,
             media_ip,
-            media_port: low.media_port.unwrap_or(6000),
+            media_port,
+            media,
             skips_media: low.no_media,
             ip_field: per_address.then_some(low.ip_field.unwrap_or(0)),
             coalesce_us: low.coalesce_us,
@@ -418,6 +435,7 @@ impl HiArgs {
             recv_timeout_ms: recv_timeout_ms.unwrap_or(if sipp { 0 } else { 5000 }),
             base_cseq: low.base_cseq.unwrap_or(1),
             call_id_format: low.call_id_format,
+            call_id_type: low.call_id_type,
             retransmit: !low.no_retransmission,
             max_retrans: low.max_retrans,
             max_invite_retrans: low.max_invite_retrans,

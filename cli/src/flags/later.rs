@@ -25,9 +25,9 @@ pub(crate) struct Missing {
 
 static GROUPS: &[Group] = &[
     Group {
-        part: "out-of-call and receiving scenarios",
+        part: "receiving scenarios",
         switches: &[],
-        values: &["oocsf", "oocsn", "rxsf", "rxsn", "rxrn", "rxinf"],
+        values: &["rxsf", "rxsn", "rxrn", "rxinf"],
     },
     Group {
         part: "SCTP",
@@ -44,7 +44,6 @@ static GROUPS: &[Group] = &[
     Group {
         part: "media",
         switches: &[
-            "rtp_echo",
             "rtpcheck_debug",
             "srtpcheck_debug",
             "random_base_ssrc",
@@ -56,8 +55,6 @@ static GROUPS: &[Group] = &[
             "rtp_send",
         ],
         values: &[
-            "mb",
-            "max_rtp_port",
             "rtp_payload",
             "rtp_threadtasks",
             "rtp_buffsize",
@@ -84,9 +81,9 @@ static GROUPS: &[Group] = &[
         values: &["stat_period"],
     },
     Group {
-        part: "plug-ins and further Call-ID forms",
+        part: "plug-ins",
         switches: &[],
-        values: &["plugin", "cid_type"],
+        values: &["plugin"],
     },
     Group {
         part: "reports and health gates",

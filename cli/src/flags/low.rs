@@ -5,11 +5,13 @@
 //! resolution, no default. `None` means "not given", because the default depends on the dialect and is applied once,
 //! in [`super::high`].
 
+use super::media::MediaLow;
 use super::rates::RatesLow;
 use super::running::RunningLow;
 use super::secure::SecureLow;
 use super::streams::StreamsLow;
 use super::traces::LowTraces;
+use gossipper_vm::CallIdFormat;
 use gossipper_vm::circuits::CircuitMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -222,6 +224,8 @@ pub(crate) struct LowArgs {
     pub(crate) media_ip: Option<String>,
     /// `-mp`.
     pub(crate) media_port: Option<u16>,
+    /// The echo of RTP, and the end of the ports.
+    pub(crate) media: MediaLow,
     /// `-buff_size`.
     pub(crate) buffer_bytes: Option<usize>,
     /// `-no_media`.
@@ -238,6 +242,10 @@ pub(crate) struct LowArgs {
     pub(crate) skip_rlimit: bool,
     /// `-loopback`.
     pub(crate) loopback: bool,
+    /// `-oocsf`.
+    pub(crate) out_of_call_file: Option<PathBuf>,
+    /// `-oocsn`.
+    pub(crate) out_of_call_name: Option<String>,
     /// `-loopback_sf`.
     pub(crate) answerer_file: Option<PathBuf>,
     /// `-loopback_sn`.
@@ -294,6 +302,8 @@ pub(crate) struct LowArgs {
     pub(crate) base_cseq: Option<u32>,
     /// `-cid_str`.
     pub(crate) call_id_format: Option<String>,
+    /// `-cid_type`, unless it is what `-cid_str` says.
+    pub(crate) call_id_type: Option<CallIdFormat>,
     /// `-nr`.
     pub(crate) no_retransmission: bool,
     /// `-max_retrans`.

@@ -16,6 +16,7 @@ pub(crate) mod high;
 pub(crate) mod host;
 pub(crate) mod later;
 pub(crate) mod low;
+pub(crate) mod media;
 pub(crate) mod rates;
 pub(crate) mod running;
 pub(crate) mod secure;
@@ -36,6 +37,8 @@ pub(crate) enum Category {
     Scenario,
     /// Addresses, ports, sockets.
     Network,
+    /// What flows beside SIP.
+    Media,
     /// Connections.
     Streams,
     /// TLS and WebSocket.
@@ -65,6 +68,7 @@ impl Category {
             Self::Scenario => "Scenario",
             Self::Network => "Addresses and sockets",
             Self::Secure => "TLS and WebSocket",
+            Self::Media => "Media",
             Self::Streams => "Connections",
             Self::Twin => "Third party call control (3PCC)",
             Self::Load => "Rate, volume and duration",

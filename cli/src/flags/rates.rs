@@ -11,7 +11,7 @@ use gossipper_vm::Micros;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Time between two rows of SIPp's statistics file, which is also that between two steps of a ramp.
+/// Time between two steps of a ramp of SIPp, where `-fd` says nothing.
 const SIPP_INTERVAL: Duration = Duration::from_secs(60);
 /// The same of gossipper.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -126,12 +126,13 @@ fn curve(
 }
 
 impl Rates {
-    /// Applies the defaults of the dialect.
+    /// Applies the defaults of the dialect; SIPp's time between two steps is that between two rows of a table (`-fd`).
     pub(crate) fn resolve(
         low: RatesLow,
         dialect: Dialect,
         period: Duration,
         has_users: bool,
+        table_period: Option<Duration>,
         faults: &mut Vec<String>,
         notes: &mut Vec<String>,
     ) -> Self {
@@ -164,11 +165,13 @@ impl Rates {
         let every = match low.interval {
             Some(time) if sipp => time.seconds,
             Some(time) => time.millis,
-            None if sipp => SIPP_INTERVAL,
+            None if sipp => table_period.unwrap_or(SIPP_INTERVAL),
             None => INTERVAL,
         };
-        if every.is_zero() {
+        if every.is_zero() && low.interval.is_some() {
             faults.push("-rate_interval must be greater than zero".to_owned());
+        } else if every.is_zero() && increase.is_some() {
+            faults.push("-rate_increase needs a -rate_interval: that of -fd 0 is zero".to_owned());
         }
         // gossipper's steps are calls a second, SIPp's calls a period.
         let scale = if sipp { 1.0 } else { period.as_secs_f64() };
@@ -235,6 +238,42 @@ mod tests {
             let error = parse_profile(bad).expect_err(bad);
             assert!(error.contains(why), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn sipps_steps_are_as_far_apart_as_rows_of_its_tables() {
+        let every = |dialect, interval: Option<&str>, table| {
+            let low = RatesLow {
+                increase: Some(1.0),
+                interval: interval.map(|text| BareTime::parse(text).expect("a time")),
+                ..RatesLow::default()
+            };
+            let (mut faults, mut notes) = (Vec::new(), Vec::new());
+            let period = Duration::from_secs(1);
+            let rates = Rates::resolve(low, dialect, period, false, table, &mut faults, &mut notes);
+            faults
+                .pop()
+                .map_or_else(|| Ok(rates.ramp.expect("a ramp").every), Err)
+        };
+        let second = |count: u64| Ok(Micros(count * 1_000_000));
+        let table = Some(Duration::from_secs(7));
+        assert_eq!(every(Dialect::Sipp, None, None), second(60));
+        assert_eq!(every(Dialect::Sipp, None, table), second(7));
+        assert_eq!(every(Dialect::Sipp, Some("2"), table), second(2));
+        assert_eq!(every(Dialect::Gossipper, None, table), second(1));
+        assert_eq!(
+            every(Dialect::Gossipper, None, Some(Duration::ZERO)),
+            second(1)
+        );
+        let fault = every(Dialect::Sipp, None, Some(Duration::ZERO)).expect_err("no time");
+        assert!(fault.contains("-fd 0"), "{fault}");
+        let none = RatesLow::default();
+        let (mut faults, mut notes) = (Vec::new(), Vec::new());
+        let second = Duration::from_secs(1);
+        let zero = Some(Duration::ZERO);
+        let sipp = Dialect::Sipp;
+        Rates::resolve(none, sipp, second, false, zero, &mut faults, &mut notes);
+        assert!(faults.is_empty(), "{faults:?}");
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub(crate) struct Operator {
     per_call: f64,
     /// Users keep calls open, and no rate.
     has_users: bool,
+    /// There is a scenario for requests that belong to no call.
+    has_out_of_call: bool,
     escape: Escape,
 }
 
@@ -79,7 +81,16 @@ impl Operator {
             scale,
             per_call,
             has_users,
+            has_out_of_call: false,
             escape: Escape::None,
+        }
+    }
+
+    /// The same in a run that has a scenario for requests that belong to no call, or has none.
+    pub(crate) fn with_out_of_call(self, has: bool) -> Self {
+        Self {
+            has_out_of_call: has,
+            ..self
         }
     }
 
@@ -202,7 +213,10 @@ impl Operator {
                 self.scale = scale;
                 Deed::Nothing
             }
-            Command::Display(Display::OutOfCall | Display::Receiving) => {
+            Command::Display(display)
+                if display == Display::Receiving
+                    || (display == Display::OutOfCall && !self.has_out_of_call) =>
+            {
                 Deed::Warn("`set display`: this run has no such scenario".to_owned())
             }
             Command::Display(display) => {
@@ -224,6 +238,18 @@ impl Operator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_out_of_call_scenario_is_shown_where_there_is_one() {
+        let shown = |operator: &mut Operator| {
+            let deed = operator.command("set display ooc");
+            (deed == Deed::Redraw, operator.view.display)
+        };
+        assert_eq!(shown(&mut operator()), (false, Display::Main));
+        let mut with = operator().with_out_of_call(true);
+        assert_eq!(shown(&mut with), (true, Display::OutOfCall));
+        assert!(matches!(with.command("set display rx"), Deed::Warn(_)));
+    }
 
     fn operator() -> Operator {
         Operator::new(2.5, 1.0, false)

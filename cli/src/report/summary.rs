@@ -30,8 +30,21 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
         let text = format!("Media      NOT played (-no_media): media actions skipped: {skipped}");
         let _ = writeln!(out, "{}", paint(&text, "33", colour));
     }
-    // The screen has no room for all of them at their longest.
-    let rows = ROWS_MAX - usize::from(skipped > 0) - usize::from(limited);
+    if let Some(echo) = &snapshot.rtp_echo {
+        let [audio, video] = echo.streams;
+        let dropped = match audio.dropped + video.dropped {
+            0 => String::new(),
+            dropped => format!("  {dropped} not echoed"),
+        };
+        let _ = writeln!(
+            out,
+            "RTP echo   {}  {} audio  {} video{dropped}",
+            echo.address, audio.packets, video.packets
+        );
+    }
+    // The screen has no room for all of them at their longest. Who skips media echoes none.
+    let media = skipped > 0 || snapshot.rtp_echo.is_some();
+    let rows = ROWS_MAX - usize::from(media) - usize::from(limited);
     times(&mut out, engine, rows);
     failures(&mut out, engine, colour);
     if let Some(answerer) = snapshot.answerer() {
@@ -45,6 +58,17 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
             calls.failed,
             calls.current,
             answerer.messages.retransmitted
+        );
+    }
+    if let Some(out_of_call) = &snapshot.out_of_call {
+        let calls = &out_of_call.calls;
+        let _ = writeln!(
+            out,
+            "Beside     {} (out of call)  {} calls  {} failed  {} open",
+            cut(&out_of_call.scenario, 16),
+            calls.created(),
+            calls.failed,
+            calls.current,
         );
     }
     let logs = &snapshot.logs;
@@ -323,7 +347,7 @@ fn paint(text: &str, code: &str, colour: bool) -> String {
 mod tests {
     use super::*;
     use crate::report::sample;
-    use gossipper_control::{FailCount, FailReason, ResponseTime};
+    use gossipper_control::{EchoCounts, EchoSnapshot, FailCount, FailReason, ResponseTime};
 
     #[test]
     fn a_loopback_run_reads_like_this() {
@@ -367,7 +391,6 @@ mod tests {
             &mut m.auto_answered,
             &mut m.discarded,
             &mut m.lost,
-            &mut m.media_skipped,
             &mut engine.transport.send_errors,
             &mut engine.transport.icmp_errors,
             &mut engine.transport.recv_dropped,
@@ -383,6 +406,15 @@ mod tests {
         engine.scenario = "a scenario with a very long name indeed".to_owned();
         engine.last_warning = Some("unexpected\nmessage ".repeat(20));
         snapshot.logs.lost = 7;
+        let echoed = EchoCounts {
+            packets: many,
+            bytes: many,
+            dropped: many,
+        };
+        snapshot.rtp_echo = Some(EchoSnapshot {
+            address: "[2001:db8:1234:5678:9abc:def0:1234:5678]:65535".to_owned(),
+            streams: [echoed; 2],
+        });
         snapshot.logs.error = Some("disk full ".repeat(20));
         snapshot
     }
@@ -412,6 +444,26 @@ mod tests {
                 .contains("\nMedia      NOT played (-no_media): media actions skipped: 12\n")
         );
         assert!(line(&snapshot).ends_with(" media_skipped=12\n"));
+    }
+
+    #[test]
+    fn what_was_echoed_is_counted() {
+        let mut snapshot = sample::client();
+        assert!(!text(&snapshot, false).contains("echo"));
+        let counts = |packets| EchoCounts {
+            packets,
+            bytes: packets * 172,
+            dropped: 0,
+        };
+        snapshot.rtp_echo = Some(EchoSnapshot {
+            address: "127.0.0.1:6000".to_owned(),
+            streams: [counts(250), counts(0)],
+        });
+        let shown = text(&snapshot, false);
+        assert!(
+            shown.contains("\nRTP echo   127.0.0.1:6000  250 audio  0 video\n"),
+            "{shown}"
+        );
     }
 
     #[test]

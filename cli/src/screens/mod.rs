@@ -102,7 +102,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) now: &'a Snapshot,
     /// The figures of the period before.
     pub(crate) before: &'a Snapshot,
-    /// The scenarios, in the order of the engines.
+    /// The scenarios, in the order of the engines; that of requests outside calls is the last.
     pub(crate) layouts: &'a [Layout],
     /// What is to be seen.
     pub(crate) view: View,
@@ -119,6 +119,15 @@ struct Shown<'a> {
 impl<'a> Frame<'a> {
     /// The scenario that is shown; the main one where there is no other.
     fn shown(&self) -> Option<Shown<'a>> {
+        if self.view.display == Display::OutOfCall
+            && let Some(engine) = self.now.out_of_call.as_deref()
+        {
+            return Some(Shown {
+                engine,
+                before: self.before.out_of_call.as_deref(),
+                layout: self.layouts.last()?,
+            });
+        }
         let at = match self.view.display {
             Display::Answerer if self.now.engines.len() > 1 => 1,
             _ => 0,

@@ -103,6 +103,22 @@ pub(super) fn head(frame: &Frame<'_>, shown: &Shown<'_>) -> Vec<String> {
             &format!("{} messages lost on purpose", messages.lost),
         ));
     }
+    if let Some(echo) = &frame.now.rtp_echo {
+        let before = frame.before.rtp_echo.as_ref();
+        for (index, name) in ["1st", "2nd"].into_iter().enumerate() {
+            let counts = echo.streams[index];
+            let bytes = before.map_or(0, |before| before.streams[index].bytes);
+            let rate = if period > 0.0 {
+                counts.bytes.saturating_sub(bytes) as f64 / 1e3 / period
+            } else {
+                0.0
+            };
+            lines.push(pair(
+                &format!("{} Total echo RTP pckts {name} stream", counts.packets),
+                &format!("{rate:.3} last period RTP rate (kB/s)"),
+            ));
+        }
+    }
     lines.push(String::new());
     lines
 }

@@ -5,7 +5,9 @@ use super::layout::{Layout, StepLayout};
 use super::terminal::tests::{coloured, drawn};
 use super::*;
 use crate::report::sample;
-use gossipper_control::{Cell, CounterSnapshot, Repartition, StepKind, StepSnapshot};
+use gossipper_control::{
+    Cell, CounterSnapshot, EchoCounts, EchoSnapshot, Repartition, StepKind, StepSnapshot,
+};
 
 fn step(kind: StepKind, name: &str, messages: u64) -> StepSnapshot {
     StepSnapshot {
@@ -220,6 +222,45 @@ fn lines_that_tools_read_are_where_they_look_for_them() {
         for line in shown(screen, text).lines() {
             assert!(line.chars().count() <= WIDTH, "{line}");
         }
+    }
+}
+
+#[test]
+fn what_is_echoed_has_a_line_for_each_stream() {
+    let counts = |packets| EchoCounts {
+        packets,
+        bytes: packets * 172,
+        dropped: 0,
+    };
+    let echo = |packets| {
+        Some(EchoSnapshot {
+            address: "127.0.0.1:6000".to_owned(),
+            streams: [counts(packets), counts(0)],
+        })
+    };
+    let (mut now, mut before) = (now(), before());
+    (before.rtp_echo, now.rtp_echo) = (echo(100), echo(200));
+    let layouts = [layout()];
+    let frame = Frame {
+        now: &now,
+        before: &before,
+        layouts: &layouts,
+        view: View::default(),
+    };
+    let seconds = frame.period_us() as f64 / 1e6;
+    let rate = 17.2 / seconds;
+    let shown = text(&frame);
+    for line in [
+        format!(
+            "  {:<40}{rate:.3} last period RTP rate (kB/s)",
+            "200 Total echo RTP pckts 1st stream"
+        ),
+        format!(
+            "  {:<40}0.000 last period RTP rate (kB/s)",
+            "0 Total echo RTP pckts 2nd stream"
+        ),
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
     }
 }
 

@@ -78,10 +78,9 @@ fn note(subject: &Subject<'_>, step: &Step, first: &mut Option<Span>, count: &mu
         }
     }
     for action in step.actions.iter().flat_map(|actions| &actions.list) {
-        match &action.kind {
-            ActionKind::Exec(Exec::Media(_, text)) => found(text.span()),
-            ActionKind::RtpEcho(_) => found(action.span),
-            _ => {}
+        // The switch of the echo of the process is not of a call's media.
+        if let ActionKind::Exec(Exec::Media(_, text)) = &action.kind {
+            found(text.span());
         }
     }
 }

@@ -408,11 +408,12 @@ impl Slot {
 }
 
 impl Program {
-    /// What needs media first in the program, if anything does.
+    /// What needs media first in the program, if anything does. The switch of the echo of the process is not of a call's media.
     #[must_use]
     pub fn media_use(&self) -> Option<MediaUse> {
         let line = |step: StepId| self.steps[step.index()].line;
-        let action = self.media.first().map(|entry| MediaUse {
+        let of_call = |entry: &&MediaAction| !matches!(entry.media, Media::EchoSwitch(_));
+        let action = self.media.iter().find(of_call).map(|entry| MediaUse {
             what: entry.media.name().to_owned(),
             step: entry.step,
             line: entry.step.map(line),
@@ -449,6 +450,13 @@ impl Program {
             (Some(action), _) => Some(action),
             (None, keyword) => keyword.or_else(elsewhere),
         }
+    }
+
+    /// Whether the program turns the echo of the process on or off.
+    #[must_use]
+    pub fn switches_echo(&self) -> bool {
+        let switch = |entry: &MediaAction| matches!(entry.media, Media::EchoSwitch(_));
+        self.media.iter().any(switch)
     }
 
     /// Whether anything in the program sends to where the peer's SDP says: then the SDP of messages has to be read at

@@ -18,8 +18,14 @@ pub struct Snapshot {
     pub started_at_us: u64,
     /// The main scenario first, then the answerer if there is one in this process.
     pub engines: Vec<EngineSnapshot>,
+    /// The scenario of requests that belong to no call, if there is one.
+    #[serde(default)]
+    pub out_of_call: Option<Box<EngineSnapshot>>,
     /// Log files.
     pub logs: LogCounts,
+    /// The echo of RTP, if there is one.
+    #[serde(default)]
+    pub rtp_echo: Option<EchoSnapshot>,
 }
 
 impl Snapshot {
@@ -377,6 +383,26 @@ pub struct CounterSnapshot {
     pub name: String,
     /// Its value.
     pub count: u64,
+}
+
+/// The echo of RTP.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EchoSnapshot {
+    /// Where audio is echoed; video is two ports above.
+    pub address: String,
+    /// What was echoed, audio first, then video.
+    pub streams: [EchoCounts; 2],
+}
+
+/// What one socket echoed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EchoCounts {
+    /// Datagrams returned to their senders.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Datagrams that could not be returned, and errors of the socket.
+    pub dropped: u64,
 }
 
 /// Log files.

@@ -59,7 +59,7 @@ impl Trace {
 
     fn output(&mut self, output: &Output, out: &OutBuf) -> Option<String> {
         Some(match output {
-            Output::About { .. } => return None,
+            Output::About { .. } | Output::Beside { .. } => return None,
             Output::Send { bytes, .. } => format!("send {}", self.message(out.bytes(*bytes))),
             Output::Open { to, .. } => format!("open {to}"),
             Output::Close { flow } => format!("close {}", flow.0),
@@ -82,6 +82,7 @@ impl Trace {
             Output::Exec { command } => {
                 format!("exec {:?}", String::from_utf8_lossy(out.bytes(*command)))
             }
+            Output::SwitchEcho { on } => format!("echo {on}"),
             Output::Yield { .. } => "yield".to_owned(),
             Output::Ended { .. } => return None,
             Output::StopGracefully => "stop gracefully".to_owned(),

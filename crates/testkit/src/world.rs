@@ -201,7 +201,9 @@ impl World {
                 Output::Disarm { .. }
                 | Output::Ended { .. }
                 | Output::Exec { .. }
-                | Output::About { .. } => {}
+                | Output::SwitchEcho { .. }
+                | Output::About { .. }
+                | Output::Beside { .. } => {}
                 Output::Stat(event) => self.nodes[index].tally.add(event),
                 Output::Log { text, .. } => {
                     let line = String::from_utf8_lossy(out.bytes(text)).into_owned();

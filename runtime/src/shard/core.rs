@@ -6,9 +6,10 @@
 
 use std::collections::VecDeque;
 use std::net::UdpSocket;
+use std::sync::{Arc, Mutex};
 
 use gossipper_bytecode::{LogLevel, PeerId};
-use gossipper_control::TransportCounts;
+use gossipper_control::{EngineSnapshot, TransportCounts};
 use gossipper_vm::{
     CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output, StatEvent,
     Unsent,
@@ -20,6 +21,7 @@ use super::sides::SideOut;
 use super::watch::Watch;
 use super::{Ending, Machine};
 use crate::clock::Clock;
+use crate::echo::EchoSwitch;
 use crate::exec::Executor;
 use crate::flows::Table;
 use crate::group::{self, Place};
@@ -48,6 +50,14 @@ enum Beginning {
     Over,
 }
 
+/// What the shard keeps of the scenario of requests that belong to no call.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    pub(crate) stats: Stats,
+    /// Where its figures are published.
+    pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
+}
+
 #[derive(Debug)]
 pub(super) struct Core<M> {
     pub(super) machine: M,
@@ -70,6 +80,10 @@ pub(super) struct Core<M> {
     refused: Vec<Refused>,
     pub(super) counts: TransportCounts,
     pub(super) stats: Stats,
+    /// Those of the scenario of requests that belong to no call.
+    pub(super) beside: Option<Box<Beside>>,
+    /// The orders at hand are that scenario's.
+    of_beside: bool,
     /// When a client's calls begin.
     pub(super) schedule: Option<Schedule>,
     pub(super) clock: Clock,
@@ -79,6 +93,8 @@ pub(super) struct Core<M> {
     /// The call that the orders at hand are about, if the machine was asked to say so.
     about: u64,
     exec: Executor,
+    /// The echo of the process.
+    pub(super) echo: Option<EchoSwitch>,
     beginning: Beginning,
     /// Connections to twins.
     pub(super) links: Option<Links>,
@@ -131,12 +147,15 @@ impl<M: Machine> Core<M> {
             refused: Vec::new(),
             counts,
             stats,
+            beside: None,
+            of_beside: false,
             schedule,
             clock,
             logs,
             watch: None,
             about: 0,
             exec: Executor::default(),
+            echo: None,
             beginning: Beginning::Before,
             links: None,
             place: None,
@@ -454,6 +473,16 @@ impl<M: Machine> Core<M> {
         for &order in out.records() {
             match order {
                 Output::About { call } => self.about = call,
+                Output::Beside { begins } => {
+                    self.of_beside = begins;
+                    // Its calls have no numbers in traces.
+                    self.about = 0;
+                }
+                Output::Stat(event) if self.of_beside => {
+                    if let Some(beside) = &mut self.beside {
+                        beside.stats.apply(now, event);
+                    }
+                }
                 Output::Send {
                     call,
                     flow,
@@ -535,6 +564,12 @@ impl<M: Machine> Core<M> {
                         );
                     }
                 }
+                // COMPAT(sipp): without `-rtp_echo` there is nothing to switch.
+                Output::SwitchEcho { on } => {
+                    if let Some(echo) = &self.echo {
+                        echo.set(on);
+                    }
+                }
                 Output::Yield { call } => self.resumes.push_back(call),
                 Output::StopGracefully => self.draining = true,
                 // Nothing that the call did after it counts any more.
@@ -551,6 +586,7 @@ impl<M: Machine> Core<M> {
         }
         self.out = out;
         self.about = 0;
+        self.of_beside = false;
     }
 }
 

@@ -131,6 +131,9 @@ impl<M: Machine> Shard<M> {
     /// Counts and measures anew.
     pub(super) fn clear_stats(&mut self, now: Micros) {
         self.core.stats.clear(now);
+        if let Some(beside) = &mut self.core.beside {
+            beside.stats.clear(now);
+        }
         self.recent.clear();
         self.publish(now);
     }

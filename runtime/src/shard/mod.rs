@@ -47,6 +47,7 @@ use gossipper_vm::{Engine, Input, Micros, OutBuf};
 
 use crate::clock::Clock;
 use crate::config::WatchdogConfig;
+use crate::echo::EchoSwitch;
 use crate::flows::FlowSetup;
 use crate::group::Role;
 use crate::logs::LogSender;
@@ -56,6 +57,7 @@ use crate::sys::Backend;
 use crate::transport::udp::Bound;
 use crate::twin::Opened;
 
+pub(crate) use core::Beside;
 pub(crate) use inbox::ShardCommand;
 pub(crate) use sampling::Sampling;
 pub(crate) use watch::Watch;
@@ -155,6 +157,8 @@ pub(crate) struct Deadlines {
 pub(crate) struct Setup<M> {
     pub(crate) machine: M,
     pub(crate) stats: Stats,
+    /// The figures of the scenario of requests that belong to no call.
+    pub(crate) beside: Option<Box<Beside>>,
     /// When a client's calls begin.
     pub(crate) schedule: Option<Schedule>,
     /// Calls after which the shard drains (`-m`).
@@ -180,6 +184,8 @@ pub(crate) struct Setup<M> {
     pub(crate) watchdog: Option<WatchdogConfig>,
     /// Somebody wants the injection files as the scenario leaves them.
     pub(crate) keep_edits: bool,
+    /// The echo of the process.
+    pub(crate) echo: Option<EchoSwitch>,
     pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
     pub(crate) inbox: tokio::sync::mpsc::Receiver<ShardCommand>,
 }

@@ -92,6 +92,7 @@ impl<M: Machine> Shard<M> {
         let Setup {
             machine,
             stats,
+            beside,
             schedule,
             total,
             bound,
@@ -108,6 +109,7 @@ impl<M: Machine> Shard<M> {
             deadlines,
             watchdog,
             keep_edits,
+            echo,
             slot,
             inbox,
         } = setup;
@@ -140,7 +142,9 @@ impl<M: Machine> Shard<M> {
             clock,
             logs,
         );
+        core.beside = beside;
         core.links = links;
+        core.echo = echo;
         core.watch = watch;
         core.sides = ways_out;
         core.place = role.place().cloned();
@@ -617,6 +621,12 @@ impl<M: Machine> Shard<M> {
         snapshot.limits = self.strain.judge(now, seen, self.phase == Phase::Running);
         snapshot.last_warning = self.core.last_warning.clone();
         self.core.machine.circuits(&mut snapshot.circuits);
+        if let Some(beside) = &self.core.beside {
+            let mut snapshot_beside = beside.stats.snapshot();
+            snapshot_beside.local = snapshot.local.clone();
+            snapshot_beside.phase = snapshot.phase;
+            *beside.slot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot_beside;
+        }
         if let Some(place) = self.role.place() {
             place.publish(snapshot, self.core.stats.clone());
         } else {

@@ -236,6 +236,7 @@ fn bench(machine: Script) -> Bench {
     let slot = Arc::new(Mutex::new(EngineSnapshot::default()));
     let program = gossipper_vm::doc_program();
     let setup = Setup {
+        beside: None,
         remote: machine.to,
         machine,
         stats: Stats::new(&program),
@@ -254,6 +255,7 @@ fn bench(machine: Script) -> Bench {
         deadlines: Deadlines::default(),
         watchdog: None,
         keep_edits: false,
+        echo: None,
         slot: Arc::clone(&slot),
         inbox,
     };

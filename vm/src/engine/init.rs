@@ -47,6 +47,7 @@ impl Engine {
     /// While [`Self::is_starting`] holds afterwards no call is to be opened.
     /// A section that does not end is reported as [`Output::Fatal`].
     pub fn start(&mut self, now: Micros, out: &mut OutBuf) {
+        self.start_beside(now, out);
         let Some(entry) = self.image.program.init else {
             return;
         };

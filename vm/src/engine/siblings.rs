@@ -8,6 +8,7 @@
 //! Invariant: together the engines give out each number once, and none beyond the limit.
 
 use super::Engine;
+use crate::input::Micros;
 use crate::link::Image;
 use crate::media::CryptoKeys;
 use crate::{call_id, rng};
@@ -73,7 +74,7 @@ impl Engine {
     pub fn call_id_of(&self, number: u64, out: &mut Vec<u8>) {
         let image = &self.image;
         let mut stream = 0;
-        if image.call_id.contains(&call_id::Piece::Random) {
+        if image.call_id.iter().any(call_id::Piece::draws) {
             // What is drawn before, in the same order.
             stream = rng::seed(image.params().seed, number);
             if image.media.has_keys() {
@@ -81,6 +82,7 @@ impl Engine {
             }
             self.shared.injection.pass_over(&mut stream);
         }
-        call_id::print(&image.call_id, number, &mut stream, out);
+        // None of several engines has Call-IDs that tell the time.
+        call_id::print(&image.call_id, number, Micros(0), &mut stream, out);
     }
 }

@@ -7,6 +7,7 @@ use crate::input::Micros;
 use crate::output::{LogKind, Output, StatEvent};
 use crate::posix::{GaveUp, Spans};
 use core::cmp::Ordering;
+use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
 use gossipper_bytecode::{
     ArithOp, EregId, FailReason, Op, Operand, RegexId, StepId, StrCmpId, TestId, VarId,
@@ -96,7 +97,14 @@ pub(super) fn action(
             Ok(command) => cx.out.push(Output::Exec { command }),
             Err(reason) => return Next::Drop(reason),
         },
-        // Linking refused the program unless the run passes over media.
+        Op::Media { media } if !cx.image.params.skips_media => {
+            // Linking refused a program with any other.
+            if let Media::EchoSwitch(value) = cx.image.program.media[media.index()].media {
+                let on = operand(cx, call, value) != 0.0;
+                cx.out.push(Output::SwitchEcho { on });
+            }
+        }
+        // As the run was told to.
         Op::Media { .. } | Op::MediaCheck { .. } => cx.stat(StatEvent::MediaSkipped),
         Op::Lookup { var, file, key } => return injection::lookup(cx, call, var, file, key),
         Op::Insert { file, value } => return injection::insert(cx, call, file, value),

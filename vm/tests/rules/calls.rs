@@ -187,6 +187,31 @@ fn call_ids_follow_their_format() {
     assert_ne!(random, call_ids("%u.%r", 2), "another seed");
 }
 
+#[test]
+fn call_ids_of_a_type_differ_and_tell_when_the_call_began() {
+    let parts = [send("OPTIONS", ""), log("[call_id]")];
+    let ids = |name: &str| {
+        let mut stage = Stage::client_with(&parts, |params| {
+            params.call_id = CallIdFormat::of_type(name).expect("a type");
+            params.pid = 4711;
+            params.epoch_us = 5_000_000;
+        });
+        stage.spawn();
+        stage.advance(20);
+        stage.spawn();
+        stage.lines
+    };
+    assert_eq!(
+        ids("timestamp"),
+        ["5000000-1-4711@192.0.2.1", "5020000-2-4711@192.0.2.1"]
+    );
+    for name in ["uuid", "uuid-compact", "random"] {
+        let ids = ids(name);
+        assert_eq!(ids.len(), 2);
+        assert_ne!(ids[0], ids[1]);
+    }
+}
+
 fn link(xml: &str, adjust: impl FnOnce(&mut RunParams)) -> Result<Image, LinkError> {
     let mut params = pair::client_params();
     adjust(&mut params);

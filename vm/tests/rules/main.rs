@@ -19,6 +19,7 @@ mod init;
 mod injection;
 mod matching;
 mod media;
+mod out_of_call;
 mod rendering;
 
 mod destination;

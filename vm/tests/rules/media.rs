@@ -54,7 +54,6 @@ fn a_program_that_uses_media_is_refused_with_the_place() {
         options("X: [cryptotag1audio]"),
         nop("", r#"<log message="[cryptokeyparams1audio]"/>"#),
         nop("", r#"<exec rtpcheck="1"/>"#),
-        nop("", r#"<rtp_echo value="1"/>"#),
         format!("<init>{}</init>", nop("", PLAY)),
         r#"<DefaultMessage id="bye"><![CDATA[
         BYE sip:x SIP/2.0
@@ -74,6 +73,23 @@ fn ports_in_sdp_are_no_media() {
         &scenario(&[options("X: [media_port] [auto_media_port] [media_ip]")]),
     );
     assert!(Image::link(program, pair::client_params()).is_ok());
+}
+
+#[test]
+fn the_echo_of_the_process_is_switched_by_a_number_or_a_variable() {
+    let parts = [
+        nop(
+            "",
+            r#"<rtp_echo value="0"/><rtp_echo value="1"/>
+               <assign assign_to="x" value="0"/><rtp_echo variable="x"/>
+               <assign assign_to="x" value="2"/><rtp_echo variable="x"/>"#,
+        ),
+        options("X: 1"),
+    ];
+    let mut stage = Stage::client(&parts);
+    stage.spawn();
+    assert_eq!(stage.echo, [false, true, false, true]);
+    assert_eq!(stage.tally.media_skipped, 0);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn client() -> Arc<Program> {
     pair::program_with_files("test", &scenario(&parts), &files)
 }
 
-fn with_files(mut params: RunParams) -> RunParams {
+fn with_files(mut params: RunParams, call_id: CallIdFormat) -> RunParams {
     let file = |name: &str, lines: &[u8]| {
         Arc::new(InjectionFile::parse(name, lines.to_vec()).expect("a file"))
     };
@@ -30,7 +30,7 @@ fn with_files(mut params: RunParams) -> RunParams {
         file("turns.csv", b"SEQUENTIAL\none\ntwo\nthree\nfour\nfive\n"),
         file("dice.csv", b"RANDOM\na\nb\nc\nd\ne\nf\n"),
     ];
-    params.call_id = CallIdFormat::parse("%u-%r@%s");
+    params.call_id = call_id;
     params.seed = 5;
     params
 }
@@ -65,8 +65,19 @@ fn ask(engine: &mut Engine, at: u64, input: Input<'_>, sent: &mut Sent) -> Vec<S
 
 #[test]
 fn calls_are_the_same_whichever_engine_opens_them_and_their_call_id_is_known_before() {
+    let of_type = |name| CallIdFormat::of_type(name).expect("a type");
+    for call_id in [
+        CallIdFormat::parse("%u-%r@%s"),
+        of_type("uuid"),
+        of_type("random"),
+    ] {
+        calls_are_the_same_with(call_id);
+    }
+}
+
+fn calls_are_the_same_with(call_id: CallIdFormat) {
     let program = client();
-    let image = image(&program, with_files(pair::client_params()));
+    let image = image(&program, with_files(pair::client_params(), call_id));
     let mut alone = Sent::new();
     let mut engine = Engine::new(Arc::clone(&image));
     for number in 1..=40 {
@@ -169,6 +180,11 @@ fn what_needs_one_place_is_named() {
     assert_eq!(of(&[init, &options], plain()), Some(Confined::Init));
     let dynamic = options.replace("Contact:", "X: [dynamic_id]\nContact:");
     assert_eq!(of(&[&dynamic], plain()), Some(Confined::DynamicId));
+    let by_time = RunParams {
+        call_id: CallIdFormat::of_type("timestamp").expect("a type"),
+        ..plain()
+    };
+    assert_eq!(of(&[&options], by_time), Some(Confined::Time));
     let users = RunParams {
         users: Some(3),
         ..plain()

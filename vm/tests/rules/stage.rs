@@ -25,7 +25,7 @@ pub(crate) struct Sent {
 
 /// The engine under test and everything it has ordered.
 pub(crate) struct Stage {
-    engine: Engine,
+    pub(crate) engine: Engine,
     out: OutBuf,
     now: Micros,
     deadlines: BTreeMap<CallKey, (Micros, u32)>,
@@ -34,6 +34,8 @@ pub(crate) struct Stage {
     pub(crate) sent: Vec<Sent>,
     taken: usize,
     pub(crate) tally: Tally,
+    /// That of the scenario beside.
+    pub(crate) beside: Tally,
     pub(crate) events: Vec<StatEvent>,
     pub(crate) ends: Vec<CallEnd>,
     /// Lines of `log` and `warning` actions.
@@ -41,6 +43,8 @@ pub(crate) struct Stage {
     /// Warnings of the machine.
     pub(crate) warnings: Vec<String>,
     pub(crate) commands: Vec<String>,
+    /// What the echo of the process was switched to.
+    pub(crate) echo: Vec<bool>,
     /// Commands for twins: the name of the peer, if there are several, and the text.
     pub(crate) twin: Vec<(Option<String>, String)>,
     /// The call that sent the last of them and would fail with it.
@@ -264,11 +268,13 @@ impl Stage {
             sent: Vec::new(),
             taken: 0,
             tally: Tally::default(),
+            beside: Tally::default(),
             events: Vec::new(),
             ends: Vec::new(),
             lines: Vec::new(),
             warnings: Vec::new(),
             commands: Vec::new(),
+            echo: Vec::new(),
             twin: Vec::new(),
             twin_call: None,
             fatal: None,
@@ -282,6 +288,22 @@ impl Stage {
         stage.engine.start(stage.now, &mut stage.out);
         stage.carry_out();
         stage
+    }
+
+    /// A client with a scenario beside it for requests that belong to no call.
+    pub(crate) fn client_beside<S: AsRef<str>>(
+        parts: &[S],
+        beside: &[S],
+        adjust: impl FnOnce(&mut RunParams),
+    ) -> Self {
+        let stage = Self::client_with(parts, adjust);
+        let params = stage.engine.image().params().clone();
+        let program = pair::program("beside", &scenario(beside));
+        let image = Image::link(program, params).expect("the program links");
+        Self {
+            engine: stage.engine.with_out_of_call(Arc::new(image)),
+            ..stage
+        }
     }
 
     /// Pacing wants a call now.
@@ -475,6 +497,7 @@ impl Stage {
 
     fn carry_out(&mut self) {
         let out = core::mem::take(&mut self.out);
+        let mut beside = false;
         for output in out.records() {
             let text = |range| String::from_utf8_lossy(out.bytes(range)).into_owned();
             match *output {
@@ -512,8 +535,13 @@ impl Stage {
                     self.yielded.retain(|other| *other != call);
                 }
                 Output::Yield { call } => self.yielded.push(call),
+                Output::Beside { begins } => beside = begins,
                 Output::Stat(event) => {
-                    self.tally.add(event);
+                    if beside {
+                        self.beside.add(event);
+                    } else {
+                        self.tally.add(event);
+                    }
                     self.events.push(event);
                     if let StatEvent::Ended { end, .. } = event {
                         self.ends.push(end);
@@ -528,6 +556,7 @@ impl Stage {
                     text: range,
                 } => self.warnings.push(text(range)),
                 Output::Exec { command } => self.commands.push(text(command)),
+                Output::SwitchEcho { on } => self.echo.push(on),
                 Output::About { call } => self.about.push(call),
                 Output::StopGracefully => self.stops.push("gracefully"),
                 Output::StopNow => self.stops.push("now"),

@@ -3,6 +3,7 @@
 
 use crate::flags::low::{Behaviors, LowArgs, RetransCheck};
 use crate::flags::{Arg, Default, Flag, Unit};
+use gossipper_vm::CallIdFormat;
 use gossipper_vm::circuits::CircuitMap;
 
 /// The flags of this section, in the order of the help.
@@ -158,6 +159,30 @@ pub(super) static FLAGS: &[Flag] = &[
         default: Default::Same("%u-%p@%s"),
         short: "Form of the Call-IDs.",
         long: "%u is the call number, %p the process id, %s the local address, %r a random number.",
+    },
+    Flag {
+        names: &["cid_type"],
+        arg: Arg::Text {
+            metavar: "TYPE",
+            set: |low, name| {
+                low.call_id_type = match name.as_str() {
+                    "default" | "format" | "legacy" => None,
+                    other => Some(CallIdFormat::of_type(other).ok_or_else(|| {
+                        format!(
+                            "`{other}` is none of default, uuid, uuid-compact, random and timestamp"
+                        )
+                    })?),
+                };
+                Ok(())
+            },
+        },
+        default: Default::Same("default"),
+        short: "Kind of the Call-IDs.",
+        long: "`default` is what -cid_str says; all others leave that aside and end in @ and the local \
+               address: `uuid` is a random UUID of version 4, `uuid-compact` the same without dashes, \
+               `random` the call number and 32 random hexadecimal digits, `timestamp` the time in \
+               microseconds since 1970, the call number and the process id. With `timestamp` a run has \
+               one shard.",
     },
     Flag {
         names: &["tdmmap"],

@@ -7,6 +7,7 @@
 
 mod calls;
 mod load;
+mod media;
 mod network;
 mod other;
 mod output;
@@ -21,9 +22,10 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 12] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 13] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
+    (Category::Media, media::FLAGS),
     (Category::Streams, streams::FLAGS),
     (Category::Secure, secure::FLAGS),
     (Category::Twin, twin::FLAGS),

@@ -81,40 +81,6 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "Fields count from 0. Every record has to hold an IP address there.",
     },
     Flag {
-        names: &["mi"],
-        arg: Arg::Text {
-            metavar: "IP",
-            set: |low, text| {
-                low.media_ip = Some(text);
-                Ok(())
-            },
-        },
-        default: Default::Same("the local address"),
-        short: "Address that [media_ip] renders.",
-        long: "This version describes media in SDP and sends none.",
-    },
-    Flag {
-        names: &["mp", "min_rtp_port"],
-        arg: Arg::Int {
-            metavar: "PORT",
-            range: (0, 65_535),
-            set: |low, n| low.media_port = u16::try_from(n).ok(),
-        },
-        default: Default::Same("6000"),
-        short: "Port that [media_port] renders.",
-        long: "This version describes media in SDP and sends none.",
-    },
-    Flag {
-        names: &["no_media"],
-        arg: Arg::Switch(|low, on| low.no_media = on),
-        default: Default::None,
-        short: "Runs the signalling alone: media actions are passed over and counted.",
-        long: "This version plays no media and refuses a scenario that uses it. With this flag such a scenario \
-               runs: nothing is sent or received but SIP, [rtpstream_audio_port] and its like render the ports and \
-               keys they would render otherwise, and a pause that stands for the length of a file stays one. The \
-               start and the summary say so.",
-    },
-    Flag {
         names: &["buff_size"],
         arg: Arg::Int {
             metavar: "BYTES",

@@ -19,8 +19,8 @@ pub(super) static FLAGS: &[Flag] = &[
         short: "Take keys and commands from datagrams to this port.",
         long: "The first byte of a datagram is a key; of `c` the rest is a command: \
                `echo cset rate 100 >/dev/udp/127.0.0.1/8888`. Commands are `set rate X`, `set rate-scale X`, \
-               `set users N`, `set limit N`, `set display main|answerer`, `set hide true|false`, \
-               `dump tasks|variables` and `reset stats`; `trace ... on|off` and the displays `ooc` and `rx` are \
+               `set users N`, `set limit N`, `set display main|ooc|answerer`, `set hide true|false`, \
+               `dump tasks|variables` and `reset stats`; `trace ... on|off` and the display `rx` are \
                understood and refused with a warning. Nothing is answered; what is not understood is a warning. A port that is named and in use is an \
                error. Under `gossipper sipp` a socket is opened without the flag, as SIPp does.",
     },

@@ -33,6 +33,32 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "`-sd NAME` prints its XML. An unknown name is an error that lists the names there are.",
     },
     Flag {
+        names: &["oocsf"],
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.out_of_call_file = Some(path),
+        },
+        default: Default::None,
+        short: "Scenario for requests that belong to no call, from a file.",
+        long: "Beside a client's scenario: each request whose Call-ID no call has begins a call of this server \
+               scenario, before -aa is asked. Those calls are counted by themselves (`set display ooc` shows \
+               them), take no lines of injection files, have variables of their own, and the run does not \
+               wait for them. A run with it has one shard.",
+    },
+    Flag {
+        names: &["oocsn"],
+        arg: Arg::Text {
+            metavar: "NAME",
+            set: |low, text| {
+                low.out_of_call_name = Some(text);
+                Ok(())
+            },
+        },
+        default: Default::None,
+        short: "The same, built in.",
+        long: "`ooc_default` answers any request with 200.",
+    },
+    Flag {
         names: &["sd"],
         arg: Arg::Text {
             metavar: "NAME",

@@ -43,6 +43,21 @@ pub(super) fn source(
     }
 }
 
+/// What takes requests that belong to no call.
+pub(super) fn out_of_call(
+    file: Option<PathBuf>,
+    name: Option<&str>,
+    faults: &mut Vec<String>,
+) -> Option<Source> {
+    if file.is_none() && name.is_none() {
+        return None;
+    }
+    if file.is_some() && name.is_some() {
+        faults.push("-oocsf and -oocsn exclude each other".to_owned());
+    }
+    source(file, name, "ooc_default", faults)
+}
+
 /// What answers in a `-loopback` run.
 pub(super) fn answerer(
     loopback: bool,

@@ -148,6 +148,21 @@ fn an_unknown_built_in_lists_the_names() {
 }
 
 #[test]
+fn requests_outside_calls_have_a_scenario_of_their_own() {
+    let name = |line: &str| match sipp(line).out_of_call {
+        Some(Source::Builtin(builtin)) => builtin.name.to_owned(),
+        Some(Source::File(path)) => path.display().to_string(),
+        None => String::new(),
+    };
+    assert_eq!(name("127.0.0.1"), "");
+    assert_eq!(name("127.0.0.1 -oocsn ooc_default"), "ooc_default");
+    assert_eq!(name("127.0.0.1 -oocsf mine.xml"), "mine.xml");
+    let both = resolve(Dialect::Sipp, "127.0.0.1 -oocsf a.xml -oocsn ooc_default");
+    assert!(both.is_err());
+    assert!(resolve(Dialect::Sipp, "127.0.0.1 -oocsn nobody").is_err());
+}
+
+#[test]
 fn the_answerer_fits_the_built_in_client() {
     let name = |line: &str| match sipp(line).answerer {
         Some(Source::Builtin(builtin)) => builtin.name,
