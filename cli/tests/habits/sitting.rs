@@ -194,7 +194,7 @@ impl<'a> Sitting<'a> {
                 .into_iter();
             let source = places
                 .find(|path| path.exists())
-                .ok_or(format!("no file {name}"))?;
+                .ok_or_else(|| format!("no file {name}"))?;
             fs::copy(source, folder.path().join(name)).map_err(said)?;
         }
         for (name, text) in &self.habit.write {
@@ -298,7 +298,7 @@ impl<'a> Sitting<'a> {
         }
         let party = &self.parties[step.party];
         if let Some(name) = &step.signal {
-            let pid = party.in_background().unwrap_or(party.child.id());
+            let pid = party.in_background().unwrap_or_else(|| party.child.id());
             signal(pid, name)?;
         }
         Ok(())
@@ -344,7 +344,7 @@ impl Party {
             let bytes = fs::read(file.path()).map_err(said)?;
             let text = String::from_utf8_lossy(&bytes);
             if text.starts_with("StartTime") {
-                counters = counters.or(Counters::from_csv(&text));
+                counters = counters.or_else(|| Counters::from_csv(&text));
             }
             if name == COUNTERS {
                 continue;
