@@ -419,11 +419,9 @@ fn gossipper_sipp_writes_its_own_tables_and_says_which_call() {
     ] {
         assert_eq!(short.matches(what).count(), count, "{what}\n{short}");
     }
-    assert!(
-        read("m.txt").starts_with("sent[1]\nINVITE sip:b@"),
-        "{}",
-        read("m.txt")
-    );
+    // The two sides write from two threads, so either may be first.
+    let messages = read("m.txt");
+    assert!(messages.contains("sent[1]\nINVITE sip:b@"), "{messages}");
     assert!(read("m_errors.log").contains(" warning[1] Aborting call on unexpected"));
     assert!(read("m_counts.log").lines().next().is_some_and(|line| {
         line.starts_with("timestamp,0_INVITE_sent,0_INVITE_recv,0_INVITE_unexp,1_RESP_100_sent,")

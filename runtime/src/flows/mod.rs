@@ -299,7 +299,17 @@ impl Table {
     /// When the system gives no socket.
     pub(crate) fn open(&mut self, to: SocketAddr) -> io::Result<(FlowId, u16)> {
         if self.len() >= self.setup.most {
-            return self.share(to);
+            if let Some(shared) = self.share(to) {
+                return Ok(shared);
+            }
+            // Those that are about to close make room in a moment, for no more than there may be.
+            let leaving = self.entries.iter().flatten().filter(|f| f.closing).count();
+            if self.len() - leaving >= self.setup.most {
+                return Err(io::Error::other(format!(
+                    "{} sockets are in use, as many as -max_socket allows, and none leads there",
+                    self.setup.most
+                )));
+            }
         }
         let (state, port) = match self.setup.make.clone() {
             Make::Datagrams => {
@@ -324,7 +334,7 @@ impl Table {
     }
 
     /// A flow that another call has, each in its turn.
-    fn share(&mut self, to: SocketAddr) -> io::Result<(FlowId, u16)> {
+    fn share(&mut self, to: SocketAddr) -> Option<(FlowId, u16)> {
         let any_peer = matches!(self.setup.make, Make::Datagrams);
         let fits = |flow: &Flow| {
             flow.origin == Origin::Call && !flow.closing && (any_peer || flow.peer == to)
@@ -333,16 +343,10 @@ impl Table {
             .entries
             .split_at(self.shared_next.min(self.entries.len()));
         let mut entries = (before.len()..).zip(after).chain((0..).zip(before));
-        let found =
-            entries.find_map(|(slot, flow)| Some((slot, flow.as_ref().filter(|f| fits(f))?)));
-        let Some((slot, flow)) = found else {
-            return Err(io::Error::other(format!(
-                "{} sockets are in use, as many as -max_socket allows, and none leads there",
-                self.setup.most
-            )));
-        };
+        let (slot, flow) =
+            entries.find_map(|(slot, flow)| Some((slot, flow.as_ref().filter(|f| fits(f))?)))?;
         self.shared_next = slot + 1;
-        Ok((flow.id, flow.port))
+        Some((flow.id, flow.port))
     }
 
     /// Adds a message to what a flow has to write.
