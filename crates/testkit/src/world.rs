@@ -202,6 +202,10 @@ impl World {
                 | Output::Ended { .. }
                 | Output::Exec { .. }
                 | Output::SwitchEcho { .. }
+                // No media flows here, and no check is met.
+                | Output::MediaBegan { .. }
+                | Output::Media { .. }
+                | Output::Sdp { .. }
                 | Output::About { .. }
                 | Output::Beside { .. } => {}
                 Output::Stat(event) => self.nodes[index].tally.add(event),

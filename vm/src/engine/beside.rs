@@ -61,12 +61,14 @@ impl Engine {
             | Input::Resume { call }
             | Input::Unsent { call, .. }
             | Input::TwinFailed { call }
+            | Input::Media { call, .. }
             | Input::Opened { call, .. } => is_beside(call),
             Input::Flow { .. } | Input::Control(CallControl::AbortAll) => false,
             Input::Spawn { .. }
             | Input::Open { .. }
             | Input::Message { .. }
             | Input::Twin { .. }
+            | Input::Ports { .. }
             // Requests are answered to the end of the run.
             | Input::Control(CallControl::Drain | CallControl::Users(_)) => return false,
         };

@@ -3,7 +3,8 @@
 
 use super::Cx;
 use crate::call::{Answered, Call};
-use crate::output::{ByteRange, Output, StatEvent};
+use crate::link::EMPTY_LINE;
+use crate::output::{ByteRange, Output, SdpOf, StatEvent};
 use crate::render::LastView;
 use crate::{rng, txn};
 use gossipper_bytecode::{FailReason, RecvMatch, SendId, TemplateKind};
@@ -29,6 +30,9 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         cx.stat(StatEvent::Lost { step: send.step });
     } else {
         transmit(cx, call, bytes);
+    }
+    if cx.image.media.reads_sdp() {
+        describe(cx, bytes);
     }
     if let Some(txn) = send.starts {
         let branch = branch_of(cx.out.bytes(bytes));
@@ -64,6 +68,25 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
     let message = cx.out.bytes(bytes);
     txn::sent(call, id, t1, message, cx.now, &mut cx.shared.buffers);
     Ok(bytes)
+}
+
+/// Shows the driver the body of a message of ours.
+#[cold]
+fn describe(cx: &mut Cx<'_>, message: ByteRange) {
+    let bytes = cx.out.bytes(message);
+    let Some(at) = memchr::memmem::find(bytes, EMPTY_LINE) else {
+        return;
+    };
+    // Within the message, whose length fits.
+    let start = message.start + (at + EMPTY_LINE.len()) as u32;
+    if start < message.end {
+        let end = message.end;
+        cx.out.push(Output::Sdp {
+            call: cx.key,
+            of: SdpOf::Us,
+            body: ByteRange { start, end },
+        });
+    }
 }
 
 /// Whether a response of ours is one to an INVITE.
