@@ -55,6 +55,7 @@ pub mod exec;
 mod flows;
 mod group;
 pub mod logs;
+pub mod media;
 pub mod pacing;
 pub mod profile;
 pub mod run;

@@ -9,12 +9,13 @@
 //! A loopback run has a further shard, the answerer, on an ephemeral port of the loopback interface. It ends with the
 //! main one; calls that are in their last pause then still count as open.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gossipper_bytecode::Mode;
+use gossipper_bytecode::media::{Media as MediaKind, MediaAction};
 use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
 use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::link::host_names;
@@ -32,6 +33,7 @@ use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
 use crate::logs::rows::Layout;
 use crate::logs::{LogSender, LogView, LogWriter, Scene};
+use crate::media::{MediaSetup, Plan, PortRange, RecorderThread};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
 use crate::shard::{
@@ -67,6 +69,8 @@ pub struct Run {
     logs: Option<LogWriter>,
     /// Ends with the run.
     echo: Option<Echo>,
+    /// Ends when no shard records any more.
+    recorder: Option<RecorderThread>,
 }
 
 /// Hands commands to a run, from any thread.
@@ -231,6 +235,19 @@ impl Run {
                 engine.params.media_port = address.port();
             }
         }
+        // One stripe of the ports for each shard, the answerer's included.
+        let stripes = shards + usize::from(answers.is_some());
+        let failed = |what| move |source| Error::Thread { what, source };
+        let echo_sockets = echo
+            .as_ref()
+            .map_or(Ok(Vec::new()), EchoSockets::shared)
+            .map_err(failed("RTP echo"))?;
+        let configs = answers.iter().map(|(config, _)| config);
+        let records = configs.chain([&main]).any(records);
+        let recorder = records
+            .then(RecorderThread::start)
+            .transpose()
+            .map_err(failed("thread that records"))?;
         let mut parts = Vec::new();
         if let Some((answerer, bound)) = answers {
             parts.push(Part::link(answerer, bound, &clock)?);
@@ -242,6 +259,13 @@ impl Run {
         main[0].twin = twin.as_ref().map(twin::open).transpose()?;
         let answerer = std::mem::replace(&mut parts, main);
         parts.extend(answerer);
+        let mut plan: Option<Arc<Plan>> = None;
+        for (stripe, part) in parts.iter_mut().enumerate() {
+            // Shards of one scenario share what is read and coded.
+            let shared = plan.take().filter(|_| stripe < shards);
+            let stripe = (stripe, stripes);
+            plan = part.prepare_media(shared, stripe, &echo_sockets, recorder.as_ref(), &clock)?;
+        }
 
         let (mut inboxes, mut receivers) = (Vec::new(), Vec::new());
         for _ in &parts {
@@ -282,6 +306,7 @@ impl Run {
             threads: Vec::new(),
             logs: Some(logs),
             echo,
+            recorder,
         };
         for (index, (part, inbox)) in parts.into_iter().zip(receivers).enumerate() {
             let is_main = index == 0;
@@ -375,14 +400,21 @@ impl Run {
         }
         // Before the last figures are read, so that nothing is echoed that they do not count.
         drop(self.echo.take());
+        let lost = self.recorder.take().map(RecorderThread::finish);
         let logs = self
             .logs
             .take()
             .map_or_else(LogCounts::default, LogWriter::close);
-        let snapshot = Snapshot {
+        let mut snapshot = Snapshot {
             logs,
             ..self.shared.snapshot()
         };
+        for engine in &mut snapshot.engines {
+            if let (Some(media), Some(lost)) = (&mut engine.media, lost) {
+                // The disk is asked once, and tells for the whole process.
+                media.recordings_lost = lost;
+            }
+        }
         Ok(RunReport {
             snapshot,
             ending: overall(endings),
@@ -513,7 +545,17 @@ struct Part {
     /// Connections to twins.
     twin: Option<twin::Opened>,
     role: Role,
+    /// Media of its calls.
+    media: Option<MediaSetup>,
     slot: Arc<Mutex<EngineSnapshot>>,
+}
+
+/// Whether calls of a scenario are recorded.
+fn records(config: &EngineConfig) -> bool {
+    let asked = |entry: &MediaAction| matches!(entry.media, MediaKind::Record(_));
+    !config.params.skips_media
+        && config.program.media_use().is_some()
+        && (config.media.record.is_some() || config.program.media.iter().any(asked))
 }
 
 /// How many shards a scenario runs on.
@@ -603,6 +645,7 @@ impl Part {
             config,
             twin: None,
             role: Role::Alone,
+            media: None,
         })
     }
 
@@ -650,12 +693,54 @@ impl Part {
                 config: first.config.clone(),
                 twin: None,
                 role: Role::Alone,
+                media: None,
             });
         }
         for (part, role) in parts.iter_mut().zip(roles) {
             part.role = role;
         }
         Ok((parts, Some(group)))
+    }
+
+    /// Reads what the scenario plays, if it uses media. Gives what further shards of it share.
+    fn prepare_media(
+        &mut self,
+        shared: Option<Arc<Plan>>,
+        (stripe, stripes): (usize, usize),
+        echo_sockets: &[(u16, Arc<UdpSocket>)],
+        recorder: Option<&RecorderThread>,
+        clock: &Clock,
+    ) -> Result<Option<Arc<Plan>>, Error> {
+        let image = self.engine.image();
+        if !image.plays_media() {
+            return Ok(None);
+        }
+        let params = image.params();
+        let plan = match shared {
+            Some(plan) => plan,
+            None => Arc::new(Plan::new(
+                image.program(),
+                self.config.media.clone(),
+                params.seed,
+                echo_sockets.to_vec(),
+            )?),
+        };
+        self.media = Some(MediaSetup {
+            plan: Arc::clone(&plan),
+            ip: params.media_ip,
+            range: PortRange {
+                first: params.media_port,
+                end: params.media_port_end,
+                stripe,
+                stripes,
+            },
+            backend: self.config.socket.backend,
+            media_port: params.media_port,
+            wall_base_us: clock.wall_base_us(),
+            recorder: recorder.map(RecorderThread::recorder),
+            per_call: self.engine.ports_per_call(),
+        });
+        Ok(Some(plan))
     }
 
     fn setup(
@@ -740,6 +825,7 @@ impl Part {
             watchdog: main.and_then(|(_, _, watchdog)| watchdog),
             keep_edits: main.is_some() && self.config.keep_edits,
             echo,
+            media: self.media,
             slot: self.slot,
             inbox,
         }

@@ -276,6 +276,12 @@ impl Image {
         &self.params
     }
 
+    /// Whether calls have media that the driver is told of.
+    #[must_use]
+    pub fn plays_media(&self) -> bool {
+        self.media.plays()
+    }
+
     pub(crate) fn place(&self, var: VarId) -> Place {
         self.places[var.index()]
     }

@@ -247,6 +247,8 @@ pub enum Output {
         call: CallKey,
         /// Its number.
         number: u64,
+        /// Its Call-ID.
+        call_id: ByteRange,
         /// Ports of the ones handed in with [`crate::Input::Ports`] that are the call's until it ends, 0 for none: that of
         /// its audio, and the other one.
         ports: [u16; 2],
@@ -266,6 +268,8 @@ pub enum Output {
         call: CallKey,
         /// Whose.
         of: SdpOf,
+        /// It is in a request that may make an offer (RFC 3264), rather than in a response or an ACK.
+        offers: bool,
         /// The body.
         body: ByteRange,
     },

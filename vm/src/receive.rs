@@ -324,6 +324,7 @@ fn described(cx: &mut Cx<'_>, msg: &Message<'_>) {
             declared,
             may_move_play,
         },
+        offers: send::may_offer(msg.method().unwrap_or_default()),
         body,
     });
 }

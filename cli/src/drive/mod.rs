@@ -569,7 +569,10 @@ fn verdict(ending: &Ending, snapshot: &Snapshot) -> ExitCode {
     let (succeeded, failed) = snapshot.main().map_or((0, 0), |engine| {
         (engine.calls.succeeded, engine.calls.failed)
     });
-    let by_calls = if failed > 0 {
+    let unechoed = snapshot.main().and_then(|engine| engine.media.as_deref());
+    let by_calls = if unechoed.is_some_and(|media| media.patterns.iter().any(|p| p.failed > 0)) {
+        ExitCode::RtpCheck
+    } else if failed > 0 {
         ExitCode::Failed
     } else {
         ExitCode::Good

@@ -7,14 +7,17 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`command`] | what an operator may ask of a run |
+//! | [`media`] | the same of the media of calls |
 //! | [`snapshot`] | everything counted and measured so far |
 #![forbid(unsafe_code)]
 
 pub mod command;
+pub mod media;
 pub mod snapshot;
 
 pub use command::ControlCommand;
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
+pub use media::{ClosedStreams, MediaSnapshot, PatternCounts};
 pub use snapshot::{
     CallCounts, Cell, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot, FailCount, Limit,
     LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot, Repartition, ResponseTime,

@@ -39,7 +39,7 @@ pub(crate) use dial::{SocketOptions, bind_device, listen};
 use link::DatagramLink;
 pub(crate) use link::{Link, Opening, Received};
 pub(crate) use queue::SendQueue;
-use ready::{Bell, Ready};
+pub(crate) use ready::{Bell, Ready};
 pub(crate) use wrap::{Ends, Wrap};
 
 /// Where the listener stands in the list of those that are ready.

@@ -7,6 +7,7 @@
 //! | `coalesce` | when to look at a busy socket again |
 //! | `core` | feeds inputs to the machine and carries its orders out |
 //! | `flows` | what happens on connections, and what the machine is told of it |
+//! | `media` | what the machine orders of media, and what they have to tell |
 //! | `inbox` | operator commands and phases of the run |
 //! | `team` | what a shard does as one of several |
 //! | `twins` | what happens on the connections to twins |
@@ -25,6 +26,7 @@ mod coalesce;
 mod core;
 mod flows;
 mod inbox;
+mod media;
 mod run;
 mod sampling;
 mod sides;
@@ -51,6 +53,7 @@ use crate::echo::EchoSwitch;
 use crate::flows::FlowSetup;
 use crate::group::Role;
 use crate::logs::LogSender;
+use crate::media::MediaSetup;
 use crate::schedule::Schedule;
 use crate::stats::Stats;
 use crate::sys::Backend;
@@ -186,6 +189,8 @@ pub(crate) struct Setup<M> {
     pub(crate) keep_edits: bool,
     /// The echo of the process.
     pub(crate) echo: Option<EchoSwitch>,
+    /// Media of its calls.
+    pub(crate) media: Option<MediaSetup>,
     pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
     pub(crate) inbox: tokio::sync::mpsc::Receiver<ShardCommand>,
 }

@@ -29,6 +29,7 @@ use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand};
 use crate::flows::Table;
 use crate::group::Role;
+use crate::media::Media;
 use crate::pacing::Pacer;
 use crate::schedule::{Opening, Schedule};
 use crate::sys::BatchReceiver;
@@ -110,6 +111,7 @@ impl<M: Machine> Shard<M> {
             watchdog,
             keep_edits,
             echo,
+            media,
             slot,
             inbox,
         } = setup;
@@ -124,7 +126,7 @@ impl<M: Machine> Shard<M> {
         let receiver = socket
             .as_ref()
             .map(|socket| BatchReceiver::new(backend, socket));
-        let alone = ways_out.is_empty() && twin.is_none() && flows.is_none();
+        let alone = ways_out.is_empty() && twin.is_none() && flows.is_none() && media.is_none();
         let waiting = Waiting::new(socket.as_ref().filter(|_| reads), backend, alone)?;
         let flows = flows.map(Table::new).transpose()?.map(Box::new);
         let outbox = Outbox::new(backend);
@@ -145,6 +147,7 @@ impl<M: Machine> Shard<M> {
         core.beside = beside;
         core.links = links;
         core.echo = echo;
+        core.media = media.map(|setup| Box::new(Media::new(setup)));
         core.watch = watch;
         core.sides = ways_out;
         core.place = role.place().cloned();
@@ -262,6 +265,7 @@ impl<M: Machine> Shard<M> {
         let mut busy = self.receive();
         busy |= self.handed_over();
         busy |= self.core.flows_turn();
+        busy |= self.core.media_turn();
         busy |= self.commands();
         busy |= self.timers();
         busy |= self.resumes();
@@ -443,6 +447,10 @@ impl<M: Machine> Shard<M> {
                 .flows
                 .as_ref()
                 .and_then(|flows| flows.next_deadline()),
+            self.core
+                .media
+                .as_ref()
+                .and_then(|media| media.next_deadline()),
             schedule,
             self.core.schedule.as_ref().and_then(Schedule::next_climb),
             self.watchdog.as_ref().map(Watchdog::next),
@@ -501,6 +509,12 @@ impl<M: Machine> Shard<M> {
                 None => std::future::pending().await,
             }
         };
+        let media = async {
+            match &self.core.media {
+                Some(media) => media.ready().await,
+                None => std::future::pending().await,
+            }
+        };
         let mut command = None;
         tokio::select! {
             biased;
@@ -511,6 +525,7 @@ impl<M: Machine> Shard<M> {
             () = readable => {}
             () = self.sides.ready(&self.core.sides) => {}
             () = flows::ready(self.core.flows.as_deref()) => {}
+            () = media => {}
             () = team::called(&self.role) => {}
             next = happens => event = Some(next),
             () = writable, if full => {}
@@ -612,6 +627,11 @@ impl<M: Machine> Shard<M> {
             self.count_dropped();
         }
         snapshot.transport = self.core.counts;
+        snapshot.media = self
+            .core
+            .media
+            .as_ref()
+            .map(|media| Box::new(media.snapshot()));
         let seen = Seen {
             next_due: self.core.schedule.as_ref().and_then(Schedule::next_due),
             idle: self.idle,

@@ -43,9 +43,11 @@ impl Engine {
         if wanted > 0 {
             call.cold_mut().ports = ports;
         }
+        let call_id = out.store(&call.call_id);
         out.push(Output::MediaBegan {
             call: key,
             number: call.number,
+            call_id,
             ports,
         });
         true

@@ -32,7 +32,7 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         transmit(cx, call, bytes);
     }
     if cx.image.media.reads_sdp() {
-        describe(cx, bytes);
+        describe(cx, bytes, may_offer(method));
     }
     if let Some(txn) = send.starts {
         let branch = branch_of(cx.out.bytes(bytes));
@@ -70,9 +70,14 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
     Ok(bytes)
 }
 
+/// Whether a message of this method, empty for a response, makes an offer if it describes media.
+pub(crate) fn may_offer(method: &[u8]) -> bool {
+    !matches!(method, b"" | b"ACK" | b"PRACK")
+}
+
 /// Shows the driver the body of a message of ours.
 #[cold]
-fn describe(cx: &mut Cx<'_>, message: ByteRange) {
+fn describe(cx: &mut Cx<'_>, message: ByteRange, offers: bool) {
     let bytes = cx.out.bytes(message);
     let Some(at) = memchr::memmem::find(bytes, EMPTY_LINE) else {
         return;
@@ -84,6 +89,7 @@ fn describe(cx: &mut Cx<'_>, message: ByteRange) {
         cx.out.push(Output::Sdp {
             call: cx.key,
             of: SdpOf::Us,
+            offers,
             body: ByteRange { start, end },
         });
     }

@@ -89,14 +89,15 @@ fn a_call_gets_ports_and_shows_its_media_in_the_order_of_the_scenario() {
         stage.spawn();
     }
     stage.respond_with(200, "INVITE", ANSWER);
-    let sdp = "Peer { declared: true, may_move_play: true } v=0\r\nContent-Length: 0\r\n\r\n";
+    let sdp =
+        "Peer { declared: true, may_move_play: true } answers v=0\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(
         stage.media,
         [
             "call 1 4000 4002",
-            "Us m=audio 4000 m=video 4003\r\n",
+            "Us offers m=audio 4000 m=video 4003\r\n",
             "call 2 4004 4006",
-            "Us m=audio 4004 m=video 4007\r\n",
+            "Us offers m=audio 4004 m=video 4007\r\n",
             sdp,
             "action 0",
             "action 1 2.wav,-1",

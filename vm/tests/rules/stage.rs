@@ -591,8 +591,11 @@ impl Stage {
                     let line = format!("action {} {}", action.0, text(range));
                     self.media.push(line.trim_end().to_owned());
                 }
-                Output::Sdp { of, body, .. } => {
-                    self.media.push(format!("{of:?} {}", text(body)));
+                Output::Sdp {
+                    of, offers, body, ..
+                } => {
+                    let role = if offers { "offers" } else { "answers" };
+                    self.media.push(format!("{of:?} {role} {}", text(body)));
                 }
                 Output::About { call } => self.about.push(call),
                 Output::StopGracefully => self.stops.push("gracefully"),
