@@ -47,6 +47,8 @@ pub(super) struct CallMedia {
     patterns: [bool; 2],
     digits_sequence: u16,
     digits_ssrc: u32,
+    /// It has failed, and nothing more is done for it.
+    pub(super) failed: bool,
     /// What both sides have said.
     pub(super) agreed: Box<Agreement>,
 }
@@ -86,6 +88,7 @@ impl Media {
             patterns: [false; 2],
             digits_sequence: SIPP_DIGITS_SEQUENCE,
             digits_ssrc: self.draw(number, 7) as u32,
+            failed: false,
             agreed: Box::default(),
         };
         for (index, pair) in pairs.iter().enumerate() {
@@ -151,6 +154,9 @@ impl Media {
         action: MediaId,
         text: &[u8],
     ) {
+        if self.calls.get(call).is_none_or(|record| record.failed) {
+            return;
+        }
         let plan = std::sync::Arc::clone(&self.plan);
         let done = match &plan.actions[action.index()] {
             Prepared::Known(deed) => self.carry_out(micros(now), call, deed),

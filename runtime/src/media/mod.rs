@@ -356,7 +356,11 @@ impl Media {
 
     /// A call cannot have what it asked for.
     fn fail(&mut self, call: CallKey, why: &str) {
-        let number = self.calls.get(call).map_or(0, |call| call.number);
+        let Some(record) = self.calls.get_mut(call) else {
+            return;
+        };
+        record.failed = true;
+        let number = record.number;
         self.warnings.push(format!("call {number}: {why}"));
         self.verdicts.push_back((call, MediaVerdict::Failed));
     }

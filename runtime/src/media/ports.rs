@@ -31,10 +31,22 @@ pub(crate) struct PortRange {
     pub(crate) stripes: usize,
 }
 
+/// Where ports begin if the system may choose them: SIPp's first port.
+const ANY_FIRST: u16 = 6000;
+
 impl PortRange {
+    fn first_even(self) -> usize {
+        let first = if self.first == 0 {
+            ANY_FIRST
+        } else {
+            self.first
+        };
+        usize::from(first).next_multiple_of(2)
+    }
+
     /// Number of pairs in the stripe.
     fn len(self) -> usize {
-        let first = usize::from(self.first).next_multiple_of(2);
+        let first = self.first_even();
         // Both ports of a pair lie below the end.
         let pairs = usize::from(self.end).saturating_sub(first) / 2;
         pairs
@@ -44,7 +56,7 @@ impl PortRange {
 
     /// The port of a pair of the stripe.
     fn port(self, index: usize) -> u16 {
-        let first = usize::from(self.first).next_multiple_of(2);
+        let first = self.first_even();
         let pair = self.stripe + index * self.stripes.max(1);
         u16::try_from(first + 2 * pair).unwrap_or(u16::MAX)
     }
