@@ -80,8 +80,8 @@ pub(super) static FLAGS: &[Flag] = &[
             set: |low, _| low.media.thread_tasks = true,
         },
         default: Default::None,
-        short: "How many streams share a thread in SIPp; here all of a shard do, and a note says so.",
-        long: "-shards says how many threads there are.",
+        short: "How many streams share a thread in SIPp.",
+        long: "Here all streams of a shard do: the flag has no effect, and a note says so. -shards says how many there are.",
     },
     Flag {
         names: &["rtp_buffsize"],
@@ -108,7 +108,7 @@ pub(super) static FLAGS: &[Flag] = &[
             set: |low, share| low.media.tolerances[0] = Some(share),
         },
         default: Default::Same("1.0"),
-        short: "Share of the packets of an audio pattern without their echo at which it has failed.",
+        short: "Share of packets without echo at which an audio pattern has failed.",
         long: "0.0 to 1.0; a pattern that has failed ends the program with 253.",
     },
     Flag {
@@ -139,8 +139,8 @@ pub(super) static FLAGS: &[Flag] = &[
             },
         },
         default: Default::Same("auto"),
-        short: "What the frames of captures are that play_pcap_* sends, where the capture does not say, or lies.",
-        long: "auto, ethernet, linux_sll, linux_sll2, raw, null, loop, ipv4, ipv6, or a number (DLT).",
+        short: "What the frames of captures are that play_pcap_* sends.",
+        long: "For captures that do not say it, or lie: auto, ethernet, linux_sll, linux_sll2, raw, null, loop, ipv4, ipv6, or a number (DLT).",
     },
     Flag {
         names: &["record_wav_dir"],
@@ -149,7 +149,7 @@ pub(super) static FLAGS: &[Flag] = &[
             set: |low, path| low.media.record_folder = Some(path),
         },
         default: Default::None,
-        short: "Record what every call hears into a WAV file of its own in this folder.",
+        short: "Record what each call hears into a WAV file of its own in this folder.",
         long: "Named after the Call-ID, with `_` for what is unsafe in a name. G.711 and G.722 are understood; a call that \
                heard nothing leaves no file. For scenarios that use media.",
     },
@@ -157,8 +157,8 @@ pub(super) static FLAGS: &[Flag] = &[
         names: &["record_wav_duplex"],
         arg: Arg::Switch(|low, on| low.media.record_duplex = on),
         default: Default::None,
-        short: "Recordings of -record_wav_dir have two channels: left what was sent, right what was heard.",
-        long: "",
+        short: "Recordings of -record_wav_dir have what was sent too.",
+        long: "They have two channels: left what was sent, right what was heard.",
     },
     Flag {
         names: &["media_srtp"],
