@@ -63,7 +63,7 @@ struct Reader<'o> {
 
 impl Reader<'_> {
     fn frame(&mut self, seen: Seen, link: i32, data: &[u8], len: usize) {
-        let Some(link) = self.options.link.or(LinkType::of_number(link)) else {
+        let Some(link) = self.options.link.or_else(|| LinkType::of_number(link)) else {
             if self.unknown_links.insert(link) {
                 self.losses.note(Kind::Link, seen.frame, || {
                     format!("frames of the unknown link type {link}")
