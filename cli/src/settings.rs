@@ -85,6 +85,7 @@ pub(crate) fn run_config(
         twin: twin_mode,
         unreliable: args.mode.stream.is_none(),
         per_call: args.transport.per_call,
+        send_to_destination: args.sending_address.is_some(),
         out_of_call: out_of_call.is_some(),
         ..params(args)
     };

@@ -19,11 +19,20 @@ const COMPACT_AT: usize = 256 << 10;
 /// Capacity kept by an empty queue: there may be thousands.
 const IDLE_CAPACITY: usize = 4096;
 
+/// Whose message it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The shard of the call.
+    pub(crate) shard: usize,
+    /// The call, on that shard.
+    pub(crate) key: CallKey,
+}
+
 /// A message that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Queued {
     len: usize,
-    call: Option<CallKey>,
+    call: Option<Caller>,
     to: SocketAddr,
     since: Micros,
 }
@@ -38,7 +47,7 @@ pub(crate) struct SendQueue {
     written: usize,
     messages: VecDeque<Queued>,
     /// Messages that the kernel refused for good, by call.
-    refused: Vec<(Option<CallKey>, io::Error)>,
+    refused: Vec<(Option<Caller>, io::Error)>,
 }
 
 impl SendQueue {
@@ -46,7 +55,7 @@ impl SendQueue {
     #[must_use]
     pub(crate) fn push(
         &mut self,
-        call: Option<CallKey>,
+        call: Option<Caller>,
         to: SocketAddr,
         bytes: &[u8],
         now: Micros,
@@ -138,7 +147,7 @@ impl SendQueue {
     }
 
     /// The messages that were refused, and forgets them.
-    pub(crate) fn take_refused(&mut self) -> Vec<(Option<CallKey>, io::Error)> {
+    pub(crate) fn take_refused(&mut self) -> Vec<(Option<Caller>, io::Error)> {
         std::mem::take(&mut self.refused)
     }
 
@@ -159,7 +168,7 @@ impl SendQueue {
     }
 
     /// Takes the calls of the messages that have waited since `since` or longer; they are asked for once.
-    pub(super) fn take_overdue(&mut self, since: Micros) -> Vec<CallKey> {
+    pub(super) fn take_overdue(&mut self, since: Micros) -> Vec<Caller> {
         let overdue = self.messages.iter_mut();
         overdue
             .take_while(|message| message.since <= since)
@@ -225,8 +234,12 @@ mod tests {
     fn a_call_is_overdue_once() {
         let mut queue = SendQueue::default();
         let to = "192.0.2.1:5060".parse().expect("an address");
+        let caller = Caller {
+            shard: 0,
+            key: CallKey::default(),
+        };
         for at in [5, 6, 7] {
-            assert!(queue.push(Some(CallKey::default()), to, b"x", Micros(at)));
+            assert!(queue.push(Some(caller), to, b"x", Micros(at)));
         }
         assert_eq!(queue.first_after(Micros(0)), Some(Micros(5)));
         assert_eq!(queue.first_after(Micros(6)), Some(Micros(7)));
