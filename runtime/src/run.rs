@@ -18,12 +18,12 @@ use gossipper_bytecode::Mode;
 use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
 use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::link::host_names;
-use gossipper_vm::{Engine, Image, Micros, RunParams, Siblings};
+use gossipper_vm::{BesideKind, Engine, Image, Micros, RunParams, Siblings};
 use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
 use crate::config::{
-    EngineConfig, LocalConfig, LogConfig, OutOfCallConfig, PacingConfig, RunConfig, TimeLimits,
+    BesideConfig, EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, TimeLimits,
     WatchdogConfig,
 };
 use crate::echo::{Echo, EchoSockets, EchoSwitch, EchoView};
@@ -94,8 +94,8 @@ struct Shared {
     clock: Clock,
     /// Of each scenario, the main one first.
     views: Vec<View>,
-    /// Of the scenario of requests that belong to no call.
-    out_of_call: Option<Arc<Mutex<EngineSnapshot>>>,
+    /// Of the scenario of what belongs to no call.
+    beside: Option<(BesideKind, Arc<Mutex<EngineSnapshot>>)>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
     echo: Option<EchoView>,
@@ -142,11 +142,16 @@ impl Shared {
             .progress()
             .main_ended_at
             .unwrap_or_else(|| self.clock.now());
+        let beside = |wanted: BesideKind| {
+            let of_kind = self.beside.as_ref().filter(|(kind, _)| *kind == wanted);
+            of_kind.map(|(_, slot)| Box::new(copied(slot)))
+        };
         Snapshot {
             elapsed_us: elapsed.0,
             started_at_us: self.clock.wall_base_us(),
             engines: self.views.iter().map(View::snapshot).collect(),
-            out_of_call: self.out_of_call.as_deref().map(copied).map(Box::new),
+            out_of_call: beside(BesideKind::OutOfCall),
+            receiver: beside(BesideKind::Receiver),
             logs: self.logs.counts(),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
         }
@@ -260,12 +265,12 @@ impl Run {
             .chain(slots().skip(shards).map(View::Shard))
             .collect();
         let beside = parts.first().and_then(|part| part.beside.as_ref());
-        let out_of_call = beside.map(|beside| Arc::clone(&beside.slot));
+        let beside = beside.map(|beside| (beside.kind, Arc::clone(&beside.slot)));
         let echo = echo.map(EchoSockets::start).transpose()?;
         let shared = Arc::new(Shared {
             clock,
             views,
-            out_of_call,
+            beside,
             inboxes,
             logs: logs.view(),
             echo: echo.as_ref().map(Echo::view),
@@ -504,7 +509,7 @@ fn on_loopback(mut engine: EngineConfig) -> EngineConfig {
 struct Part {
     engine: Engine,
     stats: Stats,
-    /// The figures of the scenario of requests that belong to no call.
+    /// The figures of the scenario of what belongs to no call.
     beside: Option<Box<Beside>>,
     bound: Bound,
     /// Connections, and sockets of calls.
@@ -526,29 +531,35 @@ fn shards_of(config: &EngineConfig) -> usize {
     }
 }
 
-/// Links the scenario of requests that belong to none of a client's calls. Those calls get what the run has, but for what
-/// is given to the client's: lines, circuits, users, globals.
-fn link_out_of_call(config: OutOfCallConfig, client: &RunParams) -> Result<Image, Error> {
+/// Links the scenario of what belongs to none of a client's calls. Calls of an out-of-call scenario do not get what is
+/// given to the client's: lines, circuits, users, globals.
+fn link_beside(config: BesideConfig, client: &Image) -> Result<Image, Error> {
     let mut params = RunParams {
         includes: config.includes,
         send_to_destination: false,
         per_call: false,
-        out_of_call: false,
-        injection: Vec::new(),
-        globals: Vec::new(),
+        beside: None,
+        globals: config.globals,
         hosts: Vec::new(),
-        users: None,
-        circuits: None,
         paths: None,
         twin: None,
         names_calls: false,
-        ..client.clone()
+        ..client.params().clone()
     };
+    if config.kind == BesideKind::OutOfCall {
+        params.injection.clear();
+        params.users = None;
+        params.circuits = None;
+    }
     for name in host_names(&config.program, &params) {
         let ip = resolve_host(&String::from_utf8_lossy(&name), params.local_ip)?;
         params.hosts.push((name, ip));
     }
-    Ok(Image::link(config.program, params)?)
+    let image = Image::link(config.program, params)?;
+    Ok(match config.kind {
+        BesideKind::OutOfCall => image,
+        BesideKind::Receiver => image.with_globals_of(client)?,
+    })
 }
 
 impl Part {
@@ -583,14 +594,15 @@ impl Part {
         let stats = Stats::new(&config.program);
         let image = Image::link(Arc::clone(&config.program), config.params.clone())?;
         let mut engine = Engine::new(Arc::new(image));
-        let beside = match config.out_of_call.take() {
+        let beside = match config.beside.take() {
             None => None,
-            Some(out_of_call) => {
-                let image = link_out_of_call(*out_of_call, &config.params)?;
+            Some(beside) => {
+                let kind = beside.kind;
+                let image = link_beside(*beside, engine.image())?;
                 let stats = Stats::new(image.program());
-                engine = engine.with_out_of_call(Arc::new(image));
+                engine = engine.with_beside(Arc::new(image), kind);
                 let slot = Arc::new(Mutex::new(stats.snapshot()));
-                Some(Box::new(Beside { stats, slot }))
+                Some(Box::new(Beside { kind, stats, slot }))
             }
         };
         Ok(Self {

@@ -553,6 +553,14 @@ impl Draft {
         self.variables.iter().filter(|v| v.scope == scope).count()
     }
 
+    /// Which variable is the global one of this name.
+    #[must_use]
+    pub fn global(&self, name: &str) -> Option<usize> {
+        self.variables
+            .iter()
+            .position(|v| v.scope == VarScope::Global && self.bytes(v.name) == name.as_bytes())
+    }
+
     /// Checks everything the machine relies on and seals the draft.
     ///
     /// # Errors

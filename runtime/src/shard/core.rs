@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use gossipper_bytecode::{LogLevel, PeerId};
 use gossipper_control::{EngineSnapshot, TransportCounts};
 use gossipper_vm::{
-    CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output, StatEvent,
-    Unsent,
+    BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output,
+    StatEvent, Unsent,
 };
 use slotmap::Key;
 
@@ -53,6 +53,7 @@ enum Beginning {
 /// What the shard keeps of the scenario of requests that belong to no call.
 #[derive(Debug)]
 pub(crate) struct Beside {
+    pub(crate) kind: BesideKind,
     pub(crate) stats: Stats,
     /// Where its figures are published.
     pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
