@@ -142,6 +142,8 @@ pub struct Send {
     pub template: TemplateId,
     /// `retrans`: T1 in ms, 0 when it is never repeated by timer.
     pub retrans_ms: u32,
+    /// `timeout`: how long it may wait for a connection whose peer does not read, in ms; 0 as the run says.
+    pub timeout_ms: u32,
     /// Loss in percent; `None` takes `-lost`.
     pub lost: Option<NumId>,
     /// `start_txn`.

@@ -48,6 +48,9 @@ const LISTENER: usize = usize::MAX;
 /// Connections accepted before other work is done.
 const ACCEPTED_AT_ONCE: usize = 64;
 
+/// Least time between two looks for messages that have waited for too long.
+const OVERDUE_PERIOD: Micros = Micros(5_000);
+
 /// How long no connection is accepted after that failed, say for want of descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -349,7 +352,7 @@ impl Table {
         Some((flow.id, flow.port))
     }
 
-    /// Adds a message to what a flow has to write.
+    /// Adds a message to what a flow has to write. It may wait for `within`, or as long as the run says.
     ///
     /// # Errors
     /// When the flow is no more, or has no room.
@@ -359,26 +362,23 @@ impl Table {
         call: Option<CallKey>,
         to: SocketAddr,
         bytes: &[u8],
-        now: Micros,
+        (now, within): (Micros, Option<Micros>),
     ) -> Result<(), Unsent> {
+        let until = within.or(self.setup.send_timeout).map(|limit| now.plus(limit));
         let Some((slot, flow)) = self.entry(id) else {
             return Err(Unsent::Closed);
         };
         if flow.closing || matches!(flow.state, State::Gone) {
             return Err(Unsent::Closed);
         }
-        if !flow.queue.push(call, to, bytes, now) {
+        if !flow.queue.push(call, to, bytes, until) {
             return Err(Unsent::Refused);
         }
         if !flow.dirty {
             flow.dirty = true;
             self.dirty.push(slot);
         }
-        if let Some(limit) = self.setup.send_timeout
-            && self.overdue_at.is_none()
-        {
-            self.overdue_at = Some(now.plus(limit));
-        }
+        self.overdue_at = [self.overdue_at, until].into_iter().flatten().min();
         Ok(())
     }
 
@@ -620,17 +620,14 @@ impl Table {
             self.listener_bell.ring();
         }
         let mut overdue = Vec::new();
-        if let Some(limit) = self.setup.send_timeout
-            && self.overdue_at.is_some_and(|at| at <= now)
-        {
-            let since = Micros(now.0.saturating_sub(limit.0));
-            let mut oldest = None;
+        if self.overdue_at.is_some_and(|at| at <= now) {
+            let mut next = None;
             for flow in self.entries.iter_mut().flatten() {
-                overdue.append(&mut flow.queue.take_overdue(since));
-                let next = flow.queue.first_after(since);
-                oldest = [oldest, next].into_iter().flatten().min();
+                overdue.append(&mut flow.queue.take_overdue(now));
+                next = [next, flow.queue.overdue_at()].into_iter().flatten().min();
             }
-            self.overdue_at = oldest.map(|at| at.plus(limit));
+            // Each look goes through all that waits.
+            self.overdue_at = next.map(|at| at.max(now.plus(OVERDUE_PERIOD)));
         }
         overdue
     }

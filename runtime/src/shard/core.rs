@@ -471,8 +471,10 @@ impl<M: Machine> Core<M> {
         let traced = wanted.codes || wanted.rtts || self.watch.is_some();
         // The buffer is moved out so that the orders can be read while the rest changes.
         let out = std::mem::take(&mut self.out);
+        let mut within = None;
         for &order in out.records() {
             match order {
+                Output::Within { ms } => within = Some(Micros::from_ms(u64::from(ms))),
                 Output::About { call } => self.about = call,
                 Output::Beside { begins } => {
                     self.of_beside = begins;
@@ -495,7 +497,8 @@ impl<M: Machine> Core<M> {
                         side => match side.and_then(|side| self.sides.get_mut(side)) {
                             Some(side) => &mut side.outbox,
                             None => {
-                                self.push_to_flow(now, flow, call, to, out.bytes(bytes));
+                                let bytes = out.bytes(bytes);
+                                self.push_to_flow(now, flow, call, to, bytes, within.take());
                                 continue;
                             }
                         },

@@ -110,11 +110,12 @@ impl<M: Machine> Core<M> {
         call: Option<CallKey>,
         to: SocketAddr,
         bytes: &[u8],
+        within: Option<Micros>,
     ) {
         let Some(table) = &mut self.flows else {
             return;
         };
-        let pushed = table.push(flow, call, to, bytes, now);
+        let pushed = table.push(flow, call, to, bytes, (now, within));
         let traffic = match pushed {
             Ok(()) => Traffic::Sent,
             Err(_) => Traffic::SendFailed,

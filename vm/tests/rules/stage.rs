@@ -57,6 +57,8 @@ pub(crate) struct Stage {
     pub(crate) opens: Vec<(CallKey, SocketAddr)>,
     /// Paths that were to be closed.
     pub(crate) closed: Vec<FlowId>,
+    /// How long messages may wait that have a time of their own.
+    pub(crate) within: Vec<u32>,
     /// Paths with more calls.
     pub(crate) unfinished: Vec<(FlowId, FlowEvent)>,
     /// The last path that was given to a call.
@@ -282,6 +284,7 @@ impl Stage {
             about: Vec::new(),
             opens: Vec::new(),
             closed: Vec::new(),
+            within: Vec::new(),
             unfinished: Vec::new(),
             last_flow: 0,
         };
@@ -546,6 +549,7 @@ impl Stage {
                     self.yielded.retain(|other| *other != call);
                 }
                 Output::Yield { call } => self.yielded.push(call),
+                Output::Within { ms } => self.within.push(ms),
                 Output::Beside { begins } => beside = begins,
                 Output::Stat(event) => {
                     if beside {
