@@ -16,9 +16,13 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crates/bytecode", &["sip"]),
     ("crates/control", &["bytecode"]),
     ("crates/media", &["sip"]),
+    ("crates/hep", &[]),
     ("compiler", &["bytecode", "sip"]),
     ("vm", &["bytecode", "sip"]),
-    ("runtime", &["vm", "bytecode", "sip", "control", "media"]),
+    (
+        "runtime",
+        &["vm", "bytecode", "sip", "control", "media", "hep"],
+    ),
     ("stdlib-scenarios", &[]),
     ("pcap2scenario", &["sip"]),
     ("console", &["control"]),
@@ -29,6 +33,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "bytecode",
             "control",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -45,6 +50,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "bytecode",
             "control",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -62,6 +68,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "bytecode",
             "control",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -72,7 +79,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 ];
 
 /// Members that must stay a pure function of their inputs.
-const PURE: &[&str] = &["sip", "bytecode", "media", "compiler", "vm"];
+const PURE: &[&str] = &["sip", "bytecode", "media", "hep", "compiler", "vm"];
 
 /// Crates that bring sockets, clocks, threads, processes or entropy of their own.
 const IMPURE: &[&str] = &[
@@ -281,6 +288,7 @@ fn every_member_inherits_the_workspace_lints() {
         "crates/sip",
         "crates/bytecode",
         "crates/media",
+        "crates/hep",
         "compiler",
         "vm",
     ] {
