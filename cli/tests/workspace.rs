@@ -15,7 +15,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crates/sip", &[]),
     ("crates/bytecode", &["sip"]),
     ("crates/control", &["bytecode"]),
-    ("crates/media", &["sip"]),
+    ("crates/capture", &[]),
+    ("crates/media", &["sip", "capture"]),
     ("crates/hep", &[]),
     ("compiler", &["bytecode", "sip"]),
     ("vm", &["bytecode", "sip"]),
@@ -24,7 +25,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
         &["vm", "bytecode", "sip", "control", "media", "hep"],
     ),
     ("stdlib-scenarios", &[]),
-    ("pcap2scenario", &["sip"]),
+    ("pcap2scenario", &["sip", "capture"]),
     ("console", &["control"]),
     (
         "cli",
@@ -32,6 +33,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "capture",
             "media",
             "hep",
             "compiler",
@@ -49,6 +51,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "capture",
             "media",
             "hep",
             "compiler",
@@ -67,6 +70,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "capture",
             "media",
             "hep",
             "compiler",
@@ -79,7 +83,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 ];
 
 /// Members that must stay a pure function of their inputs.
-const PURE: &[&str] = &["sip", "bytecode", "media", "hep", "compiler", "vm"];
+const PURE: &[&str] = &[
+    "sip", "bytecode", "capture", "media", "hep", "compiler", "vm",
+];
 
 /// Crates that bring sockets, clocks, threads, processes or entropy of their own.
 const IMPURE: &[&str] = &[
@@ -287,6 +293,7 @@ fn every_member_inherits_the_workspace_lints() {
     for member in [
         "crates/sip",
         "crates/bytecode",
+        "crates/capture",
         "crates/media",
         "crates/hep",
         "compiler",
