@@ -364,7 +364,9 @@ impl Table {
         bytes: &[u8],
         (now, within): (Micros, Option<Micros>),
     ) -> Result<(), Unsent> {
-        let until = within.or(self.setup.send_timeout).map(|limit| now.plus(limit));
+        let until = within
+            .or(self.setup.send_timeout)
+            .map(|limit| now.plus(limit));
         let Some((slot, flow)) = self.entry(id) else {
             return Err(Unsent::Closed);
         };

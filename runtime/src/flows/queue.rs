@@ -155,7 +155,10 @@ impl SendQueue {
 
     /// When the first message has waited for too long.
     pub(super) fn overdue_at(&self) -> Option<Micros> {
-        self.messages.iter().filter_map(|message| message.until).min()
+        self.messages
+            .iter()
+            .filter_map(|message| message.until)
+            .min()
     }
 
     /// Takes the calls of the messages that have waited for too long; they are asked for once.

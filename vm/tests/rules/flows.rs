@@ -320,7 +320,11 @@ fn several_dialogs_need_one_connection_for_all_calls() {
 
 #[test]
 fn the_time_a_message_may_wait_goes_with_it_on_a_connection() {
-    let parts = [send("INVITE", "timeout=\"700\""), response(200, ""), send("ACK", "")];
+    let parts = [
+        send("INVITE", "timeout=\"700\""),
+        response(200, ""),
+        send("ACK", ""),
+    ];
     let mut stage = Stage::client_with(&parts, |params| params.unreliable = false);
     stage.spawn();
     assert_eq!((stage.take().len(), &stage.within[..]), (1, &[700][..]));
