@@ -2,7 +2,7 @@
 //! What keeps a scenario on one shard: state that all its calls share and may change, or calls that more than one
 //! Call-ID leads to (docs/adr/0012).
 
-use crate::params::{CallIdPart, RunParams};
+use crate::params::{BesideKind, CallIdPart, RunParams};
 use core::fmt;
 use gossipper_bytecode::{Mode, Op, Program, Segment, Slot, VarScope};
 
@@ -33,6 +33,8 @@ pub enum Confined {
     Time,
     /// `-oocsf`, `-oocsn`.
     OutOfCall,
+    /// `-rxsf`, `-rxsn`.
+    Receiver,
 }
 
 impl fmt::Display for Confined {
@@ -51,6 +53,7 @@ impl fmt::Display for Confined {
             }
             Self::Time => "nobody knows in advance which Call-ID a call has that tells the time",
             Self::OutOfCall => "the out-of-call scenario runs beside it on the same shard",
+            Self::Receiver => "the receiving scenario runs beside it on the same shard",
             Self::Dialogs => "its calls have several dialogs, hence several Call-IDs",
         })
     }
@@ -95,7 +98,14 @@ pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
         (params.paths.is_some(), Confined::Paths),
         (shares_connections(program, params), Confined::Connections),
         (!program.dialogs.is_empty(), Confined::Dialogs),
-        (params.out_of_call, Confined::OutOfCall),
+        (
+            params.beside == Some(BesideKind::OutOfCall),
+            Confined::OutOfCall,
+        ),
+        (
+            params.beside == Some(BesideKind::Receiver),
+            Confined::Receiver,
+        ),
         (
             params.call_id.parts.contains(&CallIdPart::Time),
             Confined::Time,

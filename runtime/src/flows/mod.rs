@@ -50,6 +50,9 @@ use ready::{Bell, Ready};
 pub(crate) use setup::{FlowSetup, Make, Reconnects};
 pub(crate) use wrap::{Ends, Wrap};
 
+/// Least time between two looks for messages that have waited for too long.
+const OVERDUE_PERIOD: Micros = Micros(5_000);
+
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
 
@@ -311,7 +314,7 @@ impl Table {
         Some((flow.id, flow.port))
     }
 
-    /// Adds a message to what a flow has to write.
+    /// Adds a message to what a flow has to write. It may wait for `within`, or as long as the run says.
     ///
     /// # Errors
     /// When the flow is no more, or has no room.
@@ -321,26 +324,25 @@ impl Table {
         call: Option<Caller>,
         to: SocketAddr,
         bytes: &[u8],
-        now: Micros,
+        (now, within): (Micros, Option<Micros>),
     ) -> Result<(), Unsent> {
+        let until = within
+            .or(self.setup.send_timeout)
+            .map(|limit| now.plus(limit));
         let Some((slot, flow)) = self.entry(id) else {
             return Err(Unsent::Closed);
         };
         if flow.closing || matches!(flow.state, State::Gone) {
             return Err(Unsent::Closed);
         }
-        if !flow.queue.push(call, to, bytes, now) {
+        if !flow.queue.push(call, to, bytes, until) {
             return Err(Unsent::Refused);
         }
         if !flow.dirty {
             flow.dirty = true;
             self.dirty.push(slot);
         }
-        if let Some(limit) = self.setup.send_timeout
-            && self.overdue_at.is_none()
-        {
-            self.overdue_at = Some(now.plus(limit));
-        }
+        self.overdue_at = [self.overdue_at, until].into_iter().flatten().min();
         Ok(())
     }
 
@@ -494,17 +496,14 @@ impl Table {
             self.listener_bell.ring();
         }
         let mut overdue = Vec::new();
-        if let Some(limit) = self.setup.send_timeout
-            && self.overdue_at.is_some_and(|at| at <= now)
-        {
-            let since = Micros(now.0.saturating_sub(limit.0));
-            let mut oldest = None;
+        if self.overdue_at.is_some_and(|at| at <= now) {
+            let mut next = None;
             for flow in self.entries.iter_mut().flatten() {
-                overdue.append(&mut flow.queue.take_overdue(since));
-                let next = flow.queue.first_after(since);
-                oldest = [oldest, next].into_iter().flatten().min();
+                overdue.append(&mut flow.queue.take_overdue(now));
+                next = [next, flow.queue.overdue_at()].into_iter().flatten().min();
             }
-            self.overdue_at = oldest.map(|at| at.plus(limit));
+            // Each look goes through all that waits.
+            self.overdue_at = next.map(|at| at.max(now.plus(OVERDUE_PERIOD)));
         }
         overdue
     }

@@ -34,7 +34,8 @@ struct Queued {
     len: usize,
     call: Option<Caller>,
     to: SocketAddr,
-    since: Micros,
+    /// When it has waited for too long, if it ever has.
+    until: Option<Micros>,
 }
 
 /// Messages on their way out.
@@ -58,7 +59,7 @@ impl SendQueue {
         call: Option<Caller>,
         to: SocketAddr,
         bytes: &[u8],
-        now: Micros,
+        until: Option<Micros>,
     ) -> bool {
         if self.waiting_bytes() + bytes.len() > MAX_QUEUED_BYTES {
             return false;
@@ -68,7 +69,7 @@ impl SendQueue {
             len: bytes.len(),
             call,
             to,
-            since: now,
+            until,
         });
         true
     }
@@ -161,18 +162,23 @@ impl SendQueue {
         *self = Self::default();
     }
 
-    /// Since when the first message waits that has not waited since `since`.
-    pub(super) fn first_after(&self, since: Micros) -> Option<Micros> {
-        let mut waiting = self.messages.iter().map(|message| message.since);
-        waiting.find(|at| *at > since)
+    /// When the first message has waited for too long.
+    pub(super) fn overdue_at(&self) -> Option<Micros> {
+        self.messages
+            .iter()
+            .filter_map(|message| message.until)
+            .min()
     }
 
-    /// Takes the calls of the messages that have waited since `since` or longer; they are asked for once.
-    pub(super) fn take_overdue(&mut self, since: Micros) -> Vec<Caller> {
-        let overdue = self.messages.iter_mut();
+    /// Takes the calls of the messages that have waited for too long; they are asked for once.
+    pub(super) fn take_overdue(&mut self, now: Micros) -> Vec<Caller> {
+        let messages = self.messages.iter_mut();
+        let overdue = messages.filter(|message| message.until.is_some_and(|until| until <= now));
         overdue
-            .take_while(|message| message.since <= since)
-            .filter_map(|message| message.call.take())
+            .filter_map(|message| {
+                message.until = None;
+                message.call.take()
+            })
             .collect()
     }
 }
@@ -185,7 +191,8 @@ mod tests {
         let mut queue = SendQueue::default();
         for (at, message) in messages.iter().enumerate() {
             let to = "192.0.2.1:5060".parse().expect("an address");
-            assert!(queue.push(None, to, message, Micros(at as u64)));
+            let until = Some(Micros(at as u64));
+            assert!(queue.push(None, to, message, until));
         }
         queue
     }
@@ -215,9 +222,9 @@ mod tests {
         let big = vec![b'x'; MAX_QUEUED_BYTES];
         let mut queue = queue(&[&big]);
         let to = "192.0.2.1:5060".parse().expect("an address");
-        assert!(!queue.push(None, to, b"y", Micros(0)));
+        assert!(!queue.push(None, to, b"y", None));
         queue.wrote(big.len());
-        assert!(queue.push(None, to, b"y", Micros(0)));
+        assert!(queue.push(None, to, b"y", None));
         assert_eq!(queue.unwritten(), b"y");
     }
 
@@ -238,13 +245,16 @@ mod tests {
             shard: 0,
             key: CallKey::default(),
         };
-        for at in [5, 6, 7] {
-            assert!(queue.push(Some(caller), to, b"x", Micros(at)));
+        // One in the middle is more patient than those behind it.
+        for until in [Some(5), None, Some(9), Some(6)] {
+            let until = until.map(Micros);
+            assert!(queue.push(Some(caller), to, b"x", until));
         }
-        assert_eq!(queue.first_after(Micros(0)), Some(Micros(5)));
-        assert_eq!(queue.first_after(Micros(6)), Some(Micros(7)));
+        assert_eq!(queue.overdue_at(), Some(Micros(5)));
         assert_eq!(queue.take_overdue(Micros(6)).len(), 2);
         assert_eq!(queue.take_overdue(Micros(6)).len(), 0);
-        assert_eq!(queue.take_overdue(Micros(7)).len(), 1);
+        assert_eq!(queue.overdue_at(), Some(Micros(9)));
+        assert_eq!(queue.take_overdue(Micros(9)).len(), 1);
+        assert_eq!(queue.overdue_at(), None);
     }
 }

@@ -47,6 +47,8 @@ pub(crate) enum Letter {
         flow: FlowId,
         to: SocketAddr,
         caller: Option<Caller>,
+        /// How long it may wait, if not as long as the run says.
+        within: Option<Micros>,
         bytes: Range<usize>,
     },
     /// A call wants this flow of the receiver's closed.
@@ -189,10 +191,10 @@ impl Post {
     pub(crate) fn send(
         &mut self,
         shard: usize,
-        flow: FlowId,
-        to: SocketAddr,
+        (flow, to): (FlowId, SocketAddr),
         call: Option<CallKey>,
         bytes: &[u8],
+        within: Option<Micros>,
     ) -> bool {
         if shard >= self.out.len() || self.waiting(shard) + bytes.len() > FULL_BYTES {
             return false;
@@ -207,6 +209,7 @@ impl Post {
             flow,
             to,
             caller,
+            within,
             bytes,
         });
         true
@@ -304,7 +307,7 @@ mod tests {
         one.deliver();
         assert!(!other.is_empty());
         one.message(1, Micros(2), FlowId(7), anybody(), b"second");
-        assert!(one.send(1, FlowId(8), anybody(), None, b"third"));
+        assert!(one.send(1, (FlowId(8), anybody()), None, b"third", None));
         one.tell(1, Letter::Close { flow: FlowId(8) });
         one.deliver();
         assert_eq!(texts(&mut other), ["first", "second", "third", ""]);
@@ -332,11 +335,11 @@ mod tests {
         let (mut one, mut other) = two();
         let big = vec![b'x'; CLOGGED_BYTES + 1];
         assert!(!one.clogged());
-        assert!(one.send(1, FlowId(1 << 26 | 1), anybody(), None, &big));
+        assert!(one.send(1, (FlowId(1 << 26 | 1), anybody()), None, &big, None));
         assert!(one.clogged());
         one.deliver();
         assert!(one.clogged(), "nobody has read it");
-        while one.send(1, FlowId(1 << 26 | 1), anybody(), None, &big) {}
+        while one.send(1, (FlowId(1 << 26 | 1), anybody()), None, &big, None) {}
         one.tell(
             1,
             Letter::Flow {

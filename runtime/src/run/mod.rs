@@ -24,8 +24,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
-use gossipper_vm::Micros;
 use gossipper_vm::inject::{EditedFile, NotWritable};
+use gossipper_vm::{BesideKind, Micros};
 use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
@@ -91,8 +91,8 @@ struct Shared {
     clock: Clock,
     /// Of each scenario, the main one first.
     views: Vec<View>,
-    /// Of the scenario of requests that belong to no call.
-    out_of_call: Option<Arc<Mutex<EngineSnapshot>>>,
+    /// Of the scenario of what belongs to no call.
+    beside: Option<(BesideKind, Arc<Mutex<EngineSnapshot>>)>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
     echo: Option<EchoView>,
@@ -139,11 +139,16 @@ impl Shared {
             .progress()
             .main_ended_at
             .unwrap_or_else(|| self.clock.now());
+        let beside = |wanted: BesideKind| {
+            let of_kind = self.beside.as_ref().filter(|(kind, _)| *kind == wanted);
+            of_kind.map(|(_, slot)| Box::new(copied(slot)))
+        };
         Snapshot {
             elapsed_us: elapsed.0,
             started_at_us: self.clock.wall_base_us(),
             engines: self.views.iter().map(View::snapshot).collect(),
-            out_of_call: self.out_of_call.as_deref().map(copied).map(Box::new),
+            out_of_call: beside(BesideKind::OutOfCall),
+            receiver: beside(BesideKind::Receiver),
             logs: self.logs.counts(),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
         }
@@ -257,12 +262,12 @@ impl Run {
             .chain(slots().skip(shards).map(View::Shard))
             .collect();
         let beside = parts.first().and_then(|part| part.beside.as_ref());
-        let out_of_call = beside.map(|beside| Arc::clone(&beside.slot));
+        let beside = beside.map(|beside| (beside.kind, Arc::clone(&beside.slot)));
         let echo = echo.map(EchoSockets::start).transpose()?;
         let shared = Arc::new(Shared {
             clock,
             views,
-            out_of_call,
+            beside,
             inboxes,
             logs: logs.view(),
             echo: echo.as_ref().map(Echo::view),

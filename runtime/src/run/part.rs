@@ -7,14 +7,14 @@ use std::time::Duration;
 use gossipper_bytecode::Mode;
 use gossipper_control::EngineSnapshot;
 use gossipper_vm::link::host_names;
-use gossipper_vm::{Engine, Image, Micros, RunParams, Siblings};
+use gossipper_vm::{BesideKind, Engine, Image, Micros, RunParams, Siblings};
 use tokio::sync::mpsc;
 
 use super::Shared;
 use super::bind::{flow_setup, room};
 use crate::clock::Clock;
 use crate::config::{
-    EngineConfig, LogConfig, OutOfCallConfig, PacingConfig, TimeLimits, WatchdogConfig,
+    BesideConfig, EngineConfig, LogConfig, PacingConfig, TimeLimits, WatchdogConfig,
 };
 use crate::echo::EchoSwitch;
 use crate::error::Error;
@@ -35,7 +35,7 @@ use crate::users::Users;
 pub(super) struct Part {
     engine: Engine,
     stats: Stats,
-    /// The figures of the scenario of requests that belong to no call.
+    /// The figures of the scenario of what belongs to no call.
     pub(super) beside: Option<Box<Beside>>,
     bound: Bound,
     /// Connections, and sockets of calls.
@@ -75,29 +75,35 @@ pub(super) fn shards_of(config: &EngineConfig) -> usize {
         .min(transport.max_sockets.min(room()).max(1))
 }
 
-/// Links the scenario of requests that belong to none of a client's calls. Those calls get what the run has, but for what
-/// is given to the client's: lines, circuits, users, globals.
-fn link_out_of_call(config: OutOfCallConfig, client: &RunParams) -> Result<Image, Error> {
+/// Links the scenario of what belongs to none of a client's calls. Calls of an out-of-call scenario do not get what is
+/// given to the client's: lines, circuits, users, globals.
+fn link_beside(config: BesideConfig, client: &Image) -> Result<Image, Error> {
     let mut params = RunParams {
         includes: config.includes,
         send_to_destination: false,
         per_call: false,
-        out_of_call: false,
-        injection: Vec::new(),
-        globals: Vec::new(),
+        beside: None,
+        globals: config.globals,
         hosts: Vec::new(),
-        users: None,
-        circuits: None,
         paths: None,
         twin: None,
         names_calls: false,
-        ..client.clone()
+        ..client.params().clone()
     };
+    if config.kind == BesideKind::OutOfCall {
+        params.injection.clear();
+        params.users = None;
+        params.circuits = None;
+    }
     for name in host_names(&config.program, &params) {
         let ip = resolve_host(&String::from_utf8_lossy(&name), params.local_ip)?;
         params.hosts.push((name, ip));
     }
-    Ok(Image::link(config.program, params)?)
+    let image = Image::link(config.program, params)?;
+    Ok(match config.kind {
+        BesideKind::OutOfCall => image,
+        BesideKind::Receiver => image.with_globals_of(client)?,
+    })
 }
 
 impl Part {
@@ -136,14 +142,15 @@ impl Part {
         let stats = Stats::new(&config.program);
         let image = Image::link(Arc::clone(&config.program), config.params.clone())?;
         let mut engine = Engine::new(Arc::new(image));
-        let beside = match config.out_of_call.take() {
+        let beside = match config.beside.take() {
             None => None,
-            Some(out_of_call) => {
-                let image = link_out_of_call(*out_of_call, &config.params)?;
+            Some(beside) => {
+                let kind = beside.kind;
+                let image = link_beside(*beside, engine.image())?;
                 let stats = Stats::new(image.program());
-                engine = engine.with_out_of_call(Arc::new(image));
+                engine = engine.with_beside(Arc::new(image), kind);
                 let slot = Arc::new(Mutex::new(stats.snapshot()));
-                Some(Box::new(Beside { stats, slot }))
+                Some(Box::new(Beside { kind, stats, slot }))
             }
         };
         Ok(Self {

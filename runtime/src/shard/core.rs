@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use gossipper_bytecode::{LogLevel, PeerId};
 use gossipper_control::{EngineSnapshot, TransportCounts};
 use gossipper_vm::{
-    CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output, StatEvent,
-    Unsent,
+    BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output,
+    StatEvent, Unsent,
 };
 use slotmap::Key;
 
@@ -53,6 +53,7 @@ enum Beginning {
 /// What the shard keeps of the scenario of requests that belong to no call.
 #[derive(Debug)]
 pub(crate) struct Beside {
+    pub(crate) kind: BesideKind,
     pub(crate) stats: Stats,
     /// Where its figures are published.
     pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
@@ -473,8 +474,10 @@ impl<M: Machine> Core<M> {
         let traced = wanted.codes || wanted.rtts || self.watch.is_some();
         // The buffer is moved out so that the orders can be read while the rest changes.
         let out = std::mem::take(&mut self.out);
+        let mut within = None;
         for &order in out.records() {
             match order {
+                Output::Within { ms } => within = Some(Micros::from_ms(u64::from(ms))),
                 Output::About { call } => self.about = call,
                 Output::Beside { begins } => {
                     self.of_beside = begins;
@@ -497,7 +500,8 @@ impl<M: Machine> Core<M> {
                         side => match side.and_then(|side| self.sides.get_mut(side)) {
                             Some(side) => &mut side.outbox,
                             None => {
-                                self.push_to_flow(now, flow, call, to, out.bytes(bytes));
+                                let bytes = out.bytes(bytes);
+                                self.push_to_flow(now, flow, call, to, bytes, within.take());
                                 continue;
                             }
                         },

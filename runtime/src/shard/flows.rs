@@ -110,16 +110,17 @@ impl<M: Machine> Core<M> {
         call: Option<CallKey>,
         to: SocketAddr,
         bytes: &[u8],
+        within: Option<Micros>,
     ) {
         if self.is_of_other(flow) {
-            return self.hand_to_flow(now, flow, call, to, bytes);
+            return self.hand_to_flow(now, (flow, to), call, bytes, within);
         }
         let shard = self.shard();
         let Some(table) = &mut self.flows else {
             return;
         };
         let caller = call.map(|key| Caller { shard, key });
-        let pushed = table.push(flow, caller, to, bytes, now);
+        let pushed = table.push(flow, caller, to, bytes, (now, within));
         let traffic = match pushed {
             Ok(()) => Traffic::Sent,
             Err(_) => Traffic::SendFailed,

@@ -56,15 +56,15 @@ impl<M: Machine> Core<M> {
     pub(super) fn hand_to_flow(
         &mut self,
         now: Micros,
-        flow: FlowId,
+        (flow, to): (FlowId, SocketAddr),
         call: Option<CallKey>,
-        to: SocketAddr,
         bytes: &[u8],
+        within: Option<Micros>,
     ) {
         let Some(post) = &mut self.post else {
             return;
         };
-        if post.send(shard_of(flow), flow, to, call, bytes) {
+        if post.send(shard_of(flow), (flow, to), call, bytes, within) {
             return self.note_sent(now, Traffic::Sent, bytes);
         }
         self.note_sent(now, Traffic::SendFailed, bytes);
@@ -132,8 +132,12 @@ impl<M: Machine> Core<M> {
                     flow,
                     to,
                     caller,
+                    within,
                     bytes,
-                } => self.send_for_other(now, (*flow, *to), *caller, &mail.bytes[bytes.clone()]),
+                } => {
+                    let bytes = &mail.bytes[bytes.clone()];
+                    self.send_for_other((now, *within), (*flow, *to), *caller, bytes);
+                }
                 Letter::Close { flow } => self.close_flow(*flow),
                 Letter::Flow { flow, event } => self.input(
                     now,
@@ -163,7 +167,7 @@ impl<M: Machine> Core<M> {
 
     fn send_for_other(
         &mut self,
-        now: Micros,
+        (now, within): (Micros, Option<Micros>),
         (flow, to): (FlowId, SocketAddr),
         caller: Option<Caller>,
         bytes: &[u8],
@@ -171,7 +175,7 @@ impl<M: Machine> Core<M> {
         let Some(table) = &mut self.flows else {
             return;
         };
-        match table.push(flow, caller, to, bytes, now) {
+        match table.push(flow, caller, to, bytes, (now, within)) {
             Ok(()) => self.counts.sent_bytes += bytes.len() as u64,
             Err(why) => {
                 self.counts.send_errors += 1;

@@ -371,9 +371,21 @@ fn calls_of_a_connection_each_go_on_over_another_as_often_as_they_may() {
 
 #[test]
 fn a_peer_that_does_not_read_is_waited_for_as_long_as_the_run_says() {
-    let listener = listener();
     let mut transport = tcp(true);
     transport.send_timeout = Some(Duration::from_millis(100));
+    talk_to_one_who_does_not_read(transport, "<send>");
+}
+
+#[test]
+fn a_message_may_have_a_patience_of_its_own() {
+    talk_to_one_who_does_not_read(tcp(true), "<send timeout=\"100\">");
+    let mut transport = tcp(true);
+    transport.send_timeout = Some(Duration::from_secs(600));
+    talk_to_one_who_does_not_read(transport, "<send timeout=\"100\">");
+}
+
+fn talk_to_one_who_does_not_read(transport: TransportConfig, send: &str) {
+    let listener = listener();
     let body = "x".repeat(60_000);
     let big = PING.replace(
         "Content-Length: 0\n\n",
@@ -385,6 +397,7 @@ fn a_peer_that_does_not_read_is_waited_for_as_long_as_the_run_says() {
         (0..60)
             .map(|_| big
                 .replace("<scenario>", "")
+                .replace("<send>", send)
                 .replace("<recv response=\"200\"/></scenario>", ""))
             .collect::<String>()
             + "<recv response=\"200\"/>"
