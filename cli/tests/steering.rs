@@ -427,3 +427,28 @@ fn traces_are_switched_while_calls_go_on() {
     let ran = run.end();
     assert!(!ran.out.contains("lost"), "{}", ran.shown());
 }
+
+#[test]
+fn the_table_of_the_screen_gets_a_row_when_a_signal_asks_for_it_and_one_at_the_end() {
+    let run = Running::start(
+        "sipp -sn uac -loopback -r 200 -d 1 -screen_file s.csv -fd 600 -stat_period 20ms",
+    );
+    let rows = || {
+        let text = std::fs::read_to_string(run.place.path("s.csv")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(rows().len(), 1, "{:?}", rows());
+    for count in 2..4 {
+        run.signal(Signal::USR1);
+        until(|| (rows().len() == count).then_some(()));
+    }
+    run.tell("q");
+    let place = run.place.path("s.csv");
+    let ran = Ran::from(run.child.wait_with_output().expect("ended"));
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let text = std::fs::read_to_string(place).expect("text");
+    let last: Vec<&str> = text.lines().last().expect("a row").split(',').collect();
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(last[1] == last[2] && last[1] != "0", "{text}");
+    assert!(ran.err.matches("calls=").count() > 1, "{}", ran.shown());
+}
