@@ -15,10 +15,10 @@ use crate::operator::control::{ControlSocket, Opened};
 use crate::operator::keyboard::Keyboard;
 use crate::operator::{Deed, Operator};
 use crate::report::summary;
-use crate::screens::Frame;
 use crate::screens::dump::Dump;
 use crate::screens::layout::Layout;
 use crate::screens::rows::Rows;
+use crate::screens::{self, Frame, Screen};
 use crate::stdio;
 use crate::trouble;
 use display::{Display, Shown, tick, ticks};
@@ -235,11 +235,18 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         session.dump_screens(&report.snapshot);
     }
     trouble::say(&report.snapshot);
-    stdio::out(&summary::text(
-        &report.snapshot,
-        stdio::stdout_takes_colour(),
-    ));
-    stdio::out(&summary::line(&report.snapshot));
+    if session.sipps_files.is_some() {
+        // What scripts read is where SIPp puts it; what it does not say comes beside it.
+        if !in_background {
+            stdio::out(&session.last_screens(&report.snapshot));
+        }
+        stdio::err(&summary::text(&report.snapshot, false));
+        stdio::err(&summary::line(&report.snapshot));
+    } else {
+        let colour = stdio::stdout_takes_colour();
+        stdio::out(&summary::text(&report.snapshot, colour));
+        stdio::out(&summary::line(&report.snapshot));
+    }
     let code = verdict(&report.ending, &report.snapshot);
     if inject::write_back(args, &report.edited) {
         code
@@ -342,6 +349,21 @@ impl Session<'_> {
             Deed::Warn(text) => self.say(text, true),
         }
         None
+    }
+
+    /// The screen that was shown and that of the statistics, as SIPp leaves them on standard output.
+    fn last_screens(&self, now: &Snapshot) -> String {
+        let shown = self.operator.view.screen;
+        let of = |screen| {
+            let mut frame = self.frame(now);
+            frame.view.screen = screen;
+            screens::text(&frame)
+        };
+        let mut text = of(shown);
+        if shown != Screen::Statistics {
+            text.push_str(&of(Screen::Statistics));
+        }
+        text
     }
 
     /// Adds a row to the table of the screens' figures.
