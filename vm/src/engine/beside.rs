@@ -88,7 +88,9 @@ impl Engine {
         let Some(beside) = &mut self.beside else {
             return false;
         };
-        let known = beside.find(id).is_some() || beside.shared.dead.disturb(id, now).is_some();
+        let hash = beside.shared.dead.hash(id);
+        let known =
+            beside.find(id, hash).is_some() || beside.shared.dead.disturb(hash, now).is_some();
         match msg.method() {
             None if !known => return false,
             Some(method) if !known => {
