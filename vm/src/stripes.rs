@@ -28,7 +28,10 @@ const fn spread(folded: u32) -> u64 {
     (folded as u64) << 32 | folded as u64
 }
 
-/// The tables. Nothing is allocated while they are empty.
+/// Room that each table has at first, so that a run with few calls never grows one.
+const AT_FIRST: usize = 14;
+
+/// The tables.
 #[derive(Debug)]
 pub(crate) struct Stripes<T> {
     tables: [HashTable<T>; STRIPES],
@@ -37,7 +40,7 @@ pub(crate) struct Stripes<T> {
 impl<T: Hashed> Stripes<T> {
     pub(crate) fn new() -> Self {
         Self {
-            tables: std::array::from_fn(|_| HashTable::new()),
+            tables: std::array::from_fn(|_| HashTable::with_capacity(AT_FIRST)),
         }
     }
 
