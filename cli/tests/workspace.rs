@@ -15,12 +15,13 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crates/sip", &[]),
     ("crates/bytecode", &["sip"]),
     ("crates/control", &["bytecode"]),
-    ("crates/media", &["sip"]),
+    ("crates/capture", &[]),
+    ("crates/media", &["sip", "capture"]),
     ("compiler", &["bytecode", "sip"]),
     ("vm", &["bytecode", "sip"]),
     ("runtime", &["vm", "bytecode", "sip", "control", "media"]),
     ("stdlib-scenarios", &[]),
-    ("pcap2scenario", &["sip"]),
+    ("pcap2scenario", &["sip", "capture"]),
     ("console", &["control"]),
     (
         "cli",
@@ -28,6 +29,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "capture",
             "media",
             "compiler",
             "vm",
@@ -44,6 +46,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "capture",
             "media",
             "compiler",
             "vm",
@@ -61,6 +64,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "capture",
             "media",
             "compiler",
             "vm",
@@ -72,7 +76,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 ];
 
 /// Members that must stay a pure function of their inputs.
-const PURE: &[&str] = &["sip", "bytecode", "media", "compiler", "vm"];
+const PURE: &[&str] = &["sip", "bytecode", "capture", "media", "compiler", "vm"];
 
 /// Crates that bring sockets, clocks, threads, processes or entropy of their own.
 const IMPURE: &[&str] = &[
@@ -280,6 +284,7 @@ fn every_member_inherits_the_workspace_lints() {
     for member in [
         "crates/sip",
         "crates/bytecode",
+        "crates/capture",
         "crates/media",
         "compiler",
         "vm",
