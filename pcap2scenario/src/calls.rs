@@ -15,6 +15,9 @@ use gossipper_capture::{Carrier, SipMessage};
 use gossipper_sip::HeaderName;
 use std::collections::HashMap;
 
+/// Most messages of a call that are turned into steps: a capture of years of REGISTERs under one Call-ID is no scenario.
+const MOST_MESSAGES: usize = 2000;
+
 /// One message of a call, with its repetitions.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
@@ -218,6 +221,7 @@ fn call_of(messages: Vec<Msg>) -> Option<Call> {
         notes: Vec::new(),
     };
     let caller_tag = first.from_tag.clone();
+    let mut left_out = 0;
     for msg in messages {
         let from_caller = is_from_caller(&msg, caller, callee, &caller_tag);
         if msg.truncated {
@@ -229,6 +233,7 @@ fn call_of(messages: Vec<Msg>) -> Option<Call> {
         }
         match repeated(&call, &msg, from_caller) {
             Some(at) => call.events[at].repeats.push(msg.frame),
+            None if call.events.len() >= MOST_MESSAGES => left_out += 1,
             None => call.events.push(Event {
                 from_caller,
                 msg,
@@ -236,6 +241,11 @@ fn call_of(messages: Vec<Msg>) -> Option<Call> {
                 made_up: None,
             }),
         }
+    }
+    if left_out > 0 {
+        call.notes.push(format!(
+            "it has {left_out} messages more than the {MOST_MESSAGES} that are turned into steps"
+        ));
     }
     complete(&mut call);
     Some(call)
@@ -265,9 +275,9 @@ fn is_from_caller(msg: &Msg, caller: SocketAddr, callee: SocketAddr, caller_tag:
 fn repeated(call: &Call, msg: &Msg, from_caller: bool) -> Option<usize> {
     let same = |event: &Event| {
         let other = &event.msg;
-        event.from_caller == from_caller
+        other.cseq == msg.cseq
+            && event.from_caller == from_caller
             && other.method == msg.method
-            && other.cseq == msg.cseq
             && other.branch == msg.branch
             && other.to_tag == msg.to_tag
             && other.from_tag == msg.from_tag
@@ -393,7 +403,3 @@ fn made_up(mut msg: Msg, from_caller: bool, why: &'static str) -> Event {
         made_up: Some(why),
     }
 }
-
-#[cfg(test)]
-#[path = "calls_tests.rs"]
-mod tests;

@@ -260,6 +260,10 @@ pub(crate) fn request<'a>(side: &mut Side<'a>, at: usize, method: &str, uri: &[u
         }
     }
     text.0.push_str(&front.0);
+    if method == "INVITE" && !msg.has(HeaderName::Contact) {
+        // The dialog has no target without it (RFC 3261 §8.1.1.8).
+        text.header("Contact", "<sip:[local_ip]:[local_port]>");
+    }
     length(&mut text, &body);
     text.finish(&body)
 }

@@ -75,10 +75,11 @@ pub(crate) struct Msg {
 }
 
 impl Msg {
-    /// Reads a message; `None` if it is none, or has no Call-ID.
+    /// Reads a message; `None` if it is none, or a response to nobody knows what.
     pub(crate) fn read(captured: &SipMessage) -> Option<Self> {
         let message = Message::parse(&captured.bytes).ok()?;
-        let call_id = message.call_id().filter(|id| !id.is_empty())?.to_vec();
+        // Messages without one are those of one call between two parties, as well as anybody can tell.
+        let call_id = message.call_id().unwrap_or_default().to_vec();
         let start = match message.start() {
             StartLine::Request { method, uri } => Start::Request {
                 method: String::from_utf8(method.to_vec())

@@ -38,3 +38,10 @@ impl Names {
         format!("{side}_{kind}{}{piece}.pcap", self.suffix())
     }
 }
+
+impl Names {
+    /// The injection file of a merge.
+    pub(crate) fn injection(self) -> String {
+        format!("users{}.csv", self.suffix())
+    }
+}
