@@ -17,9 +17,13 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crates/control", &["bytecode"]),
     ("crates/capture", &[]),
     ("crates/media", &["sip", "capture"]),
+    ("crates/hep", &[]),
     ("compiler", &["bytecode", "sip"]),
     ("vm", &["bytecode", "sip"]),
-    ("runtime", &["vm", "bytecode", "sip", "control", "media"]),
+    (
+        "runtime",
+        &["vm", "bytecode", "sip", "control", "media", "hep"],
+    ),
     ("stdlib-scenarios", &[]),
     ("pcap2scenario", &["sip", "capture"]),
     ("console", &["control"]),
@@ -31,6 +35,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "control",
             "capture",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -48,6 +53,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "control",
             "capture",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -66,6 +72,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "control",
             "capture",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -76,7 +83,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 ];
 
 /// Members that must stay a pure function of their inputs.
-const PURE: &[&str] = &["sip", "bytecode", "capture", "media", "compiler", "vm"];
+const PURE: &[&str] = &[
+    "sip", "bytecode", "capture", "media", "hep", "compiler", "vm",
+];
 
 /// Crates that bring sockets, clocks, threads, processes or entropy of their own.
 const IMPURE: &[&str] = &[
@@ -286,6 +295,7 @@ fn every_member_inherits_the_workspace_lints() {
         "crates/bytecode",
         "crates/capture",
         "crates/media",
+        "crates/hep",
         "compiler",
         "vm",
     ] {
