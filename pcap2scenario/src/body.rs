@@ -88,7 +88,8 @@ fn joined(pieces: &[(String, &[u8])]) -> String {
         }
         // Blanks matter only at the ends of a line of the file.
         out.push_str(&line(text));
-        let is_break = *end == b"\r\n" && (index + 1 < solid || index + 1 == pieces.len() && index + 1 == solid);
+        let is_break = *end == b"\r\n"
+            && (index + 1 < solid || index + 1 == pieces.len() && index + 1 == solid);
         if is_break {
             out.push('\n');
         } else {
@@ -221,7 +222,10 @@ mod tests {
         assert_eq!(verbatim_text(b"a\r\nb\r\n"), "      a\n      b\n");
         assert_eq!(verbatim_text(b"a\r\nb"), "      a\n      b");
         assert_eq!(verbatim_text(b"a\nb\n"), "      a\\x0ab\\x0a");
-        assert_eq!(verbatim_text(b" a \r\n\r\nb"), "      \\x20a\\x20\n\n      b");
+        assert_eq!(
+            verbatim_text(b" a \r\n\r\nb"),
+            "      \\x20a\\x20\n\n      b"
+        );
         assert_eq!(verbatim_text(b"a\r\n\r\n"), "      a\\x0d\\x0a\\x0d\\x0a");
         assert_eq!(verbatim_text(b"\r\n"), "\\x0d\\x0a");
         assert_eq!(verbatim_text(b"a\r\r\n\x00"), "      a\\x0d\n      \\x00");

@@ -290,9 +290,8 @@ fn repeated(call: &Call, msg: &Msg, from_caller: bool) -> Option<usize> {
             let is = is_request && (!msg.branch.is_empty() || event.msg.body == msg.body);
             is.then_some(at)
         }),
-        Start::Status { code, .. } if *code >= 200 => {
-            events.find_map(|(at, event)| (event.msg.code() == Some(*code) && same(event)).then_some(at))
-        }
+        Start::Status { code, .. } if *code >= 200 => events
+            .find_map(|(at, event)| (event.msg.code() == Some(*code) && same(event)).then_some(at)),
         // A provisional response may well come again later, with something new in it.
         Start::Status { code, .. } => {
             let (at, last) = events.find(|(_, event)| {
@@ -315,7 +314,13 @@ fn complete(call: &mut Call) {
     let mut at = 0;
     while at < call.events.len() {
         if !call.events[at].msg.is_request() && call.request_of(at).is_none() {
-            let request = request_for(&call.events[at]);
+            let mut request = request_for(&call.events[at]);
+            // In a dialog that was there before, the request has its tag.
+            let tag = &call.events[at].msg.to_tag;
+            let known = |event: &Event| event.msg.to_tag == *tag || event.msg.from_tag == *tag;
+            if call.events[..at].iter().any(known) {
+                request.msg.to_tag.clone_from(tag);
+            }
             call.notes.push(format!(
                 "the {} that frame {} answers was not captured; a minimal one stands for it",
                 request.msg.method, call.events[at].msg.frame
@@ -361,7 +366,11 @@ fn request_for(answer: &Event) -> Event {
     };
     core::mem::swap(&mut msg.source, &mut msg.destination);
     msg.to_tag.clear();
-    made_up(msg, !answer.from_caller, "not captured; made from what answers it")
+    made_up(
+        msg,
+        !answer.from_caller,
+        "not captured; made from what answers it",
+    )
 }
 
 fn ack_for(answer: &Event) -> Event {
@@ -374,16 +383,29 @@ fn ack_for(answer: &Event) -> Event {
     if answer.msg.code().is_some_and(|code| code < 300) {
         msg.branch.clear();
     }
-    made_up(msg, !answer.from_caller, "not captured; without it the peer would go on repeating")
+    made_up(
+        msg,
+        !answer.from_caller,
+        "not captured; without it the peer would go on repeating",
+    )
 }
 
 fn made_up(mut msg: Msg, from_caller: bool, why: &'static str) -> Event {
     msg.body.clear();
     msg.frame = 0;
     msg.truncated = false;
-    let keep = [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
+    let keep = [
+        HeaderName::Via,
+        HeaderName::From,
+        HeaderName::To,
+        HeaderName::CallId,
+        HeaderName::CSeq,
+    ];
     msg.headers.retain(|header| keep.contains(&header.name));
-    let contact = matches!(msg.method.as_str(), "INVITE" | "SUBSCRIBE" | "REFER" | "UPDATE");
+    let contact = matches!(
+        msg.method.as_str(),
+        "INVITE" | "SUBSCRIBE" | "REFER" | "UPDATE"
+    );
     let added = [
         contact.then(|| (HeaderName::Contact, format!("<sip:{}>", msg.source))),
         Some((HeaderName::MaxForwards, "70".to_owned())),

@@ -79,7 +79,10 @@ fn uri_at(uri: &[u8], host: &str, user: Option<&str>, rules: &Rules) -> Option<S
             continue;
         }
         out.push(';');
-        if param.get(..10).is_some_and(|name| name.eq_ignore_ascii_case(b"transport=")) {
+        if param
+            .get(..10)
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"transport="))
+        {
             out.push_str("transport=[transport]");
         } else {
             append(&mut out, param, rules);
@@ -112,7 +115,10 @@ fn with_tag(value: &[u8], tag: &str, rules: &Rules) -> String {
         let param = param.trim_ascii();
         let is_tag = param.len() >= 3
             && param[..3].eq_ignore_ascii_case(b"tag")
-            && param[3..].trim_ascii_start().first().is_none_or(|byte| *byte == b'=');
+            && param[3..]
+                .trim_ascii_start()
+                .first()
+                .is_none_or(|byte| *byte == b'=');
         if !param.is_empty() && !is_tag {
             out.push(';');
             append(&mut out, param, rules);
@@ -164,7 +170,23 @@ fn name_of(header: &Header) -> String {
 
 /// Content-Length of a message that had none, or the captured one replaced.
 fn length(text: &mut Text, body: &str) {
-    text.header("Content-Length", if body.is_empty() { "0" } else { "[len]" });
+    text.header(
+        "Content-Length",
+        if body.is_empty() { "0" } else { "[len]" },
+    );
+}
+
+/// What a body is, if the message does not say it: a peer does not look into a body of no kind.
+fn content_type(text: &mut Text, msg: &Msg) {
+    if msg.body.is_empty() || msg.has(HeaderName::ContentType) {
+        return;
+    }
+    let kind = if msg.has_sdp() {
+        "application/sdp"
+    } else {
+        "application/octet-stream"
+    };
+    text.header("Content-Type", kind);
 }
 
 /// Whether a header is put in anew, once, at the place of its first line.
@@ -218,7 +240,10 @@ pub(crate) fn request<'a>(side: &mut Side<'a>, at: usize, method: &str, uri: &[u
             HeaderName::CSeq => {
                 if first {
                     has[4] = true;
-                    text.header("CSeq", &format!("{} {}", msg.cseq, plain(method.as_bytes())));
+                    text.header(
+                        "CSeq",
+                        &format!("{} {}", msg.cseq, plain(method.as_bytes())),
+                    );
                 }
             }
             HeaderName::Contact => text.header("Contact", &contact(&header.value, &rules)),
@@ -238,10 +263,15 @@ pub(crate) fn request<'a>(side: &mut Side<'a>, at: usize, method: &str, uri: &[u
                 }
                 Credentials::Left => {}
                 Credentials::Captured => {
-                    text.header(&name_of(header), &templated(&header.value, &Rules::default()));
+                    text.header(
+                        &name_of(header),
+                        &templated(&header.value, &Rules::default()),
+                    );
                 }
             },
-            HeaderName::RAck => text.header("RAck", rack.as_deref().unwrap_or(&plain(&header.value))),
+            HeaderName::RAck => {
+                text.header("RAck", rack.as_deref().unwrap_or(&plain(&header.value)))
+            }
             _ => text.header(&name_of(header), &templated(&header.value, &rules)),
         }
     }
@@ -253,7 +283,11 @@ pub(crate) fn request<'a>(side: &mut Side<'a>, at: usize, method: &str, uri: &[u
         (has[1], "From", identity.from),
         (has[2], "To", identity.to),
         (has[3], "Call-ID", "[call_id]".to_owned()),
-        (has[4], "CSeq", format!("{} {}", msg.cseq, plain(method.as_bytes()))),
+        (
+            has[4],
+            "CSeq",
+            format!("{} {}", msg.cseq, plain(method.as_bytes())),
+        ),
     ] {
         if !has {
             front.header(name, &value);
@@ -264,6 +298,7 @@ pub(crate) fn request<'a>(side: &mut Side<'a>, at: usize, method: &str, uri: &[u
         // The dialog has no target without it (RFC 3261 §8.1.1.8).
         text.header("Contact", "<sip:[local_ip]:[local_port]>");
     }
+    content_type(&mut text, msg);
     length(&mut text, &body);
     text.finish(&body)
 }
@@ -299,8 +334,14 @@ fn identity(side: &mut Side<'_>, at: usize) -> Identity {
             .map(|(at, _)| at)
             .last()
     };
+    // Agents of RFC 2543 knew no tags; the peer of a run does, and if not, the keyword prints nothing.
+    let tagless = ["ACK", "BYE", "PRACK", "UPDATE", "INFO"].contains(&msg.method.as_str())
+        && side
+            .received_before(at)
+            .any(|(_, event)| !event.msg.is_request());
     let to_value = if msg.to_tag.is_empty() {
-        with_tag(to, "", &rules)
+        let tag = if tagless { "[peer_tag_param]" } else { "" };
+        with_tag(to, tag, &rules)
     } else if side.peer_tag == msg.to_tag {
         with_tag(to, "[peer_tag_param]", &rules)
     } else if let Some(answer) = answered(side) {
@@ -327,7 +368,10 @@ fn mirrored(side: &mut Side<'_>, at: usize, request: usize, from: &[u8], to: &[u
     let begun = &call.events[request].msg;
     let rules = side.rules.clone();
     let tag = side.own_tag(&msg.from_tag);
-    let (local, remote) = (side.saved(request, Saved::To), side.saved(request, Saved::From));
+    let (local, remote) = (
+        side.saved(request, Saved::To),
+        side.saved(request, Saved::From),
+    );
     let (Some(local), Some(remote)) = (local, remote) else {
         return Identity {
             from: with_tag(from, &format!(";tag={tag}"), &rules),
@@ -369,12 +413,17 @@ fn routes(side: &mut Side<'_>, at: usize) -> Option<usize> {
         .filter(|(_, event)| in_dialog(event))
         .map(|(at, event)| {
             let is_final = event.msg.code().is_none_or(|code| code >= 200);
-            (at, is_final, Side::records_route(event), event.msg.is_request())
+            (
+                at,
+                is_final,
+                Side::records_route(event),
+                event.msg.is_request(),
+            )
         })
         .collect();
     let recorded = candidates.iter().any(|(_, _, recorded, _)| *recorded);
-    let is_server = candidates.iter().any(|(_, _, _, is_request)| *is_request)
-        && side.role == Role::Uas;
+    let is_server =
+        candidates.iter().any(|(_, _, _, is_request)| *is_request) && side.role == Role::Uas;
     if !recorded && !is_server {
         return None;
     }
@@ -395,8 +444,7 @@ fn target(side: &Side<'_>, at: usize, method: &str, uri: &[u8], routed: bool) ->
     let to_service = TO_SERVICE.contains(&method) || !msg.to_tag.is_empty();
     if side.role == Role::Uac
         && to_service
-        && let Some(target) =
-            uri_at(uri, "[remote_ip]:[remote_port]", Some("[service]"), rules)
+        && let Some(target) = uri_at(uri, "[remote_ip]:[remote_port]", Some("[service]"), rules)
     {
         return target;
     }
@@ -444,8 +492,7 @@ enum Credentials {
 
 fn credentials(side: &mut Side<'_>, at: usize) -> Credentials {
     let msg = &side.call.events[at].msg;
-    let both =
-        msg.has(HeaderName::Authorization) && msg.has(HeaderName::ProxyAuthorization);
+    let both = msg.has(HeaderName::Authorization) && msg.has(HeaderName::ProxyAuthorization);
     if !both && !msg.has(HeaderName::Authorization) && !msg.has(HeaderName::ProxyAuthorization) {
         return Credentials::Left;
     }
@@ -528,7 +575,9 @@ pub(crate) fn response<'a>(side: &mut Side<'a>, at: usize, code: u16, reason: &[
     let mut to = repeated(Saved::To, "[last_To:]", "To");
     let cseq = repeated(Saved::CSeq, "[last_CSeq:]", "CSeq");
     let asked = request.map(|request| &side.call.events[request].msg);
-    if !msg.to_tag.is_empty() && asked.is_none_or(|asked| asked.to_tag.is_empty()) {
+    // A dialog needs a tag, even if the answerer of the capture knew none.
+    let is_tagged = !msg.to_tag.is_empty() || msg.method == "INVITE" && code > 100;
+    if is_tagged && asked.is_none_or(|asked| asked.to_tag.is_empty()) {
         to = format!("{to};tag={}", side.own_tag(&msg.to_tag));
     }
     let body = body::write(msg, &side.media_rules.clone(), &mut side.ports);
@@ -560,6 +609,7 @@ pub(crate) fn response<'a>(side: &mut Side<'a>, at: usize, code: u16, reason: &[
             _ => text.header(&name_of(header), &templated(&header.value, rules)),
         }
     }
+    content_type(&mut text, msg);
     length(&mut text, &body);
     text.finish(&body)
 }

@@ -169,7 +169,15 @@ pub fn convert(capture: &Capture, options: &Options) -> Conversion {
         let names = Names {
             number: (groups.len() > 1).then_some((index + 1, width)),
         };
-        write_group(capture, &calls, &media, group, names, options, &mut conversion);
+        write_group(
+            capture,
+            &calls,
+            &media,
+            group,
+            names,
+            options,
+            &mut conversion,
+        );
     }
     conversion
 }
@@ -196,7 +204,11 @@ fn analyse(capture: &Capture, options: &Options) -> (Conversion, Vec<Call>) {
     }
     let mut calls = Vec::new();
     for (at, call) in found.into_iter().enumerate() {
-        if options.call_id.as_ref().is_some_and(|id| *id != call.call_id) {
+        if options
+            .call_id
+            .as_ref()
+            .is_some_and(|id| *id != call.call_id)
+        {
             continue;
         }
         conversion.calls.push(list::summary(at + 1, &call));

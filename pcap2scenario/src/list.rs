@@ -100,7 +100,10 @@ fn result(call: &Call) -> String {
     // A re-INVITE says nothing about how the call was taken.
     let taken = call.events.iter().find(|event| {
         event.msg.method == first.method
-            && event.msg.code().is_some_and(|code| (200..300).contains(&code))
+            && event
+                .msg
+                .code()
+                .is_some_and(|code| (200..300).contains(&code))
     });
     if let Some(answer) = taken.or_else(|| answers.next()) {
         return answer.msg.title();
@@ -172,16 +175,31 @@ pub(crate) fn clock(time: Duration) -> String {
 #[must_use]
 pub fn table(calls: &[CallSummary]) -> String {
     let mut rows: Vec<Vec<String>> = vec![
-        ["#", "start (UTC)", "length", "method", "from", "to", "result", "msgs", "media", "Call-ID"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "#",
+            "start (UTC)",
+            "length",
+            "method",
+            "from",
+            "to",
+            "result",
+            "msgs",
+            "media",
+            "Call-ID",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     for call in calls {
         let messages = match call.repetitions {
             0 => call.messages.to_string(),
             again => format!("{}+{again}", call.messages),
         };
-        let media = if call.media.is_empty() { "-" } else { &call.media };
+        let media = if call.media.is_empty() {
+            "-"
+        } else {
+            &call.media
+        };
         rows.push(vec![
             call.number.to_string(),
             clock(call.start),
@@ -197,7 +215,12 @@ pub fn table(calls: &[CallSummary]) -> String {
     }
     let columns = rows[0].len();
     let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     let mut out = String::new();
     for row in &rows {

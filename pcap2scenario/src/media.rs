@@ -103,7 +103,10 @@ pub(crate) fn find(calls: &[Call], datagrams: &[Datagram], takes_digits_out: boo
             continue;
         }
         let key = (place.call, from_caller);
-        if let Some(digit) = place.events.and_then(|events| event(&datagram.payload, events)) {
+        if let Some(digit) = place
+            .events
+            .and_then(|events| event(&datagram.payload, events))
+        {
             presses
                 .entry(key)
                 .or_default()
@@ -180,9 +183,9 @@ fn collect(
             let behind = SocketAddr::new(event.msg.source.ip(), rtp.port());
             for address in [rtp, behind] {
                 let known = places.entry(address).or_default();
-                let same = known
-                    .last_mut()
-                    .filter(|last| last.call == at && last.at_caller == place.at_caller && last.kind == kind);
+                let same = known.last_mut().filter(|last| {
+                    last.call == at && last.at_caller == place.at_caller && last.kind == kind
+                });
                 match same {
                     Some(last) => {
                         last.events = last.events.or(place.events);
@@ -214,7 +217,8 @@ fn lookup(
 
 /// Whether a datagram is media of this kind: not RTCP, STUN, DTLS, or what keeps a path open.
 fn is_media(kind: MediaKind, payload: &[u8]) -> bool {
-    let is_rtp = payload.len() >= 12 && payload[0] >> 6 == 2 && !(64..96).contains(&(payload[1] & 0x7f));
+    let is_rtp =
+        payload.len() >= 12 && payload[0] >> 6 == 2 && !(64..96).contains(&(payload[1] & 0x7f));
     match kind {
         MediaKind::Audio | MediaKind::Video => is_rtp,
         // UDPTL has no magic; STUN and RTCP are told apart by theirs.
@@ -251,7 +255,12 @@ struct Presses {
 }
 
 impl Presses {
-    fn add(&mut self, time: Duration, (ssrc, timestamp, digit): (u32, u32, char), from_caller: bool) {
+    fn add(
+        &mut self,
+        time: Duration,
+        (ssrc, timestamp, digit): (u32, u32, char),
+        from_caller: bool,
+    ) {
         if self.last == Some((ssrc, timestamp)) {
             return;
         }
@@ -290,9 +299,9 @@ fn cut(
     let mut pieces: Vec<Piece> = Vec::new();
     for at in packets {
         let time = datagrams[at].time;
-        let same = pieces.last_mut().filter(|last| {
-            time.saturating_sub(last.end) < SEPARATING_GAP || !said(last.end, time)
-        });
+        let same = pieces
+            .last_mut()
+            .filter(|last| time.saturating_sub(last.end) < SEPARATING_GAP || !said(last.end, time));
         match same {
             Some(last) => {
                 last.end = time;
@@ -322,7 +331,13 @@ mod tests {
             packet
         };
         let mut presses = Presses::default();
-        for (ms, timestamp, digit) in [(0, 1, 1), (20, 1, 1), (300, 2, 1), (600, 3, 11), (5000, 4, 9)] {
+        for (ms, timestamp, digit) in [
+            (0, 1, 1),
+            (20, 1, 1),
+            (300, 2, 1),
+            (600, 3, 11),
+            (5000, 4, 9),
+        ] {
             let found = event(&packet(timestamp, digit), 101).expect("an event");
             presses.add(Duration::from_millis(ms), found, true);
         }

@@ -16,7 +16,15 @@ use std::collections::HashMap;
 const MOST_FIELDS: usize = 64;
 
 /// Lines whose values are of one call only.
-const LEFT_ALONE: [&str; 7] = ["CSeq:", "o=", "Date:", "RAck:", "RSeq:", "Timestamp:", "Content-Length:"];
+const LEFT_ALONE: [&str; 7] = [
+    "CSeq:",
+    "o=",
+    "Date:",
+    "RAck:",
+    "RSeq:",
+    "Timestamp:",
+    "Content-Length:",
+];
 
 /// Calls with the same ladder, the larger groups where their first call was.
 pub(crate) fn groups(calls: &[Call]) -> Vec<Vec<usize>> {
@@ -142,7 +150,10 @@ pub(crate) fn parameterise(
 
 fn message(text: &str, others: &[&str], columns: &mut Columns) -> String {
     let lines: Vec<&str> = text.split('\n').collect();
-    let others: Vec<Vec<&str>> = others.iter().map(|text| text.split('\n').collect()).collect();
+    let others: Vec<Vec<&str>> = others
+        .iter()
+        .map(|text| text.split('\n').collect())
+        .collect();
     if others.iter().any(|other| other.len() != lines.len()) {
         // Headers differ in number; those that are the same up to there are compared still.
         return by_name(&lines, &others, columns);
@@ -157,7 +168,13 @@ fn message(text: &str, others: &[&str], columns: &mut Columns) -> String {
 
 /// Lines that are found again in all others by their name, where messages have different headers.
 fn by_name(lines: &[&str], others: &[Vec<&str>], columns: &mut Columns) -> String {
-    let name = |line: &str| line.trim_start().split(':').next().unwrap_or_default().to_owned();
+    let name = |line: &str| {
+        line.trim_start()
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
     let merged = lines.iter().enumerate().map(|(at, line)| {
         let wanted = name(line);
         let is_header = line.contains(':') && !line.trim_start().starts_with("a=");
@@ -182,7 +199,9 @@ fn by_name(lines: &[&str], others: &[Vec<&str>], columns: &mut Columns) -> Strin
 }
 
 fn merged_line(line: &str, others: &[&str], columns: &mut Columns) -> String {
-    let left_alone = LEFT_ALONE.iter().any(|name| line.trim_start().starts_with(name));
+    let left_alone = LEFT_ALONE
+        .iter()
+        .any(|name| line.trim_start().starts_with(name));
     if left_alone || others.iter().all(|other| *other == line) {
         return line.to_owned();
     }

@@ -10,7 +10,10 @@ use gossipper_capture::Carrier;
 use gossipper_sip::{HeaderName, SipUri};
 
 /// The lines of the comment.
-#[expect(clippy::too_many_arguments, reason = "everything that is known about a call goes into one text")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything that is known about a call goes into one text"
+)]
 pub(crate) fn write(
     summary: &CallSummary,
     call: &Call,
@@ -42,7 +45,9 @@ pub(crate) fn write(
         ),
     ];
     if merged > 1 {
-        lines.push(format!("{merged} equal calls of the capture are merged into it."));
+        lines.push(format!(
+            "{merged} equal calls of the capture are merged into it."
+        ));
     }
     lines.push(format!("Run: {}", command(call, role, name, injection)));
     let timing = match options.timing {
@@ -61,7 +66,11 @@ pub(crate) fn write(
             lines.push(format!("Digits {}: {how}.", digits.digits));
         }
     }
-    if call.events.iter().any(|event| event.msg.carrier != call.carrier) {
+    if call
+        .events
+        .iter()
+        .any(|event| event.msg.carrier != call.carrier)
+    {
         lines.push("Its messages went over several transports; a run uses one.".to_owned());
     }
     for note in &summary.notes {
@@ -100,15 +109,19 @@ fn command(call: &Call, role: Role, name: &str, injection: Option<&str>) -> Stri
     if let Some(file) = injection {
         command.push_str(&format!(" -inf {file}"));
     }
-    let user = call.events.iter().filter(|event| event.from_caller).find_map(|event| {
-        let value = event
-            .msg
-            .header(HeaderName::Authorization)
-            .or_else(|| event.msg.header(HeaderName::ProxyAuthorization))?;
-        let at = memchr::memmem::find(value, b"username=\"")? + 10;
-        let end = memchr::memchr(b'"', &value[at..])?;
-        Some(String::from_utf8_lossy(&value[at..at + end]).into_owned())
-    });
+    let user = call
+        .events
+        .iter()
+        .filter(|event| event.from_caller)
+        .find_map(|event| {
+            let value = event
+                .msg
+                .header(HeaderName::Authorization)
+                .or_else(|| event.msg.header(HeaderName::ProxyAuthorization))?;
+            let at = memchr::memmem::find(value, b"username=\"")? + 10;
+            let end = memchr::memchr(b'"', &value[at..])?;
+            Some(String::from_utf8_lossy(&value[at..at + end]).into_owned())
+        });
     if let Some(user) = user {
         command.push_str(&format!(" -au {user} -ap PASSWORD"));
     }

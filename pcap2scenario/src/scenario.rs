@@ -54,11 +54,17 @@ impl Saved {
                 "[[:cntrl:]](([Vv]|[Vv][Ii][Aa])[ ]*:[^[:cntrl:]]*([[:cntrl:]]+([Vv]|[Vv][Ii][Aa])[ ]*:[^[:cntrl:]]*)*)",
                 0,
             ),
-            Self::From => ("[[:cntrl:]]([Ff]|[Ff][Rr][Oo][Mm])[ ]*:[ ]*([^[:cntrl:]]*)", 1),
+            Self::From => (
+                "[[:cntrl:]]([Ff]|[Ff][Rr][Oo][Mm])[ ]*:[ ]*([^[:cntrl:]]*)",
+                1,
+            ),
             Self::To => ("[[:cntrl:]]([Tt]|[Tt][Oo])[ ]*:[ ]*([^[:cntrl:]]*)", 1),
             Self::CSeq => ("[[:cntrl:]][Cc][Ss][Ee][Qq][ ]*:[ ]*([^[:cntrl:]]*)", 0),
             Self::RSeq => ("[[:cntrl:]][Rr][Ss][Ee][Qq][ ]*:[ ]*([0-9]+)", 0),
-            Self::ToTag => ("[[:cntrl:]]([Tt]|[Tt][Oo])[ ]*:[^[:cntrl:]]*(;[ ]*[Tt][Aa][Gg]=[^;,[:cntrl:]]*)", 1),
+            Self::ToTag => (
+                "[[:cntrl:]]([Tt]|[Tt][Oo])[ ]*:[^[:cntrl:]]*(;[ ]*[Tt][Aa][Gg]=[^;,[:cntrl:]]*)",
+                1,
+            ),
         }
     }
 }
@@ -150,6 +156,15 @@ impl Scenario {
             }
             step.kind.write(&mut out);
         }
+        let skipped = self.steps.iter().filter_map(|step| match &step.kind {
+            Kind::Recv { saves, .. } => saves.iter().map(Save::skipped).max(),
+            _ => None,
+        });
+        if let Some(skipped) = skipped.max() {
+            // Of each expression only the last group is read.
+            let names: Vec<String> = (0..skipped).map(|group| format!("_{group}")).collect();
+            let _ = writeln!(out, "\n  <Reference variables=\"{}\"/>", names.join(","));
+        }
         out.push_str("\n</scenario>\n");
         out
     }
@@ -165,7 +180,11 @@ impl Kind {
                 start_rtd,
             } => {
                 let retrans = if *retrans { " retrans=\"500\"" } else { "" };
-                let rtd = if *start_rtd { " start_rtd=\"invite\"" } else { "" };
+                let rtd = if *start_rtd {
+                    " start_rtd=\"invite\""
+                } else {
+                    ""
+                };
                 writeln!(out, "  <send{retrans}{rtd}><![CDATA[\n{text}]]></send>")
             }
             Self::Recv {
@@ -212,17 +231,26 @@ impl Kind {
                 value,
             } => {
                 let value = attribute(value);
-                writeln!(out, "  <nop><action><exec {name}=\"{value}\"/></action></nop>")
+                writeln!(
+                    out,
+                    "  <nop><action><exec {name}=\"{value}\"/></action></nop>"
+                )
             }
         };
     }
 }
 
 impl Save {
+    /// How many variables stand in front of the one that is read.
+    fn skipped(&self) -> usize {
+        self.what.expression().1 + 1
+    }
+
     fn write(&self, out: &mut String) {
-        let (expression, groups) = self.what.expression();
-        // Variables whose names begin with an underscore need not be read.
-        let skipped: String = (0..=groups).map(|group| format!("_{group},")).collect();
+        let (expression, _) = self.what.expression();
+        let skipped: String = (0..self.skipped())
+            .map(|group| format!("_{group},"))
+            .collect();
         let _ = writeln!(
             out,
             "      <ereg regexp=\"{expression}\" search_in=\"msg\" assign_to=\"{skipped}{}\"/>",

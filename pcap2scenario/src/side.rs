@@ -110,7 +110,11 @@ impl<'a> Side<'a> {
                 let body = &event.msg.body;
                 let start = memchr::memmem::find(body, b"v=0").unwrap_or(0);
                 let description = gossipper_sip::sdp::Sdp::new(&body[start..]);
-                for ip in description.media().take(8).filter_map(|media| media.address()) {
+                for ip in description
+                    .media()
+                    .take(8)
+                    .filter_map(|media| media.address())
+                {
                     if !ip.is_unspecified() && !ip.is_multicast() {
                         media_rules.address(ip, "[media_ip]");
                         rules.address(ip, "[media_ip]");
@@ -156,7 +160,11 @@ impl<'a> Side<'a> {
             }
         }
         if self.options.dtmf_events {
-            for digits in media.digits.iter().filter(|digits| is_own(digits.from_caller)) {
+            for digits in media
+                .digits
+                .iter()
+                .filter(|digits| is_own(digits.from_caller))
+            {
                 let at = digits.start.max(self.opened(digits.start, earliest));
                 acts.push((at, 3, Act::Press(digits)));
             }
@@ -207,7 +215,8 @@ impl<'a> Side<'a> {
                     if self.may_pause(acts, index, digits.start) {
                         self.pause(&mut clock, digits.start);
                     }
-                    let comment = format!("{}: digits {}", self.offset(digits.start), digits.digits);
+                    let comment =
+                        format!("{}: digits {}", self.offset(digits.start), digits.digits);
                     self.push(
                         vec![comment],
                         Kind::Exec {
@@ -236,9 +245,7 @@ impl<'a> Side<'a> {
             Act::Message(at) => Some(&self.call.events[*at]),
             _ => None,
         });
-        next.is_none_or(|event| {
-            self.sends(event) || event.msg.time.saturating_sub(until) >= MARGIN
-        })
+        next.is_none_or(|event| self.sends(event) || event.msg.time.saturating_sub(until) >= MARGIN)
     }
 
     fn pause(&mut self, clock: &mut Duration, until: Duration) {
@@ -361,28 +368,30 @@ impl<'a> Side<'a> {
                     .iter()
                     .any(|other| other.msg.answers(&call.events[request].msg))
         });
-        let is_recv = |what: Expected, optional: bool, rtd: bool, timeout_ms: Option<u64>| Kind::Recv {
-            what,
-            optional,
-            auth: false,
-            rrs: false,
-            timeout_ms,
-            rtd,
-            saves: Vec::new(),
-        };
+        let is_recv =
+            |what: Expected, optional: bool, rtd: bool, timeout_ms: Option<u64>| Kind::Recv {
+                what,
+                optional,
+                auth: false,
+                rrs: false,
+                timeout_ms,
+                rtd,
+                saves: Vec::new(),
+            };
         if is_first_answer && code != Some(100) {
             let why = "not captured, but most servers send it".to_owned();
-            self.push(vec![why], is_recv(Expected::Response(100), true, false, None));
+            self.push(
+                vec![why],
+                is_recv(Expected::Response(100), true, false, None),
+            );
         }
         let is_final = code.is_some_and(|code| code >= 200);
         let rtd = is_final
             && msg.method == "INVITE"
             && request.is_some_and(|request| self.starts_rtd(request));
         let optional = code.is_some_and(|code| code < 200) && at + 1 < call.events.len();
-        // Nobody knows when a server is called.
-        let timeout = (!self.steps.is_empty()).then_some(timeout);
         let comments = vec![self.describe(at)];
-        self.push(comments, is_recv(what, optional, rtd, timeout));
+        self.push(comments, is_recv(what, optional, rtd, Some(timeout)));
         self.received.insert(at, self.steps.len() - 1);
         self.last_received = Some(at);
         if code.is_some() && !msg.to_tag.is_empty() {
@@ -439,7 +448,8 @@ impl<'a> Side<'a> {
                 let msg = &next.msg;
                 let ends = ["ACK", "CANCEL", "BYE", "PRACK"];
                 let stops = !msg.is_request() || ends.contains(&msg.method.as_str());
-                let slows = event.msg.method != "INVITE" && msg.code().is_some_and(|code| code < 200);
+                let slows =
+                    event.msg.method != "INVITE" && msg.code().is_some_and(|code| code < 200);
                 stops && !slows
             }
         });
@@ -530,7 +540,10 @@ impl<'a> Side<'a> {
     }
 
     /// Received events before another one, the latest first.
-    pub(crate) fn received_before(&self, at: usize) -> impl Iterator<Item = (usize, &'a Event)> + use<'a> {
+    pub(crate) fn received_before(
+        &self,
+        at: usize,
+    ) -> impl Iterator<Item = (usize, &'a Event)> + use<'a> {
         let call = self.call;
         let from_caller = self.role == Role::Uas;
         (0..at)

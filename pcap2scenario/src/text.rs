@@ -33,7 +33,8 @@ impl Rules {
             return;
         }
         self.0.push((from, to.to_owned()));
-        self.0.sort_by_key(|(text, _)| core::cmp::Reverse(text.len()));
+        self.0
+            .sort_by_key(|(text, _)| core::cmp::Reverse(text.len()));
     }
 
     /// What a text begins with at a place, if it stands there as a whole.
@@ -177,7 +178,10 @@ mod tests {
             "<sip:a@[local_ip]:[local_port];x>, <sip:[local_ip]>"
         );
         assert_eq!(text(b"sip:10.0.0.1:50600"), "sip:[local_ip]:50600");
-        assert_eq!(text(b"110.0.0.1 10.0.0.12 10.0.0.1.5"), "110.0.0.1 10.0.0.12 10.0.0.1.5");
+        assert_eq!(
+            text(b"110.0.0.1 10.0.0.12 10.0.0.1.5"),
+            "110.0.0.1 10.0.0.12 10.0.0.1.5"
+        );
         assert_eq!(text(b"call 10.0.0.1."), "call [local_ip].");
         assert_eq!(
             text(b"sip:[2001:db8::1]:5060 sip:[2001:db8:0:0:0:0:0:1]"),
@@ -187,7 +191,10 @@ mod tests {
 
     #[test]
     fn what_the_language_would_read_is_escaped() {
-        assert_eq!(text(b"a[b]]>c\\x41\x00\xff"), "a\\x5bb]]\\x3ec\\x5cx41\\x00\\xff");
+        assert_eq!(
+            text(b"a[b]]>c\\x41\x00\xff"),
+            "a\\x5bb]]\\x3ec\\x5cx41\\x00\\xff"
+        );
         assert_eq!(line(" a b "), "\\x20a b\\x20");
         assert_eq!(line("  "), "\\x20\\x20");
         assert_eq!(comment("a--b\u{e9}-"), "a- -b?- ");
