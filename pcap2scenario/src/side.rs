@@ -154,7 +154,7 @@ impl<'a> Side<'a> {
         let earliest = first.map_or(Duration::ZERO, |event| event.msg.time);
         for (piece, file) in media.pieces.iter().zip(files) {
             if is_own(piece.from_caller) && !file.is_empty() {
-                let start = piece.start.max(self.opened(piece.start, earliest));
+                let start = piece.start.max(self.opened(earliest));
                 acts.push((start, 2, Act::Play(piece, file)));
                 acts.push((piece.end.max(start), 0, Act::Stop(piece)));
             }
@@ -165,7 +165,7 @@ impl<'a> Side<'a> {
                 .iter()
                 .filter(|digits| is_own(digits.from_caller))
             {
-                let at = digits.start.max(self.opened(digits.start, earliest));
+                let at = digits.start.max(self.opened(earliest));
                 acts.push((at, 3, Act::Press(digits)));
             }
         }
@@ -173,16 +173,14 @@ impl<'a> Side<'a> {
         acts.into_iter().map(|(_, _, act)| act).collect()
     }
 
-    /// When the peer's first description had come: before that nothing can be played to it.
-    fn opened(&self, start: Duration, earliest: Duration) -> Duration {
+    /// When the peer's first description had come, which says where to send; if it never did, `earliest`.
+    fn opened(&self, earliest: Duration) -> Duration {
         let mut received = self
             .call
             .events
             .iter()
             .filter(|event| !self.sends(event) && event.msg.has_sdp());
-        received
-            .next()
-            .map_or(start.max(earliest), |event| event.msg.time)
+        received.next().map_or(earliest, |event| event.msg.time)
     }
 
     fn run(&mut self, acts: &[Act<'_>]) {
