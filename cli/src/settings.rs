@@ -97,6 +97,7 @@ pub(crate) fn run_config(
         twin: twin_mode,
         unreliable: args.mode.stream.is_none(),
         per_call: args.transport.per_call,
+        send_to_destination: args.sending_address.is_some(),
         beside: beside.as_ref().map(|beside| beside.kind),
         // Those that only the receiving scenario has are given to that.
         globals: own_globals(args, |name| {

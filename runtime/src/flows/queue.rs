@@ -19,11 +19,20 @@ const COMPACT_AT: usize = 256 << 10;
 /// Capacity kept by an empty queue: there may be thousands.
 const IDLE_CAPACITY: usize = 4096;
 
+/// Whose message it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The shard of the call.
+    pub(crate) shard: usize,
+    /// The call, on that shard.
+    pub(crate) key: CallKey,
+}
+
 /// A message that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Queued {
     len: usize,
-    call: Option<CallKey>,
+    call: Option<Caller>,
     to: SocketAddr,
     /// When it has waited for too long, if it ever has.
     until: Option<Micros>,
@@ -39,7 +48,7 @@ pub(crate) struct SendQueue {
     written: usize,
     messages: VecDeque<Queued>,
     /// Messages that the kernel refused for good, by call.
-    refused: Vec<(Option<CallKey>, io::Error)>,
+    refused: Vec<(Option<Caller>, io::Error)>,
 }
 
 impl SendQueue {
@@ -47,7 +56,7 @@ impl SendQueue {
     #[must_use]
     pub(crate) fn push(
         &mut self,
-        call: Option<CallKey>,
+        call: Option<Caller>,
         to: SocketAddr,
         bytes: &[u8],
         until: Option<Micros>,
@@ -139,7 +148,7 @@ impl SendQueue {
     }
 
     /// The messages that were refused, and forgets them.
-    pub(crate) fn take_refused(&mut self) -> Vec<(Option<CallKey>, io::Error)> {
+    pub(crate) fn take_refused(&mut self) -> Vec<(Option<Caller>, io::Error)> {
         std::mem::take(&mut self.refused)
     }
 
@@ -162,7 +171,7 @@ impl SendQueue {
     }
 
     /// Takes the calls of the messages that have waited for too long; they are asked for once.
-    pub(super) fn take_overdue(&mut self, now: Micros) -> Vec<CallKey> {
+    pub(super) fn take_overdue(&mut self, now: Micros) -> Vec<Caller> {
         let messages = self.messages.iter_mut();
         let overdue = messages.filter(|message| message.until.is_some_and(|until| until <= now));
         overdue
@@ -232,10 +241,14 @@ mod tests {
     fn a_call_is_overdue_once() {
         let mut queue = SendQueue::default();
         let to = "192.0.2.1:5060".parse().expect("an address");
+        let caller = Caller {
+            shard: 0,
+            key: CallKey::default(),
+        };
         // One in the middle is more patient than those behind it.
         for until in [Some(5), None, Some(9), Some(6)] {
             let until = until.map(Micros);
-            assert!(queue.push(Some(CallKey::default()), to, b"x", until));
+            assert!(queue.push(Some(caller), to, b"x", until));
         }
         assert_eq!(queue.overdue_at(), Some(Micros(5)));
         assert_eq!(queue.take_overdue(Micros(6)).len(), 2);

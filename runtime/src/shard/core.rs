@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::echo::EchoSwitch;
 use crate::exec::Executor;
 use crate::flows::Table;
-use crate::group::{self, Place};
+use crate::group::{self, Place, Post};
 use crate::logs::{Concern, LogSender, Traffic};
 use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
@@ -101,6 +101,8 @@ pub(super) struct Core<M> {
     pub(super) links: Option<Links>,
     /// Where it is among several shards of one scenario.
     pub(super) place: Option<Place>,
+    /// To and from the others, where all have connections.
+    pub(super) post: Option<Box<Post>>,
     /// Calls whose command could not be handed on.
     uncommanded: Vec<CallKey>,
     /// Calls after which no more are opened.
@@ -160,6 +162,7 @@ impl<M: Machine> Core<M> {
             beginning: Beginning::Before,
             links: None,
             place: None,
+            post: None,
             uncommanded: Vec::new(),
             total,
             draining: false,
@@ -510,11 +513,7 @@ impl<M: Machine> Core<M> {
                     }
                 }
                 Output::Open { call, to } => self.open_flow(now, call, to),
-                Output::Close { flow } => {
-                    if let Some(table) = &mut self.flows {
-                        table.close(flow);
-                    }
-                }
+                Output::Close { flow } => self.close_flow(flow),
                 Output::Unfinished { flow, event } => self.unfinished.push_back((flow, event)),
                 Output::Twin { call, peer, bytes } => {
                     if !self.send_command(now, peer, out.bytes(bytes)) {
