@@ -15,12 +15,17 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crates/sip", &[]),
     ("crates/bytecode", &["sip"]),
     ("crates/control", &["bytecode"]),
-    ("crates/media", &["sip"]),
+    ("crates/capture", &["hep"]),
+    ("crates/media", &["sip", "capture"]),
+    ("crates/hep", &[]),
     ("compiler", &["bytecode", "sip"]),
     ("vm", &["bytecode", "sip"]),
-    ("runtime", &["vm", "bytecode", "sip", "control", "media"]),
+    (
+        "runtime",
+        &["vm", "bytecode", "sip", "control", "media", "hep"],
+    ),
     ("stdlib-scenarios", &[]),
-    ("pcap2scenario", &["sip"]),
+    ("pcap2scenario", &["sip", "capture"]),
     ("console", &["control"]),
     (
         "cli",
@@ -28,7 +33,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "capture",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -44,7 +51,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "capture",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -61,7 +70,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "capture",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -72,7 +83,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 ];
 
 /// Members that must stay a pure function of their inputs.
-const PURE: &[&str] = &["sip", "bytecode", "media", "compiler", "vm"];
+const PURE: &[&str] = &[
+    "sip", "bytecode", "capture", "media", "hep", "compiler", "vm",
+];
 
 /// Crates that bring sockets, clocks, threads, processes or entropy of their own.
 const IMPURE: &[&str] = &[
@@ -280,7 +293,9 @@ fn every_member_inherits_the_workspace_lints() {
     for member in [
         "crates/sip",
         "crates/bytecode",
+        "crates/capture",
         "crates/media",
+        "crates/hep",
         "compiler",
         "vm",
     ] {

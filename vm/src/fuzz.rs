@@ -247,6 +247,7 @@ impl Harness {
                 | Output::Sdp { .. }
                 | Output::About { .. }
                 | Output::Beside { .. }
+                | Output::Within { .. }
                 | Output::StopGracefully
                 | Output::StopNow
                 | Output::Fatal { .. } => {}

@@ -28,6 +28,9 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
+    /// Two scenarios that share their global variables have too many.
+    #[error("the scenarios have more than 65536 global variables together")]
+    Globals,
     /// `-set` names a variable that the scenario does not declare as global.
     #[error("-set: the scenario declares no global variable `{0}`")]
     NotGlobal(String),
@@ -83,6 +86,12 @@ pub enum LinkError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A scenario that runs beside the client's uses media.
+    #[error(
+        "scenario `{0}`, which runs beside a client's, uses media, which only the main one can; to run its signalling \
+         alone, say -no_media"
+    )]
+    MediaBeside(String),
     /// A call has one path of its own, and this scenario's calls have several dialogs.
     #[error(
         "calls of this scenario have several dialogs, which a connection per call does not serve; use the mode with one \
@@ -175,7 +184,7 @@ impl Image {
             check_media(&program)?;
         }
         for (name, _) in &params.globals {
-            if find_global(&program, name).is_none() {
+            if program.global(name).is_none() {
                 return Err(LinkError::NotGlobal(name.clone()));
             }
         }
@@ -288,7 +297,32 @@ impl Image {
 
     /// Slot of a global variable by name.
     pub(crate) fn global_slot(&self, name: &str) -> Option<usize> {
-        find_global(&self.program, name)
+        let at = self.program.global(name)?;
+        match self.places[at] {
+            Place::Global(slot) => Some(usize::from(slot)),
+            Place::Call(_) | Place::User { .. } => None,
+        }
+    }
+
+    /// The same for calls beside those of another program: global variables of one name are one variable.
+    ///
+    /// # Errors
+    /// When there are too many of them.
+    pub fn with_globals_of(mut self, other: &Self) -> Result<Self, LinkError> {
+        let mut next = other.global_regs;
+        for (variable, place) in self.program.variables.iter().zip(&mut self.places) {
+            if variable.scope != VarScope::Global {
+                continue;
+            }
+            let name = String::from_utf8_lossy(self.program.bytes(variable.name));
+            let slot = other.global_slot(&name).unwrap_or_else(|| {
+                next += 1;
+                next - 1
+            });
+            *place = Place::Global(u16::try_from(slot).map_err(|_| LinkError::Globals)?);
+        }
+        self.global_regs = next;
+        Ok(self)
     }
 }
 
@@ -362,14 +396,6 @@ fn check_media(program: &Program) -> Result<(), LinkError> {
         }
     }
     Ok(())
-}
-
-fn find_global(program: &Program, name: &str) -> Option<usize> {
-    program
-        .variables
-        .iter()
-        .find(|v| v.scope == VarScope::Global && program.bytes(v.name) == name.as_bytes())
-        .map(|v| usize::from(v.slot))
 }
 
 fn find_files(program: &Program, params: &RunParams) -> Result<Vec<usize>, LinkError> {

@@ -23,11 +23,11 @@ use super::streams;
 use super::traces::Traces;
 use super::twin::{self, Twin};
 use super::value::BareTime;
-use gossipper_runtime::config::TransportConfig;
+use gossipper_runtime::config::{LogForm, TransportConfig};
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::circuits::CircuitMap;
-use gossipper_vm::{CallIdFormat, Trunk};
-use scenario::{answerer, out_of_call, source};
+use gossipper_vm::{BesideKind, CallIdFormat, Trunk};
+use scenario::{answerer, beside, source};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,14 +69,16 @@ pub(crate) struct HiArgs {
     pub(crate) scenario: Source,
     /// With `-loopback`: what answers.
     pub(crate) answerer: Option<Source>,
-    /// What takes requests that belong to no call.
-    pub(crate) out_of_call: Option<Source>,
+    /// What takes that which belongs to no call, and what that is.
+    pub(crate) beside: Option<(BesideKind, Source)>,
     /// `[NAME]` keywords, each name once.
     pub(crate) keys: Vec<(String, String)>,
     /// Values of Global variables, each name once.
     pub(crate) globals: Vec<(String, String)>,
-    /// `-inf`, base names differ.
+    /// `-inf` and `-rxinf`, base names differ.
     pub(crate) injection: Vec<PathBuf>,
+    /// The first of them is the one of fields without a name.
+    pub(crate) injection_has_default: bool,
     /// `-infindex`: a file of `injection` by its place there, and the field.
     pub(crate) injection_indexes: Vec<(usize, u32)>,
     /// `-inf_write_back`.
@@ -159,6 +161,8 @@ pub(crate) struct HiArgs {
     pub(crate) pause_ms: u32,
     /// `-recv_timeout`; 0 is none.
     pub(crate) recv_timeout_ms: u32,
+    /// `-recv_bye_timeout_ms`.
+    pub(crate) recv_bye_timeout_ms: u32,
     /// `-base_cseq`.
     pub(crate) base_cseq: u32,
     /// `-cid_str`.
@@ -273,11 +277,31 @@ impl HiArgs {
             stdlib::DEFAULT,
             &mut faults,
         );
-        let out_of_call = out_of_call(
-            low.out_of_call_file,
-            low.out_of_call_name.as_deref(),
+        let out_of_call = beside(
+            (low.out_of_call_file, low.out_of_call_name.as_deref()),
+            ("-oocsf", "-oocsn"),
+            "ooc_default",
             &mut faults,
         );
+        let receiver = beside(
+            (low.receiver_file, low.receiver_name.as_deref()),
+            ("-rxsf", "-rxsn"),
+            "uas",
+            &mut faults,
+        );
+        if receiver.is_none() && !low.receiver_injection.is_empty() {
+            faults.push("-rxinf needs a receiving scenario: name one with -rxsf".to_owned());
+        }
+        if receiver.is_some() && out_of_call.is_some() {
+            notes.push(
+                "-oocsf and -oocsn have no effect: the receiving scenario takes all that belongs to no call"
+                    .to_owned(),
+            );
+        }
+        let beside = match (receiver, out_of_call) {
+            (Some(source), _) => Some((BesideKind::Receiver, source)),
+            (None, source) => source.map(|source| (BesideKind::OutOfCall, source)),
+        };
         let answerer = answerer(
             low.loopback,
             low.answerer_file,
@@ -286,6 +310,12 @@ impl HiArgs {
             &mut faults,
         );
 
+        let injection_has_default = !low.injection.is_empty();
+        for path in low.receiver_injection {
+            if !low.injection.contains(&path) {
+                low.injection.push(path);
+            }
+        }
         let injection_indexes = injection(&low.injection, &low.injection_indexes, &mut faults);
         if low.injection_write_back && low.injection.is_empty() {
             faults.push("-inf_write_back needs an injection file: name one with -inf".to_owned());
@@ -336,7 +366,8 @@ impl HiArgs {
             &mut faults,
             &mut notes,
         );
-        let running = Running::resolve(low.running, dialect, &mut faults, &mut notes);
+        let own_form = low.traces.form() == LogForm::Gossipper;
+        let running = Running::resolve(low.running, dialect, own_form, &mut faults, &mut notes);
         let twin = twin::resolve(low.twin, &mut faults);
         let local_ip = low
             .local_ip
@@ -379,6 +410,7 @@ impl HiArgs {
         };
         let pause_ms = ms("-d", low.pause);
         let recv_timeout_ms = ms("-recv_timeout", low.recv_timeout);
+        let recv_bye_timeout_ms = ms("-recv_bye_timeout_ms", low.recv_bye_timeout);
         let t2_ms = ms("-T2", low.t2);
         let dead_call_ms = ms("-deadcall_wait", low.dead_call_wait);
 
@@ -395,10 +427,11 @@ impl HiArgs {
             dialect,
             scenario,
             answerer,
-            out_of_call,
+            beside,
             keys: last_of_each(low.keys),
             globals: last_of_each(low.globals),
             injection: low.injection,
+            injection_has_default,
             injection_indexes,
             injection_write_back: low.injection_write_back,
             strict: low.strict,
@@ -440,6 +473,7 @@ impl HiArgs {
             service: low.service.unwrap_or_else(|| "service".to_owned()),
             pause_ms: pause_ms.unwrap_or(if sipp { 0 } else { 1000 }),
             recv_timeout_ms: recv_timeout_ms.unwrap_or(if sipp { 0 } else { 5000 }),
+            recv_bye_timeout_ms: recv_bye_timeout_ms.unwrap_or(if sipp { 0 } else { 90_000 }),
             base_cseq: low.base_cseq.unwrap_or(1),
             call_id_format: low.call_id_format,
             call_id_type: low.call_id_type,

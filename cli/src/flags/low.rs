@@ -242,6 +242,12 @@ pub(crate) struct LowArgs {
     pub(crate) skip_rlimit: bool,
     /// `-loopback`.
     pub(crate) loopback: bool,
+    /// `-rxsf`.
+    pub(crate) receiver_file: Option<PathBuf>,
+    /// `-rxsn`.
+    pub(crate) receiver_name: Option<String>,
+    /// `-rxinf`.
+    pub(crate) receiver_injection: Vec<PathBuf>,
     /// `-oocsf`.
     pub(crate) out_of_call_file: Option<PathBuf>,
     /// `-oocsn`.
@@ -298,6 +304,8 @@ pub(crate) struct LowArgs {
     pub(crate) pause: Option<Duration>,
     /// `-recv_timeout`, `-recv_timeout_ms`.
     pub(crate) recv_timeout: Option<Duration>,
+    /// `-recv_bye_timeout_ms`.
+    pub(crate) recv_bye_timeout: Option<Duration>,
     /// `-base_cseq`.
     pub(crate) base_cseq: Option<u32>,
     /// `-cid_str`.

@@ -15,7 +15,7 @@ pub mod command;
 pub mod media;
 pub mod snapshot;
 
-pub use command::ControlCommand;
+pub use command::{ControlCommand, Trace};
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
 pub use media::{ClosedStreams, MediaSnapshot, PatternCounts};
 pub use snapshot::{

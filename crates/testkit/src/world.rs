@@ -56,6 +56,8 @@ pub struct World {
     net: Net,
     rng: fastrand::Rng,
     nodes: Vec<Node>,
+    /// Who sent, in order: the messages of all nodes on one line of time.
+    wire: Vec<NodeId>,
     /// Events by time, then by the order in which they were made.
     queue: BinaryHeap<Reverse<(Micros, u64, usize, Event)>>,
     made: u64,
@@ -74,6 +76,7 @@ impl World {
             net,
             rng: fastrand::Rng::with_seed(seed),
             nodes: Vec::new(),
+            wire: Vec::new(),
             queue: BinaryHeap::new(),
             made: 0,
             out: OutBuf::new(),
@@ -207,7 +210,8 @@ impl World {
                 | Output::Media { .. }
                 | Output::Sdp { .. }
                 | Output::About { .. }
-                | Output::Beside { .. } => {}
+                | Output::Beside { .. }
+                | Output::Within { .. } => {}
                 Output::Stat(event) => self.nodes[index].tally.add(event),
                 Output::Log { text, .. } => {
                     let line = String::from_utf8_lossy(out.bytes(text)).into_owned();
@@ -232,6 +236,7 @@ impl World {
     fn send(&mut self, index: usize, to: SocketAddr, bytes: &[u8]) {
         let src = self.nodes[index].addr;
         self.nodes[index].sent.push(bytes.to_vec());
+        self.wire.push(NodeId(index));
         let Some(target) = self.nodes.iter().position(|node| node.addr == to) else {
             return;
         };
@@ -287,6 +292,16 @@ impl World {
     #[must_use]
     pub fn sent(&self, node: NodeId) -> &[Vec<u8>] {
         &self.nodes[node.0].sent
+    }
+
+    /// Every message that was sent, in order, with who sent it.
+    pub fn wire(&self) -> impl Iterator<Item = (NodeId, &[u8])> {
+        let mut next = vec![0; self.nodes.len()];
+        self.wire.iter().map(move |node| {
+            let at = next[node.0];
+            next[node.0] += 1;
+            (*node, &self.nodes[node.0].sent[at][..])
+        })
     }
 
     /// Every command a node has sent to its twins.

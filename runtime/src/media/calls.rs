@@ -239,7 +239,7 @@ impl Media {
             .or_else(|| self.plan.payload(negotiated))
             .unwrap_or((0, Codec::Pcmu));
         let clip = self.plan.clip(spec, codec)?;
-        let packet_ms = spec.packet_ms.unwrap_or(codec.params().packet_ms);
+        let packet_ms = spec.packet_ms.unwrap_or_else(|| codec.params().packet_ms);
         // The clip was cut for it.
         let Some(shape) = codec.packet_of(packet_ms) else {
             return Err(format!(

@@ -54,12 +54,6 @@ pub(super) struct Agreement {
     wants_dtls: bool,
 }
 
-impl Default for Side {
-    fn default() -> Self {
-        Self::Us
-    }
-}
-
 impl Agreement {
     /// Payload type and codec to send.
     pub(super) fn payload(&self, stream: usize) -> Option<(u8, Codec)> {
@@ -298,7 +292,7 @@ impl Media {
                 Some(Side::Us) => ours.formats.first(),
                 Some(Side::Peer) | None => theirs.formats.first(),
             };
-            let first = first.or(theirs.formats.first()).copied();
+            let first = first.or_else(|| theirs.formats.first()).copied();
             if let Some(first) = first {
                 let same = |said: &Said| {
                     let mut formats = said.formats.iter();

@@ -311,7 +311,7 @@ impl Plan {
 
     /// The bytes that are played in a codec.
     pub(super) fn clip(&self, spec: &PlaySpec, codec: Codec) -> Result<Clip, String> {
-        let shape = codec.packet_of(spec.packet_ms.unwrap_or(codec.params().packet_ms));
+        let shape = codec.packet_of(spec.packet_ms.unwrap_or_else(|| codec.params().packet_ms));
         let Some(shape) = shape else {
             return Err(format!(
                 "{} has no packets of {} ms",

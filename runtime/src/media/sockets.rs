@@ -7,6 +7,7 @@
 //! Invariants: what cannot be sent at once is dropped and counted, as audio that comes late is of no use; a turn reads a
 //! bounded number of batches, and what is left comes in the next.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -56,7 +57,7 @@ pub(super) struct Sockets {
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
     ready: Arc<Ready>,
-    visiting: Vec<usize>,
+    visiting: VecDeque<usize>,
     receiver: Option<BatchReceiver>,
     sender: BatchSender,
 }
@@ -69,7 +70,7 @@ impl Sockets {
             entries: Vec::new(),
             free: Vec::new(),
             ready: Arc::default(),
-            visiting: Vec::new(),
+            visiting: VecDeque::new(),
             receiver: None,
         }
     }
@@ -175,10 +176,7 @@ impl Sockets {
                 continue;
             }
             let mut cx = Context::from_waker(&entry.waker);
-            loop {
-                let Poll::Ready(guard) = watched.poll_readable(&mut cx) else {
-                    break;
-                };
+            while let Poll::Ready(guard) = watched.poll_readable(&mut cx) {
                 match receiver.recv(&entry.socket) {
                     Ok(outcome) => {
                         if let Use::Call(call, pair, port) = entry.used {
