@@ -32,6 +32,7 @@ mod load;
 mod man;
 mod operator;
 mod report;
+mod results;
 mod root;
 mod screens;
 mod settings;

@@ -16,6 +16,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crates/bytecode", &["sip"]),
     ("crates/control", &["bytecode"]),
     ("crates/media", &["sip"]),
+    ("crates/results", &["control"]),
     ("compiler", &["bytecode", "sip"]),
     ("vm", &["bytecode", "sip"]),
     ("runtime", &["vm", "bytecode", "sip", "control", "media"]),
@@ -28,6 +29,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "results",
             "media",
             "compiler",
             "vm",
@@ -44,6 +46,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "results",
             "media",
             "compiler",
             "vm",
@@ -72,7 +75,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 ];
 
 /// Members that must stay a pure function of their inputs.
-const PURE: &[&str] = &["sip", "bytecode", "media", "compiler", "vm"];
+const PURE: &[&str] = &["sip", "bytecode", "media", "results", "compiler", "vm"];
 
 /// Crates that bring sockets, clocks, threads, processes or entropy of their own.
 const IMPURE: &[&str] = &[

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gossipper_bytecode::Mode;
-use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
+use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Measures, Snapshot};
 use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::link::host_names;
 use gossipper_vm::{Engine, Image, Micros, RunParams, Siblings};
@@ -32,6 +32,7 @@ use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
 use crate::logs::rows::Layout;
 use crate::logs::{LogSender, LogView, LogWriter, Scene};
+use crate::measure::{self, Measure};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
 use crate::shard::{
@@ -52,6 +53,8 @@ const INBOX: usize = 64;
 pub struct RunReport {
     /// The last figures.
     pub snapshot: Snapshot,
+    /// What was measured, if [`RunConfig::measures`] asked for it.
+    pub measures: Option<Box<Measures>>,
     /// Why it ended.
     pub ending: Ending,
     /// The main scenario's injection files as it leaves them, where it has changed them and
@@ -89,6 +92,25 @@ impl Controller {
     }
 }
 
+/// Shows the figures of a run, from any thread and after its end.
+#[derive(Debug, Clone)]
+pub struct Viewer(Arc<Shared>);
+
+impl Viewer {
+    /// See [`Run::snapshot`].
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.snapshot()
+    }
+
+    /// What was measured of the main scenario up to about a second ago, and of all once it has ended; `None` before the
+    /// first second is over, and where nobody asked for it ([`RunConfig::measures`]).
+    #[must_use]
+    pub fn measures(&self) -> Option<Measures> {
+        measure::measures(&self.0.measures)
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     clock: Clock,
@@ -98,6 +120,8 @@ struct Shared {
     out_of_call: Option<Arc<Mutex<EngineSnapshot>>>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
+    /// What the shards of the main scenario measure, where somebody wants to know.
+    measures: Vec<measure::Slot>,
     echo: Option<EchoView>,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
@@ -202,6 +226,8 @@ impl Run {
         for engine in std::iter::once(&mut main).chain(&mut answerer) {
             engine.params.names_calls = config.logs.names_calls();
         }
+        let measured = config.measures || config.logs.call_records.is_some();
+        main.params.names_calls |= measured;
         let mut answers = None;
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
@@ -268,6 +294,10 @@ impl Run {
             out_of_call,
             inboxes,
             logs: logs.view(),
+            measures: (0..shards)
+                .filter(|_| measured)
+                .map(|_| measure::Slot::default())
+                .collect(),
             echo: echo.as_ref().map(Echo::view),
             ended: Mutex::new(Progress {
                 running: parts.len(),
@@ -291,6 +321,7 @@ impl Run {
                 (sender.another(index < shards), &config.logs),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
                 run.echo.as_ref().map(Echo::switch),
+                run.shared.measures.get(index).cloned(),
             );
             let guard = EndGuard {
                 shared: Arc::clone(&run.shared),
@@ -324,6 +355,12 @@ impl Run {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.shared.snapshot()
+    }
+
+    /// Shows the figures from any thread, as long as anybody wants to see them.
+    #[must_use]
+    pub fn viewer(&self) -> Viewer {
+        Viewer(Arc::clone(&self.shared))
     }
 
     /// Waits for the end, at most this long; true when the run has ended.
@@ -385,6 +422,7 @@ impl Run {
         };
         Ok(RunReport {
             snapshot,
+            measures: measure::measures(&self.shared.measures).map(Box::new),
             ending: overall(endings),
             edited,
         })
@@ -665,6 +703,7 @@ impl Part {
         (logs, log_config): (LogSender, &LogConfig),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
         echo: Option<EchoSwitch>,
+        measures: Option<measure::Slot>,
     ) -> Setup<Engine> {
         let program = &self.config.program;
         let now = shared.clock.now();
@@ -731,6 +770,7 @@ impl Part {
                 program,
                 (self.config.params.transport, shared.clock.wall_base_us()),
             ),
+            measure: measures.map(|slot| Measure::new(program, logs.wanted().call_records, slot)),
             sampling: logs.wanted().samples.then(|| {
                 let period = log_config.tables.period.as_micros();
                 Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))

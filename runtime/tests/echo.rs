@@ -41,6 +41,7 @@ fn server(xml: &str, echo: Option<EchoConfig>) -> Run {
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     })
     .expect("it starts")
 }

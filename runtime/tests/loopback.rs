@@ -50,6 +50,7 @@ fn pair(client: &str, server: &str, calls: u64) -> RunConfig {
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     }
 }
 
@@ -74,6 +75,7 @@ fn alone(program: Arc<Program>, ip: IpAddr) -> RunConfig {
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     }
 }
 

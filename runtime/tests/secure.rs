@@ -86,6 +86,7 @@ fn run(main: EngineConfig, answerer: Option<EngineConfig>, calls: Option<u64>) -
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     }
 }
 

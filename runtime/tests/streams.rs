@@ -74,6 +74,7 @@ fn pair(transport: &TransportConfig, ip: IpAddr, calls: u64) -> RunConfig {
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     }
 }
 
@@ -101,6 +102,7 @@ fn client(program: Arc<Program>, transport: TransportConfig, to: &TcpListener) -
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     }
 }
 

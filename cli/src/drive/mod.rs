@@ -15,6 +15,7 @@ use crate::operator::control::{ControlSocket, Opened};
 use crate::operator::keyboard::Keyboard;
 use crate::operator::{Deed, Operator};
 use crate::report::summary;
+use crate::results::Reports;
 use crate::screens::Frame;
 use crate::screens::dump::Dump;
 use crate::screens::layout::Layout;
@@ -24,7 +25,7 @@ use crate::trouble;
 use gossipper_control::{Phase, Snapshot};
 use gossipper_runtime::config::{EngineConfig, LogForm, RunConfig};
 use gossipper_runtime::logs::default_file_name;
-use gossipper_runtime::{Controller, Ending, Error, Run, RunReport};
+use gossipper_runtime::{Controller, Ending, Error, Run, RunReport, Viewer};
 use progress_line::ProgressLine;
 use requests::{Requests, Wish};
 use signals::Signals;
@@ -88,6 +89,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     let sipps_files = sipps.then(|| config.main.program.name.clone());
     // What was asked for fits the scenario: that was checked when the settings were made.
     let per_call = args.rates.unit.per_call(&config.main.program);
+    let mut reports = Reports::new(&args.results, &config);
     let run = match Run::start(config) {
         Ok(run) => Arc::new(run),
         Err(error) => return failed(&error),
@@ -98,6 +100,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     {
         return code;
     }
+    let viewer = run.viewer();
     let (done, mut ended) = oneshot::channel();
     let watched = Arc::clone(&run);
     let watcher = std::thread::Builder::new()
@@ -163,6 +166,12 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
                 session.tick(&mut display, run.snapshot());
                 continue;
             }
+            () = reports.due() => {
+                if !reports.look(&viewer) {
+                    continue;
+                }
+                Asked::Wish(Wish::Stop)
+            }
             datagram = next_datagram(&mut control) => {
                 Asked::Deed(session.operator.datagram(datagram), Source::Operator)
             }
@@ -194,8 +203,8 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             Err(error) => return failed(&error),
         },
         // Left early: the watcher still holds the run, which ends with the program.
-        Ok(run) => given_up(run.snapshot()),
-        Err(run) => given_up(run.snapshot()),
+        Ok(run) => given_up(&run.viewer()),
+        Err(run) => given_up(&run.viewer()),
     };
     // What was written last may have been too much.
     yield_now().await;
@@ -213,8 +222,10 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         &report.snapshot,
         stdio::stdout_takes_colour(),
     ));
-    stdio::out(&summary::line(&report.snapshot));
     let code = verdict(&report.ending, &report.snapshot);
+    let (code, health) = reports.finish(&report, code);
+    stdio::out(&health);
+    stdio::out(&summary::line(&report.snapshot));
     if inject::write_back(args, &report.edited) {
         code
     } else {
@@ -529,9 +540,10 @@ impl Display {
 }
 
 /// What is known of a run that nobody waits for any more.
-fn given_up(snapshot: Snapshot) -> RunReport {
+fn given_up(run: &Viewer) -> RunReport {
     RunReport {
-        snapshot,
+        snapshot: run.snapshot(),
+        measures: run.measures().map(Box::new),
         ending: Ending::Stopped,
         edited: Vec::new(),
     }

@@ -435,6 +435,7 @@ mod tests {
                 ("tls_version", _) => "-tls_version 1.3".to_owned(),
                 ("rate_profile", _) => "-rate_profile 0:1".to_owned(),
                 ("rate_unit", _) => "-rate_unit calls".to_owned(),
+                ("threshold", _) => "-threshold calls>0".to_owned(),
                 ("rtcheck", _) => "-rtcheck loose".to_owned(),
                 ("oocsn", _) => "-oocsn ooc_default".to_owned(),
                 ("cid_type", _) => "-cid_type uuid".to_owned(),

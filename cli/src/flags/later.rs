@@ -90,16 +90,11 @@ static GROUPS: &[Group] = &[
         switches: &[],
         values: &[
             "recv_bye_timeout_ms",
-            "summary_json",
             "summary_html",
-            "health_min_success_ratio",
-            "health_max_failed_calls",
-            "health_max_timeouts",
             "health_max_rtcp_fraction_lost",
             "health_max_rtcp_jitter_ts",
             "health_min_rtp_packets_recv",
             "health_min_rtp_packets_recv_per_call",
-            "call_records_jsonl",
         ],
     },
     Group {

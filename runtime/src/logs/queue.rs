@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use gossipper_bytecode::{RtdId, StepId};
 use gossipper_control::LogCounts;
-use gossipper_vm::Micros;
+use gossipper_vm::{CallEnd, Micros};
 
 use super::Wanted;
 use super::rows::Sample;
+use crate::measure::Record as CallRecord;
 
 /// Most bytes that wait for the disk.
 pub(super) const MAX_QUEUE_BYTES: usize = 64 << 20;
@@ -75,6 +76,13 @@ pub(super) enum Kind {
         took: Micros,
         at: Micros,
     },
+    /// A call that has ended; the bytes are its Call-ID and the start line of what did not fit.
+    CallRecord {
+        call: u64,
+        end: CallEnd,
+        length: Micros,
+        call_id_bytes: usize,
+    },
     /// Figures for the next row of the tables.
     Sample(Box<Sample>),
 }
@@ -88,6 +96,7 @@ pub(super) struct Lost {
     pub(super) call_debug: u64,
     pub(super) codes: u64,
     pub(super) rtts: u64,
+    pub(super) call_records: u64,
 }
 
 impl Lost {
@@ -99,6 +108,7 @@ impl Lost {
             self.call_debug,
             self.codes,
             self.rtts,
+            self.call_records,
         ];
         all.iter().any(|lost| *lost > 0)
     }
@@ -111,6 +121,7 @@ impl Lost {
             Kind::CallDebug => &mut self.call_debug,
             Kind::Code { .. } => &mut self.codes,
             Kind::Rtt { .. } => &mut self.rtts,
+            Kind::CallRecord { .. } => &mut self.call_records,
             // Always taken: there are few.
             Kind::Sample(_) => return,
         }) += 1;
@@ -143,6 +154,14 @@ impl Batch {
             at,
             len: bytes.len(),
         });
+    }
+
+    fn push_two(&mut self, kind: Kind, wall_us: u64, first: &[u8], second: &[u8]) {
+        self.push(kind, wall_us, first);
+        self.bytes.extend_from_slice(second);
+        if let Some(record) = self.records.last_mut() {
+            record.len += second.len();
+        }
     }
 
     /// Gives the records with their bytes away.
@@ -359,6 +378,20 @@ impl LogSender {
                 at,
             };
             self.push(kind, wall_us, b"");
+        }
+    }
+
+    /// Notes a call that has ended.
+    pub(crate) fn call_record(&mut self, wall_us: u64, record: &CallRecord) {
+        if self.wanted.call_records {
+            let kind = Kind::CallRecord {
+                call: record.call,
+                end: record.end,
+                length: record.length,
+                call_id_bytes: record.call_id.len(),
+            };
+            self.batch
+                .push_two(kind, wall_us, &record.call_id, &record.unexpected);
         }
     }
 
