@@ -15,13 +15,18 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crates/sip", &[]),
     ("crates/bytecode", &["sip"]),
     ("crates/control", &["bytecode"]),
-    ("crates/media", &["sip"]),
+    ("crates/capture", &[]),
+    ("crates/media", &["sip", "capture"]),
+    ("crates/hep", &[]),
     ("crates/results", &["control"]),
     ("compiler", &["bytecode", "sip"]),
     ("vm", &["bytecode", "sip"]),
-    ("runtime", &["vm", "bytecode", "sip", "control", "media"]),
+    (
+        "runtime",
+        &["vm", "bytecode", "sip", "control", "media", "hep"],
+    ),
     ("stdlib-scenarios", &[]),
-    ("pcap2scenario", &["sip"]),
+    ("pcap2scenario", &["sip", "capture"]),
     ("console", &["control"]),
     (
         "cli",
@@ -30,7 +35,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "bytecode",
             "control",
             "results",
+            "capture",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -47,7 +54,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "bytecode",
             "control",
             "results",
+            "capture",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -64,7 +73,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "capture",
             "media",
+            "hep",
             "compiler",
             "vm",
             "runtime",
@@ -75,7 +86,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 ];
 
 /// Members that must stay a pure function of their inputs.
-const PURE: &[&str] = &["sip", "bytecode", "media", "results", "compiler", "vm"];
+const PURE: &[&str] = &[
+    "sip", "bytecode", "capture", "media", "hep", "results", "compiler", "vm",
+];
 
 /// Crates that bring sockets, clocks, threads, processes or entropy of their own.
 const IMPURE: &[&str] = &[
@@ -283,7 +296,9 @@ fn every_member_inherits_the_workspace_lints() {
     for member in [
         "crates/sip",
         "crates/bytecode",
+        "crates/capture",
         "crates/media",
+        "crates/hep",
         "compiler",
         "vm",
     ] {

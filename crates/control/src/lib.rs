@@ -15,7 +15,7 @@ pub mod command;
 pub mod measures;
 pub mod snapshot;
 
-pub use command::ControlCommand;
+pub use command::{ControlCommand, Trace};
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
 pub use measures::Measures;
 pub use snapshot::{

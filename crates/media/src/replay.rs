@@ -7,25 +7,20 @@
 //! COMPAT(sipp): every UDP packet is replayed, whatever it holds. The lowest captured destination port stands for the
 //! port of the stream, the others lie as far above it as they did in the capture.
 
-mod link;
 #[cfg(test)]
 mod tests;
 
-pub use link::{LinkType, Skip};
+pub use gossipper_capture::link::{LinkType, Skip};
 
 use crate::rtp::Packet;
 use crate::time::Micros;
-use pcap_parser::traits::PcapNGPacketBlock;
-use pcap_parser::{Block, parse_block_be, parse_block_le, parse_pcap_frame, parse_pcap_frame_be};
-use pcap_parser::{PcapHeader, parse_pcap_frame_modified, parse_pcap_header};
+use gossipper_capture::file::Frames;
 use std::sync::Arc;
 
 /// Most packets of a plan.
 pub const MAX_PACKETS: usize = 4_000_000;
 /// Most bytes of a file.
 pub const MAX_BYTES: usize = u32::MAX as usize;
-/// Most interfaces of a capture.
-const MAX_INTERFACES: usize = 1024;
 
 /// A packet to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,11 +125,7 @@ impl Replay {
             last: 0,
             skipped: Skipped::default(),
         };
-        match bytes.first_chunk::<4>() {
-            Some([0x0a, 0x0d, 0x0d, 0x0a]) => plan.pcapng()?,
-            Some(_) => plan.pcap()?,
-            None => return Err(ReplayError::NotCapture),
-        }
+        plan.file()?;
         let Planner {
             frames, skipped, ..
         } = plan;
@@ -228,95 +219,20 @@ struct Planner<'a> {
     skipped: Skipped,
 }
 
-/// An interface of a pcapng capture.
-struct Interface {
-    link: Result<LinkType, i32>,
-    snap_len: u32,
-    /// Units of its timestamps in a second.
-    units: u64,
-}
-
 impl Planner<'_> {
-    fn pcap(&mut self) -> Result<(), ReplayError> {
-        let (mut rest, header) =
-            parse_pcap_header(self.bytes).map_err(|_| ReplayError::NotCapture)?;
-        let link = self.link_of(header.network.0).map_err(ReplayError::Link)?;
-        let PcapHeader { magic_number, .. } = header;
-        let nanoseconds = header.is_nanosecond_precision();
-        while !rest.is_empty() {
-            let parsed = match (header.is_bigendian(), magic_number) {
-                (true, _) => parse_pcap_frame_be(rest),
-                (false, MODIFIED) => parse_pcap_frame_modified(rest),
-                (false, _) => parse_pcap_frame(rest),
-            };
-            let Ok((behind, frame)) = parsed else {
-                return Err(ReplayError::Broken(self.frames.len()));
-            };
-            let fraction = u64::from(frame.ts_usec) / if nanoseconds { 1000 } else { 1 };
-            let at = u64::from(frame.ts_sec) * 1_000_000 + fraction;
-            self.frame(link, at, frame.data)?;
-            rest = behind;
+    fn file(&mut self) -> Result<(), ReplayError> {
+        let frames = Frames::of(self.bytes).ok_or(ReplayError::NotCapture)?;
+        if let Some(number) = frames.link() {
+            self.link_of(number).map_err(ReplayError::Link)?;
         }
-        Ok(())
-    }
-
-    fn pcapng(&mut self) -> Result<(), ReplayError> {
-        let mut rest = self.bytes;
-        let mut big_endian = false;
-        let mut interfaces: Vec<Interface> = Vec::new();
-        while !rest.is_empty() {
-            let broken = ReplayError::Broken(self.frames.len());
-            let head = BlockHead::of(rest, big_endian).ok_or_else(|| broken.clone())?;
-            big_endian = head.big_endian;
-            if !head.is_wanted() {
-                rest = rest.get(head.len..).ok_or(broken)?;
-                continue;
-            }
-            let parsed = if big_endian {
-                parse_block_be(rest)
-            } else {
-                parse_block_le(rest)
-            };
-            let Ok((behind, block)) = parsed else {
-                return Err(ReplayError::Broken(self.frames.len()));
-            };
-            match &block {
-                Block::SectionHeader(_) => interfaces.clear(),
-                Block::InterfaceDescription(description) => {
-                    if interfaces.len() == MAX_INTERFACES {
-                        return Err(ReplayError::TooLarge);
-                    }
-                    interfaces.push(Interface {
-                        link: self.link_of(description.linktype.0),
-                        snap_len: description.snaplen,
-                        units: units(description.if_tsresol),
-                    });
-                }
-                Block::EnhancedPacket(packet) => {
-                    let interface = interfaces.get(packet.if_id as usize);
-                    let interface = interface.ok_or(ReplayError::Broken(self.frames.len()))?;
-                    let link = interface.link.map_err(ReplayError::Link)?;
-                    let ticks = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
-                    let at = u128::from(ticks) * 1_000_000 / u128::from(interface.units);
-                    let at = u64::try_from(at).unwrap_or(u64::MAX);
-                    self.frame(link, at, packet.packet_data())?;
-                }
-                Block::SimplePacket(packet) => {
-                    let interface = interfaces.first();
-                    let interface = interface.ok_or(ReplayError::Broken(self.frames.len()))?;
-                    let link = interface.link.map_err(ReplayError::Link)?;
-                    let captured = match interface.snap_len {
-                        0 => packet.origlen,
-                        most => packet.origlen.min(most),
-                    };
-                    let data = packet.data.get(..captured as usize).unwrap_or(packet.data);
-                    // It has no time of its own: it follows at once.
-                    self.frame(link, self.last, data)?;
-                }
-                // Not wanted, and passed over above.
-                _ => {}
-            }
-            rest = behind;
+        for frame in frames {
+            let frame = frame.map_err(|_| ReplayError::Broken(self.frames.len()))?;
+            let link = self.link_of(frame.link).map_err(ReplayError::Link)?;
+            // What has no time of its own follows at once.
+            let at = frame.time.map_or(self.last, |time| {
+                u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+            });
+            self.frame(link, at, frame.data)?;
         }
         Ok(())
     }
@@ -367,60 +283,4 @@ impl Planner<'_> {
         });
         Ok(())
     }
-}
-
-/// The beginning of a block of pcapng. Only blocks that are wanted reach the parser: names, statistics, keys and comments
-/// are passed over by their length.
-struct BlockHead {
-    kind: u32,
-    len: usize,
-    big_endian: bool,
-}
-
-impl BlockHead {
-    const SECTION: u32 = 0x0a0d_0d0a;
-    const INTERFACE: u32 = 1;
-    const SIMPLE_PACKET: u32 = 3;
-    const ENHANCED_PACKET: u32 = 6;
-    /// Kind, length, and the length again.
-    const LEAST: usize = 12;
-
-    fn of(bytes: &[u8], mut big_endian: bool) -> Option<Self> {
-        let head = bytes.first_chunk::<12>()?;
-        let word = |at: usize, big_endian: bool| {
-            let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
-            if big_endian {
-                u32::from_be_bytes(bytes)
-            } else {
-                u32::from_le_bytes(bytes)
-            }
-        };
-        // The same in both orders; its third word says which one its section has.
-        if word(0, true) == Self::SECTION {
-            big_endian = head[8..] == [0x1a, 0x2b, 0x3c, 0x4d];
-        }
-        let len = word(4, big_endian) as usize;
-        (len >= Self::LEAST).then(|| Self {
-            kind: word(0, big_endian),
-            len,
-            big_endian,
-        })
-    }
-
-    const fn is_wanted(&self) -> bool {
-        matches!(
-            self.kind,
-            Self::SECTION | Self::INTERFACE | Self::SIMPLE_PACKET | Self::ENHANCED_PACKET
-        )
-    }
-}
-
-/// Magic number of a pcap file whose packets have longer headers.
-const MODIFIED: u32 = 0xa1b2_cd34;
-
-/// Units in a second, of `if_tsresol`: a power of ten, or of two if the upper bit is set.
-fn units(resolution: u8) -> u64 {
-    let exponent = u32::from(resolution & 0x7f);
-    let base: u64 = if resolution & 0x80 == 0 { 10 } else { 2 };
-    base.checked_pow(exponent).unwrap_or(u64::MAX)
 }

@@ -5,45 +5,42 @@
 //! [`Controller`] hands the operator's wishes to them from any thread; [`Run::finish`] waits for the end and returns
 //! the last snapshot and the reason.
 //!
+//! | Module | Idea |
+//! | --- | --- |
+//! | [`mod@self`] | a run from outside: begun, watched, ended |
+//! | `bind` | sockets, and what connections are made of |
+//! | `part` | a linked engine with its socket, until it is a shard |
+//!
 //! A scenario may run on several shards ([`EngineConfig::shards`]); the first of them leads.
 //! A loopback run has a further shard, the answerer, on an ephemeral port of the loopback interface. It ends with the
 //! main one; calls that are in their last pause then still count as open.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+mod bind;
+mod part;
+
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use gossipper_bytecode::Mode;
 use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Measures, Snapshot};
 use gossipper_vm::inject::{EditedFile, NotWritable};
-use gossipper_vm::link::host_names;
-use gossipper_vm::{Engine, Image, Micros, RunParams, Siblings};
+use gossipper_vm::{BesideKind, Micros};
 use tokio::sync::mpsc::{self, Sender};
 
 use crate::clock::Clock;
-use crate::config::{
-    EngineConfig, LocalConfig, LogConfig, OutOfCallConfig, PacingConfig, RunConfig, TimeLimits,
-    WatchdogConfig,
-};
-use crate::echo::{Echo, EchoSockets, EchoSwitch, EchoView};
+use crate::config::{EngineConfig, LocalConfig, RunConfig};
+use crate::echo::{Echo, EchoSockets, EchoView};
 use crate::error::Error;
-use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
-use crate::group::{self, Group, Place, Role, Router};
+use crate::group::{Group, Place};
 use crate::logs::rows::Layout;
-use crate::logs::{LogSender, LogView, LogWriter, Scene};
-use crate::measure::{self, Measure};
-use crate::pacing::Pacer;
-use crate::schedule::Schedule;
-use crate::shard::{
-    self, Beside, Deadlines, Ending, Remains, Sampling, Setup, ShardCommand, Watch,
-};
-use crate::stats::Stats;
-use crate::transport::resolve::resolve_host;
-use crate::transport::udp::{self, Bound};
-use crate::transport::{COALESCE_DEFAULT, MAIN_FLOW, SIP_PORT};
+use crate::logs::{LogView, LogWriter, Scene};
+use crate::measure;
+use crate::shard::{self, Ending, Remains, ShardCommand};
+use crate::transport::udp;
 use crate::twin;
-use crate::users::Users;
+use bind::bind;
+use part::{Part, shards_of};
 
 /// Commands that may wait for a shard; it looks every turn, so more means that nobody should wait for them.
 const INBOX: usize = 64;
@@ -116,8 +113,8 @@ struct Shared {
     clock: Clock,
     /// Of each scenario, the main one first.
     views: Vec<View>,
-    /// Of the scenario of requests that belong to no call.
-    out_of_call: Option<Arc<Mutex<EngineSnapshot>>>,
+    /// Of the scenario of what belongs to no call.
+    beside: Option<(BesideKind, Arc<Mutex<EngineSnapshot>>)>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
     /// What the shards of the main scenario measure, where somebody wants to know.
@@ -166,11 +163,16 @@ impl Shared {
             .progress()
             .main_ended_at
             .unwrap_or_else(|| self.clock.now());
+        let beside = |wanted: BesideKind| {
+            let of_kind = self.beside.as_ref().filter(|(kind, _)| *kind == wanted);
+            of_kind.map(|(_, slot)| Box::new(copied(slot)))
+        };
         Snapshot {
             elapsed_us: elapsed.0,
             started_at_us: self.clock.wall_base_us(),
             engines: self.views.iter().map(View::snapshot).collect(),
-            out_of_call: self.out_of_call.as_deref().map(copied).map(Box::new),
+            out_of_call: beside(BesideKind::OutOfCall),
+            receiver: beside(BesideKind::Receiver),
             logs: self.logs.counts(),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
         }
@@ -286,12 +288,12 @@ impl Run {
             .chain(slots().skip(shards).map(View::Shard))
             .collect();
         let beside = parts.first().and_then(|part| part.beside.as_ref());
-        let out_of_call = beside.map(|beside| Arc::clone(&beside.slot));
+        let beside = beside.map(|beside| (beside.kind, Arc::clone(&beside.slot)));
         let echo = echo.map(EchoSockets::start).transpose()?;
         let shared = Arc::new(Shared {
             clock,
             views,
-            out_of_call,
+            beside,
             inboxes,
             logs: logs.view(),
             measures: (0..shards)
@@ -451,82 +453,6 @@ fn overall(endings: Vec<Ending>) -> Ending {
         .unwrap_or(main)
 }
 
-/// Binds what a scenario needs: a socket, or a listener for connections.
-fn bind(config: &EngineConfig, remote: Option<SocketAddr>) -> Result<Bound, Error> {
-    if config.transport.stream.is_none() {
-        return udp::bind(&config.local, &config.socket, remote);
-    }
-    let shared = own_port(config).is_some();
-    udp::listen(&config.local, &config.socket, remote, shared)
-}
-
-/// The port of the one connection of a client, where the command line names it: that of the listener.
-fn own_port(config: &EngineConfig) -> Option<u16> {
-    let one = config.program.mode() == Mode::Client && !config.transport.per_call;
-    config.local.port.filter(|port| one && *port != 0)
-}
-
-/// Descriptors that are not for connections: logs, programs, reactors, the terminal.
-const RESERVED_DESCRIPTORS: usize = 64;
-
-/// How many sockets the process can have, after asking for as many as it may have.
-fn room() -> usize {
-    match crate::sys::raise_open_files() {
-        Ok(Some(limit)) => usize::try_from(limit.now)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(RESERVED_DESCRIPTORS),
-        // Whoever cannot be asked says so when it is too much.
-        Ok(None) | Err(_) => usize::MAX,
-    }
-}
-
-/// Who connects to whom.
-fn ends(config: &EngineConfig) -> Ends<'_> {
-    Ends {
-        serves: config.program.mode() == Mode::Server,
-        host: &config.params.remote_host,
-        calls: config.sending_address.or(config.remote),
-        port: config
-            .remote
-            .or(config.sending_address)
-            .map_or(SIP_PORT, |remote| remote.port()),
-    }
-}
-
-/// What connections and sockets of calls are made of, if there are any.
-fn flow_setup(config: &EngineConfig, bound: &mut Bound) -> Result<Option<FlowSetup>, Error> {
-    let transport = &config.transport;
-    let make = match &transport.stream {
-        Some(kind) => Make::Streams(Wrap::of(kind, &ends(config))?),
-        None if config.params.per_call => Make::Datagrams,
-        None => return Ok(None),
-    };
-    let calls = config.program.mode() == Mode::Client || config.sending_address.is_some();
-    let is_stream = transport.stream.is_some();
-    Ok(Some(FlowSetup {
-        make,
-        sockets: SocketOptions {
-            from: Some(bound.address.ip()).filter(|ip| !ip.is_unspecified()),
-            port: own_port(config),
-            buffer_bytes: config.socket.buffer_bytes,
-            device: config.socket.device.clone(),
-        },
-        listener: bound.listener.take(),
-        main: config
-            .sending_address
-            .or(config.remote)
-            .filter(|_| is_stream && calls && !transport.per_call),
-        most: transport.max_sockets.min(room()).max(1),
-        reconnects: transport.reconnects,
-        reconnect_sleep: transport.reconnect_sleep,
-        reconnect_close: transport.reconnect_close,
-        send_timeout: transport
-            .send_timeout
-            .map(|limit| Micros(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX))),
-        max_message: transport.max_message_bytes,
-    }))
-}
-
 /// Keeps a side of a loopback run on the loopback interface, whatever the port asked for by default.
 fn on_loopback(mut engine: EngineConfig) -> EngineConfig {
     let ip = engine.local.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -536,252 +462,4 @@ fn on_loopback(mut engine: EngineConfig) -> EngineConfig {
         bind_local: true,
     };
     engine
-}
-
-/// A linked engine with its socket, not started.
-struct Part {
-    engine: Engine,
-    stats: Stats,
-    /// The figures of the scenario of requests that belong to no call.
-    beside: Option<Box<Beside>>,
-    bound: Bound,
-    /// Connections, and sockets of calls.
-    flows: Option<FlowSetup>,
-    config: EngineConfig,
-    /// Connections to twins.
-    twin: Option<twin::Opened>,
-    role: Role,
-    slot: Arc<Mutex<EngineSnapshot>>,
-}
-
-/// How many shards a scenario runs on.
-fn shards_of(config: &EngineConfig) -> usize {
-    let connected = config.transport.stream.is_some() || config.transport.per_call;
-    match gossipper_vm::confined(&config.program, &config.params) {
-        _ if connected => 1,
-        Some(_) => 1,
-        None => config.shards.max(1),
-    }
-}
-
-/// Links the scenario of requests that belong to none of a client's calls. Those calls get what the run has, but for what
-/// is given to the client's: lines, circuits, users, globals.
-fn link_out_of_call(config: OutOfCallConfig, client: &RunParams) -> Result<Image, Error> {
-    let mut params = RunParams {
-        includes: config.includes,
-        send_to_destination: false,
-        per_call: false,
-        out_of_call: false,
-        injection: Vec::new(),
-        globals: Vec::new(),
-        hosts: Vec::new(),
-        users: None,
-        circuits: None,
-        paths: None,
-        twin: None,
-        names_calls: false,
-        ..client.clone()
-    };
-    for name in host_names(&config.program, &params) {
-        let ip = resolve_host(&String::from_utf8_lossy(&name), params.local_ip)?;
-        params.hosts.push((name, ip));
-    }
-    Ok(Image::link(config.program, params)?)
-}
-
-impl Part {
-    /// Fills in what only the runtime knows, then links.
-    fn link(mut config: EngineConfig, mut bound: Bound, clock: &Clock) -> Result<Self, Error> {
-        let params = &mut config.params;
-        params.local_ip = bound.local_ip;
-        params.local_port = bound.address.port();
-        params.server_ip = bound.address.ip();
-        params.media_ip = config.media_ip.unwrap_or(bound.local_ip);
-        params.remote = config.remote;
-        params.destination = config.sending_address.or(config.remote);
-        params.send_to_destination = config.sending_address.is_some();
-        params.transport = config.transport.name();
-        params.unreliable = config.transport.stream.is_none();
-        // A server answers where it is asked, unless it is told where to send.
-        params.per_call = config.transport.per_call
-            && (config.program.mode() == Mode::Client
-                || (!params.unreliable && config.sending_address.is_some()));
-        let flows = flow_setup(&config, &mut bound)?;
-        let params = &mut config.params;
-        params.flow = MAIN_FLOW;
-        params.pid = std::process::id();
-        params.epoch_us = clock.wall_base_us();
-        params.utc_offset_s = jiff::tz::TimeZone::system()
-            .to_offset(jiff::Timestamp::now())
-            .seconds();
-        for name in host_names(&config.program, &config.params) {
-            let ip = resolve_host(&String::from_utf8_lossy(&name), bound.local_ip)?;
-            config.params.hosts.push((name, ip));
-        }
-        let stats = Stats::new(&config.program);
-        let image = Image::link(Arc::clone(&config.program), config.params.clone())?;
-        let mut engine = Engine::new(Arc::new(image));
-        let beside = match config.out_of_call.take() {
-            None => None,
-            Some(out_of_call) => {
-                let image = link_out_of_call(*out_of_call, &config.params)?;
-                let stats = Stats::new(image.program());
-                engine = engine.with_out_of_call(Arc::new(image));
-                let slot = Arc::new(Mutex::new(stats.snapshot()));
-                Some(Box::new(Beside { stats, slot }))
-            }
-        };
-        Ok(Self {
-            engine,
-            beside,
-            slot: Arc::new(Mutex::new(stats.snapshot())),
-            stats,
-            bound,
-            flows,
-            config,
-            twin: None,
-            role: Role::Alone,
-        })
-    }
-
-    /// A scenario on several shards, which share its socket. `total` is `-m`.
-    fn link_all(
-        mut config: EngineConfig,
-        bound: Bound,
-        clock: &Clock,
-        shards: usize,
-        total: Option<u64>,
-    ) -> Result<(Vec<Self>, Option<Arc<Group>>), Error> {
-        if shards == 1 {
-            return Ok((vec![Self::link(config, bound, clock)?], None));
-        }
-        // What peers may make us keep is a promise about the whole run.
-        let params = &mut config.params;
-        params.max_incoming = params.max_incoming.div_ceil(shards);
-        params.max_incoming_bytes = params.max_incoming_bytes.div_ceil(shards);
-        let router = Router::new(shards, params.ignore_call_id_slashes);
-        // A client's schedule knows itself when to stop.
-        let total = total.filter(|_| config.program.mode() == Mode::Server);
-        let siblings = Arc::new(Siblings::new(total));
-        let (group, roles) = group::roles(&router, shards, config.ring_bytes, &siblings);
-        let first = Self::link(config, bound, clock)?;
-        let image = Arc::clone(first.engine.image());
-        let mut parts = vec![first];
-        parts[0].engine = Engine::one_of(Arc::clone(&image), Arc::clone(&siblings));
-        for _ in 1..shards {
-            let first = &parts[0];
-            let stats = Stats::new(&first.config.program);
-            let bound = first.bound.try_clone().map_err(|source| Error::Socket {
-                operation: "share",
-                address: first.bound.address,
-                source,
-            })?;
-            parts.push(Self {
-                engine: Engine::one_of(Arc::clone(&image), Arc::clone(&siblings)),
-                slot: Arc::new(Mutex::new(stats.snapshot())),
-                stats,
-                // Nor has one with such a scenario more than one.
-                beside: None,
-                bound,
-                // A run with connections has one shard.
-                flows: None,
-                config: first.config.clone(),
-                twin: None,
-                role: Role::Alone,
-            });
-        }
-        for (part, role) in parts.iter_mut().zip(roles) {
-            part.role = role;
-        }
-        Ok((parts, Some(group)))
-    }
-
-    fn setup(
-        self,
-        shared: &Arc<Shared>,
-        inbox: mpsc::Receiver<ShardCommand>,
-        (logs, log_config): (LogSender, &LogConfig),
-        main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
-        echo: Option<EchoSwitch>,
-        measures: Option<measure::Slot>,
-    ) -> Setup<Engine> {
-        let program = &self.config.program;
-        let now = shared.clock.now();
-        let schedule = main
-            .filter(|_| program.mode() == Mode::Client)
-            .map(|(pacing, _, _)| {
-                if let Some(users) = pacing.users {
-                    return Schedule::Users(Users::new(now, users, pacing.total));
-                }
-                let pause_ms = u64::from(self.config.params.pause_ms);
-                let duration_ms = program
-                    .duration_ms
-                    .saturating_add(pause_ms.saturating_mul(program.default_pauses.into()));
-                let mut pacer = Pacer::new(
-                    now,
-                    pacing.rate,
-                    pacing.total,
-                    pacing.open_limit,
-                    duration_ms,
-                    pause_ms,
-                );
-                if let Some(profile) = &pacing.profile {
-                    pacer = pacer.with_profile(Arc::clone(profile));
-                }
-                if let Some(ramp) = pacing.ramp {
-                    pacer = pacer.with_ramp(ramp);
-                }
-                Schedule::Rate(pacer)
-            });
-        let after = |limit: Option<Duration>| {
-            limit
-                .map(|limit| now.plus(Micros(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX))))
-        };
-        let deadlines = main.map_or_else(Deadlines::default, |(_, limits, _)| Deadlines {
-            timeout: after(limits.timeout),
-            timeout_is_error: limits.timeout_is_error,
-            timeout_global: after(limits.timeout_global),
-        });
-        let shard = self.role.place().map_or(0, Place::index);
-        Setup {
-            machine: self.engine,
-            stats: self.stats,
-            beside: self.beside,
-            schedule,
-            total: main.and_then(|(pacing, _, _)| pacing.total),
-            bound: self.bound,
-            flows: self.flows,
-            role: self.role,
-            twin: self.twin,
-            backend: self.config.socket.backend,
-            coalesce: self
-                .config
-                .socket
-                .coalesce
-                .unwrap_or(COALESCE_DEFAULT)
-                .as_micros()
-                .try_into()
-                .map_or(Micros(u64::MAX), Micros),
-            remote: self.config.sending_address.or(self.config.remote),
-            clock: shared.clock,
-            watch: Watch::new(
-                log_config,
-                logs.wanted(),
-                program,
-                (self.config.params.transport, shared.clock.wall_base_us()),
-            ),
-            measure: measures.map(|slot| Measure::new(program, logs.wanted().call_records, slot)),
-            sampling: logs.wanted().samples.then(|| {
-                let period = log_config.tables.period.as_micros();
-                Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))
-            }),
-            logs,
-            deadlines,
-            watchdog: main.and_then(|(_, _, watchdog)| watchdog),
-            keep_edits: main.is_some() && self.config.keep_edits,
-            echo,
-            slot: self.slot,
-            inbox,
-        }
-    }
 }
