@@ -187,6 +187,7 @@ impl Summary {
             },
             answerer: snapshot.answerer().map(beside),
             out_of_call: snapshot.out_of_call.as_deref().map(beside),
+            receiver: snapshot.receiver.as_deref().map(beside),
             ..Self::default()
         }
     }

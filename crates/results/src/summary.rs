@@ -124,6 +124,9 @@ pub struct Summary {
     /// The scenario of requests that belong to no call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_call: Option<Beside>,
+    /// The scenario of calls that come in beside a client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver: Option<Beside>,
 }
 
 /// RTP and RTCP.

@@ -35,7 +35,7 @@ impl Schema {
 
     fn check(&mut self, at: &str, value: &Value) -> Result<(), String> {
         let schema = self.root.pointer(at).cloned().unwrap_or_default();
-        let fields = schema.as_object().ok_or(format!("{at} is no schema"))?;
+        let fields = schema.as_object().ok_or_else(|| format!("{at} is no schema"))?;
         for (keyword, wanted) in fields {
             let fits = match keyword.as_str() {
                 "$schema" | "$id" | "title" | "description" | "$defs" | "format" => true,
@@ -200,7 +200,8 @@ fn run() -> Summary {
     engine.calls.failed = 1;
     let snapshot = Snapshot {
         engines: vec![engine.clone(), engine.clone()],
-        out_of_call: Some(Box::new(engine)),
+        out_of_call: Some(Box::new(engine.clone())),
+        receiver: Some(Box::new(engine)),
         logs: LogCounts {
             error: Some("disk full".to_owned()),
             ..LogCounts::default()
