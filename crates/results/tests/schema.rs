@@ -35,7 +35,9 @@ impl Schema {
 
     fn check(&mut self, at: &str, value: &Value) -> Result<(), String> {
         let schema = self.root.pointer(at).cloned().unwrap_or_default();
-        let fields = schema.as_object().ok_or_else(|| format!("{at} is no schema"))?;
+        let fields = schema
+            .as_object()
+            .ok_or_else(|| format!("{at} is no schema"))?;
         for (keyword, wanted) in fields {
             let fits = match keyword.as_str() {
                 "$schema" | "$id" | "title" | "description" | "$defs" | "format" => true,
