@@ -232,9 +232,7 @@ fn merged_line(line: &str, others: &[&str], columns: &mut Columns) -> String {
             .min()
             .unwrap_or(0);
         // Words are not cut: `100` and `101` differ as a whole.
-        let front = part[..front]
-            .rfind(|c: char| !c.is_ascii_alphanumeric())
-            .map_or(0, |at| at + 1);
+        let front = part[..front].rfind(|c| !is_word(c)).map_or(0, |at| at + 1);
         let back = values
             .iter()
             .map(|value| {
@@ -244,7 +242,7 @@ fn merged_line(line: &str, others: &[&str], columns: &mut Columns) -> String {
             .min()
             .unwrap_or(0);
         let back = part[part.len() - back..]
-            .find(|c: char| !c.is_ascii_alphanumeric())
+            .find(|c| !is_word(c))
             .map_or(0, |at| back - at);
         let middle = |text: &str| text[front..text.len() - back].to_owned();
         let all = core::iter::once(*part)
@@ -260,6 +258,11 @@ fn merged_line(line: &str, others: &[&str], columns: &mut Columns) -> String {
         }
     }
     out
+}
+
+/// What belongs to one word: a user name, a number, an address.
+fn is_word(char: char) -> bool {
+    char.is_ascii_alphanumeric() || "+-._~".contains(char)
 }
 
 /// How many characters two texts have in common at their beginning; texts of messages are ASCII.
