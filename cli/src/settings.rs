@@ -325,6 +325,7 @@ fn params(args: &HiArgs) -> RunParams {
         circuits: args.circuits,
         pause_ms: args.pause_ms,
         recv_timeout_ms: args.recv_timeout_ms,
+        recv_bye_timeout_ms: args.recv_bye_timeout_ms,
         optional_command_ms: match args.dialect {
             Dialect::Sipp => 0,
             Dialect::Gossipper => OPTIONAL_COMMAND_MS,

@@ -15,7 +15,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crates/sip", &[]),
     ("crates/bytecode", &["sip"]),
     ("crates/control", &["bytecode"]),
-    ("crates/capture", &[]),
+    ("crates/capture", &["hep"]),
     ("crates/media", &["sip", "capture"]),
     ("crates/hep", &[]),
     ("compiler", &["bytecode", "sip"]),

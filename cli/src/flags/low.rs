@@ -304,6 +304,8 @@ pub(crate) struct LowArgs {
     pub(crate) pause: Option<Duration>,
     /// `-recv_timeout`, `-recv_timeout_ms`.
     pub(crate) recv_timeout: Option<Duration>,
+    /// `-recv_bye_timeout_ms`.
+    pub(crate) recv_bye_timeout: Option<Duration>,
     /// `-base_cseq`.
     pub(crate) base_cseq: Option<u32>,
     /// `-cid_str`.

@@ -149,6 +149,8 @@ pub(crate) enum Arg {
     Pair {
         /// Names of the values in help.
         metavars: (&'static str, &'static str),
+        /// They may also be one word with a comma between them, the second a number.
+        joined: bool,
         /// Stores them.
         set: fn(&mut LowArgs, String, String) -> Result<(), String>,
     },
