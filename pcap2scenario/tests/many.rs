@@ -62,6 +62,51 @@ fn a_thousand_calls_are_a_thousand_pairs_or_one_with_a_file_of_users() {
 }
 
 #[test]
+fn merged_registrations_answer_challenges_as_their_users() {
+    let mut capture = Capture::default();
+    for user in ["alice", "bob", "carol"] {
+        let talk = Talk {
+            user: user.to_owned(),
+            ..Talk::new(user)
+        };
+        let answer = format!(
+            "> REGISTER | no tag | Authorization: Digest username=\"{user}\", realm=\"x\", nonce=\"abc\", uri=\"sip:x\", response=\"00\""
+        );
+        talk.add(
+            &mut capture,
+            &[
+                "> REGISTER | no tag",
+                "< 401 | WWW-Authenticate: Digest realm=\"x\", nonce=\"abc\", algorithm=MD5",
+                &answer,
+                "< 200",
+            ],
+        );
+    }
+    let merged = convert(
+        &capture,
+        &Options {
+            merge: true,
+            ..Options::default()
+        },
+    );
+    assert_eq!(
+        file(&merged, "users.csv"),
+        "SEQUENTIAL\nalice;[authentication username=alice password=PASSWORD];\n\
+         bob;[authentication username=bob password=PASSWORD];\n\
+         carol;[authentication username=carol password=PASSWORD];\n"
+    );
+    let uac = file(&merged, "scenario_uac.xml");
+    assert!(
+        uac.contains("      [field1]\n") && !uac.contains("[authentication"),
+        "{uac}"
+    );
+    assert!(
+        uac.contains("write the passwords into users.csv, where"),
+        "{uac}"
+    );
+}
+
+#[test]
 fn calls_of_different_kinds_are_merged_apart() {
     let mut capture = calls(3);
     let busy = Talk::new("busy");
