@@ -116,7 +116,10 @@ impl TlsEnds {
             return Err(io::Error::other("this side only answers"));
         };
         let made = client.connect(stream).await;
-        let kind = made.as_ref().ok().and_then(|s| s.get_ref().1.handshake_kind());
+        let kind = made
+            .as_ref()
+            .ok()
+            .and_then(|s| s.get_ref().1.handshake_kind());
         self.tally.ended(kind);
         made.map_err(explained)
     }
@@ -131,7 +134,10 @@ impl TlsEnds {
             ));
         };
         let made = server.accept(stream).await;
-        let kind = made.as_ref().ok().and_then(|s| s.get_ref().1.handshake_kind());
+        let kind = made
+            .as_ref()
+            .ok()
+            .and_then(|s| s.get_ref().1.handshake_kind());
         self.tally.ended(kind);
         made.map_err(explained)
     }
