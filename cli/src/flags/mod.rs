@@ -19,6 +19,7 @@ pub(crate) mod low;
 pub(crate) mod media;
 pub(crate) mod rates;
 pub(crate) mod running;
+pub(crate) mod sctp;
 pub(crate) mod secure;
 pub(crate) mod streams;
 pub(crate) mod suggest;
