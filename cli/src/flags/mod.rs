@@ -18,6 +18,7 @@ pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod media;
 pub(crate) mod rates;
+pub(crate) mod results;
 pub(crate) mod running;
 pub(crate) mod sctp;
 pub(crate) mod secure;
@@ -54,6 +55,8 @@ pub(crate) enum Category {
     Calls,
     /// Files that are written while it runs.
     Traces,
+    /// What a run leaves for pipelines.
+    Results,
     /// How a run is watched and steered.
     Running,
     /// What the terminal shows while it runs.
@@ -76,6 +79,7 @@ impl Category {
             Self::Rates => "Rates that change",
             Self::Calls => "Call behaviour",
             Self::Traces => "Traces and tables",
+            Self::Results => "Reports, gates and thresholds",
             Self::Running => "Control, background and watchdog",
             Self::Output => "Terminal",
             Self::Other => "Other",
@@ -150,6 +154,8 @@ pub(crate) enum Arg {
     Pair {
         /// Names of the values in help.
         metavars: (&'static str, &'static str),
+        /// They may also be one word with a comma between them, the second a number.
+        joined: bool,
         /// Stores them.
         set: fn(&mut LowArgs, String, String) -> Result<(), String>,
     },

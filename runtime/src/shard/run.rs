@@ -103,6 +103,7 @@ impl<M: Machine> Shard<M> {
             clock,
             logs,
             watch,
+            measure,
             sampling,
             deadlines,
             watchdog,
@@ -144,6 +145,7 @@ impl<M: Machine> Shard<M> {
         core.links = links;
         core.echo = echo;
         core.watch = watch;
+        core.measure = measure;
         core.sides = ways_out;
         core.place = role.place().cloned();
         core.post = post;
@@ -206,6 +208,7 @@ impl<M: Machine> Shard<M> {
         self.phase = Phase::Ended;
         self.publish(self.core.clock.now());
         self.last_sample(&ending);
+        self.core.last_tick();
         let edited = if self.keep_edits {
             self.core.machine.edited_files()
         } else {
@@ -287,6 +290,7 @@ impl<M: Machine> Shard<M> {
             self.publish(now);
         }
         self.sample(now);
+        self.core.tick(now);
         self.core.logs.hand_over();
         busy
     }
@@ -456,6 +460,7 @@ impl<M: Machine> Shard<M> {
             limits[1],
             limits[2],
             self.sampling.as_ref().map(Sampling::at),
+            self.core.measure.as_ref().map(|measure| measure.at()),
         ]
         .into_iter()
         .flatten()
