@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `run` | the loop: wait for the first of socket, deadline and command, then do a bounded turn |
 //! | `coalesce` | when to look at a busy socket again |
+//! | `publish` | figures for whoever wants to see them |
 //! | `core` | feeds inputs to the machine and carries its orders out |
 //! | `flows` | what happens on connections, and what the machine is told of it |
 //! | `inbox` | operator commands and phases of the run |
@@ -27,6 +28,7 @@ mod core;
 mod flows;
 mod inbox;
 mod mail;
+mod publish;
 mod run;
 mod sampling;
 mod sides;
@@ -59,6 +61,7 @@ use crate::sys::Backend;
 use crate::transport::udp::Bound;
 use crate::twin::Opened;
 
+use crate::measure::Measure;
 pub(crate) use core::Beside;
 pub(crate) use inbox::ShardCommand;
 pub(crate) use sampling::Sampling;
@@ -182,6 +185,8 @@ pub(crate) struct Setup<M> {
     pub(crate) logs: LogSender,
     /// What traces know of single calls, if one wants to.
     pub(crate) watch: Option<Box<Watch>>,
+    /// What reports want to know, if there are any.
+    pub(crate) measure: Option<Box<Measure>>,
     /// When figures for tables are taken.
     pub(crate) sampling: Option<Sampling>,
     pub(crate) deadlines: Deadlines,
