@@ -70,6 +70,7 @@ fn allocations(calls: u64) -> (usize, f64) {
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     };
     let started = Instant::now();
     let region = Region::new(ALLOCATOR);

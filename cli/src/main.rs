@@ -34,6 +34,7 @@ mod man;
 mod operator;
 mod pcap2scenario;
 mod report;
+mod results;
 mod root;
 mod screens;
 mod settings;

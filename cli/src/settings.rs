@@ -5,13 +5,14 @@ use crate::flags::high::{HiArgs, LocalPort, Source};
 use crate::flags::low::{Behaviors, Dialect, RetransCheck};
 use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
+use crate::results;
 use crate::stdio;
 use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
-    BesideConfig, EngineConfig, LocalConfig, MediaConfig, PacingConfig, RunConfig, SocketConfig,
-    TimeLimits, TransportConfig,
+    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, MediaConfig, PacingConfig,
+    RunConfig, SocketConfig, TimeLimits, TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
@@ -137,7 +138,11 @@ pub(crate) fn run_config(
             program.name
         ));
     }
-    let logs = args.traces.config(&program.name, std::process::id());
+    results::check(&args.results, &program)?;
+    let logs = LogConfig {
+        call_records: args.results.call_records.clone().map(LogFileConfig::new),
+        ..args.traces.config(&program.name, std::process::id())
+    };
     Ok(RunConfig {
         pacing: PacingConfig {
             rate: Rate::new(args.rate / per_call, period_ms),
@@ -196,6 +201,7 @@ pub(crate) fn run_config(
         },
         watchdog: args.running.watchdog,
         logs,
+        measures: args.results.measures(),
     })
 }
 

@@ -16,6 +16,7 @@
 //! | `echo` | RTP returned to its sender |
 //! | [`twin`] | connections to the twins of a 3PCC scenario |
 //! | [`stats`] | counters and histograms, copied into snapshots |
+//! | `measure` | what reports want to know beyond that |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
 //! | [`sys`] | batched system calls, the only `unsafe` of the workspace |
 //!
@@ -37,6 +38,7 @@
 //!     limits: TimeLimits::default(),
 //!     watchdog: None,
 //!     logs: LogConfig::default(),
+//!     measures: false,
 //! })?;
 //! assert!(run.controller().send(ControlCommand::Drain));
 //! let report = run.finish()?;
@@ -55,6 +57,7 @@ pub mod exec;
 mod flows;
 mod group;
 pub mod logs;
+mod measure;
 pub mod media;
 pub mod pacing;
 pub mod profile;
@@ -69,5 +72,5 @@ pub mod users;
 pub mod wheel;
 
 pub use error::Error;
-pub use run::{Controller, Run, RunReport};
+pub use run::{Controller, Run, RunReport, Viewer};
 pub use shard::Ending;

@@ -15,6 +15,7 @@ use crate::operator::control::{ControlSocket, Opened};
 use crate::operator::keyboard::Keyboard;
 use crate::operator::{Deed, Operator};
 use crate::report::summary;
+use crate::results::Reports;
 use crate::screens::dump::Dump;
 use crate::screens::layout::Layout;
 use crate::screens::rows::Rows;
@@ -25,7 +26,7 @@ use display::{Display, Shown, tick, ticks};
 use gossipper_control::{Phase, Snapshot};
 use gossipper_runtime::config::{EngineConfig, LogForm, RunConfig};
 use gossipper_runtime::logs::default_file_name;
-use gossipper_runtime::{Controller, Ending, Error, Run, RunReport};
+use gossipper_runtime::{Controller, Ending, Run, RunReport, Viewer};
 use requests::{Requests, Wish};
 use signals::Signals;
 use std::io::ErrorKind;
@@ -34,12 +35,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
+use verdict::{failed, verdict};
 
 mod display;
 mod oversized;
 mod progress_line;
 mod requests;
 mod signals;
+mod verdict;
 
 pub(crate) use signals::survive_file_limit;
 
@@ -97,6 +100,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     let sipps_files = sipps.then(|| config.main.program.name.clone());
     // What was asked for fits the scenario: that was checked when the settings were made.
     let per_call = args.rates.unit.per_call(&config.main.program);
+    let mut reports = Reports::new(&args.results, &config);
     let run = match Run::start(config) {
         Ok(run) => Arc::new(run),
         Err(error) => return failed(&error),
@@ -107,6 +111,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     {
         return code;
     }
+    let viewer = run.viewer();
     let (done, mut ended) = oneshot::channel();
     let watched = Arc::clone(&run);
     let watcher = std::thread::Builder::new()
@@ -178,6 +183,12 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
                 session.tick(&mut display, run.snapshot());
                 continue;
             }
+            () = reports.due() => {
+                if !reports.look(&viewer) {
+                    continue;
+                }
+                Asked::Wish(Wish::Stop)
+            }
             () = tick(&mut row_due) => {
                 session.add_row(&run.snapshot());
                 continue;
@@ -218,8 +229,8 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             Err(error) => return failed(&error),
         },
         // Left early: the watcher still holds the run, which ends with the program.
-        Ok(run) => given_up(run.snapshot()),
-        Err(run) => given_up(run.snapshot()),
+        Ok(run) => given_up(&run.viewer()),
+        Err(run) => given_up(&run.viewer()),
     };
     // What was written last may have been too much.
     yield_now().await;
@@ -235,19 +246,22 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         session.dump_screens(&report.snapshot);
     }
     trouble::say(&report.snapshot);
+    let code = verdict(&report.ending, &report.snapshot);
+    let (code, health) = reports.finish(&report, code);
     if session.sipps_files.is_some() {
         // What scripts read is where SIPp puts it; what it does not say comes beside it.
         if !in_background {
             stdio::out(&session.last_screens(&report.snapshot));
         }
         stdio::err(&summary::text(&report.snapshot, false));
+        stdio::err(&health);
         stdio::err(&summary::line(&report.snapshot));
     } else {
         let colour = stdio::stdout_takes_colour();
         stdio::out(&summary::text(&report.snapshot, colour));
+        stdio::out(&health);
         stdio::out(&summary::line(&report.snapshot));
     }
-    let code = verdict(&report.ending, &report.snapshot);
     if inject::write_back(args, &report.edited) {
         code
     } else {
@@ -545,9 +559,10 @@ fn pause_program(display: &mut Display, keyboard: Option<&Keyboard>) {
 }
 
 /// What is known of a run that nobody waits for any more.
-fn given_up(snapshot: Snapshot) -> RunReport {
+fn given_up(run: &Viewer) -> RunReport {
     RunReport {
-        snapshot,
+        snapshot: run.snapshot(),
+        measures: run.measures().map(Box::new),
         ending: Ending::Stopped,
         edited: Vec::new(),
     }
@@ -566,83 +581,5 @@ async fn next_datagram(control: &mut Option<ControlSocket>) -> &[u8] {
     match control {
         Some(control) => control.next().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Says what went wrong with the machine, and which exit code that is.
-fn failed(error: &Error) -> ExitCode {
-    stdio::error(&error.to_string());
-    match error {
-        error if error.is_address_in_use() => ExitCode::Bind,
-        // What the scenario and the flags do not agree on is a wrong command line, nothing of the machine's.
-        Error::Link(_) => ExitCode::Failed,
-        _ => ExitCode::Fatal,
-    }
-}
-
-/// The exit code of a run that ended. The main scenario counts, as it does in SIPp.
-fn verdict(ending: &Ending, snapshot: &Snapshot) -> ExitCode {
-    let (succeeded, failed) = snapshot.main().map_or((0, 0), |engine| {
-        (engine.calls.succeeded, engine.calls.failed)
-    });
-    let unechoed = snapshot.main().and_then(|engine| engine.media.as_deref());
-    let by_calls = if unechoed.is_some_and(|media| media.patterns.iter().any(|p| p.failed > 0)) {
-        ExitCode::RtpCheck
-    } else if failed > 0 {
-        ExitCode::Failed
-    } else {
-        ExitCode::Good
-    };
-    match ending {
-        Ending::Completed
-        | Ending::Drained
-        | Ending::Stopped
-        | Ending::TimedOutGlobally
-        | Ending::TwinEnded => by_calls,
-        Ending::TimedOut if succeeded + failed == 0 => ExitCode::Stopped,
-        Ending::TimedOut => by_calls,
-        Ending::StopNow => ExitCode::Stopped,
-        Ending::TimeoutError => {
-            stdio::error("the run reached its -timeout");
-            ExitCode::Fatal
-        }
-        Ending::Fatal(text) => {
-            stdio::error(text);
-            ExitCode::Fatal
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::sample;
-
-    #[test]
-    fn the_exit_code_follows_the_calls_unless_the_run_was_cut_short() {
-        let failed = sample::client();
-        let mut good = sample::client();
-        good.engines[0].calls.failed = 0;
-        let mut none = good.clone();
-        none.engines[0].calls.succeeded = 0;
-        for ending in [
-            Ending::Completed,
-            Ending::Drained,
-            Ending::Stopped,
-            Ending::TimedOutGlobally,
-            Ending::TwinEnded,
-        ] {
-            assert_eq!(verdict(&ending, &good), ExitCode::Good, "{ending:?}");
-            assert_eq!(verdict(&ending, &failed), ExitCode::Failed, "{ending:?}");
-            assert_eq!(verdict(&ending, &none), ExitCode::Good, "{ending:?}");
-        }
-        assert_eq!(verdict(&Ending::TimedOut, &good), ExitCode::Good);
-        assert_eq!(verdict(&Ending::TimedOut, &none), ExitCode::Stopped);
-        assert_eq!(verdict(&Ending::StopNow, &good), ExitCode::Stopped);
-        assert_eq!(verdict(&Ending::TimeoutError, &good), ExitCode::Fatal);
-        assert_eq!(
-            verdict(&Ending::Fatal(String::new()), &good),
-            ExitCode::Fatal
-        );
     }
 }

@@ -17,6 +17,7 @@ use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
 use super::media::Media;
 use super::rates::Rates;
+use super::results::Results;
 use super::running::Running;
 use super::secure::SecureLow;
 use super::streams;
@@ -199,6 +200,8 @@ pub(crate) struct HiArgs {
     pub(crate) seed: Option<u64>,
     /// Traces and tables.
     pub(crate) traces: Traces,
+    /// What it leaves for pipelines.
+    pub(crate) results: Results,
     /// `-f`; `None` is never.
     pub(crate) refresh: Option<Duration>,
     /// How it is watched and steered.
@@ -415,6 +418,7 @@ impl HiArgs {
         let dead_call_ms = ms("-deadcall_wait", low.dead_call_wait);
 
         let traces = low.traces.resolve(&mut notes, &mut faults);
+        let results = Results::resolve(low.results, &mut faults, &mut notes);
         let local_port = match low.local_port {
             None if sipp => LocalPort::FirstFree,
             None | Some(0) => LocalPort::Any,
@@ -496,6 +500,7 @@ impl HiArgs {
             ),
             seed: low.seed,
             traces,
+            results,
             refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1)))
                 .filter(|time| !time.is_zero()),
             running,

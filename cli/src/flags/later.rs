@@ -25,7 +25,7 @@ pub(crate) struct Missing {
 
 static GROUPS: &[Group] = &[
     Group {
-        part: "SCTP",
+        part: super::sctp::PART,
         switches: &[],
         values: &[
             "multihome",
@@ -63,16 +63,11 @@ static GROUPS: &[Group] = &[
         part: "reports and health gates",
         switches: &[],
         values: &[
-            "summary_json",
             "summary_html",
-            "health_min_success_ratio",
-            "health_max_failed_calls",
-            "health_max_timeouts",
             "health_max_rtcp_fraction_lost",
             "health_max_rtcp_jitter_ts",
             "health_min_rtp_packets_recv",
             "health_min_rtp_packets_recv_per_call",
-            "call_records_jsonl",
         ],
     },
     Group {
@@ -129,6 +124,16 @@ pub(crate) fn find(name: &str) -> Option<Missing> {
             arity,
         })
     })
+}
+
+impl Missing {
+    /// Why the flag is refused, as the rest of a sentence that begins with its name.
+    pub(crate) fn refusal(self) -> String {
+        if self.part == super::sctp::PART {
+            return format!(": {}", super::sctp::refusal());
+        }
+        format!(" is not supported by this version yet ({})", self.part)
+    }
 }
 
 /// All the names, for suggestions.

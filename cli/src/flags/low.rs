@@ -7,6 +7,7 @@
 
 use super::media::MediaLow;
 use super::rates::RatesLow;
+use super::results::ResultsLow;
 use super::running::RunningLow;
 use super::secure::SecureLow;
 use super::streams::StreamsLow;
@@ -345,6 +346,8 @@ pub(crate) struct LowArgs {
     /// `-seed`.
     pub(crate) seed: Option<u64>,
 
+    /// The flags about what a run leaves for pipelines.
+    pub(crate) results: ResultsLow,
     /// The flags of traces and tables.
     pub(crate) traces: LowTraces,
     /// `-f`.

@@ -18,7 +18,9 @@ pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod media;
 pub(crate) mod rates;
+pub(crate) mod results;
 pub(crate) mod running;
+pub(crate) mod sctp;
 pub(crate) mod secure;
 pub(crate) mod streams;
 pub(crate) mod suggest;
@@ -53,6 +55,8 @@ pub(crate) enum Category {
     Calls,
     /// Files that are written while it runs.
     Traces,
+    /// What a run leaves for pipelines.
+    Results,
     /// How a run is watched and steered.
     Running,
     /// What the terminal shows while it runs.
@@ -75,6 +79,7 @@ impl Category {
             Self::Rates => "Rates that change",
             Self::Calls => "Call behaviour",
             Self::Traces => "Traces and tables",
+            Self::Results => "Reports, gates and thresholds",
             Self::Running => "Control, background and watchdog",
             Self::Output => "Terminal",
             Self::Other => "Other",

@@ -220,6 +220,7 @@ impl Traces {
             step_counts: table(self.counts, None, "counts", "counts"),
             response_times: table(self.rtt, None, "rtt", "rtt"),
             error_codes: table(self.error_codes, None, "error_codes", "error_codes"),
+            call_records: None,
             tables: self.tables.clone(),
             ring: self.ring,
             max_bytes: self.max_bytes,

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `run` | the loop: wait for the first of socket, deadline and command, then do a bounded turn |
 //! | `coalesce` | when to look at a busy socket again |
+//! | `publish` | figures for whoever wants to see them |
 //! | `core` | feeds inputs to the machine and carries its orders out |
 //! | `flows` | what happens on connections, and what the machine is told of it |
 //! | `media` | what the machine orders of media, and what they have to tell |
@@ -29,6 +30,7 @@ mod flows;
 mod inbox;
 mod mail;
 mod media;
+mod publish;
 mod run;
 mod sampling;
 mod sides;
@@ -62,6 +64,7 @@ use crate::sys::Backend;
 use crate::transport::udp::Bound;
 use crate::twin::Opened;
 
+use crate::measure::Measure;
 pub(crate) use core::Beside;
 pub(crate) use inbox::ShardCommand;
 pub(crate) use sampling::Sampling;
@@ -185,6 +188,8 @@ pub(crate) struct Setup<M> {
     pub(crate) logs: LogSender,
     /// What traces know of single calls, if one wants to.
     pub(crate) watch: Option<Box<Watch>>,
+    /// What reports want to know, if there are any.
+    pub(crate) measure: Option<Box<Measure>>,
     /// When figures for tables are taken.
     pub(crate) sampling: Option<Sampling>,
     pub(crate) deadlines: Deadlines,

@@ -253,6 +253,7 @@ fn bench(machine: Script) -> Bench {
         clock,
         logs,
         watch: None,
+        measure: None,
         sampling: None,
         deadlines: Deadlines::default(),
         watchdog: None,

@@ -4,6 +4,7 @@
 mod echo;
 mod loopback;
 mod media;
+mod moving;
 mod secure;
 mod shards;
 mod streams;

@@ -12,6 +12,7 @@ mod network;
 mod other;
 mod output;
 mod rates;
+mod results;
 mod running;
 mod scenario;
 mod secure;
@@ -22,7 +23,7 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 13] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 14] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Media, media::FLAGS),
@@ -33,6 +34,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 13] = [
     (Category::Rates, rates::FLAGS),
     (Category::Calls, calls::FLAGS),
     (Category::Traces, traces::FLAGS),
+    (Category::Results, results::FLAGS),
     (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),
