@@ -170,3 +170,19 @@ Content-Length: 0
     assert!(ran.err.contains("have several dialogs"), "{}", ran.err);
     assert_eq!(run("t1").code, 0);
 }
+
+#[test]
+fn the_summary_says_what_became_of_connections() {
+    let ran = run("sipp -sn uac -loopback -t tn -m 3 -r 100");
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    assert!(ran.out.contains("Connected  3 opened"), "{}", ran.out);
+    let ran = run("sipp -sn uac -t tn -m 2 -r 100 127.0.0.1:1");
+    assert!(
+        ran.out.contains("Connected  0 opened  2 refused or failed"),
+        "{}",
+        ran.shown()
+    );
+    // Datagrams have no connections.
+    let ran = run("sipp -sn uac -loopback -m 1 -r 100");
+    assert!(!ran.out.contains("Connected"), "{}", ran.out);
+}
