@@ -441,6 +441,33 @@ fn network(page: &mut Page, engine: &EngineSnapshot) {
     ] {
         page.count(&format!("gossipper_network_{name}"), help, count);
     }
+    let c = &n.connections;
+    for (name, help, count) in [
+        ("opened", "Connections made, by either side.", c.opened),
+        ("failed", "Connections that were not made.", c.failed),
+        (
+            "closed_by_peer",
+            "Connections ended by the peer, or broken.",
+            c.closed_by_peer,
+        ),
+        (
+            "made_anew",
+            "Connections made in place of one that had ended.",
+            c.made_anew,
+        ),
+    ] {
+        page.count(&format!("gossipper_connections_{name}"), help, count);
+    }
+    page.counter(
+        "gossipper_tls_handshakes",
+        "",
+        "TLS handshakes, by what became of them.",
+        &[
+            (&[("result", "full")], &c.tls_full),
+            (&[("result", "resumed")], &c.tls_resumed),
+            (&[("result", "failed")], &c.tls_failed),
+        ],
+    );
     for (name, help, bytes) in [
         ("sent", "Bytes handed to the kernel.", n.sent_bytes),
         ("received", "Bytes read.", n.received_bytes),

@@ -91,7 +91,7 @@ pub struct Summary {
     /// SIP messages.
     #[serde(default)]
     pub messages: MessageCounts,
-    /// Datagrams and bytes.
+    /// Datagrams or writes, bytes, connections.
     #[serde(default)]
     pub network: TransportCounts,
     /// How long the generator was held up, by what, in ns: `cpu`, `send_buffer`, `recv_buffer`, `open_calls`.
