@@ -162,6 +162,7 @@ fn run(uac: &Side, uas: &Side, calls: u64) -> RunReport {
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     })
     .expect("it starts")
     .finish()
@@ -471,6 +472,7 @@ fn captures_are_played_to_where_the_peer_is_and_kept_in_their_time() {
         limits: TimeLimits::default(),
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     });
     let error = refused.expect_err("there is no such file").to_string();
     assert!(
@@ -499,6 +501,7 @@ fn calls_of_several_shards_have_ports_of_their_own() {
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     })
     .expect("it starts")
     .finish()
