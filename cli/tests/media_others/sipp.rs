@@ -2,8 +2,8 @@
 //! SIPp at the other end: its files, patterns and captures, and its echo.
 
 use crate::stage::{
-    Part, Place, Runner, STREAM, TONE_PACKETS, answerer, assert_exits, call, caller, exec,
-    media_ports, packets, pause, skipped, summary_line,
+    Packets, Part, Place, Runner, STREAM, TONE_PACKETS, answerer, assert_exits, call, caller, exec,
+    media_ports, pause, skipped, summary_line,
 };
 
 /// The port of `-rtp_echo`, which is not one of a stream.
@@ -44,7 +44,13 @@ fn a_file_that_sipp_plays_is_heard_whole() {
         } else {
             [listens, plays]
         };
-        let calls = place.write("calls.xml", caller(Part { then: &wait, ..calls }));
+        let calls = place.write(
+            "calls.xml",
+            caller(Part {
+                then: &wait,
+                ..calls
+            }),
+        );
         let takes = place.write("takes.xml", answerer(takes));
         let ours = Runner::ours();
         let outcomes = if sipp_calls {
@@ -54,8 +60,11 @@ fn a_file_that_sipp_plays_is_heard_whole() {
         };
         assert_exits(&outcomes, [0, 0]);
         let ours = &outcomes[usize::from(sipp_calls)];
-        assert_eq!(packets(ours), (0, TONE_PACKETS), "{}", ours.stdout);
-        assert!(!summary_line(ours, "RTP  ").contains("lost"));
+        let heard = Packets {
+            received: TONE_PACKETS,
+            ..Packets::default()
+        };
+        assert_eq!(Packets::of(ours), heard, "{}", ours.stdout);
         let share = place.tone_in(folder);
         assert!(share > 0.98, "{share} of what {folder} heard is the tone");
     }
@@ -85,12 +94,12 @@ fn sipps_echo_returns_all_that_is_played_to_it() {
         let echo = format!("-rtp_echo {}", media_ports());
         let outcomes = call((&runner, &calls, &flags), (&sipp, &takes, &echo));
         assert_exits(&outcomes, [0, 0]);
-        assert_eq!(
-            packets(&outcomes[0]),
-            (TONE_PACKETS, TONE_PACKETS),
-            "{name}: {}",
-            outcomes[0].stdout
-        );
+        let both = Packets {
+            sent: TONE_PACKETS,
+            received: TONE_PACKETS,
+            ..Packets::default()
+        };
+        assert_eq!(Packets::of(&outcomes[0]), both, "{name}");
         let share = place.tone_in(name);
         assert!(share > 0.98, "{name}: {share}");
     }
@@ -164,7 +173,12 @@ fn capture() -> Vec<u8> {
             frame.extend(u16::to_be_bytes(word));
         }
         frame.extend(rtp);
-        for word in [0, u32::from(index) * 30_000, frame.len() as u32, frame.len() as u32] {
+        for word in [
+            0,
+            u32::from(index) * 30_000,
+            frame.len() as u32,
+            frame.len() as u32,
+        ] {
             out.extend(word.to_le_bytes());
         }
         out.extend(frame);
@@ -176,10 +190,7 @@ fn capture() -> Vec<u8> {
 fn captures_are_played_to_sipp_and_by_sipp() {
     let Some(sipp) = Runner::sipp() else { return };
     let place = Place::new();
-    let play = exec(
-        "play_pcap_audio",
-        &place.write("sound.pcap", capture()),
-    );
+    let play = exec("play_pcap_audio", &place.write("sound.pcap", capture()));
     let wait = pause(1000);
     // Both print the port that captures are sent from.
     let plays = Part {
@@ -203,7 +214,11 @@ fn captures_are_played_to_sipp_and_by_sipp() {
         return skipped("SIPp may not open raw sockets");
     }
     assert_exits(&outcomes, [0, 0]);
-    assert_eq!(packets(&outcomes[1]).1, 20, "{}", outcomes[1].stdout);
+    let heard = Packets {
+        received: 20,
+        ..Packets::default()
+    };
+    assert_eq!(Packets::of(&outcomes[1]), heard);
     let heard = summary_line(&outcomes[1], "Heard");
     assert!(heard.contains("1 streams"), "{heard}");
     // Ours, and the echo of SIPp: by our own rules a capture leaves from the stream, and hears it.
@@ -220,7 +235,10 @@ fn captures_are_played_to_sipp_and_by_sipp() {
         }),
     );
     let echo = format!("-rtp_echo {}", media_ports());
-    let outcomes = call((&Runner::own(), &calls, &media_ports()), (&sipp, &takes, &echo));
+    let outcomes = call(
+        (&Runner::own(), &calls, &media_ports()),
+        (&sipp, &takes, &echo),
+    );
     assert_exits(&outcomes, [0, 0]);
-    assert_eq!(packets(&outcomes[0]), (20, 20), "{}", outcomes[0].stdout);
+    assert_eq!(Packets::of(&outcomes[0]), Packets { sent: 20, ..heard });
 }

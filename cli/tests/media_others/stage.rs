@@ -36,10 +36,11 @@ pub(crate) struct Part<'a> {
     pub(crate) then: &'a str,
 }
 
+/// Without it SIPp does not take a file for XML.
+const PROLOGUE: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+
 fn body(lines: &str) -> String {
-    format!(
-        "v=0\no=- 1 1 IN IP4 [media_ip]\ns=-\nc=IN IP4 [media_ip]\nt=0 0\n{lines}\n"
-    )
+    format!("v=0\no=- 1 1 IN IP4 [media_ip]\ns=-\nc=IN IP4 [media_ip]\nt=0 0\n{lines}\n")
 }
 
 fn actions(list: &str) -> String {
@@ -76,7 +77,7 @@ pub(crate) fn caller(part: Part<'_>) -> String {
     );
     let empty = "Content-Length: 0\n";
     format!(
-        "<scenario name=\"caller\">\n{}<recv response=\"100\" optional=\"true\"/>\n<recv response=\"180\" optional=\"true\"/>\n\
+        "{PROLOGUE}<scenario name=\"caller\">\n{}<recv response=\"100\" optional=\"true\"/>\n<recv response=\"180\" optional=\"true\"/>\n\
          <recv response=\"200\">{}</recv>\n{}{}\n{}<recv response=\"200\"/>\n</scenario>",
         request("INVITE", 1, &with_body),
         actions(part.first),
@@ -99,7 +100,7 @@ pub(crate) fn answerer(part: Part<'_>) -> String {
         body(part.sdp)
     );
     format!(
-        "<scenario name=\"answerer\">\n<recv request=\"INVITE\"/>\n{}<recv request=\"ACK\">{}</recv>\n{}\
+        "{PROLOGUE}<scenario name=\"answerer\">\n<recv request=\"INVITE\"/>\n{}<recv request=\"ACK\">{}</recv>\n{}\
          <recv request=\"BYE\"/>\n{}</scenario>",
         response(&with_body),
         actions(part.first),
@@ -215,7 +216,18 @@ impl Runner {
     pub(crate) fn start(&self, port: u16, scenario: &str, flags: &str) -> Running {
         let port = port.to_string();
         let fixed = [
-            "-sf", scenario, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", &port, "-m", "1", "-nostdin", "-timeout",
+            "-sf",
+            scenario,
+            "-i",
+            "127.0.0.1",
+            "-mi",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-m",
+            "1",
+            "-nostdin",
+            "-timeout",
             "40",
         ];
         let words = self.dialect.iter().copied().chain(fixed);
@@ -266,17 +278,42 @@ pub(crate) fn assert_exits(outcomes: &[Outcome; 2], codes: [i32; 2]) {
         "{exits:?}\n{}",
         outcomes
             .iter()
-            .map(|outcome| format!("{}\n{}\n{}\n", outcome.stdout, outcome.stderr, outcome.errors))
+            .map(|outcome| format!(
+                "{}\n{}\n{}\n",
+                outcome.stdout, outcome.stderr, outcome.errors
+            ))
             .collect::<String>()
     );
 }
 
-/// Packets that were sent and received, of the summary.
-pub(crate) fn packets(outcome: &Outcome) -> (u64, u64) {
-    let line = summary_line(outcome, "RTP  ");
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let number = |index: usize| words[index].parse().unwrap_or_else(|_| panic!("{line}"));
-    (number(1), number(3))
+/// Packets, of the summary.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Packets {
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) lost: u64,
+    /// A shard that wakes too late leaves packets out.
+    pub(crate) not_sent: u64,
+}
+
+impl Packets {
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        let line = summary_line(outcome, "RTP  ");
+        let number = |what: &str| {
+            let part = line
+                .split("  ")
+                .find_map(|part| part.trim().strip_suffix(what));
+            part.map_or(0, |part| {
+                part.trim().parse().unwrap_or_else(|_| panic!("{line}"))
+            })
+        };
+        Self {
+            sent: number(" sent"),
+            received: number(" received"),
+            lost: number(" lost"),
+            not_sent: number(" not sent"),
+        }
+    }
 }
 
 /// A line of the summary.

@@ -2,8 +2,8 @@
 //! baresip answers: what it records is the tone that was sent, and what it sends back is heard.
 
 use crate::stage::{
-    HOST, Part, Place, Runner, STREAM, caller, finish, media_ports,
-    packets, pause, port, skipped, tone_in,
+    HOST, Packets, Part, Place, Runner, STREAM, caller, finish, media_ports, pause, port, skipped,
+    tone_in,
 };
 use gossipper_testkit::sipp::{Running, Tool};
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ fn call(modules: &str, description: &str, account: &str, flags: &str) -> [f64; 2
     let lines: String = names.map(|name| format!("module {name}.so\n")).concat();
     let config = format!(
         "sip_listen {listen}\nmodule_path {modules}\n{lines}audio_player aubridge,call\naudio_source aubridge,call\n\
-         snd_path {}\nnet_interface lo\n",
+         snd_path {}\n",
         folder.display()
     );
     place.write("baresip/config", config);
@@ -70,7 +70,7 @@ fn call(modules: &str, description: &str, account: &str, flags: &str) -> [f64; 2
     let theirs = peer.stop(0, Duration::from_secs(3)).expect("it ends");
     let said = format!("{}{}\n{}", ours.stdout, theirs.stdout, theirs.stderr);
     assert_eq!(ours.exit, gossipper_testkit::sipp::Exit::Code(0), "{said}");
-    let (sent, received) = packets(&ours);
+    let Packets { sent, received, .. } = Packets::of(&ours);
     assert!(sent == 100 && received >= 50, "{said}");
     assert!(!ours.stdout.contains("useless"), "{said}");
     let heard: Vec<PathBuf> = std::fs::read_dir(&folder)
@@ -98,6 +98,9 @@ fn baresip_decrypts_what_is_sent_to_it_and_is_understood() {
              a=crypto:1 {suite} inline:[cryptokeyparams1audio]"
         );
         let shares = call(modules, &secure, ";mediaenc=srtp-mand", "-media_srtp");
-        assert!(shares.iter().all(|share| *share > 0.9), "{suite}: {shares:?}");
+        assert!(
+            shares.iter().all(|share| *share > 0.9),
+            "{suite}: {shares:?}"
+        );
     }
 }

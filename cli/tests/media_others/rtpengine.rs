@@ -3,8 +3,8 @@
 
 use crate::relay::Relay;
 use crate::stage::{
-    HOST, Part, Place, Runner, STREAM, answerer, assert_exits, caller, exec, finish, is_there,
-    media_ports, packets, pause, port,
+    HOST, Packets, Part, Place, Runner, STREAM, answerer, assert_exits, caller, finish, is_there,
+    media_ports, pause, port,
 };
 use gossipper_testkit::sipp::{Outcome, Running, Tool};
 use std::net::{SocketAddr, UdpSocket};
@@ -68,9 +68,7 @@ impl Control {
         }
         let answer = self.ask(&pairs).expect("rtpengine answers");
         let text = String::from_utf8_lossy(&answer).into_owned();
-        let (_, rest) = text
-            .split_once("3:sdp")
-            .unwrap_or_else(|| panic!("{text}"));
+        let (_, rest) = text.split_once("3:sdp").unwrap_or_else(|| panic!("{text}"));
         let (len, rest) = rest.split_once(':').expect("a string");
         rest.as_bytes()[..len.parse().expect("a length")].to_vec()
     }
@@ -124,7 +122,13 @@ fn both_sides_hear_each_other_through_rtpengine() {
         then: "",
     };
     let wait = pause(2200);
-    let calls = place.write("calls.xml", caller(Part { then: &wait, ..part }));
+    let calls = place.write(
+        "calls.xml",
+        caller(Part {
+            then: &wait,
+            ..part
+        }),
+    );
     let takes = place.write("takes.xml", answerer(part));
     let flags = ["calling", "taking"].map(|name| {
         format!(
@@ -137,7 +141,7 @@ fn both_sides_hear_each_other_through_rtpengine() {
     assert_exits(&outcomes, [0, 0]);
     for (outcome, folder) in outcomes.iter().zip(["calling", "taking"]) {
         // It learns where a side is from that side's first packets, and may drop what came before.
-        let (sent, received) = packets(outcome);
+        let Packets { sent, received, .. } = Packets::of(outcome);
         assert!(
             sent == 75 && (70..=75).contains(&received),
             "{folder}: {}",
@@ -192,7 +196,7 @@ fn rtpengine_decrypts_what_we_encrypt_and_encrypts_what_we_decrypt() {
         let outcomes = through(&calls, &takes, "RTP/AVP", [&secret, &flags[1]]);
         assert_exits(&outcomes, [0, 0]);
         for (outcome, folder) in outcomes.iter().zip(["calling", "taking"]) {
-            let (sent, received) = packets(outcome);
+            let Packets { sent, received, .. } = Packets::of(outcome);
             assert!(
                 sent == 50 && (45..=50).contains(&received),
                 "{suite}, {folder}: {}",
