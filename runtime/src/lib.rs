@@ -58,6 +58,7 @@ mod flows;
 mod group;
 pub mod logs;
 mod measure;
+pub mod media;
 pub mod pacing;
 pub mod profile;
 pub mod run;
