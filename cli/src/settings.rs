@@ -116,7 +116,8 @@ pub(crate) fn run_config(
             program.name
         ));
     }
-    let logs = args.traces.config(&program.name, std::process::id());
+    let mut logs = args.traces.config(&program.name, std::process::id());
+    logs.hep = args.hep.as_ref().map(|hep| hep.config(&args.secure));
     Ok(RunConfig {
         pacing: PacingConfig {
             rate: Rate::new(args.rate / per_call, period_ms),

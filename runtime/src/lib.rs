@@ -17,6 +17,7 @@
 //! | [`twin`] | connections to the twins of a 3PCC scenario |
 //! | [`stats`] | counters and histograms, copied into snapshots |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
+//! | `hep` | messages mirrored to a collector |
 //! | [`sys`] | batched system calls, the only `unsafe` of the workspace |
 //!
 //! A server on a port that the system chooses, ended by its operator:
@@ -54,6 +55,7 @@ pub mod error;
 pub mod exec;
 mod flows;
 mod group;
+mod hep;
 pub mod logs;
 pub mod pacing;
 pub mod profile;

@@ -30,6 +30,7 @@ use crate::echo::{Echo, EchoSockets, EchoSwitch, EchoView};
 use crate::error::Error;
 use crate::flows::{Ends, FlowSetup, Make, SocketOptions, Wrap};
 use crate::group::{self, Group, Place, Role, Router};
+use crate::hep::{Exporter, HepView, Locals, Mirror};
 use crate::logs::rows::Layout;
 use crate::logs::{LogSender, LogView, LogWriter, Scene};
 use crate::pacing::Pacer;
@@ -65,6 +66,7 @@ pub struct Run {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<std::io::Result<Remains>>>,
     logs: Option<LogWriter>,
+    hep: Option<Exporter>,
     /// Ends with the run.
     echo: Option<Echo>,
 }
@@ -98,6 +100,7 @@ struct Shared {
     out_of_call: Option<Arc<Mutex<EngineSnapshot>>>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
+    hep: Option<HepView>,
     echo: Option<EchoView>,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
@@ -148,6 +151,7 @@ impl Shared {
             engines: self.views.iter().map(View::snapshot).collect(),
             out_of_call: self.out_of_call.as_deref().map(copied).map(Box::new),
             logs: self.logs.counts(),
+            hep: self.hep.as_ref().map(HepView::counts),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
         }
     }
@@ -199,6 +203,9 @@ impl Run {
             transport: main.transport.name(),
         };
         let logs = LogWriter::start(&config.logs, scene)?;
+        let streams = main.transport.stream.is_some();
+        let hep = config.logs.hep.as_ref();
+        let hep = hep.map(|hep| Exporter::start(hep, streams)).transpose()?;
         for engine in std::iter::once(&mut main).chain(&mut answerer) {
             engine.params.names_calls = config.logs.names_calls();
         }
@@ -268,6 +275,7 @@ impl Run {
             out_of_call,
             inboxes,
             logs: logs.view(),
+            hep: hep.as_ref().map(Exporter::view),
             echo: echo.as_ref().map(Echo::view),
             ended: Mutex::new(Progress {
                 running: parts.len(),
@@ -281,6 +289,7 @@ impl Run {
             shared,
             threads: Vec::new(),
             logs: Some(logs),
+            hep,
             echo,
         };
         for (index, (part, inbox)) in parts.into_iter().zip(receivers).enumerate() {
@@ -288,7 +297,11 @@ impl Run {
             let setup = part.setup(
                 &run.shared,
                 inbox,
-                (sender.another(index < shards), &config.logs),
+                (
+                    sender.another(index < shards),
+                    &config.logs,
+                    run.hep.as_ref(),
+                ),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
                 run.echo.as_ref().map(Echo::switch),
             );
@@ -379,8 +392,10 @@ impl Run {
             .logs
             .take()
             .map_or_else(LogCounts::default, LogWriter::close);
+        let hep = self.hep.take().map(Exporter::close);
         let snapshot = Snapshot {
             logs,
+            hep,
             ..self.shared.snapshot()
         };
         Ok(RunReport {
@@ -486,6 +501,7 @@ fn flow_setup(config: &EngineConfig, bound: &mut Bound) -> Result<Option<FlowSet
             .send_timeout
             .map(|limit| Micros(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX))),
         max_message: transport.max_message_bytes,
+        locals: None,
     }))
 }
 
@@ -658,11 +674,24 @@ impl Part {
         Ok((parts, Some(group)))
     }
 
+    /// What mirrors the messages of the shard.
+    fn mirror(&mut self, exporter: &Exporter) -> Box<Mirror> {
+        let sockets = self.bound.socket.iter().chain(&self.bound.sides);
+        let own = sockets.filter_map(|socket| socket.local_addr().ok());
+        let own = own.collect();
+        let locals = self.flows.as_mut().map(|flows| {
+            let locals = Locals::default();
+            flows.locals = Some(locals.clone());
+            locals
+        });
+        exporter.mirror(own, locals)
+    }
+
     fn setup(
-        self,
+        mut self,
         shared: &Arc<Shared>,
         inbox: mpsc::Receiver<ShardCommand>,
-        (logs, log_config): (LogSender, &LogConfig),
+        (logs, log_config, hep): (LogSender, &LogConfig, Option<&Exporter>),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
         echo: Option<EchoSwitch>,
     ) -> Setup<Engine> {
@@ -704,6 +733,8 @@ impl Part {
             timeout_global: after(limits.timeout_global),
         });
         let shard = self.role.place().map_or(0, Place::index);
+        let mirror = hep.map(|exporter| self.mirror(exporter));
+        let program = &self.config.program;
         Setup {
             machine: self.engine,
             stats: self.stats,
@@ -736,6 +767,7 @@ impl Part {
                 Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))
             }),
             logs,
+            mirror,
             deadlines,
             watchdog: main.and_then(|(_, _, watchdog)| watchdog),
             keep_edits: main.is_some() && self.config.keep_edits,

@@ -81,6 +81,11 @@ static GROUPS: &[Group] = &[
         values: &["stat_period"],
     },
     Group {
+        part: "RTCP and media reports over HEP",
+        switches: &["hep_raw_rtcp", "hep_homer_lake_rtcp", "send_media_report"],
+        values: &[],
+    },
+    Group {
         part: "plug-ins",
         switches: &[],
         values: &["plugin"],
@@ -103,18 +108,9 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "HEP and OTLP export",
-        switches: &[
-            "hep_raw_rtcp",
-            "hep_homer_lake_rtcp",
-            "send_media_report",
-            "log_stdout",
-            "log_otel_insecure",
-        ],
+        part: "events and OTLP export",
+        switches: &["log_stdout", "log_otel_insecure"],
         values: &[
-            "hep_addr",
-            "hep_capture_id",
-            "hep_password",
             "log_file_jsonl",
             "log_otel_endpoint",
             "log_otel_proto",

@@ -5,6 +5,7 @@
 //! resolution, no default. `None` means "not given", because the default depends on the dialect and is applied once,
 //! in [`super::high`].
 
+use super::hep::HepLow;
 use super::media::MediaLow;
 use super::rates::RatesLow;
 use super::running::RunningLow;
@@ -339,6 +340,8 @@ pub(crate) struct LowArgs {
 
     /// The flags of traces and tables.
     pub(crate) traces: LowTraces,
+    /// The flags about HEP.
+    pub(crate) hep: HepLow,
     /// `-f`.
     pub(crate) refresh: Option<Duration>,
     /// `-nostdin`.

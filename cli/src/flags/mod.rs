@@ -12,6 +12,7 @@
 pub(crate) mod argv;
 pub(crate) mod defs;
 pub(crate) mod help;
+pub(crate) mod hep;
 pub(crate) mod high;
 pub(crate) mod host;
 pub(crate) mod later;
@@ -53,6 +54,8 @@ pub(crate) enum Category {
     Calls,
     /// Files that are written while it runs.
     Traces,
+    /// Messages mirrored to a collector.
+    Hep,
     /// How a run is watched and steered.
     Running,
     /// What the terminal shows while it runs.
@@ -75,6 +78,7 @@ impl Category {
             Self::Rates => "Rates that change",
             Self::Calls => "Call behaviour",
             Self::Traces => "Traces and tables",
+            Self::Hep => "Mirroring to a collector (HEP)",
             Self::Running => "Control, background and watchdog",
             Self::Output => "Terminal",
             Self::Other => "Other",

@@ -16,7 +16,7 @@ pub mod snapshot;
 pub use command::ControlCommand;
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
 pub use snapshot::{
-    CallCounts, Cell, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot, FailCount, Limit,
-    LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot, Repartition, ResponseTime,
-    Snapshot, StepSnapshot, TimeSummary, TransportCounts,
+    CallCounts, Cell, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot, FailCount,
+    HepCounts, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot, Repartition,
+    ResponseTime, Snapshot, StepSnapshot, TimeSummary, TransportCounts,
 };

@@ -50,6 +50,7 @@ use crate::config::WatchdogConfig;
 use crate::echo::EchoSwitch;
 use crate::flows::FlowSetup;
 use crate::group::Role;
+use crate::hep::Mirror;
 use crate::logs::LogSender;
 use crate::schedule::Schedule;
 use crate::stats::Stats;
@@ -176,6 +177,8 @@ pub(crate) struct Setup<M> {
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) clock: Clock,
     pub(crate) logs: LogSender,
+    /// Mirrors messages to a collector.
+    pub(crate) mirror: Option<Box<Mirror>>,
     /// What traces know of single calls, if one wants to.
     pub(crate) watch: Option<Box<Watch>>,
     /// When figures for tables are taken.

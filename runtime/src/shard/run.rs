@@ -104,6 +104,7 @@ impl<M: Machine> Shard<M> {
             remote,
             clock,
             logs,
+            mirror,
             watch,
             sampling,
             deadlines,
@@ -146,6 +147,7 @@ impl<M: Machine> Shard<M> {
         core.links = links;
         core.echo = echo;
         core.watch = watch;
+        core.mirror = mirror;
         core.sides = ways_out;
         core.place = role.place().cloned();
         Ok(Self {
@@ -283,6 +285,9 @@ impl<M: Machine> Shard<M> {
         }
         self.sample(now);
         self.core.logs.hand_over();
+        if let Some(mirror) = &mut self.core.mirror {
+            mirror.hand_over();
+        }
         busy
     }
 

@@ -250,6 +250,7 @@ fn bench(machine: Script) -> Bench {
         coalesce: Micros(500),
         clock,
         logs,
+        mirror: None,
         watch: None,
         sampling: None,
         deadlines: Deadlines::default(),
