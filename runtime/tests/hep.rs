@@ -434,7 +434,7 @@ fn a_connection_that_breaks_is_made_again_and_begins_with_a_whole_packet() {
     });
     let report = run.finish().expect("shards come up");
     let collected = collector.join().expect("the collector collects");
-    let counts = report.snapshot.hep.expect("it mirrors");
+    let counts = report.snapshot.hep.clone().expect("it mirrors");
     let calls = report.snapshot.main().expect("a client").calls.succeeded;
     assert!(calls > 0);
     assert_eq!(counts.connections, 2);
