@@ -10,12 +10,12 @@ use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
-    EngineConfig, LocalConfig, OutOfCallConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits,
+    BesideConfig, EngineConfig, LocalConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits,
     TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
-    CallIdFormat, DuplicateCheck, FileSource, InjectionFile, Paths, RunParams, confined,
+    BesideKind, CallIdFormat, DuplicateCheck, FileSource, InjectionFile, Paths, RunParams, confined,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ const OPTIONAL_COMMAND_MS: u32 = 250;
 pub(crate) fn run_config(
     args: &HiArgs,
     program: Program,
-    (answerer, out_of_call): (Option<Program>, Option<Program>),
+    (answerer, beside): (Option<Program>, Option<(BesideKind, Program)>),
     injection: Vec<Arc<InjectionFile>>,
 ) -> Result<RunConfig, String> {
     let server = program.mode() == Mode::Server;
@@ -64,9 +64,21 @@ pub(crate) fn run_config(
             answerer.name
         ));
     }
-    let out_of_call = out_of_call
-        .map(|program| beside(program, server))
+    let beside = beside
+        .map(|(kind, beside)| self::beside(args, kind, beside, &program))
         .transpose()?;
+    if !args.injection_has_default && !args.injection.is_empty() {
+        let receiver = beside.iter().map(|beside| &*beside.program);
+        let mut programs = std::iter::once(&program).chain(receiver);
+        let reads = |program: &&Program| program.fields.iter().any(|field| field.file.is_none());
+        if let Some(program) = programs.find(reads) {
+            return Err(format!(
+                "scenario `{}` uses [field] keywords of the file of -inf, and there is none: name it with `file`, \
+                 or with -inf",
+                program.name
+            ));
+        }
+    }
     args.mode.check_side(server)?;
     let main_transport = transport(args, server)?;
     let answerer_transport = transport(args, true)?;
@@ -85,7 +97,16 @@ pub(crate) fn run_config(
         twin: twin_mode,
         unreliable: args.mode.stream.is_none(),
         per_call: args.transport.per_call,
-        out_of_call: out_of_call.is_some(),
+        send_to_destination: args.sending_address.is_some(),
+        beside: beside.as_ref().map(|beside| beside.kind),
+        // Those that only the receiving scenario has are given to that.
+        globals: own_globals(args, |name| {
+            beside.as_ref().is_some_and(|beside| {
+                beside.kind == BesideKind::Receiver
+                    && program.global(name).is_none()
+                    && beside.program.global(name).is_some()
+            })
+        }),
         ..params(args)
     };
     let confined = confined(&program, &params);
@@ -162,7 +183,7 @@ pub(crate) fn run_config(
             socket: socket(args),
             transport: main_transport,
             keep_edits: args.injection_write_back,
-            out_of_call: out_of_call.map(Box::new),
+            beside: beside.map(Box::new),
             twin,
             shards: args.shards,
             ..EngineConfig::new(Arc::new(program), params)
@@ -177,26 +198,57 @@ pub(crate) fn run_config(
     })
 }
 
-/// The scenario of requests that belong to no call, beside one that waits for calls itself (`server`) or not.
-fn beside(program: Program, server: bool) -> Result<OutOfCallConfig, String> {
+/// The values of `-set` but for these names.
+fn own_globals(args: &HiArgs, except: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>)> {
+    let globals = args.globals.iter().filter(|(name, _)| !except(name));
+    globals
+        .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+        .collect()
+}
+
+/// The scenario of what belongs to no call, beside a main one.
+fn beside(
+    args: &HiArgs,
+    kind: BesideKind,
+    program: Program,
+    main: &Program,
+) -> Result<BesideConfig, String> {
     let name = &program.name;
-    if server {
+    let (flags, what) = match kind {
+        BesideKind::OutOfCall => ("-oocsf and -oocsn", "an out-of-call scenario"),
+        BesideKind::Receiver => ("-rxsf and -rxsn", "a receiving scenario"),
+    };
+    if main.mode() == Mode::Server {
         return Err(format!(
-            "-oocsf and -oocsn need a client scenario; where the main one waits for calls itself, no request is left \
-             for `{name}`"
+            "{flags} need a client scenario; where the main one waits for calls itself, nothing is left for `{name}`"
         ));
     }
     if program.mode() != Mode::Server {
         return Err(format!(
-            "-oocsf and -oocsn need a server scenario; `{name}` calls somebody itself"
+            "{flags} need a server scenario; `{name}` calls somebody itself"
         ));
     }
     if program.link_role().is_some() {
         return Err(format!(
-            "an out-of-call scenario has no twin, and `{name}` has sendCmd or recvCmd"
+            "{what} has no twin, and `{name}` has sendCmd or recvCmd"
         ));
     }
-    Ok(OutOfCallConfig {
+    if kind == BesideKind::Receiver && main.link_role().is_some() {
+        return Err(format!(
+            "{what} does not go with a main one that has sendCmd or recvCmd, as `{}` has: what belongs to no call may \
+             be for that",
+            main.name
+        ));
+    }
+    let globals = match kind {
+        BesideKind::OutOfCall => Vec::new(),
+        BesideKind::Receiver => own_globals(args, |name| {
+            main.global(name).is_some() || program.global(name).is_none()
+        }),
+    };
+    Ok(BesideConfig {
+        kind,
+        globals,
         includes: included::read_known(&program)?,
         program: Arc::new(program),
     })
@@ -300,11 +352,7 @@ fn params(args: &HiArgs) -> RunParams {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
             .collect(),
-        globals: args
-            .globals
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
-            .collect(),
+        globals: own_globals(args, |_| false),
         dynamic_id: args.dynamic_id,
         seed: args.seed.unwrap_or_else(seed_from_clock),
         ..base

@@ -16,6 +16,7 @@ use crate::{stdio, version};
 use gossipper_bytecode::{Mode, Program};
 use gossipper_compiler::Missing;
 use gossipper_runtime::config::LogForm;
+use gossipper_vm::BesideKind;
 use std::ffi::OsString;
 
 /// Runs what the scenario flags ask for.
@@ -102,18 +103,25 @@ fn start(args: &HiArgs) -> ExitCode {
         .as_ref()
         .map(|source| self::program(args, source, Role::Answerer, cache.as_ref()))
         .transpose();
-    let out_of_call = args
-        .out_of_call
+    let beside = args
+        .beside
         .as_ref()
-        .map(|source| self::program(args, source, Role::OutOfCall, cache.as_ref()))
+        .map(|(kind, source)| {
+            let role = match kind {
+                BesideKind::OutOfCall => Role::OutOfCall,
+                BesideKind::Receiver => Role::Receiver,
+            };
+            let program = self::program(args, source, role, cache.as_ref())?;
+            Ok::<_, ()>((*kind, program))
+        })
         .transpose();
     let injection = inject::load(args).map_err(|faults| {
         for fault in &faults {
             stdio::error(fault);
         }
     });
-    let (Ok(program), Ok(answerer), Ok(out_of_call), Ok(injection)) =
-        (program, answerer, out_of_call, injection)
+    let (Ok(program), Ok(answerer), Ok(beside), Ok(injection)) =
+        (program, answerer, beside, injection)
     else {
         return ExitCode::Failed;
     };
@@ -123,7 +131,7 @@ fn start(args: &HiArgs) -> ExitCode {
             program.name
         ));
     }
-    match settings::run_config(args, program, (answerer, out_of_call), injection) {
+    match settings::run_config(args, program, (answerer, beside), injection) {
         Ok(config) => drive::run(args, config),
         Err(fault) => {
             stdio::error(&fault);
@@ -140,6 +148,8 @@ enum Role {
     Answerer,
     /// Takes requests that belong to no call of the main one. Takes no lines of injection files.
     OutOfCall,
+    /// Takes calls that come in beside the main one's.
+    Receiver,
 }
 
 /// Loads a program; what is wrong with it was printed.
@@ -162,7 +172,7 @@ fn program(
             &args.keys
         },
         injection: match role {
-            Role::Main => &injection,
+            Role::Main | Role::Receiver => &injection,
             Role::Answerer | Role::OutOfCall => &[],
         },
         strict: args.strict,

@@ -23,10 +23,34 @@ fn requests_outside_calls_are_answered_and_counted_by_themselves() {
 }
 
 #[test]
+fn calls_that_come_in_are_taken_and_counted_by_themselves() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/scenarios");
+    let ran = run(&format!(
+        "sipp -sf {folder}/out_of_call_client.xml -loopback -loopback_sf {folder}/out_of_call_server.xml \
+         -callid_slash_ign -rxsn ooc_default -m 2 -timeout 30"
+    ));
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    assert!(
+        ran.out.contains("2 created  2 succeeded  0 failed"),
+        "{}",
+        ran.out
+    );
+    let beside = "ooc_default (receiving)  4 calls  0 failed";
+    assert!(ran.out.contains(beside), "{}", ran.out);
+}
+
+#[test]
 fn scenarios_that_cannot_stand_beside_are_refused() {
     for (line, why) in [
         ("-sn uas -oocsn ooc_default", "need a client scenario"),
         ("-sn uac -oocsn uac 127.0.0.1:9", "need a server scenario"),
+        ("-sn uas -rxsn uas", "need a client scenario"),
+        ("-sn uac -rxsn uac 127.0.0.1:9", "need a server scenario"),
+        ("-sn uac -rxsn 3pcc-C-B 127.0.0.1:9", "3pcc-C-B"),
+        (
+            "-sn 3pcc-C-A -3pcc 127.0.0.1:9 -rxsn uas 127.0.0.1:9",
+            "does not go with",
+        ),
         ("-sn uac -oocsn 3pcc-C-B 127.0.0.1:9", "3pcc-C-B"),
     ] {
         let ran = run(&format!("sipp {line} -m 1 -timeout 5"));

@@ -380,3 +380,50 @@ fn knobs_of_sipps_loop_are_taken_with_a_word() {
     assert_eq!(ran.code, 0, "{}", ran.shown());
     assert_eq!(ran.err.matches("has no effect: ").count(), 4, "{}", ran.err);
 }
+
+/// The number of calls created, as `dump tasks` tells it after this call.
+fn created(run: &Running, beyond: u64) -> u64 {
+    until(|| {
+        run.tell("cdump tasks");
+        let text = std::fs::read_to_string(run.place.path("errors")).ok()?;
+        let (before, _) = text.rsplit_once(" created")?;
+        let count = before.rsplit(' ').next()?.parse().ok()?;
+        (count > beyond).then_some(count)
+    })
+}
+
+#[test]
+fn traces_are_switched_while_calls_go_on() {
+    let run = Running::start(
+        "sipp -compat sipp -sn uac -loopback -r 200 -trace_err -error_file errors -trace_shortmsg",
+    );
+    let pid = run.child.id();
+    let messages = format!("uac_{pid}_messages.log");
+    let shorts = format!("uac_{pid}_shortmessages.log");
+    assert!(!run.place.path(&messages).exists());
+    run.until_written(&messages, "BYE sip:", || run.tell("ctrace messages on"));
+    run.tell("ctrace messages off");
+    // Commands are obeyed in their order, and written in that of time.
+    run.until_written("errors", "`foo` cannot be set", || run.tell("cset foo 1"));
+    let bytes = |name: &str| {
+        std::fs::metadata(run.place.path(name))
+            .expect("a file")
+            .len()
+    };
+    let (whole, short) = (bytes(&messages), bytes(&shorts));
+    let calls = created(&run, 0);
+    created(&run, calls + 5);
+    assert_eq!(bytes(&messages), whole);
+    until(|| (bytes(&shorts) > short).then_some(()));
+    run.tell("ctrace messages on");
+    until(|| (bytes(&messages) > whole).then_some(()));
+    let text = std::fs::read_to_string(run.place.path(&messages)).expect("text");
+    assert!(text.contains("CSeq: 1 INVITE"), "what was there stays");
+    run.tell("ctrace error off");
+    run.tell("ctrace logs on");
+    let logs = format!("uac_{pid}_logs.log");
+    until(|| run.place.path(&logs).exists().then_some(()));
+    run.tell("Q");
+    let ran = run.end();
+    assert!(!ran.out.contains("lost"), "{}", ran.shown());
+}

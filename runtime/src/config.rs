@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossipper_bytecode::Program;
-use gossipper_vm::{Micros, RunParams};
+use gossipper_vm::{BesideKind, Micros, RunParams};
 
 pub use crate::echo::EchoConfig;
 pub use crate::hep::{HepConfig, HepTransport};
@@ -67,8 +67,8 @@ pub struct EngineConfig {
     pub ring_bytes: usize,
     /// Injection files that the scenario changes come back with the report.
     pub keep_edits: bool,
-    /// The scenario of requests that belong to none of a client's calls.
-    pub out_of_call: Option<Box<OutOfCallConfig>>,
+    /// The scenario of what belongs to none of a client's calls.
+    pub beside: Option<Box<BesideConfig>>,
     /// The twins of a scenario with commands. Their kind is also in [`RunParams::twin`].
     pub twin: Option<TwinConfig>,
 }
@@ -90,16 +90,21 @@ impl EngineConfig {
             shards: 1,
             ring_bytes: crate::group::RING_BYTES,
             keep_edits: false,
-            out_of_call: None,
+            beside: None,
             twin: None,
         }
     }
 }
 
-/// A scenario for requests that belong to none of a client's calls (`-oocsf`). It has the client's socket and
-/// parameters, but for what its calls are given of the run: lines of injection files, circuits, users, globals.
+/// A scenario for what belongs to none of a client's calls (`-oocsf`, `-rxsf`). It has the client's socket and
+/// parameters; one for requests outside calls is not given what the run has: lines of injection files, circuits, users,
+/// globals.
 #[derive(Debug, Clone)]
-pub struct OutOfCallConfig {
+pub struct BesideConfig {
+    /// What begins its calls.
+    pub kind: BesideKind,
+    /// `-set`, of a receiver: those of its variables that the client does not have.
+    pub globals: Vec<(String, Vec<u8>)>,
     /// The verified scenario, a server's without commands for twins.
     pub program: Arc<Program>,
     /// The files that its messages include: [`RunParams::includes`].
@@ -304,6 +309,8 @@ pub struct LogConfig {
     pub response_times: Option<LogFileConfig>,
     /// `-trace_error_codes`.
     pub error_codes: Option<LogFileConfig>,
+    /// The files of the traces that can be switched on during the run, in the order of [`gossipper_control::Trace`].
+    pub switchable: Option<Box<[LogFileConfig; 4]>>,
     /// How tables are written.
     pub tables: TableConfig,
     /// `-ringbuffer_size` and `-ringbuffer_files`, for the files that are not tables.

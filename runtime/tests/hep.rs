@@ -330,15 +330,17 @@ fn connections_are_mirrored_with_the_ports_they_have() {
     });
     let ws = Box::new(WsConfig::default());
     let kinds = [
-        (Some(StreamKind::Tcp), true),
-        (Some(StreamKind::Tcp), false),
-        (Some(StreamKind::Tls(tls)), false),
-        (Some(StreamKind::Ws(ws)), true),
+        (Some(StreamKind::Tcp), true, 1),
+        (Some(StreamKind::Tcp), false, 1),
+        (Some(StreamKind::Tls(tls)), false, 1),
+        (Some(StreamKind::Ws(ws)), true, 1),
         // A UDP socket for each call.
-        (None, true),
+        (None, true, 1),
+        // Messages come in on flows of one shard for calls of another.
+        (Some(StreamKind::Tcp), true, 3),
     ];
-    for (stream, per_call) in kinds {
-        let what = format!("{stream:?} {per_call}");
+    for (stream, per_call, shards) in kinds {
+        let what = format!("{stream:?} {per_call} {shards}");
         let protocol = match stream {
             Some(_) => IpProtocol::TCP.0,
             None => IpProtocol::UDP.0,
@@ -352,7 +354,9 @@ fn connections_are_mirrored_with_the_ports_they_have() {
             ..TransportConfig::default()
         };
         let to = hep(HepTransport::Tcp, address);
-        let config = pair(transport, 8, to, Some(&trace));
+        let mut config = pair(transport, 8, to, Some(&trace));
+        config.main.shards = shards;
+        config.answerer.as_mut().expect("an answerer").shards = shards;
         let (snapshot, counts) = finish(Run::start(config).expect("it starts"), 8);
         let collected = collector.join().expect("the collector collects");
         assert_eq!(collected.len(), 8 * PER_CALL, "{what}");

@@ -2,9 +2,9 @@
 //! What keeps a scenario on one shard: state that all its calls share and may change, or calls that more than one
 //! Call-ID leads to (docs/adr/0012).
 
-use crate::params::{CallIdPart, RunParams};
+use crate::params::{BesideKind, CallIdPart, RunParams};
 use core::fmt;
-use gossipper_bytecode::{Op, Program, Segment, Slot, VarScope};
+use gossipper_bytecode::{Mode, Op, Program, Segment, Slot, VarScope};
 
 /// Why a run has one shard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,12 +27,14 @@ pub enum Confined {
     Dialogs,
     /// `-t ui`.
     Paths,
-    /// Connections, or a socket per call.
+    /// All its calls are on one connection, or it closes connections that calls of peers are on.
     Connections,
     /// `-cid_type timestamp`.
     Time,
     /// `-oocsf`, `-oocsn`.
     OutOfCall,
+    /// `-rxsf`, `-rxsn`.
+    Receiver,
 }
 
 impl fmt::Display for Confined {
@@ -47,10 +49,11 @@ impl fmt::Display for Confined {
             Self::Twins => "commands of a twin do not say which shard they are for",
             Self::Paths => "-t ui has a socket per address, which only one shard reads",
             Self::Connections => {
-                "a connection belongs to one shard, and the calls on it to all of them"
+                "its calls share one connection, or say what becomes of those they share"
             }
             Self::Time => "nobody knows in advance which Call-ID a call has that tells the time",
             Self::OutOfCall => "the out-of-call scenario runs beside it on the same shard",
+            Self::Receiver => "the receiving scenario runs beside it on the same shard",
             Self::Dialogs => "its calls have several dialogs, hence several Call-IDs",
         })
     }
@@ -64,6 +67,17 @@ pub(crate) fn edits(program: &Program) -> bool {
             Op::Insert { .. } | Op::Replace { .. } | Op::EditField { .. }
         )
     })
+}
+
+/// Whether calls have a say in what becomes of a connection that calls of other shards are on.
+fn shares_connections(program: &Program, params: &RunParams) -> bool {
+    if params.unreliable {
+        return false;
+    }
+    let calls = program.mode() == Mode::Client || params.send_to_destination;
+    let one = calls && !params.per_call;
+    let ends = |op: &Op| matches!(op, Op::CloseCon {} | Op::SetDest { .. });
+    one || (program.mode() == Mode::Server && program.ops.iter().any(ends))
 }
 
 /// Why a run of this program has to have one shard; `None` when it may have any number.
@@ -82,9 +96,16 @@ pub fn confined(program: &Program, params: &RunParams) -> Option<Confined> {
         (params.users.is_some(), Confined::Users),
         (program.link_role().is_some(), Confined::Twins),
         (params.paths.is_some(), Confined::Paths),
-        (params.per_call || !params.unreliable, Confined::Connections),
+        (shares_connections(program, params), Confined::Connections),
         (!program.dialogs.is_empty(), Confined::Dialogs),
-        (params.out_of_call, Confined::OutOfCall),
+        (
+            params.beside == Some(BesideKind::OutOfCall),
+            Confined::OutOfCall,
+        ),
+        (
+            params.beside == Some(BesideKind::Receiver),
+            Confined::Receiver,
+        ),
         (
             params.call_id.parts.contains(&CallIdPart::Time),
             Confined::Time,

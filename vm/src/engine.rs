@@ -33,6 +33,7 @@ use crate::render::{DynamicId, LastView};
 use crate::slab::Calls;
 use crate::vars::Vars;
 use crate::{kept, receive, txn, unexpected};
+use beside::Beside;
 use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
@@ -69,8 +70,8 @@ pub struct Engine {
     next_number: u64,
     /// Set when other engines run calls of the same scenario.
     siblings: Option<Arc<Siblings>>,
-    /// The scenario of requests that belong to no call (`-oocsf`).
-    beside: Option<Box<Self>>,
+    /// The scenario of what belongs to no call (`-oocsf`, `-rxsf`).
+    beside: Option<Box<Beside>>,
     /// The init section, until it has ended.
     starting: Option<Box<Starting>>,
     draining: bool,

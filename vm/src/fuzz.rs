@@ -244,6 +244,7 @@ impl Harness {
                 | Output::SwitchEcho { .. }
                 | Output::About { .. }
                 | Output::Beside { .. }
+                | Output::Within { .. }
                 | Output::StopGracefully
                 | Output::StopNow
                 | Output::Fatal { .. } => {}

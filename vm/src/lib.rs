@@ -97,7 +97,7 @@ pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowEvent, FlowId, Input, Micros, Unsent};
 pub use link::{Image, LinkError};
 pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, StatEvent};
-pub use params::{Behaviors, CallIdFormat, DuplicateCheck, RunParams, Trunk, TwinMode};
+pub use params::{Behaviors, BesideKind, CallIdFormat, DuplicateCheck, RunParams, Trunk, TwinMode};
 pub use paths::{MAX_PATHS, PathError, Paths};
 
 /// Size of the record that an open call occupies, without what it points to; for the benches.

@@ -27,6 +27,9 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
+    /// Two scenarios that share their global variables have too many.
+    #[error("the scenarios have more than 65536 global variables together")]
+    Globals,
     /// `-set` names a variable that the scenario does not declare as global.
     #[error("-set: the scenario declares no global variable `{0}`")]
     NotGlobal(String),
@@ -180,7 +183,7 @@ impl Image {
             return Err(LinkError::Media { what, place });
         }
         for (name, _) in &params.globals {
-            if find_global(&program, name).is_none() {
+            if program.global(name).is_none() {
                 return Err(LinkError::NotGlobal(name.clone()));
             }
         }
@@ -286,7 +289,32 @@ impl Image {
 
     /// Slot of a global variable by name.
     pub(crate) fn global_slot(&self, name: &str) -> Option<usize> {
-        find_global(&self.program, name)
+        let at = self.program.global(name)?;
+        match self.places[at] {
+            Place::Global(slot) => Some(usize::from(slot)),
+            Place::Call(_) | Place::User { .. } => None,
+        }
+    }
+
+    /// The same for calls beside those of another program: global variables of one name are one variable.
+    ///
+    /// # Errors
+    /// When there are too many of them.
+    pub fn with_globals_of(mut self, other: &Self) -> Result<Self, LinkError> {
+        let mut next = other.global_regs;
+        for (variable, place) in self.program.variables.iter().zip(&mut self.places) {
+            if variable.scope != VarScope::Global {
+                continue;
+            }
+            let name = String::from_utf8_lossy(self.program.bytes(variable.name));
+            let slot = other.global_slot(&name).unwrap_or_else(|| {
+                next += 1;
+                next - 1
+            });
+            *place = Place::Global(u16::try_from(slot).map_err(|_| LinkError::Globals)?);
+        }
+        self.global_regs = next;
+        Ok(self)
     }
 }
 
@@ -335,14 +363,6 @@ fn check_twin(program: &Program, params: &RunParams) -> Result<(), LinkError> {
             }
         }
     }
-}
-
-fn find_global(program: &Program, name: &str) -> Option<usize> {
-    program
-        .variables
-        .iter()
-        .find(|v| v.scope == VarScope::Global && program.bytes(v.name) == name.as_bytes())
-        .map(|v| usize::from(v.slot))
 }
 
 fn find_files(program: &Program, params: &RunParams) -> Result<Vec<usize>, LinkError> {

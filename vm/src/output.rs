@@ -154,6 +154,11 @@ pub enum Output {
         /// Which of both.
         begins: bool,
     },
+    /// The next order is to send something that may wait so long for a peer that does not read.
+    Within {
+        /// How long, in ms.
+        ms: u32,
+    },
     /// Send these bytes.
     Send {
         /// For whom; `None` for answers that belong to no call.

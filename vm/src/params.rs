@@ -169,6 +169,15 @@ pub enum TwinMode {
     Named,
 }
 
+/// What a scenario beside that of a client is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BesideKind {
+    /// Requests that belong to no call (`-oocsf`, `-oocsn`).
+    OutOfCall,
+    /// Calls that come in (`-rxsf`, `-rxsn`): whatever belongs to none of the client's calls.
+    Receiver,
+}
+
 /// Everything a run says about its calls. Times are microseconds, lengths of pauses and timers milliseconds.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RunParams {
@@ -239,9 +248,8 @@ pub struct RunParams {
     pub duplicates: DuplicateCheck,
     /// Default behaviours.
     pub behaviors: Behaviors,
-    /// Another scenario takes requests that belong to no call (`-oocsf`): see
-    /// [`crate::Engine::with_out_of_call`].
-    pub out_of_call: bool,
+    /// Another scenario takes what belongs to no call (`-oocsf`, `-rxsf`): see [`crate::Engine::with_beside`].
+    pub beside: Option<BesideKind>,
     /// `-aa`: INFO, NOTIFY, OPTIONS and UPDATE are answered with 200.
     pub auto_answer: bool,
     /// `-pause_msg_ign`: messages that arrive in a pause are dropped.
@@ -349,7 +357,7 @@ impl Default for RunParams {
             max_non_invite_retrans: MAX_RETRANS_DEFAULT,
             duplicates: DuplicateCheck::Full,
             behaviors: Behaviors::ALL,
-            out_of_call: false,
+            beside: None,
             auto_answer: false,
             ignore_in_pause: false,
             ignore_call_id_slashes: false,

@@ -33,6 +33,21 @@ impl Vars {
         }
     }
 
+    /// Adds the global variables of another scenario, which this one's image knows as the first of its own
+    /// ([`Image::with_globals_of`]), with the values they begin with.
+    pub(crate) fn add_globals(&mut self, other: &Image) {
+        for (name, value) in &other.params.globals {
+            if let Some(slot) = other.global_slot(name) {
+                self.globals.set_text(slot, value);
+            }
+        }
+    }
+
+    /// The global variables change hands.
+    pub(crate) fn swap_globals(&mut self, other: &mut Self) {
+        core::mem::swap(&mut self.globals, &mut other.globals);
+    }
+
     /// Makes sure that a user has variables; to be called before its call runs.
     pub(crate) fn welcome(&mut self, user: u32) {
         let count = user as usize;

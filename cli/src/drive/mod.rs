@@ -125,7 +125,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             per_call.unwrap_or(1.0),
             args.users.is_some(),
         )
-        .with_out_of_call(args.out_of_call.is_some()),
+        .with_beside(args.beside.as_ref().map(|(kind, _)| *kind)),
         requests: Requests::default(),
         last: run.snapshot(),
         before: Snapshot::default(),
@@ -307,13 +307,6 @@ impl Session<'_> {
                 let text = format!("variables: {}", variables.unwrap_or_default().join(", "));
                 self.say(text, false);
             }
-            Deed::Trace(kind, _) => {
-                let text = format!(
-                    "`trace {}`: this version cannot switch a trace during a run",
-                    kind.name()
-                );
-                self.say(text, true);
-            }
             Deed::Warn(text) => self.say(text, true),
         }
         None
@@ -402,10 +395,10 @@ fn layouts(args: &HiArgs, config: &RunConfig) -> Vec<Layout> {
         .chain(&config.answerer)
         .map(of)
         .collect();
-    if let Some(out_of_call) = &config.main.out_of_call {
+    if let Some(beside) = &config.main.beside {
         // It has the socket and the flags of the main one.
         let engine = EngineConfig {
-            program: Arc::clone(&out_of_call.program),
+            program: Arc::clone(&beside.program),
             ..config.main.clone()
         };
         layouts.push(of(&engine));

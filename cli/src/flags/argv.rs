@@ -437,6 +437,7 @@ mod tests {
                 ("rate_unit", _) => "-rate_unit calls".to_owned(),
                 ("rtcheck", _) => "-rtcheck loose".to_owned(),
                 ("oocsn", _) => "-oocsn ooc_default".to_owned(),
+                ("rxsn", _) => "-rxsn uas".to_owned(),
                 ("cid_type", _) => "-cid_type uuid".to_owned(),
                 ("compat", _) => "-compat sipp".to_owned(),
                 ("tdmmap", _) => "-tdmmap {0-3}{99}{5-8}{1-31}".to_owned(),

@@ -27,8 +27,8 @@ use super::value::BareTime;
 use gossipper_runtime::config::TransportConfig;
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::circuits::CircuitMap;
-use gossipper_vm::{CallIdFormat, Trunk};
-use scenario::{answerer, out_of_call, source};
+use gossipper_vm::{BesideKind, CallIdFormat, Trunk};
+use scenario::{answerer, beside, source};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,14 +70,16 @@ pub(crate) struct HiArgs {
     pub(crate) scenario: Source,
     /// With `-loopback`: what answers.
     pub(crate) answerer: Option<Source>,
-    /// What takes requests that belong to no call.
-    pub(crate) out_of_call: Option<Source>,
+    /// What takes that which belongs to no call, and what that is.
+    pub(crate) beside: Option<(BesideKind, Source)>,
     /// `[NAME]` keywords, each name once.
     pub(crate) keys: Vec<(String, String)>,
     /// Values of Global variables, each name once.
     pub(crate) globals: Vec<(String, String)>,
-    /// `-inf`, base names differ.
+    /// `-inf` and `-rxinf`, base names differ.
     pub(crate) injection: Vec<PathBuf>,
+    /// The first of them is the one of fields without a name.
+    pub(crate) injection_has_default: bool,
     /// `-infindex`: a file of `injection` by its place there, and the field.
     pub(crate) injection_indexes: Vec<(usize, u32)>,
     /// `-inf_write_back`.
@@ -276,11 +278,31 @@ impl HiArgs {
             stdlib::DEFAULT,
             &mut faults,
         );
-        let out_of_call = out_of_call(
-            low.out_of_call_file,
-            low.out_of_call_name.as_deref(),
+        let out_of_call = beside(
+            (low.out_of_call_file, low.out_of_call_name.as_deref()),
+            ("-oocsf", "-oocsn"),
+            "ooc_default",
             &mut faults,
         );
+        let receiver = beside(
+            (low.receiver_file, low.receiver_name.as_deref()),
+            ("-rxsf", "-rxsn"),
+            "uas",
+            &mut faults,
+        );
+        if receiver.is_none() && !low.receiver_injection.is_empty() {
+            faults.push("-rxinf needs a receiving scenario: name one with -rxsf".to_owned());
+        }
+        if receiver.is_some() && out_of_call.is_some() {
+            notes.push(
+                "-oocsf and -oocsn have no effect: the receiving scenario takes all that belongs to no call"
+                    .to_owned(),
+            );
+        }
+        let beside = match (receiver, out_of_call) {
+            (Some(source), _) => Some((BesideKind::Receiver, source)),
+            (None, source) => source.map(|source| (BesideKind::OutOfCall, source)),
+        };
         let answerer = answerer(
             low.loopback,
             low.answerer_file,
@@ -289,6 +311,12 @@ impl HiArgs {
             &mut faults,
         );
 
+        let injection_has_default = !low.injection.is_empty();
+        for path in low.receiver_injection {
+            if !low.injection.contains(&path) {
+                low.injection.push(path);
+            }
+        }
         let injection_indexes = injection(&low.injection, &low.injection_indexes, &mut faults);
         if low.injection_write_back && low.injection.is_empty() {
             faults.push("-inf_write_back needs an injection file: name one with -inf".to_owned());
@@ -392,10 +420,11 @@ impl HiArgs {
             dialect,
             scenario,
             answerer,
-            out_of_call,
+            beside,
             keys: last_of_each(low.keys),
             globals: last_of_each(low.globals),
             injection: low.injection,
+            injection_has_default,
             injection_indexes,
             injection_write_back: low.injection_write_back,
             strict: low.strict,

@@ -25,11 +25,6 @@ pub(crate) struct Missing {
 
 static GROUPS: &[Group] = &[
     Group {
-        part: "receiving scenarios",
-        switches: &[],
-        values: &["rxsf", "rxsn", "rxrn", "rxinf"],
-    },
-    Group {
         part: "SCTP",
         switches: &[],
         values: &[

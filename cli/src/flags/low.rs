@@ -243,6 +243,12 @@ pub(crate) struct LowArgs {
     pub(crate) skip_rlimit: bool,
     /// `-loopback`.
     pub(crate) loopback: bool,
+    /// `-rxsf`.
+    pub(crate) receiver_file: Option<PathBuf>,
+    /// `-rxsn`.
+    pub(crate) receiver_name: Option<String>,
+    /// `-rxinf`.
+    pub(crate) receiver_injection: Vec<PathBuf>,
     /// `-oocsf`.
     pub(crate) out_of_call_file: Option<PathBuf>,
     /// `-oocsn`.

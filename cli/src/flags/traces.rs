@@ -176,12 +176,20 @@ impl Traces {
             } else {
                 default_file_name(scenario, pid, kind).into()
             };
-            trace.on.then(|| LogFileConfig {
+            LogFileConfig {
                 path: trace.file.clone().unwrap_or_else(|| name.clone()),
                 overwrite: trace.overwrite.unwrap_or(true),
                 part_stem: name.with_extension(""),
-            })
+            }
         };
+        let [messages, short_messages, errors, actions] = [
+            log(&self.messages, "messages"),
+            log(&self.short_messages, "shortmessages"),
+            log(&self.errors, "errors"),
+            log(&self.actions, "logs"),
+        ];
+        let call_debug = log(&self.call_debug, "calldebug");
+        let given = |trace: &LowTrace, file: &LogFileConfig| trace.on.then(|| file.clone());
         let table = |on: bool, given: Option<&Path>, kind: &str, own_kind: &str| {
             let name = || -> PathBuf {
                 if own {
@@ -195,11 +203,12 @@ impl Traces {
         let stf = self.statistics.as_ref().and_then(Option::as_deref);
         LogConfig {
             form: self.form,
-            messages: log(&self.messages, "messages"),
-            short_messages: log(&self.short_messages, "shortmessages"),
-            errors: log(&self.errors, "errors"),
-            actions: log(&self.actions, "logs"),
-            call_debug: log(&self.call_debug, "calldebug"),
+            messages: given(&self.messages, &messages),
+            short_messages: given(&self.short_messages, &short_messages),
+            errors: given(&self.errors, &errors),
+            actions: given(&self.actions, &actions),
+            call_debug: given(&self.call_debug, &call_debug),
+            switchable: Some(Box::new([messages, short_messages, errors, actions])),
             statistics: table(self.statistics.is_some(), stf, "", "stats"),
             step_counts: table(self.counts, None, "counts", "counts"),
             response_times: table(self.rtt, None, "rtt", "rtt"),

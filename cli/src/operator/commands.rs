@@ -3,6 +3,9 @@
 //!
 //! Words are separated by blanks. Nothing here knows whether the run can do what is asked for.
 
+use gossipper_control::Trace as TraceKind;
+use gossipper_vm::BesideKind;
+
 /// Which scenario the screens show.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Display {
@@ -17,27 +20,13 @@ pub(crate) enum Display {
     Receiving,
 }
 
-/// A trace that can be switched.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum TraceKind {
-    /// Warnings and errors.
-    Error,
-    /// Lines of actions.
-    Logs,
-    /// Messages.
-    Messages,
-    /// A line per message.
-    ShortMessages,
-}
-
-impl TraceKind {
-    /// Its name in commands.
-    pub(crate) const fn name(self) -> &'static str {
+impl Display {
+    /// What kind of scenario that is, if it stands beside the main one.
+    pub(crate) const fn beside(self) -> Option<BesideKind> {
         match self {
-            Self::Error => "error",
-            Self::Logs => "logs",
-            Self::Messages => "messages",
-            Self::ShortMessages => "shortmessages",
+            Self::Main | Self::Answerer => None,
+            Self::OutOfCall => Some(BesideKind::OutOfCall),
+            Self::Receiving => Some(BesideKind::Receiver),
         }
     }
 }

@@ -14,8 +14,9 @@ pub(crate) mod control;
 pub(crate) mod keyboard;
 
 use crate::screens::{Screen, View};
-use commands::{Command, Display, TraceKind};
+use commands::Command;
 use gossipper_control::ControlCommand;
+use gossipper_vm::BesideKind;
 
 /// Longest command that is typed.
 const TYPED_MAX: usize = 200;
@@ -39,8 +40,6 @@ pub(crate) enum Deed {
     DumpTasks,
     /// Say which variables there are, in the error log.
     DumpVariables,
-    /// Switch a trace.
-    Trace(TraceKind, bool),
     /// What was asked for is not understood, or cannot be.
     Warn(String),
 }
@@ -67,8 +66,8 @@ pub(crate) struct Operator {
     per_call: f64,
     /// Users keep calls open, and no rate.
     has_users: bool,
-    /// There is a scenario for requests that belong to no call.
-    has_out_of_call: bool,
+    /// There is a scenario for what belongs to no call.
+    beside: Option<BesideKind>,
     escape: Escape,
 }
 
@@ -81,17 +80,14 @@ impl Operator {
             scale,
             per_call,
             has_users,
-            has_out_of_call: false,
+            beside: None,
             escape: Escape::None,
         }
     }
 
-    /// The same in a run that has a scenario for requests that belong to no call, or has none.
-    pub(crate) fn with_out_of_call(self, has: bool) -> Self {
-        Self {
-            has_out_of_call: has,
-            ..self
-        }
+    /// The same in a run that has a scenario for what belongs to no call, or has none.
+    pub(crate) fn with_beside(self, beside: Option<BesideKind>) -> Self {
+        Self { beside, ..self }
     }
 
     /// A key of the terminal.
@@ -214,8 +210,7 @@ impl Operator {
                 Deed::Nothing
             }
             Command::Display(display)
-                if display == Display::Receiving
-                    || (display == Display::OutOfCall && !self.has_out_of_call) =>
+                if display.beside().is_some() && display.beside() != self.beside =>
             {
                 Deed::Warn("`set display`: this run has no such scenario".to_owned())
             }
@@ -227,7 +222,7 @@ impl Operator {
                 self.view.hide = hide;
                 Deed::Redraw
             }
-            Command::Trace(kind, on) => Deed::Trace(kind, on),
+            Command::Trace(trace, on) => Deed::Send(ControlCommand::SetTrace { trace, on }),
             Command::DumpTasks => Deed::DumpTasks,
             Command::DumpVariables => Deed::DumpVariables,
             Command::ClearStats => Deed::Send(ControlCommand::ClearStats),
@@ -237,6 +232,7 @@ impl Operator {
 
 #[cfg(test)]
 mod tests {
+    use super::commands::Display;
     use super::*;
 
     #[test]
@@ -246,7 +242,7 @@ mod tests {
             (deed == Deed::Redraw, operator.view.display)
         };
         assert_eq!(shown(&mut operator()), (false, Display::Main));
-        let mut with = operator().with_out_of_call(true);
+        let mut with = operator().with_beside(Some(BesideKind::OutOfCall));
         assert_eq!(shown(&mut with), (true, Display::OutOfCall));
         assert!(matches!(with.command("set display rx"), Deed::Warn(_)));
     }

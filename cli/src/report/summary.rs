@@ -60,12 +60,19 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
             answerer.messages.retransmitted
         );
     }
-    if let Some(out_of_call) = &snapshot.out_of_call {
-        let calls = &out_of_call.calls;
+    let beside = [
+        (&snapshot.out_of_call, "out of call"),
+        (&snapshot.receiver, "receiving"),
+    ];
+    for (beside, kind) in beside {
+        let Some(beside) = beside else {
+            continue;
+        };
+        let calls = &beside.calls;
         let _ = writeln!(
             out,
-            "Beside     {} (out of call)  {} calls  {} failed  {} open",
-            cut(&out_of_call.scenario, 16),
+            "Beside     {} ({kind})  {} calls  {} failed  {} open",
+            cut(&beside.scenario, 16),
             calls.created(),
             calls.failed,
             calls.current,

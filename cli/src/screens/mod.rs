@@ -21,6 +21,7 @@ pub(crate) mod terminal;
 
 use crate::operator::commands::Display;
 use gossipper_control::{EngineSnapshot, Mode, Phase, Snapshot};
+use gossipper_vm::BesideKind;
 use layout::Layout;
 
 /// Columns of a screen.
@@ -102,7 +103,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) now: &'a Snapshot,
     /// The figures of the period before.
     pub(crate) before: &'a Snapshot,
-    /// The scenarios, in the order of the engines; that of requests outside calls is the last.
+    /// The scenarios, in the order of the engines; the one beside the main one is the last.
     pub(crate) layouts: &'a [Layout],
     /// What is to be seen.
     pub(crate) view: View,
@@ -119,12 +120,12 @@ struct Shown<'a> {
 impl<'a> Frame<'a> {
     /// The scenario that is shown; the main one where there is no other.
     fn shown(&self) -> Option<Shown<'a>> {
-        if self.view.display == Display::OutOfCall
-            && let Some(engine) = self.now.out_of_call.as_deref()
+        if let Some(kind) = self.view.display.beside()
+            && let Some(engine) = beside(self.now, kind)
         {
             return Some(Shown {
                 engine,
-                before: self.before.out_of_call.as_deref(),
+                before: beside(self.before, kind),
                 layout: self.layouts.last()?,
             });
         }
@@ -142,6 +143,14 @@ impl<'a> Frame<'a> {
     /// Time since the figures before.
     fn period_us(&self) -> u64 {
         self.now.elapsed_us.saturating_sub(self.before.elapsed_us)
+    }
+}
+
+/// The figures of a scenario beside the main one.
+fn beside(snapshot: &Snapshot, kind: BesideKind) -> Option<&EngineSnapshot> {
+    match kind {
+        BesideKind::OutOfCall => snapshot.out_of_call.as_deref(),
+        BesideKind::Receiver => snapshot.receiver.as_deref(),
     }
 }
 

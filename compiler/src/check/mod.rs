@@ -3,7 +3,6 @@
 //!
 //! | Module | Idea |
 //! | --- | --- |
-//! | [`later`] | what belongs to a later version |
 //! | [`actions`] | regular expressions, jumps |
 //! | [`authentication`] | challenges and their answers |
 //! | [`dialogs`] | how dialogs begin |
@@ -19,7 +18,6 @@ mod authentication;
 mod dialogs;
 mod files;
 mod flow;
-mod later;
 mod lint;
 mod media;
 mod twin;
@@ -56,7 +54,6 @@ pub(crate) struct Subject<'a> {
 
 /// Checks everything; gives the translated regular expressions.
 pub(crate) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) -> Regexes {
-    later::check(subject, diagnostics);
     let regexes = actions::check(subject, diagnostics);
     files::check(subject, diagnostics);
     media::check(subject, diagnostics);

@@ -30,6 +30,7 @@ impl Lowerer<'_> {
             step: id,
             template,
             retrans_ms: milliseconds(send.retrans_ms).unwrap_or(0),
+            timeout_ms: milliseconds(send.timeout_ms).unwrap_or(0),
             lost,
             starts,
             acks,

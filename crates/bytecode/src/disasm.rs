@@ -262,6 +262,9 @@ fn operands(p: &Program, op: Op) -> String {
             if s.retrans_ms > 0 {
                 let _ = write!(text, "  retrans {}ms", s.retrans_ms);
             }
+            if s.timeout_ms > 0 {
+                let _ = write!(text, "  timeout {}ms", s.timeout_ms);
+            }
             if let Some(lost) = s.lost {
                 let _ = write!(text, "  lost {}%", d.numbers[lost.index()]);
             }

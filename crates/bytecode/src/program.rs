@@ -142,6 +142,8 @@ pub struct Send {
     pub template: TemplateId,
     /// `retrans`: T1 in ms, 0 when it is never repeated by timer.
     pub retrans_ms: u32,
+    /// `timeout`: how long it may wait for a connection whose peer does not read, in ms; 0 as the run says.
+    pub timeout_ms: u32,
     /// Loss in percent; `None` takes `-lost`.
     pub lost: Option<NumId>,
     /// `start_txn`.
@@ -551,6 +553,14 @@ impl Draft {
     #[must_use]
     pub fn variable_count(&self, scope: VarScope) -> usize {
         self.variables.iter().filter(|v| v.scope == scope).count()
+    }
+
+    /// Which variable is the global one of this name.
+    #[must_use]
+    pub fn global(&self, name: &str) -> Option<usize> {
+        self.variables
+            .iter()
+            .position(|v| v.scope == VarScope::Global && self.bytes(v.name) == name.as_bytes())
     }
 
     /// Checks everything the machine relies on and seals the draft.

@@ -17,15 +17,22 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod file;
-#[expect(dead_code, reason = "streams and tunnels follow")]
+mod fragment;
+#[cfg(any(test, feature = "internal-fuzz"))]
+pub mod fuzz;
+mod hep;
 mod ip;
 pub mod link;
-#[expect(dead_code, reason = "streams and tunnels follow")]
 mod losses;
 mod reader;
+mod sctp;
 mod sip;
+mod stream;
+mod tcp;
 #[cfg(test)]
 mod testing;
+mod tunnel;
+mod unpack;
 pub mod write;
 
 use core::net::SocketAddr;
@@ -52,7 +59,8 @@ pub enum Carrier {
 /// A SIP message of a capture.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SipMessage {
-    /// Number of the frame in which it begins; the first frame of a file is 1.
+    /// Number of the frame in which it begins, the first one of a file being 1. In a stream, if a segment before it came
+    /// later, the frame of that one: sooner nobody could have read it.
     pub frame: u64,
     /// Of that frame, or what an agent reported; since the epoch.
     pub time: Duration,
@@ -115,6 +123,8 @@ pub struct ReadOptions {
     pub link: Option<LinkType>,
     /// Longest message; what claims to be longer is not framed by what it claims.
     pub max_message: usize,
+    /// Most bytes that a compressed file may unpack to; what is behind them is not read.
+    pub max_unpacked: usize,
 }
 
 impl Default for ReadOptions {
@@ -123,6 +133,7 @@ impl Default for ReadOptions {
             sip_port: None,
             link: None,
             max_message: 1024 * 1024,
+            max_unpacked: 1024 * 1024 * 1024,
         }
     }
 }
@@ -134,6 +145,10 @@ pub enum CaptureError {
     NotCapture,
     /// All its frames are of a kind that we cannot read; the number is the link type.
     Link(i32),
+    /// A file of another kind, which its name says.
+    Unsupported(&'static str),
+    /// A compressed file of which too little can be unpacked, and why.
+    Packed(String),
 }
 
 impl core::fmt::Display for CaptureError {
@@ -141,13 +156,17 @@ impl core::fmt::Display for CaptureError {
         match self {
             Self::NotCapture => f.write_str("not a capture file: neither pcap nor pcapng"),
             Self::Link(number) => write!(f, "a capture of the unknown link type {number}"),
+            Self::Unsupported(name) => {
+                write!(f, "a {name} file: make a pcap file of it first")
+            }
+            Self::Packed(why) => write!(f, "not a capture file: {why}"),
         }
     }
 }
 
 impl core::error::Error for CaptureError {}
 
-/// Reads a capture file.
+/// Reads a capture file: pcap or pcapng, as it is or compressed with gzip, Zstandard or LZ4.
 ///
 /// # Errors
 /// Nothing of it can be read. What is wrong with parts of it is in [`Capture::losses`].

@@ -206,7 +206,8 @@ fn mpls(mut bytes: &[u8], depth: usize) -> Result<&[u8], Skip> {
     Err(Skip::Other)
 }
 
-fn ppp(bytes: &[u8]) -> Result<&[u8], Skip> {
+/// The IP packet in a frame of PPP.
+pub(crate) fn ppp(bytes: &[u8]) -> Result<&[u8], Skip> {
     match bytes {
         // The protocol may be written in one byte.
         [0x21 | 0x57, rest @ ..] | [0, 0x21 | 0x57, rest @ ..] => raw(rest),

@@ -75,6 +75,42 @@ pub(crate) fn is_message(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether a datagram on the port of SIP is a message that does not begin like one: text that names the version within
+/// its first lines.
+pub(crate) fn is_odd_message(bytes: &[u8]) -> bool {
+    let near = &bytes[..bytes.len().min(512)];
+    is_text(bytes) && near.windows(7).any(|word| word == b"SIP/2.0")
+}
+
+/// Whether a line begins with the end of a known method: a stream joined within it, not a method of its own.
+pub(crate) fn is_rest_of_method(bytes: &[u8]) -> bool {
+    const METHODS: [&[u8]; 14] = [
+        b"INVITE",
+        b"ACK",
+        b"BYE",
+        b"CANCEL",
+        b"OPTIONS",
+        b"REGISTER",
+        b"PRACK",
+        b"SUBSCRIBE",
+        b"NOTIFY",
+        b"PUBLISH",
+        b"INFO",
+        b"REFER",
+        b"MESSAGE",
+        b"UPDATE",
+    ];
+    let near = &bytes[..bytes.len().min(10)];
+    let Some(space) = near.iter().position(|byte| *byte == b' ') else {
+        return false;
+    };
+    let word = &near[..space];
+    METHODS
+        .iter()
+        .any(|method| method.len() > word.len() && method.ends_with(word))
+        && !METHODS.contains(&word)
+}
+
 /// A method in capitals and a URI of SIP behind it.
 fn is_cut_request(bytes: &[u8]) -> bool {
     let Some(space) = bytes.iter().position(|byte| *byte == b' ') else {

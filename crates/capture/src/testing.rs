@@ -79,3 +79,81 @@ pub(crate) fn ip(from: SocketAddr, to: SocketAddr, protocol: u8, payload: &[u8])
         _ => panic!("one family"),
     }
 }
+
+/// A segment; `syn` begins a connection.
+pub(crate) fn tcp(from: u16, to: u16, sequence: u32, syn: bool, payload: &[u8]) -> Vec<u8> {
+    let mut out = [from, to].map(u16::to_be_bytes).concat();
+    out.extend_from_slice(&sequence.to_be_bytes());
+    out.extend_from_slice(&[
+        0,
+        0,
+        0,
+        0,
+        0x50,
+        if syn { 0x02 } else { 0x18 },
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]);
+    out.extend_from_slice(payload);
+    out
+}
+
+/// A frame of WebSocket.
+pub(crate) fn websocket(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
+    let masked = if mask.is_some() { 0x80 } else { 0 };
+    let mut out = vec![first];
+    match payload.len() {
+        len @ 0..=125 => out.push(masked | len as u8),
+        len @ 126..=65_535 => {
+            out.push(masked | 126);
+            out.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        len => {
+            out.push(masked | 127);
+            out.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    let mask = mask
+        .inspect(|mask| out.extend_from_slice(mask))
+        .unwrap_or_default();
+    out.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
+    out
+}
+
+/// A chunk of a packet of HEP.
+pub(crate) fn chunk(kind: u16, value: &[u8]) -> Vec<u8> {
+    let mut out = [0, kind, 6 + value.len() as u16]
+        .map(u16::to_be_bytes)
+        .concat();
+    out.extend_from_slice(value);
+    out
+}
+
+/// A packet of HEP 3.
+pub(crate) fn hep(chunks: &[Vec<u8>]) -> Vec<u8> {
+    let chunks = chunks.concat();
+    let len = 6 + chunks.len() as u16;
+    [b"HEP3", &len.to_be_bytes()[..], &chunks].concat()
+}
+
+pub(crate) fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+/// A file with one packet of IPv4 in each frame, a second apart.
+pub(crate) fn packets(packets: &[Vec<u8>]) -> Vec<u8> {
+    let mut file = PcapFile::new(101);
+    for (second, packet) in (1..).zip(packets) {
+        file.frame(second, packet);
+    }
+    file.bytes().to_vec()
+}

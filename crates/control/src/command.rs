@@ -7,6 +7,20 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A trace that can be switched during a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trace {
+    /// Messages.
+    Messages,
+    /// A line per message.
+    ShortMessages,
+    /// Warnings and errors.
+    Error,
+    /// Lines of `log` actions.
+    Logs,
+}
+
 /// A wish of the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "command")]
@@ -44,6 +58,13 @@ pub enum ControlCommand {
     },
     /// Pauses or goes on (key `p`).
     TogglePause,
+    /// Switches a trace on or off (`trace messages on`). One that was on before goes on in its file.
+    SetTrace {
+        /// Which.
+        trace: Trace,
+        /// Whether it is written from now on.
+        on: bool,
+    },
     /// Counts and measures anew (`reset stats`); calls that are open stay counted.
     ClearStats,
 }

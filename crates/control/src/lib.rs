@@ -13,7 +13,7 @@
 pub mod command;
 pub mod snapshot;
 
-pub use command::ControlCommand;
+pub use command::{ControlCommand, Trace};
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
 pub use snapshot::{
     CallCounts, Cell, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot, FailCount,

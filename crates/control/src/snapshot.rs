@@ -21,6 +21,9 @@ pub struct Snapshot {
     /// The scenario of requests that belong to no call, if there is one.
     #[serde(default)]
     pub out_of_call: Option<Box<EngineSnapshot>>,
+    /// The scenario of calls that come in beside a client's, if there is one.
+    #[serde(default)]
+    pub receiver: Option<Box<EngineSnapshot>>,
     /// Log files.
     pub logs: LogCounts,
     /// Messages mirrored to a collector, in a run that does so.

@@ -59,7 +59,7 @@ impl Trace {
 
     fn output(&mut self, output: &Output, out: &OutBuf) -> Option<String> {
         Some(match output {
-            Output::About { .. } | Output::Beside { .. } => return None,
+            Output::About { .. } | Output::Beside { .. } | Output::Within { .. } => return None,
             Output::Send { bytes, .. } => format!("send {}", self.message(out.bytes(*bytes))),
             Output::Open { to, .. } => format!("open {to}"),
             Output::Close { flow } => format!("close {}", flow.0),

@@ -203,7 +203,8 @@ impl World {
                 | Output::Exec { .. }
                 | Output::SwitchEcho { .. }
                 | Output::About { .. }
-                | Output::Beside { .. } => {}
+                | Output::Beside { .. }
+                | Output::Within { .. } => {}
                 Output::Stat(event) => self.nodes[index].tally.add(event),
                 Output::Log { text, .. } => {
                     let line = String::from_utf8_lossy(out.bytes(text)).into_owned();

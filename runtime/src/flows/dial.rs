@@ -118,12 +118,8 @@ fn share_port(socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Listens at an address. With `shared` a connection of ours may have the same port.
-pub(crate) fn listen(
-    address: SocketAddr,
-    shared: bool,
-    device: Option<&str>,
-) -> io::Result<TcpListener> {
+/// The socket of a listener.
+fn listener(address: SocketAddr, device: Option<&str>) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
@@ -134,12 +130,37 @@ pub(crate) fn listen(
     socket.set_reuse_address(true)?;
     bind_device(&socket, device)?;
     socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Listens at an address. With `shared` a connection of ours may have the same port.
+pub(crate) fn listen(
+    address: SocketAddr,
+    shared: bool,
+    device: Option<&str>,
+) -> io::Result<TcpListener> {
+    let socket = listener(address, device)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     if shared {
         // Only now: two runs that ask for the same port must hear of each other.
         share_port(&socket)?;
     }
+    Ok(socket.into())
+}
+
+/// Listens at the address of a listener of ours as well: the system deals connections out to both.
+pub(super) fn listen_beside(
+    first: &TcpListener,
+    address: SocketAddr,
+    device: Option<&str>,
+) -> io::Result<TcpListener> {
+    // Only now, as above: another run is to be refused the port.
+    share_port(&SockRef::from(first))?;
+    let socket = listener(address, device)?;
+    share_port(&socket)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 

@@ -4,6 +4,9 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`mod@self`] | the table: which flow is which connection, and which of them is ready |
+//! | `setup` | what it begins with, and what of it each of several shards gets |
+//! | `ids` | names of flows, which say whose they are |
+//! | `accept` | connections that peers make |
 //! | `link` | a connection as the table sees it; SIP over streams of bytes |
 //! | `wrap` | handshakes and upgrades around a TCP stream |
 //! | `ws` | SIP over WebSocket |
@@ -16,82 +19,42 @@
 //! Invariants: an id is given to one connection only, apart from [`FlowId::MAIN`]; what waits for a peer that does not
 //! read is bounded (see `queue`).
 
+mod accept;
 mod dial;
+mod ids;
 mod link;
 mod queue;
 mod ready;
+mod setup;
 mod wrap;
 mod ws;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
-use gossipper_vm::{CallKey, FlowId, Micros, Unsent};
-use tokio::net::TcpStream;
+use gossipper_vm::{FlowId, Micros, Unsent};
 use tokio::time::{sleep, timeout};
 
-use crate::hep::Locals;
+use accept::LISTENER;
 use dial::connected;
 pub(crate) use dial::{SocketOptions, bind_device, listen};
+pub(crate) use ids::{MAX_SHARDS, shard_of};
 use link::DatagramLink;
 pub(crate) use link::{Link, Opening, Received};
-pub(crate) use queue::SendQueue;
+pub(crate) use queue::{Caller, SendQueue};
 use ready::{Bell, Ready};
+pub(crate) use setup::{FlowSetup, Make, Reconnects};
 pub(crate) use wrap::{Ends, Wrap};
 
-/// Where the listener stands in the list of those that are ready.
-const LISTENER: usize = usize::MAX;
-
-/// Connections accepted before other work is done.
-const ACCEPTED_AT_ONCE: usize = 64;
-
-/// How long no connection is accepted after that failed, say for want of descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-
-/// Connections of peers that shake hands at a time. More than a machine can serve would each get so little of it that none
-/// is done before its deadline; those beyond wait in the kernel, and are served in their order.
-const MAX_HANDSHAKES: usize = 1024;
+/// Least time between two looks for messages that have waited for too long.
+const OVERDUE_PERIOD: Micros = Micros(5_000);
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
-
-/// What flows are made of.
-#[derive(Clone, Debug)]
-pub(crate) enum Make {
-    /// Connections.
-    Streams(Wrap),
-    /// UDP sockets, one per call.
-    Datagrams,
-}
-
-/// Everything a table begins with.
-#[derive(Debug)]
-pub(crate) struct FlowSetup {
-    pub(crate) make: Make,
-    pub(crate) sockets: SocketOptions,
-    /// Where peers connect to.
-    pub(crate) listener: Option<TcpListener>,
-    /// Where the one connection of the run goes.
-    pub(crate) main: Option<SocketAddr>,
-    /// Flows that may be there at once (`-max_socket`).
-    pub(crate) most: usize,
-    /// Connections that may be made anew (`-max_reconnect`); `None` is any number.
-    pub(crate) reconnects: Option<u32>,
-    /// How long before one is (`-reconnect_sleep`).
-    pub(crate) reconnect_sleep: Duration,
-    /// Calls end with their connection (`-reconnect_close`).
-    pub(crate) reconnect_close: bool,
-    /// How long a message may wait for a peer that does not read (`-send_timeout`).
-    pub(crate) send_timeout: Option<Micros>,
-    /// Largest message.
-    pub(crate) max_message: usize,
-    /// Where our ends are noted, if somebody wants to know.
-    pub(crate) locals: Option<Locals>,
-}
 
 /// Where a flow comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +99,8 @@ pub(crate) struct Flow {
     pub(crate) queue: SendQueue,
     /// Closed by us once the queue is empty.
     pub(crate) closing: bool,
+    /// Other shards that have had messages from it, a bit each: calls of theirs may be on it.
+    pub(crate) told: u64,
     state: State,
     port: u16,
     bell: Arc<Bell>,
@@ -173,14 +138,14 @@ pub(crate) struct Table {
     entries: Vec<Option<Flow>>,
     free: Vec<usize>,
     index: HashMap<FlowId, usize, foldhash::fast::FixedState>,
-    last_id: u32,
+    ids: ids::Ids,
     /// Where to look next for a socket that calls share.
     shared_next: usize,
     /// Connections of peers in the making.
     shaking: usize,
     ready: Arc<Ready>,
-    /// Entries to look at in this turn.
-    visiting: Vec<usize>,
+    /// Entries to look at, with those that were ready first in front.
+    visiting: VecDeque<usize>,
     /// Entries with something new to write.
     dirty: Vec<usize>,
     /// What is read into, used again.
@@ -206,11 +171,11 @@ impl Table {
             entries: Vec::new(),
             free: Vec::new(),
             index: HashMap::default(),
-            last_id: FlowId::MAIN.0,
+            ids: ids::Ids::of(setup.shard),
             shared_next: 0,
             shaking: 0,
             ready,
-            visiting: Vec::new(),
+            visiting: VecDeque::new(),
             dirty: Vec::new(),
             buffer: vec![0; READ_BYTES],
             overdue_at: None,
@@ -244,14 +209,10 @@ impl Table {
         })
     }
 
-    /// The next id, which no flow has or had; after four thousand million of them the first ones come again.
+    /// The next id, which no flow has or had; after sixty-seven million of them the first ones come again.
     fn next_id(&mut self) -> FlowId {
         loop {
-            self.last_id = match self.last_id.wrapping_add(1) {
-                0 | u32::MAX => 1,
-                id => id,
-            };
-            let id = FlowId(self.last_id);
+            let id = self.ids.next();
             if !self.index.contains_key(&id) {
                 return id;
             }
@@ -272,6 +233,7 @@ impl Table {
             origin,
             queue: SendQueue::default(),
             closing: false,
+            told: 0,
             state,
             port,
             waker: bell.waker(),
@@ -359,36 +321,35 @@ impl Table {
         Some((flow.id, flow.port))
     }
 
-    /// Adds a message to what a flow has to write.
+    /// Adds a message to what a flow has to write. It may wait for `within`, or as long as the run says.
     ///
     /// # Errors
     /// When the flow is no more, or has no room.
     pub(crate) fn push(
         &mut self,
         id: FlowId,
-        call: Option<CallKey>,
+        call: Option<Caller>,
         to: SocketAddr,
         bytes: &[u8],
-        now: Micros,
+        (now, within): (Micros, Option<Micros>),
     ) -> Result<(), Unsent> {
+        let until = within
+            .or(self.setup.send_timeout)
+            .map(|limit| now.plus(limit));
         let Some((slot, flow)) = self.entry(id) else {
             return Err(Unsent::Closed);
         };
         if flow.closing || matches!(flow.state, State::Gone) {
             return Err(Unsent::Closed);
         }
-        if !flow.queue.push(call, to, bytes, now) {
+        if !flow.queue.push(call, to, bytes, until) {
             return Err(Unsent::Refused);
         }
         if !flow.dirty {
             flow.dirty = true;
             self.dirty.push(slot);
         }
-        if let Some(limit) = self.setup.send_timeout
-            && self.overdue_at.is_none()
-        {
-            self.overdue_at = Some(now.plus(limit));
-        }
+        self.overdue_at = [self.overdue_at, until].into_iter().flatten().min();
         Ok(())
     }
 
@@ -407,7 +368,7 @@ impl Table {
 
     /// Whether a flow waits to be looked at.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.visiting.is_empty() || !self.ready.is_empty()
     }
 
     /// Waits until one does.
@@ -417,29 +378,16 @@ impl Table {
         }
     }
 
-    /// Those that are ready, taken out of the list; to be given back to [`Self::visited`].
-    pub(crate) fn visits(&mut self) -> Vec<usize> {
+    /// Those that are ready, taken out of the list; to be given back to [`Self::visited`]. Those that a turn had no time for
+    /// come first.
+    pub(crate) fn visits(&mut self) -> VecDeque<usize> {
         let mut visiting = std::mem::take(&mut self.visiting);
-        visiting.clear();
         self.ready.take(&mut visiting);
         visiting
     }
 
-    /// Gives the memory of the list back; what was not looked at stays in it.
-    pub(crate) fn visited(&mut self, list: Vec<usize>, done: usize) {
-        for slot in &list[done.min(list.len())..] {
-            match self.entries.get(*slot).and_then(Option::as_ref) {
-                Some(flow) => {
-                    flow.bell.answered();
-                    flow.bell.ring();
-                }
-                None if *slot == LISTENER => {
-                    self.listener_bell.answered();
-                    self.listener_bell.ring();
-                }
-                None => {}
-            }
-        }
+    /// Gives the list back, with what was not looked at.
+    pub(crate) fn visited(&mut self, list: VecDeque<usize>) {
         self.visiting = list;
     }
 
@@ -494,7 +442,7 @@ impl Table {
         let flow = self.entries.get_mut(slot)?.take()?;
         self.index.remove(&flow.id);
         if let Some(locals) = &self.setup.locals {
-            locals.forget(flow.id);
+            locals.gone(flow.id);
         }
         self.free.push(slot);
         if self.len() + 1 == self.setup.most && self.listener.is_some() {
@@ -533,14 +481,7 @@ impl Table {
 
     /// Uses up one of the connections that may be made anew.
     pub(crate) fn take_reconnect(&mut self) -> bool {
-        match &mut self.setup.reconnects {
-            None => true,
-            Some(0) => false,
-            Some(left) => {
-                *left -= 1;
-                true
-            }
-        }
+        self.setup.reconnects.take()
     }
 
     /// Whether calls end with their connection.
@@ -553,77 +494,6 @@ impl Table {
         matches!(self.setup.make, Make::Streams(_))
     }
 
-    /// Accepts connections; returns whether there may be more, and an error to be told.
-    pub(crate) fn accept(&mut self, now: Micros) -> (usize, Option<io::Error>) {
-        self.listener_bell.answered();
-        let mut accepted = 0;
-        if self.accept_at.is_some_and(|at| now < at) {
-            return (accepted, None);
-        }
-        self.accept_at = None;
-        loop {
-            if accepted == ACCEPTED_AT_ONCE {
-                self.listener_bell.ring();
-                return (accepted, None);
-            }
-            // Those that find no room wait in the kernel, and are accepted when a flow is removed or a handshake is done.
-            if self.len() >= self.setup.most || self.shaking >= MAX_HANDSHAKES {
-                return (accepted, None);
-            }
-            let Some(listener) = &self.listener else {
-                return (accepted, None);
-            };
-            let mut cx = Context::from_waker(&self.listener_waker);
-            match listener.poll_accept(&mut cx) {
-                Poll::Pending => return (accepted, None),
-                Poll::Ready(Ok((stream, peer))) => {
-                    accepted += 1;
-                    self.take_in(stream, peer);
-                }
-                // It was gone before it was accepted.
-                Poll::Ready(Err(error))
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
-                    ) => {}
-                Poll::Ready(Err(error)) => {
-                    let wait = u64::try_from(ACCEPT_AGAIN.as_micros()).unwrap_or(u64::MAX);
-                    self.accept_at = Some(now.plus(Micros(wait)));
-                    return (accepted, Some(error));
-                }
-            }
-        }
-    }
-
-    fn take_in(&mut self, stream: TcpStream, peer: SocketAddr) {
-        self.setup.sockets.accepted(&stream);
-        let Ok(wrap) = self.setup.make.wrap() else {
-            return;
-        };
-        let limit = self.setup.max_message;
-        let id = self.next_id();
-        if let Some(locals) = &self.setup.locals {
-            locals.note(id, stream.local_addr());
-        }
-        let opening: Opening =
-            Box::pin(async move { shaken(wrap.server(stream, peer, limit)).await });
-        self.shaking += 1;
-        self.add(id, peer, Origin::Peer, State::Opening(opening), 0);
-    }
-
-    /// A connection is made, or has failed.
-    pub(crate) fn made(&mut self, slot: usize) {
-        let of_peer = self
-            .at(slot)
-            .is_some_and(|flow| flow.origin == Origin::Peer);
-        if of_peer {
-            self.shaking = self.shaking.saturating_sub(1);
-            if self.shaking + 1 == MAX_HANDSHAKES && self.listener.is_some() {
-                self.listener_bell.ring();
-            }
-        }
-    }
-
     /// When something has to be done that nobody rings for.
     pub(crate) fn next_deadline(&self) -> Option<Micros> {
         [self.accept_at, self.overdue_at]
@@ -633,23 +503,20 @@ impl Table {
     }
 
     /// Does what is due of that: accepts again; returns the calls whose messages wait for too long.
-    pub(crate) fn due(&mut self, now: Micros) -> Vec<CallKey> {
+    pub(crate) fn due(&mut self, now: Micros) -> Vec<Caller> {
         if self.accept_at.is_some_and(|at| at <= now) {
             self.accept_at = None;
             self.listener_bell.ring();
         }
         let mut overdue = Vec::new();
-        if let Some(limit) = self.setup.send_timeout
-            && self.overdue_at.is_some_and(|at| at <= now)
-        {
-            let since = Micros(now.0.saturating_sub(limit.0));
-            let mut oldest = None;
+        if self.overdue_at.is_some_and(|at| at <= now) {
+            let mut next = None;
             for flow in self.entries.iter_mut().flatten() {
-                overdue.append(&mut flow.queue.take_overdue(since));
-                let next = flow.queue.first_after(since);
-                oldest = [oldest, next].into_iter().flatten().min();
+                overdue.append(&mut flow.queue.take_overdue(now));
+                next = [next, flow.queue.overdue_at()].into_iter().flatten().min();
             }
-            self.overdue_at = oldest.map(|at| at.plus(limit));
+            // Each look goes through all that waits.
+            self.overdue_at = next.map(|at| at.max(now.plus(OVERDUE_PERIOD)));
         }
         overdue
     }
@@ -671,15 +538,6 @@ impl Table {
             if nothing_left {
                 self.remove(slot);
             }
-        }
-    }
-}
-
-impl Make {
-    fn wrap(&self) -> io::Result<Wrap> {
-        match self {
-            Self::Streams(wrap) => Ok(wrap.clone()),
-            Self::Datagrams => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }

@@ -19,13 +19,23 @@ const COMPACT_AT: usize = 256 << 10;
 /// Capacity kept by an empty queue: there may be thousands.
 const IDLE_CAPACITY: usize = 4096;
 
+/// Whose message it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The shard of the call.
+    pub(crate) shard: usize,
+    /// The call, on that shard.
+    pub(crate) key: CallKey,
+}
+
 /// A message that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Queued {
     len: usize,
-    call: Option<CallKey>,
+    call: Option<Caller>,
     to: SocketAddr,
-    since: Micros,
+    /// When it has waited for too long, if it ever has.
+    until: Option<Micros>,
 }
 
 /// Messages on their way out.
@@ -38,7 +48,7 @@ pub(crate) struct SendQueue {
     written: usize,
     messages: VecDeque<Queued>,
     /// Messages that the kernel refused for good, by call.
-    refused: Vec<(Option<CallKey>, io::Error)>,
+    refused: Vec<(Option<Caller>, io::Error)>,
 }
 
 impl SendQueue {
@@ -46,10 +56,10 @@ impl SendQueue {
     #[must_use]
     pub(crate) fn push(
         &mut self,
-        call: Option<CallKey>,
+        call: Option<Caller>,
         to: SocketAddr,
         bytes: &[u8],
-        now: Micros,
+        until: Option<Micros>,
     ) -> bool {
         if self.waiting_bytes() + bytes.len() > MAX_QUEUED_BYTES {
             return false;
@@ -59,7 +69,7 @@ impl SendQueue {
             len: bytes.len(),
             call,
             to,
-            since: now,
+            until,
         });
         true
     }
@@ -138,7 +148,7 @@ impl SendQueue {
     }
 
     /// The messages that were refused, and forgets them.
-    pub(crate) fn take_refused(&mut self) -> Vec<(Option<CallKey>, io::Error)> {
+    pub(crate) fn take_refused(&mut self) -> Vec<(Option<Caller>, io::Error)> {
         std::mem::take(&mut self.refused)
     }
 
@@ -152,18 +162,23 @@ impl SendQueue {
         *self = Self::default();
     }
 
-    /// Since when the first message waits that has not waited since `since`.
-    pub(super) fn first_after(&self, since: Micros) -> Option<Micros> {
-        let mut waiting = self.messages.iter().map(|message| message.since);
-        waiting.find(|at| *at > since)
+    /// When the first message has waited for too long.
+    pub(super) fn overdue_at(&self) -> Option<Micros> {
+        self.messages
+            .iter()
+            .filter_map(|message| message.until)
+            .min()
     }
 
-    /// Takes the calls of the messages that have waited since `since` or longer; they are asked for once.
-    pub(super) fn take_overdue(&mut self, since: Micros) -> Vec<CallKey> {
-        let overdue = self.messages.iter_mut();
+    /// Takes the calls of the messages that have waited for too long; they are asked for once.
+    pub(super) fn take_overdue(&mut self, now: Micros) -> Vec<Caller> {
+        let messages = self.messages.iter_mut();
+        let overdue = messages.filter(|message| message.until.is_some_and(|until| until <= now));
         overdue
-            .take_while(|message| message.since <= since)
-            .filter_map(|message| message.call.take())
+            .filter_map(|message| {
+                message.until = None;
+                message.call.take()
+            })
             .collect()
     }
 }
@@ -176,7 +191,8 @@ mod tests {
         let mut queue = SendQueue::default();
         for (at, message) in messages.iter().enumerate() {
             let to = "192.0.2.1:5060".parse().expect("an address");
-            assert!(queue.push(None, to, message, Micros(at as u64)));
+            let until = Some(Micros(at as u64));
+            assert!(queue.push(None, to, message, until));
         }
         queue
     }
@@ -206,9 +222,9 @@ mod tests {
         let big = vec![b'x'; MAX_QUEUED_BYTES];
         let mut queue = queue(&[&big]);
         let to = "192.0.2.1:5060".parse().expect("an address");
-        assert!(!queue.push(None, to, b"y", Micros(0)));
+        assert!(!queue.push(None, to, b"y", None));
         queue.wrote(big.len());
-        assert!(queue.push(None, to, b"y", Micros(0)));
+        assert!(queue.push(None, to, b"y", None));
         assert_eq!(queue.unwritten(), b"y");
     }
 
@@ -225,13 +241,20 @@ mod tests {
     fn a_call_is_overdue_once() {
         let mut queue = SendQueue::default();
         let to = "192.0.2.1:5060".parse().expect("an address");
-        for at in [5, 6, 7] {
-            assert!(queue.push(Some(CallKey::default()), to, b"x", Micros(at)));
+        let caller = Caller {
+            shard: 0,
+            key: CallKey::default(),
+        };
+        // One in the middle is more patient than those behind it.
+        for until in [Some(5), None, Some(9), Some(6)] {
+            let until = until.map(Micros);
+            assert!(queue.push(Some(caller), to, b"x", until));
         }
-        assert_eq!(queue.first_after(Micros(0)), Some(Micros(5)));
-        assert_eq!(queue.first_after(Micros(6)), Some(Micros(7)));
+        assert_eq!(queue.overdue_at(), Some(Micros(5)));
         assert_eq!(queue.take_overdue(Micros(6)).len(), 2);
         assert_eq!(queue.take_overdue(Micros(6)).len(), 0);
-        assert_eq!(queue.take_overdue(Micros(7)).len(), 1);
+        assert_eq!(queue.overdue_at(), Some(Micros(9)));
+        assert_eq!(queue.take_overdue(Micros(9)).len(), 1);
+        assert_eq!(queue.overdue_at(), None);
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Looking at all entries whenever one is ready would make a turn as long as the table.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
@@ -24,10 +25,10 @@ impl Ready {
         self.notify.notify_one();
     }
 
-    /// Moves the list into `into`, which has to be empty.
-    pub(super) fn take(&self, into: &mut Vec<usize>) {
+    /// Moves the list to the end of `into`.
+    pub(super) fn take(&self, into: &mut VecDeque<usize>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *entries, into);
+        into.extend(entries.drain(..));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -98,7 +99,7 @@ mod tests {
         bells[0].waker().wake();
         bells[0].waker().wake_by_ref();
         bells[1].ring();
-        let mut list = Vec::new();
+        let mut list = VecDeque::new();
         ready.take(&mut list);
         assert_eq!(list, [3, 5]);
         bells[0].ring();

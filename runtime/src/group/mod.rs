@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `ring` | what the leader hands over |
 //! | `router` | which shard owns a call |
+//! | `post` | what shards with connections tell each other |
 //!
 //! The first shard leads. It alone reads the socket, so that messages of one call keep their order, and it alone has
 //! the schedule, the limits and the operator's commands, so that a run is numbered, paced and ended as with one
@@ -13,6 +14,7 @@
 //!
 //! What all know of each other is a few counters that only their owner writes ([`Group`]).
 
+mod post;
 mod ring;
 mod router;
 
@@ -24,6 +26,7 @@ use gossipper_vm::{Micros, Siblings, StatEvent};
 use tokio::sync::Notify;
 
 use crate::stats::Stats;
+pub(crate) use post::{Letter, Post, posts};
 use ring::ring;
 pub(crate) use ring::{Consumer, Entry, Producer};
 pub(crate) use router::Router;

@@ -5,7 +5,7 @@
 //! finds out which. That of a connection is told by the table of flows. A message that waits for the connection of the run
 //! to be made waits here as well, for as long as our end of that has no address: it is not on the network before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,28 +16,51 @@ use super::queue::{Batch, MAX_QUEUE_BYTES, MAX_QUEUE_RECORDS, Shared};
 /// Bytes that a shard collects at most before it hands them over.
 const BATCH_BYTES: usize = 256 << 10;
 
-/// Our ends of connections, and of sockets of calls. Of one shard: handed on to connections in the making.
+/// Flows that are no more and whose messages may still be on their way between shards.
+const REMEMBERED: usize = 4096;
+
+/// Our ends of connections, and of sockets of calls: of all the shards of a scenario, since a message may come in on a flow
+/// of one and be for a call of another. Handed on to connections in the making.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Locals(Arc<Mutex<HashMap<FlowId, SocketAddr>>>);
+pub(crate) struct Locals(Arc<Mutex<Ends>>);
+
+#[derive(Debug, Default)]
+struct Ends {
+    flows: HashMap<FlowId, SocketAddr>,
+    /// Those that are no more, in their order.
+    gone: VecDeque<FlowId>,
+}
 
 impl Locals {
     /// A flow has this address; an error of asking for it leaves it without.
     pub(crate) fn note(&self, flow: FlowId, address: std::io::Result<SocketAddr>) {
         if let Ok(address) = address {
-            self.with(|map| map.insert(flow, address));
+            self.with(|ends| ends.flows.insert(flow, address));
         }
     }
 
-    /// A flow is no more, or made anew.
+    /// A flow is made anew.
     pub(crate) fn forget(&self, flow: FlowId) {
-        self.with(|map| map.remove(&flow));
+        self.with(|ends| ends.flows.remove(&flow));
+    }
+
+    /// A flow is no more.
+    pub(crate) fn gone(&self, flow: FlowId) {
+        self.with(|ends| {
+            ends.gone.push_back(flow);
+            if ends.gone.len() > REMEMBERED
+                && let Some(oldest) = ends.gone.pop_front()
+            {
+                ends.flows.remove(&oldest);
+            }
+        });
     }
 
     fn get(&self, flow: FlowId) -> Option<SocketAddr> {
-        self.with(|map| map.get(&flow).copied())
+        self.with(|ends| ends.flows.get(&flow).copied())
     }
 
-    fn with<R>(&self, then: impl FnOnce(&mut HashMap<FlowId, SocketAddr>) -> R) -> R {
+    fn with<R>(&self, then: impl FnOnce(&mut Ends) -> R) -> R {
         then(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

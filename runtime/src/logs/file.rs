@@ -58,6 +58,10 @@ pub(super) struct LogFile {
     unsaid: u64,
     tally: Tally,
     failure: Option<String>,
+    /// Switched off: what comes is left out.
+    off: bool,
+    /// It was there before and is opened again: what follows comes behind what is in it.
+    goes_on: bool,
 }
 
 impl LogFile {
@@ -78,7 +82,48 @@ impl LogFile {
             unsaid: 0,
             tally: Tally::default(),
             failure: None,
+            off: false,
+            goes_on: false,
         }
+    }
+
+    /// The same, switched off.
+    pub(super) fn off(mut self) -> Self {
+        self.off = true;
+        self
+    }
+
+    /// Whether it takes records.
+    pub(super) fn is_on(&self) -> bool {
+        !self.off
+    }
+
+    /// Switches it on or off. Off it is closed, on it is there at once.
+    pub(super) fn switch(&mut self, on: bool, wall_us: u64) {
+        if self.off != on {
+            return;
+        }
+        self.off = !on;
+        if on {
+            if let Err(error) = self.open_again(wall_us) {
+                self.failed("open", &error);
+            }
+        } else {
+            self.flush();
+            self.goes_on |= self.file.take().is_some();
+        }
+    }
+
+    /// Opens the file in the middle of a run.
+    fn open_again(&mut self, wall_us: u64) -> io::Result<()> {
+        let goes_on = std::mem::take(&mut self.goes_on);
+        let bytes = self.bytes;
+        let overwrite = !goes_on && (self.config.overwrite || self.total > 0);
+        self.open(wall_us, overwrite)?;
+        if goes_on {
+            self.bytes += bytes;
+        }
+        Ok(())
     }
 
     /// Begins with a line that explains the others.
@@ -129,11 +174,11 @@ impl LogFile {
 
     /// Adds a record.
     pub(super) fn record(&mut self, wall_us: u64, parts: &[&[u8]]) {
-        if self.bounds.max_bytes.is_some_and(|max| self.total > max) {
+        if self.off || self.bounds.max_bytes.is_some_and(|max| self.total > max) {
             return;
         }
         if self.file.is_none()
-            && let Err(error) = self.open(wall_us, self.config.overwrite || self.total > 0)
+            && let Err(error) = self.open_again(wall_us)
         {
             self.failed("open", &error);
             self.lose(1);
@@ -153,6 +198,9 @@ impl LogFile {
 
     /// Counts records that never came here.
     pub(super) fn lose(&mut self, records: u64) {
+        if self.off {
+            return;
+        }
         self.tally.lost += records;
         self.unsaid += records;
     }
@@ -379,6 +427,36 @@ mod tests {
                 None
             )
         );
+    }
+
+    #[test]
+    fn a_file_that_is_switched_off_and_on_again_goes_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("uac_7_messages.log");
+        std::fs::write(&path, "of yesterday\n").expect("a file");
+        let mut file = LogFile::lazy(config(folder.path()), Bounds::default())
+            .with_head("head\n", false)
+            .off();
+        file.record(0, &[b"nobody wants it\n"]);
+        file.lose(1);
+        file.switch(true, 0);
+        file.record(0, &[b"1\n"]);
+        file.switch(false, 0);
+        file.record(0, &[b"nor this\n"]);
+        // Whoever reads it meanwhile finds all of it.
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert_eq!(text, "head\n1\n");
+        file.switch(true, 0);
+        file.switch(true, 0);
+        file.record(0, &[b"2\n"]);
+        file.flush();
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert_eq!(text, "head\n1\n2\n");
+        let tally = Tally {
+            written: 2,
+            lost: 0,
+        };
+        assert_eq!(file.state(), (tally, None));
     }
 
     #[cfg(target_os = "linux")]

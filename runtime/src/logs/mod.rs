@@ -24,16 +24,15 @@ pub(crate) mod rows;
 pub(crate) mod stamp;
 
 use std::path::Path;
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gossipper_control::LogCounts;
+use gossipper_control::{LogCounts, Trace};
 use jiff::tz::TimeZone;
 
 use crate::config::{LogConfig, LogFileConfig, LogForm};
 use crate::error::Error;
 use file::{Bounds, LogFile};
-use queue::{Batch, Kind, Lost, Shared};
+use queue::{Batch, Kind, Lost, Shared, Writer};
 pub use queue::{Concern, LogSender, Traffic};
 use rows::{Layout, Tables};
 use stamp::{Stamps, TimeForm};
@@ -148,16 +147,32 @@ impl Files {
             max_bytes: config.max_bytes,
         };
         let lazy = |file: &LogFileConfig| LogFile::lazy(file.clone(), bounds);
-        let made = |file: &Option<LogFileConfig>| {
-            let file = file.as_ref().map(lazy);
-            file.map(|file| file.made(scene.wall_base_us)).transpose()
+        // One that is not wanted is there all the same where it may be switched on.
+        let log = |file: &Option<LogFileConfig>, trace: Trace, head: &str, is_table: bool| {
+            let later = config.switchable.as_ref().map(|files| {
+                let file = lazy(&files[trace as usize]);
+                file.with_head(head, is_table).off()
+            });
+            let now = file
+                .as_ref()
+                .map(|file| lazy(file).with_head(head, is_table));
+            now.or(later)
+        };
+        let made = |file: Option<LogFile>| {
+            let make = |file: LogFile| match file.is_on() {
+                true => file.made(scene.wall_base_us),
+                false => Ok(file),
+            };
+            file.map(make).transpose()
         };
         let short_head = if own { message::SHORT_HEAD } else { "" };
         let errors_head = if own { "" } else { lines::ERRORS_HEAD };
-        let short_messages = config.short_messages.as_ref().map(|file| {
-            let file = lazy(file).with_head(short_head, own);
-            file.made(scene.wall_base_us)
-        });
+        let messages = log(&config.messages, Trace::Messages, "", false);
+        let short_messages = &config.short_messages;
+        let short_messages = log(short_messages, Trace::ShortMessages, short_head, own);
+        let errors = log(&config.errors, Trace::Error, errors_head, false);
+        let actions = log(&config.actions, Trace::Logs, "", false);
+        let call_debug = config.call_debug.as_ref().map(lazy);
         let mut stamps = Stamps::new(TimeZone::system());
         let Scene {
             layout,
@@ -166,15 +181,12 @@ impl Files {
             transport,
         } = scene;
         Ok(Self {
-            messages: made(&config.messages)?,
-            short_messages: short_messages.transpose()?,
+            messages: made(messages)?,
+            short_messages: made(short_messages)?,
             // Made at the first event, as in SIPp.
-            errors: config
-                .errors
-                .as_ref()
-                .map(|file| lazy(file).with_head(errors_head, false)),
-            actions: made(&config.actions)?,
-            call_debug: made(&config.call_debug)?,
+            errors,
+            actions: made(actions)?,
+            call_debug: made(call_debug)?,
             tables: Tables::open(config, layout, shards, wall_base_us, &mut stamps)?,
             voice: Voice {
                 stamps,
@@ -194,18 +206,18 @@ impl Files {
         let voice = &mut self.voice;
         match kind {
             Kind::Message { traffic, call } => {
-                if let Some(file) = &mut self.messages {
+                if let Some(file) = on(&mut self.messages) {
                     message::whole(file, voice, wall_us, traffic, call, bytes);
                 }
-                if let Some(file) = &mut self.short_messages {
+                if let Some(file) = on(&mut self.short_messages) {
                     message::short(file, voice, wall_us, traffic, call, bytes);
                 }
             }
             Kind::Error { concern, call } => {
-                if let Some(file) = &mut self.errors {
+                if let Some(file) = on(&mut self.errors) {
                     lines::error(file, voice, wall_us, concern, call, bytes);
                 }
-                if let Some(file) = &mut self.actions
+                if let Some(file) = on(&mut self.actions)
                     && voice.own
                     && concern == Concern::Action
                 {
@@ -213,7 +225,7 @@ impl Files {
                 }
             }
             Kind::Action => {
-                if let Some(file) = &mut self.actions {
+                if let Some(file) = on(&mut self.actions) {
                     lines::action(file, voice, wall_us, "action-log", bytes);
                 }
             }
@@ -238,6 +250,17 @@ impl Files {
                 }
             }
             Kind::Sample(sample) => self.tables.sample(&mut voice.stamps, *sample),
+            Kind::Switch { trace, on } => {
+                let file = match trace {
+                    Trace::Messages => &mut self.messages,
+                    Trace::ShortMessages => &mut self.short_messages,
+                    Trace::Error => &mut self.errors,
+                    Trace::Logs => &mut self.actions,
+                };
+                if let Some(file) = file {
+                    file.switch(on, wall_us);
+                }
+            }
         }
     }
 
@@ -280,6 +303,11 @@ impl Files {
     }
 }
 
+/// A file that takes records.
+fn on(file: &mut Option<LogFile>) -> Option<&mut LogFile> {
+    file.as_mut().filter(|file| file.is_on())
+}
+
 /// Adds what has become of the records of a file.
 fn add_up(counts: &mut LogCounts, file: &LogFile) {
     let (tally, failure) = file.state();
@@ -317,7 +345,6 @@ impl LogView {
 pub struct LogWriter {
     shared: Arc<Shared>,
     wanted: Wanted,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl LogWriter {
@@ -329,25 +356,25 @@ impl LogWriter {
     pub(crate) fn start(config: &LogConfig, scene: Scene) -> Result<Self, Error> {
         let wanted = Wanted::of(config);
         let shared = Arc::new(Shared::default());
-        let thread = if wanted == Wanted::default() {
-            None
-        } else {
-            let files = Files::open(config, scene)?;
-            let shared = Arc::clone(&shared);
-            let thread = std::thread::Builder::new()
-                .name("logs".into())
-                .spawn(move || write_until_closed(&shared, files))
-                .map_err(|source| Error::Thread {
-                    what: "log writer",
-                    source,
-                })?;
-            Some(thread)
-        };
-        Ok(Self {
-            shared,
-            wanted,
-            thread,
-        })
+        let begun = [
+            &config.messages,
+            &config.short_messages,
+            &config.errors,
+            &config.actions,
+        ];
+        shared.begin(begun.map(Option::is_some), config.switchable.is_some());
+        let idle = wanted == Wanted::default();
+        if !idle || config.switchable.is_some() {
+            let files = Box::new(Files::open(config, scene)?);
+            *lock(&shared.writer) = Writer::Ready(files);
+        }
+        if !idle {
+            spawn_writer(&shared).map_err(|source| Error::Thread {
+                what: "log writer",
+                source,
+            })?;
+        }
+        Ok(Self { shared, wanted })
     }
 
     /// What shards hand over.
@@ -375,11 +402,12 @@ impl LogWriter {
 
     fn finish(&mut self) {
         self.shared.close();
-        if let Some(thread) = self.thread.take() {
-            // A panic of the writer is a bug, but the run's result matters more than its logs.
-            if thread.join().is_err() {
-                self.shared.lock().counts.error = Some("the log writer panicked".into());
-            }
+        let writer = std::mem::take(&mut *lock(&self.shared.writer));
+        // A panic of the writer is a bug, but the run's result matters more than its logs.
+        if let Writer::Thread(thread) = writer
+            && thread.join().is_err()
+        {
+            self.shared.lock().counts.error = Some("the log writer panicked".into());
         }
     }
 }
@@ -387,6 +415,31 @@ impl LogWriter {
 impl Drop for LogWriter {
     fn drop(&mut self) {
         self.finish();
+    }
+}
+
+fn lock(writer: &Mutex<Writer>) -> MutexGuard<'_, Writer> {
+    writer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the thread that writes, if it does not run.
+fn spawn_writer(shared: &Arc<Shared>) -> std::io::Result<()> {
+    let mut writer = lock(&shared.writer);
+    *writer = match std::mem::take(&mut *writer) {
+        Writer::Ready(files) => {
+            let shared = Arc::clone(shared);
+            let thread = std::thread::Builder::new().name("logs".into());
+            Writer::Thread(thread.spawn(move || write_until_closed(&shared, *files))?)
+        }
+        other => other,
+    };
+    Ok(())
+}
+
+/// Starts it in the middle of a run; that it cannot be had is a failure of the logs.
+fn begin_writing(shared: &Arc<Shared>) {
+    if let Err(error) = spawn_writer(shared) {
+        shared.lock().counts.error = Some(format!("cannot start the log writer: {error}"));
     }
 }
 

@@ -4,15 +4,17 @@
 //! A shard collects records and hands them over once per turn, so the lock is taken once per turn too; the writer holds
 //! it only to swap buffers. What does not fit is dropped and counted.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gossipper_bytecode::{RtdId, StepId};
-use gossipper_control::LogCounts;
+use gossipper_control::{LogCounts, Trace};
 use gossipper_vm::Micros;
 
-use super::Wanted;
 use super::rows::Sample;
+use super::{Files, Wanted};
 
 /// Most bytes that wait for the disk.
 pub(super) const MAX_QUEUE_BYTES: usize = 64 << 20;
@@ -77,6 +79,8 @@ pub(super) enum Kind {
     },
     /// Figures for the next row of the tables.
     Sample(Box<Sample>),
+    /// A trace is switched.
+    Switch { trace: Trace, on: bool },
 }
 
 /// Kinds that are counted apart when they are lost.
@@ -112,7 +116,7 @@ impl Lost {
             Kind::Code { .. } => &mut self.codes,
             Kind::Rtt { .. } => &mut self.rtts,
             // Always taken: there are few.
-            Kind::Sample(_) => return,
+            Kind::Sample(_) | Kind::Switch { .. } => return,
         }) += 1;
     }
 }
@@ -180,12 +184,58 @@ pub(super) struct Queue {
     /// The writer waits for a first record.
     idle: bool,
     pub(super) counts: LogCounts,
+    /// Which traces are written, in the order of [`Trace`].
+    on: [bool; 4],
+    /// Some may be switched on.
+    switchable: bool,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
+    /// [`Switched`] as bits, for shards.
+    switched: AtomicU8,
+    /// The thread that writes, once there is something to write.
+    pub(super) writer: Mutex<Writer>,
+}
+
+/// Who writes.
+#[derive(Debug, Default)]
+pub(super) enum Writer {
+    /// Nobody, and nothing is to be written.
+    #[default]
+    None,
+    /// Nobody yet.
+    Ready(Box<Files>),
+    /// This thread.
+    Thread(JoinHandle<()>),
+}
+
+/// Which of the kinds that can be switched shards hand over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Switched(u8);
+
+impl Switched {
+    const MESSAGES: u8 = 1;
+    const ERRORS: u8 = 2;
+    const ACTIONS: u8 = 4;
+
+    fn of(on: [bool; 4]) -> Self {
+        let [messages, short_messages, errors, actions] = on;
+        let bit = |on: bool, bit: u8| if on { bit } else { 0 };
+        Self(
+            bit(messages || short_messages, Self::MESSAGES)
+                | bit(errors, Self::ERRORS)
+                | bit(actions, Self::ACTIONS),
+        )
+    }
+
+    fn put_into(self, wanted: &mut Wanted) {
+        wanted.messages = self.0 & Self::MESSAGES != 0;
+        wanted.errors = self.0 & Self::ERRORS != 0;
+        wanted.actions = self.0 & Self::ACTIONS != 0;
+    }
 }
 
 /// What the writer has taken.
@@ -212,7 +262,7 @@ impl Shared {
             batch.drain(|record, bytes| {
                 let fits = queue.batch.records.len() < MAX_QUEUE_RECORDS
                     && queue.batch.bytes.len() + bytes.len() <= MAX_QUEUE_BYTES;
-                if fits || matches!(record.kind, Kind::Sample(_)) {
+                if fits || matches!(record.kind, Kind::Sample(_) | Kind::Switch { .. }) {
                     queue.batch.push(record.kind, record.wall_us, bytes);
                 } else {
                     queue.lost.count(&record.kind);
@@ -253,6 +303,32 @@ impl Shared {
         }
     }
 
+    /// What is written from the beginning, and whether more may be.
+    pub(super) fn begin(&self, on: [bool; 4], switchable: bool) {
+        let mut queue = self.lock();
+        queue.on = on;
+        queue.switchable = switchable;
+        self.switched.store(Switched::of(on).0, Ordering::Relaxed);
+    }
+
+    /// Switches a trace; false when this run cannot.
+    fn switch(self: &Arc<Self>, wall_us: u64, trace: Trace, on: bool) -> bool {
+        let mut queue = self.lock();
+        if !queue.switchable {
+            return false;
+        }
+        queue.on[trace as usize] = on;
+        let switched = Switched::of(queue.on);
+        drop(queue);
+        let mut batch = Batch::default();
+        batch.push(Kind::Switch { trace, on }, wall_us, b"");
+        self.hand_over(&mut batch);
+        // Behind the switch, so that nothing comes before it.
+        self.switched.store(switched.0, Ordering::Relaxed);
+        super::begin_writing(self);
+        true
+    }
+
     pub(super) fn close(&self) {
         self.lock().closing = true;
         self.wake.notify_one();
@@ -270,14 +346,17 @@ impl Shared {
 pub struct LogSender {
     shared: Arc<Shared>,
     wanted: Wanted,
+    switched: Switched,
     batch: Batch,
 }
 
 impl LogSender {
     pub(super) fn new(shared: Arc<Shared>, wanted: Wanted) -> Self {
+        let switched = Switched(shared.switched.load(Ordering::Relaxed));
         Self {
             shared,
             wanted,
+            switched,
             batch: Batch::default(),
         }
     }
@@ -312,6 +391,21 @@ impl LogSender {
         if !self.batch.records.is_empty() {
             self.shared.hand_over(&mut self.batch);
         }
+        // Another shard may have been told to switch a trace.
+        let switched = Switched(self.shared.switched.load(Ordering::Relaxed));
+        if switched != self.switched {
+            self.switched = switched;
+            switched.put_into(&mut self.wanted);
+        }
+    }
+
+    /// Switches a trace, for all shards; false when this run has no files for that.
+    pub(crate) fn switch(&mut self, wall_us: u64, trace: Trace, on: bool) -> bool {
+        // What was collected until now comes before.
+        self.hand_over();
+        let switched = self.shared.switch(wall_us, trace, on);
+        self.hand_over();
+        switched
     }
 
     /// Notes a message and the number of its call, 0 if that is unknown or there is none.

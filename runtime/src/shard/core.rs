@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use gossipper_bytecode::{LogLevel, PeerId};
 use gossipper_control::{EngineSnapshot, TransportCounts};
 use gossipper_vm::{
-    CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output, StatEvent,
-    Unsent,
+    BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output,
+    StatEvent, Unsent,
 };
 use slotmap::Key;
 
@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::echo::EchoSwitch;
 use crate::exec::Executor;
 use crate::flows::Table;
-use crate::group::{self, Place};
+use crate::group::{self, Place, Post};
 use crate::hep::Mirror;
 use crate::logs::{Concern, LogSender, Traffic};
 use crate::schedule::{Opening, Schedule};
@@ -54,6 +54,7 @@ enum Beginning {
 /// What the shard keeps of the scenario of requests that belong to no call.
 #[derive(Debug)]
 pub(crate) struct Beside {
+    pub(crate) kind: BesideKind,
     pub(crate) stats: Stats,
     /// Where its figures are published.
     pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
@@ -103,6 +104,8 @@ pub(super) struct Core<M> {
     pub(super) links: Option<Links>,
     /// Where it is among several shards of one scenario.
     pub(super) place: Option<Place>,
+    /// To and from the others, where all have connections.
+    pub(super) post: Option<Box<Post>>,
     /// Calls whose command could not be handed on.
     uncommanded: Vec<CallKey>,
     /// Calls after which no more are opened.
@@ -163,6 +166,7 @@ impl<M: Machine> Core<M> {
             beginning: Beginning::Before,
             links: None,
             place: None,
+            post: None,
             uncommanded: Vec::new(),
             total,
             draining: false,
@@ -484,8 +488,10 @@ impl<M: Machine> Core<M> {
         let traced = wanted.codes || wanted.rtts || self.watch.is_some();
         // The buffer is moved out so that the orders can be read while the rest changes.
         let out = std::mem::take(&mut self.out);
+        let mut within = None;
         for &order in out.records() {
             match order {
+                Output::Within { ms } => within = Some(Micros::from_ms(u64::from(ms))),
                 Output::About { call } => self.about = call,
                 Output::Beside { begins } => {
                     self.of_beside = begins;
@@ -508,7 +514,8 @@ impl<M: Machine> Core<M> {
                         side => match side.and_then(|side| self.sides.get_mut(side)) {
                             Some(side) => &mut side.outbox,
                             None => {
-                                self.push_to_flow(now, flow, call, to, out.bytes(bytes));
+                                let bytes = out.bytes(bytes);
+                                self.push_to_flow(now, flow, call, to, bytes, within.take());
                                 continue;
                             }
                         },
@@ -520,11 +527,7 @@ impl<M: Machine> Core<M> {
                     }
                 }
                 Output::Open { call, to } => self.open_flow(now, call, to),
-                Output::Close { flow } => {
-                    if let Some(table) = &mut self.flows {
-                        table.close(flow);
-                    }
-                }
+                Output::Close { flow } => self.close_flow(flow),
                 Output::Unfinished { flow, event } => self.unfinished.push_back((flow, event)),
                 Output::Twin { call, peer, bytes } => {
                     if !self.send_command(now, peer, out.bytes(bytes)) {

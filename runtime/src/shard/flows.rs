@@ -13,7 +13,7 @@ use gossipper_vm::{CallKey, FlowEvent, FlowId, Input, Micros, Unsent};
 use super::core::Core;
 use super::work_limit::WorkLimit;
 use super::{Ending, Machine};
-use crate::flows::{Origin, Received, Redial, State, Table, Visit};
+use crate::flows::{Caller, Origin, Received, Redial, State, Table, Visit};
 use crate::logs::Traffic;
 
 /// What a call asked for, or what could not be sent for it, until the machine is told.
@@ -46,28 +46,28 @@ impl<M: Machine> Core<M> {
             return false;
         };
         let now = self.clock.now();
-        for call in table.due(now) {
-            let why = Unsent::TooLate;
-            self.input(now, Input::Unsent { call, why });
+        for caller in table.due(now) {
+            self.not_sent(now, caller, Unsent::TooLate);
         }
         if let Some((flow, event)) = self.unfinished.pop_front() {
             self.input(now, Input::Flow { flow, event });
         }
+        if self.clogged() {
+            return false;
+        }
         let Some(table) = &mut self.flows else {
             return false;
         };
-        let list = table.visits();
+        let mut list = table.visits();
         let mut limit = WorkLimit::new(&self.clock);
-        let mut done = 0;
-        for slot in &list {
-            done += 1;
-            self.look_at(*slot);
+        while let Some(slot) = list.pop_front() {
+            self.look_at(slot);
             if !limit.allow(&self.clock) {
                 break;
             }
         }
         if let Some(table) = &mut self.flows {
-            table.visited(list, done);
+            table.visited(list);
         }
         self.more_flows()
     }
@@ -110,11 +110,17 @@ impl<M: Machine> Core<M> {
         call: Option<CallKey>,
         to: SocketAddr,
         bytes: &[u8],
+        within: Option<Micros>,
     ) {
+        if self.is_of_other(flow) {
+            return self.hand_to_flow(now, (flow, to), call, bytes, within);
+        }
+        let shard = self.shard();
         let Some(table) = &mut self.flows else {
             return;
         };
-        let pushed = table.push(flow, call, to, bytes, now);
+        let caller = call.map(|key| Caller { shard, key });
+        let pushed = table.push(flow, caller, to, bytes, (now, within));
         let traffic = match pushed {
             Ok(()) => Traffic::Sent,
             Err(_) => Traffic::SendFailed,
@@ -236,11 +242,19 @@ impl<M: Machine> Core<M> {
         let flow = visit.id;
         let now = self.clock.now();
         let mut cx = Context::from_waker(&visit.waker);
+        let mut told = 0;
         let received = link.poll_receive(&mut cx, &mut buffer, &mut |src, bytes| {
-            self.arrived(now, flow, src, bytes);
+            if let Some(other) = self.pass_to_owner(now, flow, src, bytes) {
+                told |= 1 << other;
+            } else {
+                self.arrived(now, flow, src, bytes);
+            }
         });
         if let Some(table) = &mut self.flows {
             table.buffer = buffer;
+            if let Some(flow) = table.at(visit.slot) {
+                flow.told |= told;
+            }
         }
         match received {
             Poll::Pending => Looked::Waits,
@@ -288,9 +302,8 @@ impl<M: Machine> Core<M> {
             self.counts.send_errors += 1;
             let now = self.clock.now();
             self.trouble(now, &format!("cannot send a message: {error}"));
-            if let Some(call) = call {
-                let why = Unsent::Refused;
-                self.input(now, Input::Unsent { call, why });
+            if let Some(caller) = call {
+                self.not_sent(now, caller, Unsent::Refused);
             }
         }
         looked
@@ -312,7 +325,8 @@ impl<M: Machine> Core<M> {
             Looked::Waits => table.put_back(visit, false),
             Looked::More => table.put_back(visit, true),
             Looked::Closed => {
-                table.remove(slot);
+                let told = table.remove(slot).map_or(0, |flow| flow.told);
+                self.tell_others(told, visit.id, FlowEvent::Lost);
             }
             Looked::Failed(error) => self.flow_over(visit, Some(error), FlowEvent::Failed),
             Looked::Ended(error) => self.flow_over(visit, error, FlowEvent::Closed),
@@ -331,10 +345,10 @@ impl<M: Machine> Core<M> {
         let Some(flow) = table.at(slot) else {
             return;
         };
-        let (origin, peer, closing) = (flow.origin, flow.peer, flow.closing);
+        let (origin, peer, closing, told) = (flow.origin, flow.peer, flow.closing, flow.told);
         if closing {
             table.remove(slot);
-            return;
+            return self.tell_others(told, id, FlowEvent::Lost);
         }
         self.counts.send_errors += u64::from(!flow.queue.is_empty());
         let what = match (event, &error) {
@@ -360,6 +374,7 @@ impl<M: Machine> Core<M> {
             if error.is_some() {
                 self.trouble(now, &what);
             }
+            self.tell_others(told, id, event);
             self.input(now, Input::Flow { flow: id, event });
             return;
         }

@@ -79,6 +79,12 @@ impl<M: Machine> Shard<M> {
                 // Each clears its own when it hears of it.
                 Some(place) => place.clear_all(),
             },
+            ControlCommand::SetTrace { trace, on } => {
+                let wall_us = self.core.clock.wall_us(now);
+                if !self.core.logs.switch(wall_us, trace, on) {
+                    self.core.warn(now, b"this run has no files for traces");
+                }
+            }
             ControlCommand::TogglePause => {
                 if let Some(schedule) = &mut self.core.schedule {
                     schedule.set_paused(now, !schedule.paused());

@@ -9,6 +9,7 @@
 //! | `flows` | what happens on connections, and what the machine is told of it |
 //! | `inbox` | operator commands and phases of the run |
 //! | `team` | what a shard does as one of several |
+//! | `mail` | what shards with connections do for each other |
 //! | `twins` | what happens on the connections to twins |
 //! | `sides` | the further sockets of `-t ui` |
 //! | `watchdog` | notices that the loop is late |
@@ -25,6 +26,7 @@ mod coalesce;
 mod core;
 mod flows;
 mod inbox;
+mod mail;
 mod run;
 mod sampling;
 mod sides;
@@ -49,7 +51,7 @@ use crate::clock::Clock;
 use crate::config::WatchdogConfig;
 use crate::echo::EchoSwitch;
 use crate::flows::FlowSetup;
-use crate::group::Role;
+use crate::group::{Post, Role};
 use crate::hep::Mirror;
 use crate::logs::LogSender;
 use crate::schedule::Schedule;
@@ -169,6 +171,8 @@ pub(crate) struct Setup<M> {
     pub(crate) flows: Option<FlowSetup>,
     /// Whether there are other shards of the scenario.
     pub(crate) role: Role,
+    /// To and from them, where all have connections.
+    pub(crate) post: Option<Box<Post>>,
     /// Connections to twins.
     pub(crate) twin: Option<Opened>,
     pub(crate) backend: Backend,

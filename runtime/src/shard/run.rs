@@ -20,6 +20,7 @@ use tokio::time::Sleep;
 use super::coalesce::Coalescer;
 use super::core::Core;
 use super::flows;
+use super::mail;
 use super::sides::Sides;
 use super::strain::{Seen, Strain};
 use super::team;
@@ -98,6 +99,7 @@ impl<M: Machine> Shard<M> {
             bound,
             flows,
             role,
+            post,
             twin,
             backend,
             coalesce,
@@ -150,6 +152,7 @@ impl<M: Machine> Shard<M> {
         core.mirror = mirror;
         core.sides = ways_out;
         core.place = role.place().cloned();
+        core.post = post;
         Ok(Self {
             core,
             twin_end: None,
@@ -218,6 +221,9 @@ impl<M: Machine> Shard<M> {
     }
 
     async fn flush_rest(&mut self) {
+        // The last messages of other shards' calls.
+        while self.core.read_mail() {}
+        self.core.flush();
         if let Some(flows) = &mut self.core.flows {
             flows.close_all();
         }
@@ -263,6 +269,7 @@ impl<M: Machine> Shard<M> {
         }
         let mut busy = self.receive();
         busy |= self.handed_over();
+        busy |= self.core.read_mail();
         busy |= self.core.flows_turn();
         busy |= self.commands();
         busy |= self.timers();
@@ -277,8 +284,10 @@ impl<M: Machine> Shard<M> {
         }
         self.settle(self.core.clock.now());
         busy |= self.abort_some();
+        self.core.deliver();
         self.confer(self.core.clock.now());
         self.flush();
+        self.core.deliver();
         let now = self.core.clock.now();
         if now >= self.publish_at {
             self.publish(now);
@@ -483,6 +492,7 @@ impl<M: Machine> Shard<M> {
             .as_mut()
             .reset(self.core.clock.instant(deadline).into());
         let mut event = None;
+        let clogged = self.core.clogged();
         let links = &mut self.core.links;
         let happens = async {
             match links {
@@ -515,7 +525,8 @@ impl<M: Machine> Shard<M> {
             },
             () = readable => {}
             () = self.sides.ready(&self.core.sides) => {}
-            () = flows::ready(self.core.flows.as_deref()) => {}
+            () = flows::ready(self.core.flows.as_deref()), if !clogged => {}
+            () = mail::arrived(self.core.post.as_deref()) => {}
             () = team::called(&self.role) => {}
             next = happens => event = Some(next),
             () = writable, if full => {}

@@ -16,7 +16,7 @@ use crate::schedule::{Opening, Schedule};
 use crate::sys::Datagram;
 use crate::transport::MAIN_FLOW;
 
-/// How long the leader leaves a full ring alone before it tries again.
+/// How long a full ring, or a shard with too many letters to read, is left alone before it is tried again.
 const RING_RETRY: Micros = Micros(200);
 
 /// Takes in a datagram, or hands it to the shard that owns its call.
@@ -128,7 +128,7 @@ impl<M: Machine> Shard<M> {
             Role::Lead(lead) => lead.blocked,
             // Its socket is nobody's who waits for it to be writable.
             Role::Follow(_) => self.core.unsent(),
-        };
+        } || self.core.clogged();
         blocked.then(|| now.plus(RING_RETRY))
     }
 
@@ -154,7 +154,9 @@ impl<M: Machine> Shard<M> {
                 if drain && !follow.told_to_drain {
                     follow.want_drain();
                 }
-                follow.set_idle(over && follow.told_to_drain && follow.ring.is_empty());
+                let read = follow.ring.is_empty()
+                    && self.core.post.as_ref().is_none_or(|post| post.is_empty());
+                follow.set_idle(over && follow.told_to_drain && read);
                 (drain, self.phase)
             }
         };

@@ -245,6 +245,7 @@ fn bench(machine: Script) -> Bench {
         bound,
         flows: None,
         role: Role::Alone,
+        post: None,
         twin: None,
         backend: Backend::Auto,
         coalesce: Micros(500),

@@ -28,6 +28,11 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
     if rng::percent(&mut call.rng, lost) {
         cx.stat(StatEvent::Lost { step: send.step });
     } else {
+        if send.timeout_ms > 0 && !cx.image.params.unreliable && call.flow.is_some() {
+            cx.out.push(Output::Within {
+                ms: send.timeout_ms,
+            });
+        }
         transmit(cx, call, bytes);
     }
     if let Some(txn) = send.starts {

@@ -317,3 +317,21 @@ fn several_dialogs_need_one_connection_for_all_calls() {
         Some(LinkError::DialogsPerCall)
     );
 }
+
+#[test]
+fn the_time_a_message_may_wait_goes_with_it_on_a_connection() {
+    let parts = [
+        send("INVITE", "timeout=\"700\""),
+        response(200, ""),
+        send("ACK", ""),
+    ];
+    let mut stage = Stage::client_with(&parts, |params| params.unreliable = false);
+    stage.spawn();
+    assert_eq!((stage.take().len(), &stage.within[..]), (1, &[700][..]));
+    stage.respond(200, "INVITE");
+    assert_eq!((stage.take().len(), stage.within.len()), (1, 1));
+    // A datagram does not wait.
+    let mut stage = Stage::client(&parts);
+    stage.spawn();
+    assert_eq!((stage.take().len(), stage.within.len()), (1, 0));
+}

@@ -20,6 +20,7 @@ mod injection;
 mod matching;
 mod media;
 mod out_of_call;
+mod receiver;
 mod rendering;
 
 mod destination;

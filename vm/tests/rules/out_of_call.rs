@@ -29,12 +29,12 @@ fn an_unknown_request_begins_a_call_that_counts_by_itself() {
     assert_eq!(stage.lines, ["4294967297 other"]);
     assert_eq!((stage.tally.created, stage.tally.auto_answered), (1, 1));
     assert_eq!((stage.beside.created, stage.engine.open_calls()), (1, 1));
-    assert_eq!(stage.engine.open_out_of_call(), 1);
+    assert_eq!(stage.engine.open_beside(), 1);
     // What follows in the call begins nothing.
     stage.deliver(&from_peer("BYE", "other", 6));
     assert_eq!(stage.take(), ["200 BYE 6"]);
     assert_eq!((stage.beside.created, stage.beside.succeeded), (1, 1));
-    assert_eq!(stage.engine.open_out_of_call(), 0);
+    assert_eq!(stage.engine.open_beside(), 0);
     assert_eq!(stage.tally.auto_answered, 1);
     assert_eq!(stage.warnings.len(), 1, "{:?}", stage.warnings);
     // It is remembered like any other.
@@ -109,6 +109,6 @@ fn it_is_asked_before_aa_and_to_the_end_of_the_run() {
     stage.deliver(&from_peer("MESSAGE", "other", 1));
     assert_eq!(stage.take(), ["202 MESSAGE 1"]);
     stage.control(CallControl::AbortAll);
-    assert_eq!(stage.engine.open_out_of_call(), 0);
+    assert_eq!(stage.engine.open_beside(), 0);
     assert_eq!(stage.engine.open_calls(), 0);
 }

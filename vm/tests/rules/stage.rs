@@ -8,8 +8,8 @@ use gossipper_sip::{Message, StartLine};
 use gossipper_testkit::pair;
 use gossipper_testkit::tally::Tally;
 use gossipper_vm::{
-    CallControl, CallEnd, CallKey, Engine, FlowEvent, FlowId, Image, Input, LogKind, Micros,
-    OutBuf, Output, RunParams, StatEvent,
+    BesideKind, CallControl, CallEnd, CallKey, Engine, FlowEvent, FlowId, Image, Input, LogKind,
+    Micros, OutBuf, Output, RunParams, StatEvent,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -57,6 +57,8 @@ pub(crate) struct Stage {
     pub(crate) opens: Vec<(CallKey, SocketAddr)>,
     /// Paths that were to be closed.
     pub(crate) closed: Vec<FlowId>,
+    /// How long messages may wait that have a time of their own.
+    pub(crate) within: Vec<u32>,
     /// Paths with more calls.
     pub(crate) unfinished: Vec<(FlowId, FlowEvent)>,
     /// The last path that was given to a call.
@@ -282,6 +284,7 @@ impl Stage {
             about: Vec::new(),
             opens: Vec::new(),
             closed: Vec::new(),
+            within: Vec::new(),
             unfinished: Vec::new(),
             last_flow: 0,
         };
@@ -297,12 +300,23 @@ impl Stage {
         adjust: impl FnOnce(&mut RunParams),
     ) -> Self {
         let stage = Self::client_with(parts, adjust);
-        let params = stage.engine.image().params().clone();
-        let program = pair::program("beside", &scenario(beside));
+        stage.with_beside(&scenario(beside), BesideKind::OutOfCall)
+    }
+
+    /// The same with another scenario beside.
+    pub(crate) fn with_beside(self, beside: &str, kind: BesideKind) -> Self {
+        let own = self.engine.image();
+        let params = own.params().clone();
+        let names: Vec<&str> = params.injection.iter().map(|file| file.name()).collect();
+        let program = pair::program_with_files("beside", beside, &names);
         let image = Image::link(program, params).expect("the program links");
+        let image = match kind {
+            BesideKind::OutOfCall => image,
+            BesideKind::Receiver => image.with_globals_of(own).expect("few variables"),
+        };
         Self {
-            engine: stage.engine.with_out_of_call(Arc::new(image)),
-            ..stage
+            engine: self.engine.with_beside(Arc::new(image), kind),
+            ..self
         }
     }
 
@@ -535,6 +549,7 @@ impl Stage {
                     self.yielded.retain(|other| *other != call);
                 }
                 Output::Yield { call } => self.yielded.push(call),
+                Output::Within { ms } => self.within.push(ms),
                 Output::Beside { begins } => beside = begins,
                 Output::Stat(event) => {
                     if beside {

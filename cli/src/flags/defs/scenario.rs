@@ -43,7 +43,8 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "Beside a client's scenario: each request whose Call-ID no call has begins a call of this server \
                scenario, before -aa is asked. Those calls are counted by themselves (`set display ooc` shows \
                them), take no lines of injection files, have variables of their own, and the run does not \
-               wait for them. A run with it has one shard.",
+               wait for them. A run with it has one shard. Where there is a receiving scenario (-rxsf), \
+               nothing is left for it.",
     },
     Flag {
         names: &["oocsn"],
@@ -57,6 +58,32 @@ pub(super) static FLAGS: &[Flag] = &[
         default: Default::None,
         short: "The same, built in.",
         long: "`ooc_default` answers any request with 200.",
+    },
+    Flag {
+        names: &["rxsf"],
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.receiver_file = Some(path),
+        },
+        default: Default::None,
+        short: "Scenario for calls that come in beside a client's, from a file.",
+        long: "Whatever has a Call-ID that no call has begins a call of this server scenario, to the end of the run. \
+               Its calls are counted by themselves (`set display rx` shows them) and not among those of -m; the run \
+               does not wait for them. They share numbers, lines of injection files, circuits and global \
+               variables with the client's. A run with it has one shard.",
+    },
+    Flag {
+        names: &["rxsn", "rxrn"],
+        arg: Arg::Text {
+            metavar: "NAME",
+            set: |low, text| {
+                low.receiver_name = Some(text);
+                Ok(())
+            },
+        },
+        default: Default::None,
+        short: "The same, built in.",
+        long: "SIPp lists it as -rxrn.",
     },
     Flag {
         names: &["sd"],
@@ -119,6 +146,17 @@ pub(super) static FLAGS: &[Flag] = &[
                file stands for N lines in which %d and the like print a number. \
                With -compat gossipper the first line may be missing, blank lines are passed over, and fields end \
                with `,` when there are more of them in the first 64 KiB.",
+    },
+    Flag {
+        names: &["rxinf"],
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.receiver_injection.push(path),
+        },
+        default: Default::None,
+        short: "Injection file for a receiving scenario; may be repeated.",
+        long: "A file like those of -inf, for either scenario, but it is never the one that [fieldN] without `file` \
+               means.",
     },
     Flag {
         names: &["infindex"],

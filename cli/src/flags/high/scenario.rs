@@ -43,19 +43,20 @@ pub(super) fn source(
     }
 }
 
-/// What takes requests that belong to no call.
-pub(super) fn out_of_call(
-    file: Option<PathBuf>,
-    name: Option<&str>,
+/// What takes that which belongs to no call, where two flags name it.
+pub(super) fn beside(
+    (file, name): (Option<PathBuf>, Option<&str>),
+    flags: (&str, &str),
+    default: &str,
     faults: &mut Vec<String>,
 ) -> Option<Source> {
     if file.is_none() && name.is_none() {
         return None;
     }
     if file.is_some() && name.is_some() {
-        faults.push("-oocsf and -oocsn exclude each other".to_owned());
+        faults.push(format!("{} and {} exclude each other", flags.0, flags.1));
     }
-    source(file, name, "ooc_default", faults)
+    source(file, name, default, faults)
 }
 
 /// What answers in a `-loopback` run.

@@ -149,9 +149,10 @@ fn an_unknown_built_in_lists_the_names() {
 
 #[test]
 fn requests_outside_calls_have_a_scenario_of_their_own() {
-    let name = |line: &str| match sipp(line).out_of_call {
-        Some(Source::Builtin(builtin)) => builtin.name.to_owned(),
-        Some(Source::File(path)) => path.display().to_string(),
+    let name = |line: &str| match sipp(line).beside {
+        Some((BesideKind::OutOfCall, Source::Builtin(builtin))) => builtin.name.to_owned(),
+        Some((BesideKind::OutOfCall, Source::File(path))) => path.display().to_string(),
+        Some((BesideKind::Receiver, _)) => panic!("{line}"),
         None => String::new(),
     };
     assert_eq!(name("127.0.0.1"), "");
@@ -160,6 +161,36 @@ fn requests_outside_calls_have_a_scenario_of_their_own() {
     let both = resolve(Dialect::Sipp, "127.0.0.1 -oocsf a.xml -oocsn ooc_default");
     assert!(both.is_err());
     assert!(resolve(Dialect::Sipp, "127.0.0.1 -oocsn nobody").is_err());
+}
+
+#[test]
+fn calls_that_come_in_have_a_scenario_of_their_own() {
+    for (line, name) in [
+        ("127.0.0.1 -rxsn uas", "uas"),
+        ("127.0.0.1 -rxrn branchs", "branchs"),
+        ("127.0.0.1 -oocsn ooc_default -rxsn uas", "uas"),
+    ] {
+        let args = sipp(line);
+        let noted = args.notes.iter().any(|note| note.contains("-oocsf"));
+        assert_eq!(noted, line.contains("oocsn"), "{:?}", args.notes);
+        match args.beside {
+            Some((BesideKind::Receiver, Source::Builtin(builtin))) => {
+                assert_eq!(builtin.name, name)
+            }
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+    for wrong in ["-rxsf a.xml -rxsn uas", "-rxinf a.csv", "-rxsn nobody"] {
+        assert!(
+            resolve(Dialect::Sipp, &format!("127.0.0.1 {wrong}")).is_err(),
+            "{wrong}"
+        );
+    }
+    let args = sipp("127.0.0.1 -rxsn uas -rxinf a.csv -inf b.csv -rxinf b.csv -infindex a.csv 1");
+    assert!(args.injection_has_default);
+    assert_eq!(args.injection, ["b.csv", "a.csv"].map(PathBuf::from));
+    assert_eq!(args.injection_indexes, [(1, 1)]);
+    assert!(!sipp("127.0.0.1 -rxsn uas -rxinf a.csv").injection_has_default);
 }
 
 #[test]

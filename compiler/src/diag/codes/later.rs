@@ -20,21 +20,6 @@ X: [service]
 
 ]]></send></scenario>"#,
     }
-    SEND_TIMEOUT = 805 {
-        title: "`timeout` of a single `<send>` belongs to a later version",
-        explanation: "It says how long this message may wait for a connection whose peer does not read. \
-            `-send_timeout` says that for all messages; one of its own is not looked at yet. Over UDP nothing waits.",
-        remedy: "Say `-send_timeout` for all messages, or remove it.",
-        sipp: "uses it over streams",
-        bad: r#"<scenario><send timeout="«100»"><![CDATA[
-OPTIONS sip:[service]@[remote_ip] SIP/2.0
-
-]]></send></scenario>"#,
-        good: r#"<scenario><send><![CDATA[
-OPTIONS sip:[service]@[remote_ip] SIP/2.0
-
-]]></send></scenario>"#,
-    }
     MEDIA = 810 {
         title: "the scenario uses media, which this version does not play",
         explanation: "It compiles, with every argument checked. A run is refused, because its calls would lack what the \

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What is found in captures made here.
 
-use crate::testing::{PcapFile, ip, udp};
+use crate::testing::{PcapFile, address, ip, udp};
 use crate::write::{WriteError, Writer};
 use crate::{Capture, CaptureError, Carrier, Datagram, ReadOptions, read};
-use core::net::SocketAddr;
 use core::time::Duration;
 
 const OPTIONS: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\nContent-Length: 0\r\n\r\n";
-
-fn address(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
 
 fn whole(file: &[u8]) -> Capture {
     read(file, &ReadOptions::default()).expect("a capture")

@@ -10,34 +10,13 @@ use std::time::Duration;
 
 use gossipper_bytecode::Program;
 use gossipper_control::{EngineSnapshot, FailReason};
-use gossipper_runtime::config::{
-    EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, StreamKind, TimeLimits,
-    TransportConfig,
-};
+use gossipper_runtime::config::{RunConfig, StreamKind, TransportConfig};
 use gossipper_runtime::pacing::Rate;
 use gossipper_runtime::{Ending, Run, RunReport};
-use gossipper_vm::RunParams;
 
-fn compiled(name: &str, xml: &str) -> Arc<Program> {
-    let options = gossipper_compiler::Options {
-        name: name.to_owned(),
-        ..Default::default()
-    };
-    let compiled = gossipper_compiler::compile(&format!("{name}.xml"), xml.as_bytes(), &options);
-    let diagnostics = compiled.diagnostics;
-    Arc::new(
-        compiled
-            .program
-            .unwrap_or_else(|| panic!("{name} does not compile: {diagnostics:#?}")),
-    )
-}
+use crate::support::{LOCAL, builtin, compiled, engine, failures, finish, run_of};
 
-fn builtin(name: &str) -> Arc<Program> {
-    let builtin = gossipper_stdlib_scenarios::find(name).expect("a built-in");
-    compiled(name, builtin.xml)
-}
-
-fn tcp(per_call: bool) -> TransportConfig {
+pub(crate) fn tcp(per_call: bool) -> TransportConfig {
     TransportConfig {
         stream: Some(StreamKind::Tcp),
         per_call,
@@ -45,7 +24,7 @@ fn tcp(per_call: bool) -> TransportConfig {
     }
 }
 
-fn un() -> TransportConfig {
+pub(crate) fn un() -> TransportConfig {
     TransportConfig {
         per_call: true,
         ..TransportConfig::default()
@@ -54,78 +33,19 @@ fn un() -> TransportConfig {
 
 /// Both sides of a call, on loopback, as fast as a test wants it.
 fn pair(transport: &TransportConfig, ip: IpAddr, calls: u64) -> RunConfig {
-    let engine = |name| {
-        let mut engine = EngineConfig::new(builtin(name), RunParams::default());
-        engine.transport = transport.clone();
-        engine.local.ip = Some(ip);
-        engine
-    };
-    RunConfig {
-        main: engine("uac"),
-        answerer: Some(engine("uas")),
-        pacing: PacingConfig {
-            rate: Rate::new(2_000.0, 1_000),
-            total: Some(calls),
-            ..PacingConfig::default()
-        },
-        limits: TimeLimits {
-            timeout: Some(Duration::from_secs(60)),
-            ..TimeLimits::default()
-        },
-        watchdog: None,
-        logs: LogConfig::default(),
-    }
+    let side = |name| engine(builtin(name), transport, ip);
+    run_of(side("uac"), Some(side("uas")), 2_000.0, Some(calls))
 }
 
 /// A client of somebody that the test plays.
-fn client(program: Arc<Program>, transport: TransportConfig, to: &TcpListener) -> RunConfig {
-    let mut main = EngineConfig::new(program, RunParams::default());
-    main.transport = transport;
-    main.local = LocalConfig {
-        ip: Some(Ipv4Addr::LOCALHOST.into()),
-        port: Some(0),
-        bind_local: false,
-    };
+fn client(program: Arc<Program>, transport: &TransportConfig, to: &TcpListener) -> RunConfig {
+    let mut main = engine(program, transport, LOCAL);
     main.remote = Some(to.local_addr().expect("it listens"));
-    RunConfig {
-        main,
-        answerer: None,
-        pacing: PacingConfig {
-            rate: Rate::new(500.0, 1_000),
-            total: Some(5),
-            ..PacingConfig::default()
-        },
-        limits: TimeLimits {
-            timeout: Some(Duration::from_secs(60)),
-            ..TimeLimits::default()
-        },
-        watchdog: None,
-        logs: LogConfig::default(),
-    }
+    run_of(main, None, 500.0, Some(5))
 }
 
-fn listener() -> TcpListener {
+pub(crate) fn listener() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback binds")
-}
-
-fn finish(config: RunConfig) -> (RunReport, EngineSnapshot) {
-    let report = Run::start(config)
-        .expect("it starts")
-        .finish()
-        .expect("shards come up");
-    let main = report.snapshot.main().expect("a main engine").clone();
-    let calls = main.calls;
-    assert_eq!(
-        calls.created(),
-        calls.succeeded + calls.failed + calls.current,
-        "{calls:?}"
-    );
-    (report, main)
-}
-
-fn failures(engine: &EngineSnapshot) -> Vec<(FailReason, u64)> {
-    let failures = engine.failures.iter();
-    failures.map(|f| (f.reason, f.count)).collect()
 }
 
 #[test]
@@ -169,7 +89,7 @@ fn calls_share_the_sockets_there_may_be() {
 #[test]
 fn a_refused_port_fails_the_calls_of_a_mode_with_a_connection_each() {
     let nobody = listener();
-    let config = client(builtin("uac"), tcp(true), &nobody);
+    let config = client(builtin("uac"), &tcp(true), &nobody);
     drop(nobody);
     let (report, main) = finish(config);
     assert_eq!(report.ending, Ending::Completed);
@@ -184,7 +104,7 @@ fn a_refused_port_fails_the_calls_of_a_mode_with_a_connection_each() {
 #[test]
 fn a_refused_port_ends_the_run_of_a_mode_with_one_connection() {
     let nobody = listener();
-    let config = client(builtin("uac"), tcp(false), &nobody);
+    let config = client(builtin("uac"), &tcp(false), &nobody);
     drop(nobody);
     let (report, _) = finish(config);
     let Ending::Fatal(text) = &report.ending else {
@@ -196,7 +116,7 @@ fn a_refused_port_ends_the_run_of_a_mode_with_one_connection() {
 #[test]
 fn two_runs_do_not_listen_at_one_address() {
     let taken = listener();
-    let mut config = client(builtin("uas"), tcp(false), &taken);
+    let mut config = client(builtin("uas"), &tcp(false), &taken);
     config.main.remote = None;
     config.main.local.port = Some(taken.local_addr().expect("it listens").port());
     let error = Run::start(config).expect_err("the port is taken");
@@ -208,7 +128,7 @@ fn two_runs_do_not_listen_at_one_address() {
 }
 
 /// One OPTIONS and its answer.
-const PING: &str = r#"<scenario><send><![CDATA[
+pub(crate) const PING: &str = r#"<scenario><send><![CDATA[
 OPTIONS sip:[service]@[remote_ip]:[remote_port] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 From: <sip:a@[local_ip]>;tag=[call_number]
@@ -241,7 +161,7 @@ Content-Length: 0
 ]]></send><recv response="200"/></scenario>"#;
 
 /// Reads one request without a body; `None` at the end of the connection.
-fn read_request(stream: &mut TcpStream) -> Option<String> {
+pub(crate) fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut text = Vec::new();
     let mut byte = [0];
     while !text.ends_with(b"\r\n\r\n") {
@@ -254,7 +174,7 @@ fn read_request(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// The answer to a request, whole.
-fn answer(request: &str) -> String {
+pub(crate) fn answer(request: &str) -> String {
     let mut text = "SIP/2.0 200 OK\r\n".to_owned();
     for line in request.lines() {
         if ["Via:", "From:", "To:", "Call-ID:", "CSeq:"]
@@ -297,7 +217,7 @@ fn against(
 #[test]
 fn answers_that_come_in_pieces_or_several_at_once_are_all_understood() {
     let listener = listener();
-    let config = client(compiled("ping", PING), tcp(false), &listener);
+    let config = client(compiled("ping", PING), &tcp(false), &listener);
     let (_, main) = against(config, listener, |_, mut stream| {
         let mut answers = String::new();
         for _ in 0..5 {
@@ -320,7 +240,7 @@ fn answers_that_come_in_pieces_or_several_at_once_are_all_understood() {
 #[test]
 fn a_peer_that_closes_in_the_middle_of_a_message_fails_the_call_as_closed() {
     let listener = listener();
-    let config = client(compiled("ping", PING), tcp(true), &listener);
+    let config = client(compiled("ping", PING), &tcp(true), &listener);
     let (report, main) = against(config, listener, |_, mut stream| {
         let request = read_request(&mut stream).expect("a request");
         let answer = answer(&request);
@@ -336,7 +256,7 @@ fn a_peer_that_closes_in_the_middle_of_a_message_fails_the_call_as_closed() {
 #[test]
 fn a_peer_that_announces_too_much_loses_its_connection() {
     let listener = listener();
-    let config = client(compiled("ping", PING), tcp(true), &listener);
+    let config = client(compiled("ping", PING), &tcp(true), &listener);
     let (_, main) = against(config, listener, |_, mut stream| {
         let request = read_request(&mut stream).expect("a request");
         let long = answer(&request).replace("Content-Length: 0", "Content-Length: 999999");
@@ -351,7 +271,7 @@ fn a_peer_that_announces_too_much_loses_its_connection() {
 #[test]
 fn a_peer_that_closes_its_half_ends_the_calls_there() {
     let listener = listener();
-    let config = client(compiled("ping", PING), tcp(true), &listener);
+    let config = client(compiled("ping", PING), &tcp(true), &listener);
     let (_, main) = against(config, listener, |_, mut stream| {
         stream.shutdown(Shutdown::Write).expect("it is open");
         while read_request(&mut stream).is_some() {}
@@ -366,7 +286,7 @@ fn the_one_connection_is_made_anew_and_calls_go_on_if_they_may() {
     transport.reconnects = Some(1);
     transport.reconnect_sleep = Duration::from_millis(5);
     transport.reconnect_close = false;
-    let config = client(compiled("pings", TWO_PINGS), transport, &listener);
+    let config = client(compiled("pings", TWO_PINGS), &transport, &listener);
     let (report, main) = against(config, listener, |number, mut stream| {
         // The first connection ends when all five have been answered once.
         let answers = if number == 0 { 5 } else { usize::MAX };
@@ -392,7 +312,7 @@ fn calls_end_with_the_one_connection_and_later_ones_use_the_next() {
     let mut transport = tcp(false);
     transport.reconnects = None;
     transport.reconnect_sleep = Duration::ZERO;
-    let mut config = client(compiled("ping", PING), transport, &listener);
+    let mut config = client(compiled("ping", PING), &transport, &listener);
     config.pacing.rate = Rate::new(50.0, 1_000);
     let (report, main) = against(config, listener, |number, mut stream| {
         while let Some(request) = read_request(&mut stream) {
@@ -411,7 +331,7 @@ fn calls_end_with_the_one_connection_and_later_ones_use_the_next() {
 #[test]
 fn a_connection_that_is_gone_for_good_ends_the_run_with_its_statistics() {
     let listener = listener();
-    let mut config = client(compiled("ping", PING), tcp(false), &listener);
+    let mut config = client(compiled("ping", PING), &tcp(false), &listener);
     // The second call comes when the peer has long hung up.
     config.pacing.rate = Rate::new(3.0, 1_000);
     let (report, main) = against(config, listener, |_, mut stream| {
@@ -438,7 +358,7 @@ fn calls_of_a_connection_each_go_on_over_another_as_often_as_they_may() {
     let mut transport = tcp(true);
     transport.reconnect_close = false;
     transport.reconnects = Some(3);
-    let config = client(compiled("pings", TWO_PINGS), transport, &listener);
+    let config = client(compiled("pings", TWO_PINGS), &transport, &listener);
     let (_, main) = against(config, listener, |_, mut stream| {
         // Each connection is good for one message.
         let request = read_request(&mut stream).expect("a request");
@@ -451,9 +371,21 @@ fn calls_of_a_connection_each_go_on_over_another_as_often_as_they_may() {
 
 #[test]
 fn a_peer_that_does_not_read_is_waited_for_as_long_as_the_run_says() {
-    let listener = listener();
     let mut transport = tcp(true);
     transport.send_timeout = Some(Duration::from_millis(100));
+    talk_to_one_who_does_not_read(transport, "<send>");
+}
+
+#[test]
+fn a_message_may_have_a_patience_of_its_own() {
+    talk_to_one_who_does_not_read(tcp(true), "<send timeout=\"100\">");
+    let mut transport = tcp(true);
+    transport.send_timeout = Some(Duration::from_secs(600));
+    talk_to_one_who_does_not_read(transport, "<send timeout=\"100\">");
+}
+
+fn talk_to_one_who_does_not_read(transport: TransportConfig, send: &str) {
+    let listener = listener();
     let body = "x".repeat(60_000);
     let big = PING.replace(
         "Content-Length: 0\n\n",
@@ -465,11 +397,12 @@ fn a_peer_that_does_not_read_is_waited_for_as_long_as_the_run_says() {
         (0..60)
             .map(|_| big
                 .replace("<scenario>", "")
+                .replace("<send>", send)
                 .replace("<recv response=\"200\"/></scenario>", ""))
             .collect::<String>()
             + "<recv response=\"200\"/>"
     );
-    let mut config = client(compiled("much", &many), transport, &listener);
+    let mut config = client(compiled("much", &many), &transport, &listener);
     config.pacing.total = Some(1);
     config.main.socket.buffer_bytes = Some(16_384);
     let (send, hold) = std::sync::mpsc::channel::<TcpStream>();

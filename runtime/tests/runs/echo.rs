@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! The echo of RTP in whole runs: calls are told its port, and what is sent there returns.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use gossipper_control::{ControlCommand, EchoCounts};
-use gossipper_runtime::config::{
-    EchoConfig, EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, TimeLimits,
-};
+use gossipper_runtime::config::{EchoConfig, TransportConfig};
 use gossipper_runtime::{Ending, Run};
-use gossipper_vm::RunParams;
 
-const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+use crate::support::{LOCAL, compiled, engine, run_of};
 
 /// The built-in server.
 fn uas() -> &'static str {
@@ -21,28 +17,10 @@ fn uas() -> &'static str {
 }
 
 fn server(xml: &str, echo: Option<EchoConfig>) -> Run {
-    let options = gossipper_compiler::Options::default();
-    let compiled = gossipper_compiler::compile("uas.xml", xml.as_bytes(), &options);
-    let program = compiled.program.expect("it compiles");
-    let mut main = EngineConfig::new(Arc::new(program), RunParams::default());
-    main.local = LocalConfig {
-        ip: Some(LOCAL),
-        port: Some(0),
-        bind_local: true,
-    };
+    let mut main = engine(compiled("uas", xml), &TransportConfig::default(), LOCAL);
+    main.local.bind_local = true;
     main.rtp_echo = echo;
-    Run::start(RunConfig {
-        main,
-        answerer: None,
-        pacing: PacingConfig::default(),
-        limits: TimeLimits {
-            timeout: Some(Duration::from_secs(60)),
-            ..TimeLimits::default()
-        },
-        watchdog: None,
-        logs: LogConfig::default(),
-    })
-    .expect("it starts")
+    Run::start(run_of(main, None, 10.0, None)).expect("it starts")
 }
 
 fn invite(call_id: &str) -> String {

@@ -5,44 +5,27 @@
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use gossipper_bytecode::Program;
-use gossipper_control::{ControlCommand, EngineSnapshot, FailReason};
-use gossipper_runtime::config::{
-    EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, StreamKind, TimeLimits,
-    TransportConfig,
-};
-use gossipper_runtime::pacing::Rate;
+use gossipper_control::FailReason;
+use gossipper_runtime::config::{EngineConfig, RunConfig, StreamKind, TransportConfig};
 use gossipper_runtime::transport::tls::{PeerCheck, TlsConfig};
 use gossipper_runtime::transport::ws::WsConfig;
-use gossipper_runtime::{Ending, Run, RunReport};
+use gossipper_runtime::{Ending, Run};
 use gossipper_testkit::certs::{Authority, Flaw, Identity};
-use gossipper_vm::RunParams;
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-fn builtin(name: &str) -> Arc<Program> {
-    let builtin = gossipper_stdlib_scenarios::find(name).expect("a built-in");
-    let options = gossipper_compiler::Options {
-        name: name.to_owned(),
-        ..Default::default()
-    };
-    let file = format!("{name}.xml");
-    let compiled = gossipper_compiler::compile(&file, builtin.xml.as_bytes(), &options);
-    Arc::new(compiled.program.expect("a built-in compiles"))
-}
+use crate::support::{LOCAL, Server, builtin, engine, failures, finish, run_of};
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-fn tls(identity: Option<&Identity>, authorities: Option<&Path>) -> Box<TlsConfig> {
+pub(crate) fn tls(identity: Option<&Identity>, authorities: Option<&Path>) -> Box<TlsConfig> {
     Box::new(TlsConfig {
         certificate: identity.map(|identity| identity.certificate.clone()),
         key: identity.map(|identity| identity.key.clone()),
@@ -52,7 +35,7 @@ fn tls(identity: Option<&Identity>, authorities: Option<&Path>) -> Box<TlsConfig
     })
 }
 
-fn over(stream: StreamKind, per_call: bool) -> TransportConfig {
+pub(crate) fn over(stream: StreamKind, per_call: bool) -> TransportConfig {
     TransportConfig {
         stream: Some(stream),
         per_call,
@@ -61,82 +44,11 @@ fn over(stream: StreamKind, per_call: bool) -> TransportConfig {
 }
 
 fn config(program: &str, transport: TransportConfig) -> EngineConfig {
-    let mut engine = EngineConfig::new(builtin(program), RunParams::default());
-    engine.transport = transport;
-    engine.local = LocalConfig {
-        ip: Some(Ipv4Addr::LOCALHOST.into()),
-        port: Some(0),
-        bind_local: false,
-    };
-    engine
+    engine(builtin(program), &transport, LOCAL)
 }
 
 fn run(main: EngineConfig, answerer: Option<EngineConfig>, calls: Option<u64>) -> RunConfig {
-    RunConfig {
-        main,
-        answerer,
-        pacing: PacingConfig {
-            rate: Rate::new(500.0, 1_000),
-            total: calls,
-            ..PacingConfig::default()
-        },
-        limits: TimeLimits {
-            timeout: Some(Duration::from_secs(60)),
-            ..TimeLimits::default()
-        },
-        watchdog: None,
-        logs: LogConfig::default(),
-    }
-}
-
-fn finish(config: RunConfig) -> (RunReport, EngineSnapshot) {
-    let report = Run::start(config)
-        .expect("it starts")
-        .finish()
-        .expect("shards come up");
-    let main = report.snapshot.main().expect("a main engine").clone();
-    let calls = main.calls;
-    assert_eq!(
-        calls.created(),
-        calls.succeeded + calls.failed + calls.current,
-        "{calls:?}"
-    );
-    (report, main)
-}
-
-fn failures(engine: &EngineSnapshot) -> Vec<(FailReason, u64)> {
-    let failures = engine.failures.iter();
-    failures.map(|f| (f.reason, f.count)).collect()
-}
-
-/// A server that answers until it is told to end.
-struct Server {
-    run: Run,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(transport: TransportConfig) -> Self {
-        let run = Run::start(run(config("uas", transport), None, None)).expect("it starts");
-        // The address is there before the first turn: it is bound by the one who starts.
-        let address = loop {
-            if let Some(local) = run
-                .snapshot()
-                .main()
-                .and_then(|main| main.local.parse().ok())
-            {
-                break local;
-            }
-            std::thread::yield_now();
-        };
-        Self { run, address }
-    }
-
-    fn end(self) -> EngineSnapshot {
-        assert!(self.run.controller().send(ControlCommand::Drain));
-        let report = self.run.finish().expect("shards come up");
-        report.snapshot.main().expect("a main engine").clone()
-    }
+    run_of(main, answerer, 500.0, calls)
 }
 
 #[test]
@@ -156,13 +68,13 @@ fn every_secure_mode_completes_every_call_in_both_families() {
             StreamKind::Wss(tls(), ws()),
         ] {
             for per_call in [false, true] {
-                let engine = |name| {
+                let side = |name| {
                     let mut engine = config(name, over(kind.clone(), per_call));
                     engine.local.ip = Some(ip);
                     engine
                 };
                 let what = format!("{} {per_call} {ip}", kind.name());
-                let (report, client) = finish(run(engine("uac"), Some(engine("uas")), Some(40)));
+                let (report, client) = finish(run(side("uac"), Some(side("uas")), Some(40)));
                 assert_eq!(report.ending, Ending::Completed, "{what}");
                 assert_eq!(
                     (client.calls.succeeded, client.calls.failed),
@@ -240,7 +152,7 @@ fn a_missing_certificate_ends_a_server_before_it_begins() {
 fn whoever_does_not_speak_tls_costs_a_server_one_connection() {
     let folder = folder();
     let identity = Authority::new(folder.path(), "ca").identity("x", &["x"], Flaw::None);
-    let server = Server::start(over(StreamKind::Tls(tls(Some(&identity), None)), false));
+    let server = Server::start(&over(StreamKind::Tls(tls(Some(&identity), None)), false));
     // Some say nothing, some something else, some begin and leave.
     let silent = TcpStream::connect(server.address).expect("it listens");
     let mut wrong = TcpStream::connect(server.address).expect("it listens");
@@ -296,7 +208,7 @@ fn options(branch: &str) -> String {
 
 #[test]
 fn a_stranger_over_websocket_is_answered_whatever_frames_it_sends() {
-    let server = Server::start(over(StreamKind::Ws(Box::default()), false));
+    let server = Server::start(&over(StreamKind::Ws(Box::default()), false));
     reactor(async {
         let stream = tokio::net::TcpStream::connect(server.address)
             .await
@@ -366,7 +278,7 @@ fn a_stranger_over_websocket_is_answered_whatever_frames_it_sends() {
 
 #[test]
 fn a_stranger_without_the_sub_protocol_is_refused() {
-    let server = Server::start(over(StreamKind::Ws(Box::default()), false));
+    let server = Server::start(&over(StreamKind::Ws(Box::default()), false));
     reactor(async {
         for protocol in [None, Some("chat")] {
             let stream = tokio::net::TcpStream::connect(server.address)
@@ -388,7 +300,7 @@ fn a_stranger_without_the_sub_protocol_is_refused() {
 fn a_stranger_that_breaks_the_rules_or_sends_too_much_is_told_and_cut_off() {
     let mut transport = over(StreamKind::Ws(Box::default()), false);
     transport.max_message_bytes = 1_000;
-    let server = Server::start(transport);
+    let server = Server::start(&transport);
     reactor(async {
         let too_big = Message::binary(vec![b'x'; 1_001]);
         let continued = Message::Frame(Frame::message(

@@ -7,32 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossipper_bytecode::Program;
-use gossipper_control::{ControlCommand, EngineSnapshot, FailReason, Phase};
+use gossipper_control::{ControlCommand, FailReason, Phase};
 use gossipper_runtime::config::{
     EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig, TimeLimits,
 };
 use gossipper_runtime::pacing::Rate;
-use gossipper_runtime::{Ending, Error, Run, RunReport};
+use gossipper_runtime::{Ending, Error, Run};
 use gossipper_vm::RunParams;
 
-fn compiled(name: &str, xml: &str) -> Arc<Program> {
-    let options = gossipper_compiler::Options {
-        name: name.to_owned(),
-        ..Default::default()
-    };
-    let compiled = gossipper_compiler::compile(&format!("{name}.xml"), xml.as_bytes(), &options);
-    let diagnostics = compiled.diagnostics;
-    Arc::new(
-        compiled
-            .program
-            .unwrap_or_else(|| panic!("{name} does not compile: {diagnostics:#?}")),
-    )
-}
-
-fn builtin(name: &str) -> Arc<Program> {
-    let builtin = gossipper_stdlib_scenarios::find(name).expect("a built-in");
-    compiled(name, builtin.xml)
-}
+use crate::support::{balances, builtin, compiled, counted, end, finish, on_shards};
 
 /// Both sides of a call, on loopback, as fast as a test wants it.
 fn pair(client: &str, server: &str, calls: u64) -> RunConfig {
@@ -77,28 +60,9 @@ fn alone(program: Arc<Program>, ip: IpAddr) -> RunConfig {
     }
 }
 
-fn finish(run: Run) -> (RunReport, EngineSnapshot) {
-    let report = run.finish().expect("shards come up");
-    let main = report.snapshot.main().expect("a main engine").clone();
-    (report, main)
-}
-
-fn balances(engine: &EngineSnapshot) {
-    let calls = engine.calls;
-    assert_eq!(
-        calls.created(),
-        calls.succeeded + calls.failed + calls.current,
-        "{calls:?}"
-    );
-    assert_eq!(
-        engine.failures.iter().map(|f| f.count).sum::<u64>(),
-        calls.failed
-    );
-}
-
 #[test]
 fn uac_and_uas_complete_every_call_in_one_process() {
-    let (report, client) = finish(Run::start(pair("uac", "uas", 400)).expect("it starts"));
+    let (report, client) = finish(pair("uac", "uas", 400));
     assert_eq!(report.ending, Ending::Completed);
     let (calls, messages) = (client.calls, client.messages);
     assert_eq!(
@@ -130,7 +94,7 @@ fn uac_and_uas_complete_every_call_in_one_process() {
 
 #[test]
 fn response_times_are_measured_from_actual_and_from_due() {
-    let (_, client) = finish(Run::start(pair("uac", "uas", 50)).expect("it starts"));
+    let (_, client) = finish(pair("uac", "uas", 50));
     let rtd = client.response_times.first().expect("uac has a timer");
     assert_eq!((rtd.actual.count, rtd.from_due.count), (50, 50));
     assert!(rtd.from_due.max_us >= rtd.actual.min_us);
@@ -152,7 +116,7 @@ fn a_run_over_ipv6_is_a_run() {
     };
     config.main.local = v6;
     config.answerer.as_mut().expect("set").local = v6;
-    let (report, client) = finish(Run::start(config).expect("it starts"));
+    let (report, client) = finish(config);
     assert_eq!(
         (report.ending, client.calls.succeeded),
         (Ending::Completed, 20)
@@ -162,7 +126,7 @@ fn a_run_over_ipv6_is_a_run() {
 
 #[test]
 fn management_answers_whoever_asks_with_options() {
-    let (report, _) = finish(Run::start(pair("options", "management", 5)).expect("it starts"));
+    let (report, _) = finish(pair("options", "management", 5));
     let calls = &report.snapshot.engines[0].calls;
     assert_eq!((calls.succeeded, calls.failed), (5, 0));
 }
@@ -173,7 +137,7 @@ fn every_message_of_a_call_is_in_the_message_log() {
     let path = folder.path().join("messages.log");
     let mut config = pair("options", "options_uas", 3);
     config.logs.messages = Some(LogFileConfig::new(path.clone()));
-    let (report, _) = finish(Run::start(config).expect("it starts"));
+    let (report, _) = finish(config);
     assert_eq!(
         (
             report.snapshot.logs.lost,
@@ -202,7 +166,7 @@ fn a_call_that_nobody_answers_fails_as_its_scenario_says() {
     let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
     let mut config = alone(compiled("t", xml), Ipv4Addr::LOCALHOST.into());
     config.main.remote = silent.local_addr().ok();
-    let (report, client) = finish(Run::start(config).expect("it starts"));
+    let (report, client) = finish(config);
     assert_eq!(
         (report.ending, client.calls.failed),
         (Ending::Completed, 10)
@@ -255,7 +219,7 @@ fn rubbish_is_counted_and_the_next_call_succeeds() {
         String::from_utf8_lossy(&answer[..len])
     );
     assert!(run.controller().send(ControlCommand::Stop) || run.wait_for(Duration::from_secs(10)));
-    let (_, server) = finish(run);
+    let (_, server) = end(run);
     assert_eq!(server.transport.received, 7);
     assert!(
         server.messages.discarded >= 3 && server.messages.keep_alives >= 2,
@@ -273,40 +237,11 @@ fn a_client_without_a_destination_does_not_start() {
     assert!(matches!(error, Error::Link(_)), "{error}");
 }
 
-/// The same run on so many shards.
-fn on_shards(mut config: RunConfig, shards: usize) -> RunConfig {
-    config.main.shards = shards;
-    config.main.params.seed = 7;
-    config
-}
-
-/// Everything that a run has counted, without what depends on time and batching.
-fn counted(engine: &EngineSnapshot) -> (String, Vec<String>) {
-    let calls = engine.calls;
-    let totals = format!(
-        "{} {} {} {} {} {:?} {:?} {:?} {} {} {} {}",
-        calls.outgoing,
-        calls.incoming,
-        calls.succeeded,
-        calls.failed,
-        calls.current,
-        calls.total_limit,
-        engine.failures,
-        engine.messages,
-        engine.transport.sent,
-        engine.transport.received,
-        engine.call_length.count,
-        engine.lateness.count,
-    );
-    let steps = engine.steps.iter().map(|step| format!("{step:?}"));
-    (totals, steps.collect())
-}
-
 #[test]
 fn a_client_counts_on_three_shards_what_it_counts_on_one() {
     let run = |shards| {
         let config = on_shards(pair("uac", "uas", 600), shards);
-        finish(Run::start(config).expect("it starts"))
+        finish(config)
     };
     let (alone, one) = run(1);
     let (together, three) = run(3);
@@ -342,7 +277,7 @@ fn conversations(
     let random = file("dice.csv", b"RANDOM\nred\ngreen\nblue\n");
     config.main.params.injection = [sequential, random].map(Arc::new).to_vec();
     config.logs.messages = Some(LogFileConfig::new(path.clone()));
-    let (_, client) = finish(Run::start(config).expect("it starts"));
+    let (_, client) = finish(config);
     assert_eq!(
         (client.calls.succeeded, client.calls.failed),
         (60, 0),
@@ -411,9 +346,9 @@ fn a_server_on_three_shards_opens_each_call_once_and_stops_at_its_total() {
     client.main.remote = Some(address);
     client.pacing.rate = Rate::new(1_000.0, 1_000);
     client.pacing.total = Some(300);
-    let (_, client) = finish(Run::start(on_shards(client, 2)).expect("it starts"));
+    let (_, client) = finish(on_shards(client, 2));
     assert_eq!((client.calls.succeeded, client.calls.failed), (300, 0));
-    let (report, server) = finish(server);
+    let (report, server) = end(server);
     assert_eq!(report.ending, Ending::Completed);
     assert_eq!((server.calls.incoming, server.calls.succeeded), (300, 300));
     balances(&server);
@@ -424,7 +359,7 @@ fn open_limit_holds_over_all_shards() {
     let mut config = on_shards(pair("uac", "uas", 100), 3);
     config.pacing.open_limit = Some(1);
     config.pacing.rate = Rate::new(20_000.0, 1_000);
-    let (_, client) = finish(Run::start(config).expect("it starts"));
+    let (_, client) = finish(config);
     assert_eq!((client.calls.succeeded, client.calls.failed), (100, 0));
     assert_eq!((client.calls.peak, client.calls.open_limit), (1, 1));
     assert!(client.calls.held_back > 0, "{:?}", client.calls);
@@ -460,7 +395,7 @@ fn a_flood_through_tiny_rings_is_dropped_by_count() {
         assert!(std::time::Instant::now() < give_up, "{engine:?}");
     }
     assert!(server.controller().send(ControlCommand::Stop));
-    let (report, engine) = finish(server);
+    let (report, engine) = end(server);
     assert_eq!(report.ending, Ending::Stopped);
     let transport = engine.transport;
     // Every datagram that was read was either dropped by count or opened a call.
@@ -492,7 +427,7 @@ fn drain_and_abort_reach_every_shard() {
             std::thread::yield_now();
         }
         assert!(run.controller().send(command));
-        let (report, client) = finish(run);
+        let (report, client) = end(run);
         assert_eq!(report.ending, ending);
         assert_eq!(client.calls.current, 0, "{client:?}");
         if ending == Ending::Stopped {
@@ -521,7 +456,7 @@ fn what_a_scenario_says_on_one_shard_ends_the_run_on_all() {
         let mut config = on_shards(alone(compiled("ends", &xml), Ipv4Addr::LOCALHOST.into()), 3);
         config.main.remote = Some((Ipv4Addr::LOCALHOST, 9).into());
         config.pacing.total = None;
-        finish(Run::start(config).expect("it starts"))
+        finish(config)
     };
     let (report, _) = client("stop_now");
     assert_eq!(report.ending, Ending::StopNow);

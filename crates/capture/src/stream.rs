@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What is in one direction of a connection: SIP, WebSocket, packets of a capture agent, or something else.
+//!
+//! A stream may be joined anywhere and may have gaps. Where it is not known what comes, its bytes are searched for
+//! something that begins; how they were cut into pieces changes nothing.
+
+#[cfg(test)]
+mod tests;
+mod websocket;
+
+use crate::losses::Kind;
+use crate::reader::{Findings, Seen};
+use crate::sip::{self, Verdict};
+use crate::{Carrier, SipMessage, hep};
+use core::net::SocketAddr;
+use std::collections::VecDeque;
+use websocket::WebSocket;
+
+/// From where to where.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Path {
+    pub(crate) source: SocketAddr,
+    pub(crate) destination: SocketAddr,
+}
+
+/// What is read next.
+#[derive(Default, Debug)]
+enum Mode {
+    /// Something begins somewhere behind.
+    #[default]
+    Looking,
+    /// A message of SIP.
+    Sip,
+    /// Frames of WebSocket.
+    WebSocket(WebSocket),
+    /// Packets of a capture agent.
+    Hep,
+    /// Nothing of ours.
+    Other,
+}
+
+/// Whether there is more to do with the bytes at hand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Progress {
+    Again,
+    Wait,
+}
+
+/// Longest header section of HTTP that is waited for.
+const MAX_HANDSHAKE: usize = 16 * 1024;
+
+/// One direction of a connection.
+#[derive(Default, Debug)]
+pub(crate) struct Stream {
+    mode: Mode,
+    buffer: Vec<u8>,
+    /// Where in the buffer reading goes on.
+    start: usize,
+    /// Up to where behind it a search came to nothing.
+    searched: usize,
+    /// How the message is framed that begins there, once its header section is there.
+    framed: Option<Framed>,
+    /// Where in the buffer the bytes of which frame begin.
+    marks: VecDeque<(usize, Seen)>,
+    /// Something of ours was found in it before.
+    known: bool,
+    /// It has been read or searched since it began, or since the last gap.
+    entered: bool,
+    /// Bytes passed over since the last thing of ours.
+    passed: u64,
+}
+
+impl Stream {
+    /// Takes the bytes that come next.
+    pub(crate) fn push(&mut self, seen: Seen, bytes: &[u8], path: Path, found: &mut Findings<'_>) {
+        if matches!(self.mode, Mode::Other) {
+            return;
+        }
+        self.marks.push_back((self.buffer.len(), seen));
+        self.buffer.extend_from_slice(bytes);
+        self.run(path, found, false);
+        self.forget();
+    }
+
+    /// Bytes are missing here; those behind are of the frame that was seen.
+    pub(crate) fn gap(&mut self, seen: Seen, lost: u64, path: Path, found: &mut Findings<'_>) {
+        let known = self.known;
+        self.stop(path, found);
+        if known {
+            let Path {
+                source,
+                destination,
+            } = path;
+            found.losses.note(Kind::Gap, seen.frame, || {
+                format!("{lost} bytes before frame {} are missing in the stream from {source} to {destination}", seen.frame)
+            });
+        }
+        self.known = known;
+    }
+
+    /// Nothing comes any more.
+    pub(crate) fn end(&mut self, path: Path, found: &mut Findings<'_>) {
+        self.stop(path, found);
+    }
+
+    fn stop(&mut self, path: Path, found: &mut Findings<'_>) {
+        self.run(path, found, true);
+        self.partial(path, found);
+        self.report_passed(path, found);
+        *self = Self::default();
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+
+    /// The frame that brought the byte at which reading goes on.
+    fn seen(&self) -> Seen {
+        let brought = self
+            .marks
+            .iter()
+            .take_while(|(at, _)| *at <= self.start)
+            .last();
+        brought
+            .or_else(|| self.marks.front())
+            .map_or(Seen::NONE, |(_, seen)| *seen)
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.searched = 0;
+        self.framed = None;
+        while self.marks.get(1).is_some_and(|(at, _)| *at <= self.start) {
+            self.marks.pop_front();
+        }
+    }
+
+    /// Lets go of what was read, once that is worth moving the rest.
+    fn forget(&mut self) {
+        if self.start >= self.buffer.len() {
+            self.buffer.clear();
+            self.marks.clear();
+        } else if self.start > 4096 && self.start > self.buffer.len() / 2 {
+            self.buffer.drain(..self.start);
+            for (at, _) in &mut self.marks {
+                *at = at.saturating_sub(self.start);
+            }
+        } else {
+            return;
+        }
+        self.start = 0;
+    }
+
+    fn run(&mut self, path: Path, found: &mut Findings<'_>, last: bool) {
+        loop {
+            let blank = self
+                .rest()
+                .iter()
+                .take_while(|byte| sip::is_blank(**byte))
+                .count();
+            if matches!(self.mode, Mode::Looking | Mode::Sip) && blank > 0 && self.searched == 0 {
+                self.advance(blank);
+            }
+            if self.rest().is_empty() {
+                return;
+            }
+            let progress = match self.mode {
+                Mode::Looking => self.look(path, found, last),
+                Mode::Sip => self.message(path, found, last),
+                Mode::WebSocket(_) => self.websocket(path, found),
+                Mode::Hep => self.packet(path, found),
+                Mode::Other => {
+                    self.advance(self.rest().len());
+                    return;
+                }
+            };
+            if progress == Progress::Wait {
+                return;
+            }
+        }
+    }
+
+    /// Something of ours begins here.
+    fn enter(&mut self, mode: Mode, path: Path, found: &mut Findings<'_>) -> Progress {
+        self.report_passed(path, found);
+        self.mode = mode;
+        self.known = true;
+        self.entered = true;
+        Progress::Again
+    }
+
+    fn report_passed(&mut self, path: Path, found: &mut Findings<'_>) {
+        let passed = core::mem::take(&mut self.passed);
+        if passed > 0 && self.known {
+            let frame = self.seen().frame;
+            let Path {
+                source,
+                destination,
+            } = path;
+            found.losses.note(Kind::Garbage, frame, || {
+                format!("{passed} bytes of the stream from {source} to {destination} are not SIP (frame {frame})")
+            });
+        }
+    }
+
+    /// Looks for something that begins: here, or else behind.
+    fn look(&mut self, path: Path, found: &mut Findings<'_>, last: bool) -> Progress {
+        let rest = self.rest();
+        if !self.entered {
+            match opening(rest, last) {
+                Opening::More => return Progress::Wait,
+                Opening::Hep => return self.enter(Mode::Hep, path, found),
+                Opening::WebSocket(handshake) => {
+                    self.advance(handshake);
+                    return self.enter(Mode::WebSocket(WebSocket::default()), path, found);
+                }
+                Opening::Tls => {
+                    found.encrypted(self.seen(), path);
+                    self.mode = Mode::Other;
+                    return Progress::Again;
+                }
+                Opening::Http => {
+                    self.mode = Mode::Other;
+                    return Progress::Again;
+                }
+                Opening::Unknown => self.entered = true,
+            }
+        }
+        let rest = self.rest();
+        let at_line = self.searched == 0;
+        let verdict = if matches!(rest[0], 0x81 | 0x82) {
+            websocket::starts(rest)
+        } else if at_line && !sip::is_rest_of_method(rest) {
+            sip::starts(rest)
+        } else {
+            Verdict::No
+        };
+        match verdict {
+            Verdict::Yes if matches!(rest[0], 0x81 | 0x82) => {
+                self.enter(Mode::WebSocket(WebSocket::default()), path, found)
+            }
+            Verdict::Yes => self.enter(Mode::Sip, path, found),
+            Verdict::More if !last => Progress::Wait,
+            Verdict::More if at_line && sip::is_message(rest) => self.enter(Mode::Sip, path, found),
+            _ => {
+                // Where the next one could begin: behind the end of a line, or at the head of a frame.
+                let next = memchr::memchr3(b'\n', 0x81, 0x82, &rest[1..]).map(|at| at + 1);
+                let (skip, at_line) = match next {
+                    Some(at) if rest[at] == b'\n' => (at + 1, true),
+                    Some(at) => (at, false),
+                    None => (rest.len(), false),
+                };
+                let first_is_end = rest[0] == b'\n';
+                let (skip, at_line) = if first_is_end {
+                    (1, true)
+                } else {
+                    (skip, at_line)
+                };
+                self.passed += skip as u64;
+                self.advance(skip);
+                self.searched = usize::from(!at_line);
+                Progress::Again
+            }
+        }
+    }
+
+    /// Cuts the message that begins here.
+    fn message(&mut self, path: Path, found: &mut Findings<'_>, last: bool) -> Progress {
+        let rest = self.rest();
+        let framed = match self.framed {
+            Some(framed) => framed,
+            None => {
+                if self.searched == 0 {
+                    match sip::starts(rest) {
+                        Verdict::Yes => {}
+                        Verdict::More => return Progress::Wait,
+                        Verdict::No => {
+                            self.mode = Mode::Looking;
+                            return Progress::Again;
+                        }
+                    }
+                }
+                let Some(head) = head_len(rest, self.searched) else {
+                    if rest.len() > found.options.max_message {
+                        return self.too_long(path, found);
+                    }
+                    // The end may have come in part.
+                    self.searched = rest.len().saturating_sub(3).max(1);
+                    return Progress::Wait;
+                };
+                if head > found.options.max_message {
+                    return self.too_long(path, found);
+                }
+                match body_len(&rest[..head]) {
+                    Body::None => Framed::Whole(head),
+                    Body::Bytes(bytes) if bytes <= found.options.max_message => {
+                        Framed::Whole(head + bytes)
+                    }
+                    Body::Bytes(_) => return self.too_long(path, found),
+                    Body::Open => Framed::Open(Lines {
+                        line: Some(head),
+                        searched: head,
+                    }),
+                }
+            }
+        };
+        self.framed = Some(framed);
+        let rest = self.rest();
+        let len = match framed {
+            Framed::Whole(len) => Some(len),
+            Framed::Open(mut lines) => {
+                let start = lines.next_start(rest);
+                // The body reaches at least up to the line of which more has to be seen.
+                let least = start.or(lines.line).unwrap_or(rest.len());
+                let too_long = least > found.options.max_message;
+                let all = last.then_some(rest.len());
+                self.framed = Some(Framed::Open(lines));
+                if too_long {
+                    return self.too_long(path, found);
+                }
+                start.or(all)
+            }
+        };
+        match len.filter(|len| *len <= self.rest().len()) {
+            Some(len) => {
+                self.give(len, false, path, found);
+                Progress::Again
+            }
+            None => Progress::Wait,
+        }
+    }
+
+    /// What is here claims more than a message can have: the line is passed, and what begins behind looked for.
+    fn too_long(&mut self, path: Path, found: &mut Findings<'_>) -> Progress {
+        let seen = self.seen();
+        let Path {
+            source,
+            destination,
+        } = path;
+        found.losses.note(Kind::TooLong, seen.frame, || {
+            format!(
+                "a message from {source} to {destination} is too long (frame {})",
+                seen.frame
+            )
+        });
+        let line = memchr::memchr(b'\n', self.rest()).map_or(1, |at| at + 1);
+        self.advance(line);
+        self.mode = Mode::Looking;
+        Progress::Again
+    }
+
+    /// Hands on the message of `len` bytes that begins here.
+    fn give(&mut self, len: usize, truncated: bool, path: Path, found: &mut Findings<'_>) {
+        let seen = self.seen();
+        let bytes = self.rest()[..len].to_vec();
+        self.advance(len);
+        found.message(SipMessage {
+            frame: seen.frame,
+            time: seen.time,
+            source: path.source,
+            destination: path.destination,
+            carrier: Carrier::Tcp,
+            bytes,
+            truncated,
+        });
+    }
+
+    /// Hands on what there is of a message that does not go on.
+    fn partial(&mut self, path: Path, found: &mut Findings<'_>) {
+        let seen = self.seen();
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        match &mut self.mode {
+            Mode::WebSocket(websocket) => websocket.partial(rest, seen, path, found),
+            Mode::Sip if sip::is_message(rest) => {
+                let len = rest.len();
+                found.incomplete(seen, path);
+                self.give(len, true, path, found);
+            }
+            Mode::Sip => self.passed += rest.len() as u64,
+            Mode::Hep if !rest.is_empty() => found.incomplete(seen, path),
+            _ => {}
+        }
+    }
+
+    fn websocket(&mut self, path: Path, found: &mut Findings<'_>) -> Progress {
+        let seen = self.seen();
+        let Mode::WebSocket(websocket) = &mut self.mode else {
+            return Progress::Again;
+        };
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        match websocket.frame(rest, seen, path, found) {
+            websocket::Step::Read(bytes) => self.advance(bytes),
+            websocket::Step::More => return Progress::Wait,
+            websocket::Step::Lost => {
+                self.passed += 1;
+                self.advance(1);
+                self.searched = 1;
+                self.mode = Mode::Looking;
+            }
+        }
+        Progress::Again
+    }
+
+    /// A packet of a capture agent, with its length in front.
+    fn packet(&mut self, path: Path, found: &mut Findings<'_>) -> Progress {
+        let rest = self.rest();
+        let Some(len) = hep::len(rest) else {
+            if rest.len() < hep::HEAD {
+                return Progress::Wait;
+            }
+            self.mode = Mode::Looking;
+            return Progress::Again;
+        };
+        let Some(packet) = rest.get(..len) else {
+            return Progress::Wait;
+        };
+        let packet = packet.to_vec();
+        let seen = self.seen();
+        self.advance(len);
+        if !found.reported(seen, &packet) {
+            found.unreadable(seen, path);
+        }
+        Progress::Again
+    }
+}
+
+/// What a stream opens with.
+enum Opening {
+    More,
+    Hep,
+    /// After a handshake of so many bytes.
+    WebSocket(usize),
+    Tls,
+    Http,
+    Unknown,
+}
+
+fn opening(rest: &[u8], last: bool) -> Opening {
+    const HEP: &[u8] = b"HEP3";
+    const HTTP: [&[u8]; 2] = [b"GET ", b"HTTP/1."];
+    let begins = |words: &[u8]| rest.len() < words.len() && words.starts_with(rest) && !last;
+    if rest.starts_with(HEP) {
+        return Opening::Hep;
+    }
+    if begins(HEP) || HTTP.iter().any(|words| begins(words)) {
+        return Opening::More;
+    }
+    if HTTP.iter().any(|words| rest.starts_with(words)) {
+        // A request line of SIP may begin in the same way.
+        if sip::starts(rest) == Verdict::Yes {
+            return Opening::Unknown;
+        }
+        return match head_len(rest, 0) {
+            Some(head) if is_upgrade(&rest[..head]) => Opening::WebSocket(head),
+            None if rest.len() < MAX_HANDSHAKE && !last => Opening::More,
+            _ => Opening::Http,
+        };
+    }
+    // A handshake of TLS 1.x.
+    match rest {
+        [0x16, 3, 0..=4, ..] => Opening::Tls,
+        [0x16] | [0x16, 3] if !last => Opening::More,
+        _ => Opening::Unknown,
+    }
+}
+
+/// Whether a header section of HTTP changes to WebSocket.
+fn is_upgrade(head: &[u8]) -> bool {
+    fields(head).any(|(name, value)| {
+        name.eq_ignore_ascii_case(b"upgrade") && value.eq_ignore_ascii_case(b"websocket")
+    })
+}
+
+/// Bytes up to behind the empty line that ends a header section; the first `searched` ones hold no end.
+fn head_len(bytes: &[u8], searched: usize) -> Option<usize> {
+    let ends = memchr::memchr_iter(b'\n', bytes.get(searched..)?);
+    for end in ends {
+        match bytes.get(searched + end + 1..) {
+            Some([b'\n', ..]) => return Some(searched + end + 2),
+            Some([b'\r', b'\n', ..]) => return Some(searched + end + 3),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// How long a body is.
+#[derive(PartialEq, Eq, Debug)]
+enum Body {
+    None,
+    Bytes(usize),
+    /// There is one, and nothing says how long it is.
+    Open,
+}
+
+fn body_len(head: &[u8]) -> Body {
+    let mut typed = false;
+    for (name, value) in fields(head) {
+        if name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"l") {
+            let number = core::str::from_utf8(value)
+                .ok()
+                .and_then(|value| value.parse().ok());
+            return match number {
+                Some(0) => Body::None,
+                Some(bytes) => Body::Bytes(bytes),
+                // A number beyond all bounds is told from what is none.
+                None if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
+                    Body::Bytes(usize::MAX)
+                }
+                None => Body::Open,
+            };
+        }
+        typed |= name.eq_ignore_ascii_case(b"content-type") || name.eq_ignore_ascii_case(b"c");
+    }
+    if typed { Body::Open } else { Body::None }
+}
+
+/// The header fields of a section: names and values without space around them.
+fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    head.split(|byte| *byte == b'\n')
+        .skip(1)
+        .filter_map(|line| {
+            let colon = memchr::memchr(b':', line)?;
+            Some((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii()))
+        })
+}
+
+/// Where a message ends.
+#[derive(Clone, Copy, Debug)]
+enum Framed {
+    /// Behind so many bytes.
+    Whole(usize),
+    /// Where the next one begins.
+    Open(Lines),
+}
+
+/// The search for a line with which a message begins.
+#[derive(Clone, Copy, Debug)]
+struct Lines {
+    /// A line that could be it.
+    line: Option<usize>,
+    /// No other line begins before this byte.
+    searched: usize,
+}
+
+impl Lines {
+    fn next_start(&mut self, bytes: &[u8]) -> Option<usize> {
+        loop {
+            if let Some(line) = self.line {
+                match sip::starts(bytes.get(line..).unwrap_or_default()) {
+                    Verdict::Yes => return Some(line),
+                    Verdict::More => return None,
+                    Verdict::No => self.line = None,
+                }
+            }
+            let rest = bytes.get(self.searched..).unwrap_or_default();
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                self.searched = bytes.len();
+                return None;
+            };
+            self.searched += end + 1;
+            self.line = Some(self.searched);
+        }
+    }
+}

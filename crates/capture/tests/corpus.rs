@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Captures of others: read here and by other programs, with the same result.
+//!
+//! They are not part of the repository. `GOSSIPPER_CORPUS` names the folder they are in; without it, `../shared/corpus`
+//! beside the workspace is tried. Where there is none, or a program is missing, these tests say so and pass.
+
+use gossipper_capture::file::{Frame, Frames};
+use gossipper_capture::{Capture, ReadOptions, read};
+use pcap_parser::traits::PcapNGPacketBlock;
+use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn corpus() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test may ask where its files are"
+    )]
+    let named = std::env::var_os("GOSSIPPER_CORPUS").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| root.join("../shared/corpus"));
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+    {
+        eprintln!("SKIPPED: no corpus at {}", folder.display());
+    }
+    None
+}
+
+/// Every capture file below a folder, with its bytes.
+fn captures() -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut todo: Vec<PathBuf> = corpus().into_iter().collect();
+    while let Some(folder) = todo.pop() {
+        #[expect(clippy::disallowed_methods, reason = "a test reads its files")]
+        let entries = std::fs::read_dir(&folder).expect("a readable folder");
+        for entry in entries {
+            let path = entry.expect("a readable folder").path();
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            if path.is_dir() {
+                todo.push(path);
+            } else if matches!(extension, Some("pcap" | "pcapng" | "cap")) {
+                #[expect(clippy::disallowed_methods, reason = "a test reads its files")]
+                let bytes = std::fs::read(&path).expect("a readable file");
+                found.push((path, bytes));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Lengths and captured bytes of all frames, by the other implementation.
+fn by_pcap_parser(bytes: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    let mut reader = create_reader(1 << 20, bytes).expect("a capture");
+    let mut found = Vec::new();
+    loop {
+        match reader.next() {
+            Ok((offset, block)) => {
+                match block {
+                    PcapBlockOwned::Legacy(frame) => {
+                        found.push((frame.origlen, frame.data.to_vec()))
+                    }
+                    PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
+                        found.push((packet.origlen, packet.packet_data().to_vec()));
+                    }
+                    PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
+                        found.push((packet.origlen, packet.packet_data().to_vec()));
+                    }
+                    _ => {}
+                }
+                reader.consume(offset);
+            }
+            Err(PcapError::Incomplete(_)) => reader.refill().expect("more of it"),
+            Err(_) => return found,
+        }
+    }
+}
+
+#[test]
+fn files_have_the_frames_that_another_reader_finds() {
+    for (path, bytes) in captures() {
+        let ours: Vec<Frame<'_>> = Frames::of(&bytes)
+            .unwrap_or_else(|| panic!("{} is no capture", path.display()))
+            .filter_map(Result::ok)
+            .collect();
+        let others = by_pcap_parser(&bytes);
+        // Ours goes on behind damage; theirs does not.
+        assert!(ours.len() >= others.len(), "{}", path.display());
+        for (ours, (len, data)) in ours.iter().zip(&others) {
+            assert_eq!(
+                (ours.len, ours.data),
+                (*len, &data[..]),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}
+
+/// How many messages there are of each method and of each status.
+type Census = BTreeMap<String, usize>;
+
+fn census(capture: &Capture) -> Census {
+    let mut census = Census::new();
+    for message in &capture.messages {
+        let line = message
+            .bytes
+            .split(|byte| *byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let line = String::from_utf8_lossy(line);
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        let name = if first.starts_with("SIP/") {
+            words.next().unwrap_or_default()
+        } else {
+            first
+        };
+        *census.entry(name.to_owned()).or_default() += 1;
+    }
+    census
+}
+
+fn by_tshark(path: &Path) -> Option<Census> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test compares with another program"
+    )]
+    let mut command = Command::new("tshark");
+    command
+        .arg("-r")
+        .arg(path)
+        .args(["-Y", "sip", "-T", "fields", "-E", "aggregator=|"]);
+    command.args(["-e", "sip.Method", "-e", "sip.Status-Code"]);
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let mut census = Census::new();
+    for name in String::from_utf8_lossy(&output.stdout).split(['\t', '|', '\n']) {
+        if !name.is_empty() {
+            *census.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+    Some(census)
+}
+
+#[test]
+fn captures_have_the_messages_that_tshark_finds() {
+    let mut differing = Vec::new();
+    let mut messages = 0;
+    for (path, bytes) in captures() {
+        let Some(theirs) = by_tshark(&path) else {
+            #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+            {
+                eprintln!("SKIPPED: no tshark");
+            }
+            return;
+        };
+        let capture = read(&bytes, &ReadOptions::default())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let ours = census(&capture);
+        messages += capture.messages.len();
+        if ours != theirs {
+            differing.push(format!(
+                "{}\n  ours {ours:?}\n  theirs {theirs:?}\n  {:?}",
+                path.display(),
+                capture.losses
+            ));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+    assert!(messages > 100 || corpus().is_none(), "{messages} messages");
+}

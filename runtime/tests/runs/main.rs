@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Whole runs over real sockets, by what they are about. One binary, so that they share what they begin with.
+
+mod echo;
+mod loopback;
+mod secure;
+mod shards;
+mod streams;
+mod support;
