@@ -5,6 +5,9 @@
 //! runtime's own batched calls, equal lengths side by side. The client keeps a number of calls in flight; a message is
 //! told by its first byte and otherwise not looked at. What our programs take beyond this is what can still be saved.
 //!
+//! Once as fast as it goes, and then at the rates of the comparison, where each side sleeps through the rest of a
+//! millisecond and makes what is due together, as the runtime does: what waking costs is part of the floor there.
+//!
 //! `cargo xtask bench --floor` runs it; the last line is for that.
 #![expect(clippy::print_stdout, reason = "prints its figures")]
 
@@ -27,6 +30,12 @@ const SILENCE: Duration = Duration::from_millis(200);
 
 /// Datagrams that make a batch full, as in the runtime.
 const FLUSH_AT: usize = 256;
+
+/// Rates at which calls are made besides, per second.
+const RATES: [u32; 3] = [1_000, 6_000, 30_000];
+
+/// How long a side sleeps at these rates.
+const TICK: Duration = Duration::from_millis(1);
 
 /// CPUs of client and server.
 const CLIENT_CPU: &str = "0";
@@ -131,6 +140,11 @@ impl Side {
         {
             return false;
         }
+        self.drain(kinds);
+        true
+    }
+
+    fn drain(&mut self, kinds: &mut [usize; 256]) {
         while let Ok(outcome) = self.receiver.recv(&self.socket) {
             for datagram in self.receiver.datagrams() {
                 kinds[usize::from(datagram.bytes[0])] += 1;
@@ -139,11 +153,15 @@ impl Side {
                 break;
             }
         }
-        true
     }
 }
 
-fn serve() {
+/// Sleeps to the end of a tick that began then.
+fn rest(began: Instant) {
+    std::thread::sleep(TICK.saturating_sub(began.elapsed()));
+}
+
+fn serve(paced: bool) {
     let (socket, address) = bind();
     println!("{}", address.port());
     let messages = Messages::new();
@@ -154,7 +172,12 @@ fn serve() {
     let mut side = Side::new(socket);
     loop {
         let mut kinds = [0; 256];
+        let began = Instant::now();
         side.receive(&mut kinds);
+        if paced {
+            rest(began);
+            side.drain(&mut kinds);
+        }
         let calls = kinds[usize::from(b'I')];
         side.push(&messages.ringing, calls, to);
         side.push(&messages.ok, calls, to);
@@ -167,19 +190,25 @@ fn serve() {
     }
 }
 
-fn call(port: u16) -> (usize, Duration, Duration) {
+/// Calls made, CPU time and time; as many at once as there may be, or `rate` a second.
+fn call(port: u16, rate: Option<u32>) -> (usize, Duration, Duration) {
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let messages = Messages::new();
     let mut side = Side::new(bind().0);
     side.push(b"H", 1, to);
     side.flush();
     let (started, before) = (Instant::now(), cpu_time());
-    side.push(&messages.invite, IN_FLIGHT, to);
-    side.flush();
-    let mut done = 0;
+    if rate.is_none() {
+        side.push(&messages.invite, IN_FLIGHT, to);
+        side.flush();
+    }
+    let (mut done, mut begun) = (0, 0);
     while started.elapsed() < TIME {
         let mut kinds = [0; 256];
-        if !side.receive(&mut kinds) {
+        if rate.is_some() {
+            rest(Instant::now());
+            side.drain(&mut kinds);
+        } else if !side.receive(&mut kinds) {
             // All that was in flight is lost.
             side.push(&messages.invite, IN_FLIGHT, to);
             side.flush();
@@ -189,8 +218,13 @@ fn call(port: u16) -> (usize, Duration, Duration) {
         let ended = kinds[usize::from(b'3')];
         side.push(&messages.ack, answered, to);
         side.push(&messages.bye, answered, to);
-        side.push(&messages.invite, ended, to);
+        let due = match rate {
+            Some(rate) => (started.elapsed().as_secs_f64() * f64::from(rate)) as usize - begun,
+            None => ended,
+        };
+        side.push(&messages.invite, due, to);
         side.flush();
+        begun += due;
         done += ended;
     }
     let (spent, elapsed) = (cpu_time() - before, started.elapsed());
@@ -224,25 +258,14 @@ fn start(cpu: &str, role: &[&str]) -> std::process::Child {
         .expect("taskset of util-linux")
 }
 
-fn main() {
+fn measure(rate: Option<u32>) {
     use std::io::{BufRead as _, BufReader};
-    let arguments: Vec<String> = std::env::args().collect();
-    let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
-    match words[..] {
-        ["serve"] => return serve(),
-        ["call", port] => {
-            let (calls, spent, elapsed) = call(port.parse().expect("a port"));
-            println!("{calls} {} {}", spent.as_nanos(), elapsed.as_nanos());
-            return;
-        }
-        // What cargo adds to the arguments of a bench.
-        _ => {}
-    }
-    let mut server = start(SERVER_CPU, &["serve"]);
+    let paced = rate.map_or_else(|| "0".to_owned(), |rate| rate.to_string());
+    let mut server = start(SERVER_CPU, &["serve", &paced]);
     let mut served = BufReader::new(server.stdout.take().expect("piped")).lines();
     let mut line = || served.next().expect("a line").expect("text");
     let port = line();
-    let client = start(CLIENT_CPU, &["call", &port]);
+    let client = start(CLIENT_CPU, &["call", &port, &paced]);
     let output = client.wait_with_output().expect("the client ends");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let figures: Vec<f64> = text
@@ -254,10 +277,31 @@ fn main() {
     };
     let served_ns: f64 = line().parse().expect("nanoseconds");
     server.wait().expect("the server ends");
+    let label = rate.map_or_else(|| "floor".to_owned(), |rate| format!("floor at {rate}/s"));
     println!(
-        "floor: calls/s {:.0} client_us {:.3} server_us {:.3}",
+        "{label}: calls/s {:.0} client_us {:.3} server_us {:.3}",
         calls * 1e9 / elapsed,
         spent / 1e3 / calls,
         served_ns / 1e3 / calls
     );
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    match words[..] {
+        ["serve", rate] => return serve(rate != "0"),
+        ["call", port, rate] => {
+            let rate = Some(rate.parse().expect("a rate")).filter(|rate| *rate > 0);
+            let (calls, spent, elapsed) = call(port.parse().expect("a port"), rate);
+            println!("{calls} {} {}", spent.as_nanos(), elapsed.as_nanos());
+            return;
+        }
+        // What cargo adds to the arguments of a bench.
+        _ => {}
+    }
+    for rate in RATES {
+        measure(Some(rate));
+    }
+    measure(None);
 }

@@ -21,6 +21,9 @@ const OPEN: u64 = 1000;
 /// before they settle.
 const WARM: u64 = 20_000;
 
+/// Tables that may grow meanwhile: those of open and of ended calls grow a share at a time, each when chance has filled it.
+const GROWING: usize = 16;
+
 /// Calls that are counted.
 const CALLS: u64 = 10_000;
 
@@ -52,11 +55,11 @@ fn main() {
         let region = Region::new(ALLOCATOR);
         turn(WARM..WARM + CALLS);
         let change = region.change();
-        assert_eq!(
-            (change.allocations, change.reallocations),
-            (0, 0),
-            "{CALLS} calls of {name} among {OPEN} others allocated"
+        let asked = change.allocations + change.reallocations;
+        assert!(
+            asked <= GROWING,
+            "{CALLS} calls of {name} among {OPEN} others asked {asked} times"
         );
-        println!("{CALLS} calls of {name} among {OPEN} others allocate nothing");
+        println!("{CALLS} calls of {name} among {OPEN} others ask {asked} times");
     }
 }

@@ -11,6 +11,7 @@ use crate::flags::{self, help};
 use crate::inject;
 use crate::ladder::{self, Charset};
 use crate::load::{How, Input};
+use crate::pcap2scenario;
 use crate::stdio;
 use clap::{Args, ValueEnum};
 use gossipper_bytecode::Program;
@@ -105,17 +106,19 @@ const ONE_DASH: [&str; 12] = [
 /// Gives clap's two dashes to the flags that people know with one.
 pub(crate) fn normalise(args: &[OsString]) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.to_vec();
-    if args.first().is_none_or(|verb| verb != "compile") {
-        return args;
-    }
+    let one_dash: &[&str] = match args.first().and_then(|verb| verb.to_str()) {
+        Some("compile") => &ONE_DASH,
+        Some("pcap2scenario") => &pcap2scenario::ONE_DASH,
+        _ => return args,
+    };
     let mut at = 1;
     while at < args.len() {
         let name = args[at].to_str().unwrap_or_default();
         if name == "--" {
             break;
         }
-        if ONE_DASH.contains(&name)
-            || ONE_DASH
+        if one_dash.contains(&name)
+            || one_dash
                 .iter()
                 .any(|flag| name.starts_with(&format!("{flag}=")))
         {

@@ -13,6 +13,8 @@ pub(crate) enum ExitCode {
     Good,
     /// At least one call failed; or the command line or the scenario is wrong.
     Failed,
+    /// A health gate or a threshold was not kept.
+    Unhealthy,
     /// `stop_now`, or the timeout of the run came before any call was completed.
     Stopped,
     /// SIPp's code after `-h`, `-v`, `-sd` and an empty command line: no call was processed.
@@ -31,6 +33,7 @@ impl ExitCode {
         match self {
             Self::Good => 0,
             Self::Failed => 1,
+            Self::Unhealthy => 2,
             Self::Stopped => 97,
             Self::NoCall => 99,
             Self::Bind => 254,
@@ -43,6 +46,7 @@ impl ExitCode {
         [
             Self::Good,
             Self::Failed,
+            Self::Unhealthy,
             Self::Stopped,
             Self::NoCall,
             Self::Bind,

@@ -8,6 +8,7 @@
 //! | [`load`], [`cache`] | from a scenario file to a program |
 //! | [`compile`] | `gossipper compile`, `gossipper explain` |
 //! | [`complete`], [`man`] | `gossipper completions`, `gossipper man` |
+//! | [`pcap2scenario`] | `gossipper pcap2scenario` |
 //! | [`sipp`] | a run: from settings to an exit code |
 //! | [`infindex`] | the index of an injection file, as a file |
 //! | [`settings`], [`drive`] | what the runtime is told; signals, and the verdict |
@@ -31,7 +32,9 @@ mod ladder;
 mod load;
 mod man;
 mod operator;
+mod pcap2scenario;
 mod report;
+mod results;
 mod root;
 mod screens;
 mod settings;

@@ -7,16 +7,24 @@
 
 use crate::exit::ExitCode;
 use crate::flags::low::Dialect;
-use crate::{compile, complete, man, sipp, stdio, version};
+use crate::{compile, complete, man, pcap2scenario, sipp, stdio, version};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// The verbs of this version.
-pub(crate) const VERBS: [&str; 6] = ["sipp", "compile", "explain", "completions", "man", "help"];
+pub(crate) const VERBS: [&str; 7] = [
+    "sipp",
+    "compile",
+    "explain",
+    "pcap2scenario",
+    "completions",
+    "man",
+    "help",
+];
 
 /// Verbs that this version does not have yet.
-const LATER_VERBS: [&str; 12] = [
+const LATER_VERBS: [&str; 11] = [
     "server",
     "ui",
     "worker",
@@ -24,7 +32,6 @@ const LATER_VERBS: [&str; 12] = [
     "shell",
     "cli",
     "auth",
-    "pcap2scenario",
     "report-html",
     "summary-to-pdf",
     "profile",
@@ -64,6 +71,8 @@ enum Verb {
     Compile(compile::CompileArgs),
     /// Say what the code of an error or a warning means, or what a flag does.
     Explain(compile::ExplainArgs),
+    /// Turn the calls of a capture into scenarios that replay them.
+    Pcap2scenario(pcap2scenario::PcapArgs),
     /// Print a script that lets a shell complete commands and flags.
     Completions(complete::CompletionsArgs),
     /// Print the manual page; `gossipper man | man -l -` shows it.
@@ -159,6 +168,9 @@ fn verb(args: &[OsString]) -> ExitCode {
         Ok(Root {
             verb: Verb::Explain(args),
         }) => compile::explain(&args),
+        Ok(Root {
+            verb: Verb::Pcap2scenario(args),
+        }) => pcap2scenario::run(&args),
         Ok(Root {
             verb: Verb::Completions(args),
         }) => complete::run(&args),

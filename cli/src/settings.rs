@@ -5,13 +5,14 @@ use crate::flags::high::{HiArgs, LocalPort};
 use crate::flags::low::{Behaviors, Dialect, RetransCheck};
 use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
+use crate::results;
 use crate::stdio;
 use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
-    BesideConfig, EngineConfig, LocalConfig, PacingConfig, RunConfig, SocketConfig, TimeLimits,
-    TransportConfig,
+    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig,
+    SocketConfig, TimeLimits, TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
@@ -137,8 +138,12 @@ pub(crate) fn run_config(
             program.name
         ));
     }
-    let mut logs = args.traces.config(&program.name, std::process::id());
-    logs.hep = args.hep.as_ref().map(|hep| hep.config(&args.secure));
+    results::check(&args.results, &program)?;
+    let logs = LogConfig {
+        call_records: args.results.call_records.clone().map(LogFileConfig::new),
+        hep: args.hep.as_ref().map(|hep| hep.config(&args.secure)),
+        ..args.traces.config(&program.name, std::process::id())
+    };
     Ok(RunConfig {
         pacing: PacingConfig {
             rate: Rate::new(args.rate / per_call, period_ms),
@@ -195,6 +200,7 @@ pub(crate) fn run_config(
         },
         watchdog: args.running.watchdog,
         logs,
+        measures: args.results.measures(),
     })
 }
 
@@ -326,6 +332,7 @@ fn params(args: &HiArgs) -> RunParams {
         circuits: args.circuits,
         pause_ms: args.pause_ms,
         recv_timeout_ms: args.recv_timeout_ms,
+        recv_bye_timeout_ms: args.recv_bye_timeout_ms,
         optional_command_ms: match args.dialect {
             Dialect::Sipp => 0,
             Dialect::Gossipper => OPTIONAL_COMMAND_MS,

@@ -21,7 +21,11 @@ fn written(ran: &Ran) {
 
 #[test]
 fn the_flag_alone_writes_the_index_beside_the_file() {
-    for words in ["-infindex users.csv 0", "sipp -infindex users.csv 0"] {
+    for words in [
+        "-infindex users.csv 0",
+        "sipp -infindex users.csv 0",
+        "sipp -infindex users.csv,0",
+    ] {
         let place = Place::new();
         place.write("users.csv", "SEQUENTIAL\nann;1\nbob;2\nann;3\n");
         written(&place.run(words));

@@ -47,12 +47,12 @@ fn a_run_survives_the_limit_and_counts_what_is_lost() {
     let ran = limited(&place, 16, &format!("'{BINARY}' sipp -compat sipp {flags}"));
     assert_eq!(ran.code, 0, "{}", ran.shown());
     assert!(
-        ran.out.contains("60 created  60 succeeded  0 failed"),
+        ran.err.contains("60 created  60 succeeded  0 failed"),
         "{}",
         ran.shown()
     );
     assert!(
-        ran.out.contains("records of") && ran.out.contains("cannot write `messages`"),
+        ran.err.contains("records of") && ran.err.contains("cannot write `messages`"),
         "{}",
         ran.shown()
     );

@@ -91,7 +91,7 @@ fn the_screens_name_encryption_and_frames() {
     let identity = ca.identity("server", &["localhost", "127.0.0.1"], Flaw::None);
     for (mode, word) in [("l1", "TLS"), ("w1", "WS"), ("ws1", "WSS")] {
         let mut line = format!(
-            "sipp -sn uac -loopback -m 1 -t {mode} -trace_screen -screen_file screens_{mode}"
+            "sipp -compat sipp -sn uac -loopback -m 1 -t {mode} -trace_screen -screen_file screens_{mode}"
         );
         if mode != "w1" {
             line.push_str(&format!(

@@ -175,7 +175,7 @@ fn what_is_not_understood_is_a_warning_and_dumps_go_to_the_error_log() {
     run.tell("q");
     let ran = run.end();
     assert_eq!(ran.code, 0, "{}", ran.shown());
-    assert!(ran.out.contains("`foo` cannot be set"), "{}", ran.out);
+    assert!(ran.err.contains("`foo` cannot be set"), "{}", ran.err);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_control_port_in_use_ends_the_run_as_in_sipp() {
 
 #[test]
 fn the_signals_of_sipp_drain_and_dump() {
-    let run = Running::start("sipp -sn uac -loopback -r 200 -screen_file screens");
+    let run = Running::start("sipp -compat sipp -sn uac -loopback -r 200 -screen_file screens");
     let screens = run.until_written("screens", "Repartition Screen", || {
         run.signal(Signal::USR2);
     });
@@ -222,14 +222,27 @@ fn the_signals_of_sipp_drain_and_dump() {
     run.signal(Signal::USR1);
     let ran = run.end();
     assert_eq!(ran.code, 0, "{}", ran.shown());
-    assert!(ran.out.contains(" 0 open"), "{}", ran.out);
+    assert!(ran.err.contains(" 0 open"), "{}", ran.err);
 }
 
 #[test]
 fn the_last_screens_are_written_under_sipps_name() {
     let place = Place::new();
-    let ran = place.run("sipp -sn uac -loopback -m 3 -r 100 -trace_screen");
+    let ran = place.run("sipp -compat sipp -sn uac -loopback -m 3 -r 100 -trace_screen");
     assert_eq!(ran.code, 0, "{}", ran.shown());
+    // Scripts read them on standard output too; what else there is to say is beside it.
+    assert!(
+        ran.out.starts_with("----") && ran.out.contains(" Scenario Screen "),
+        "{}",
+        ran.out
+    );
+    let line = "  Total Calls created    |                           |        3";
+    assert!(ran.out.contains(line), "{}", ran.out);
+    assert!(
+        !ran.out.contains("calls=") && ran.err.contains("calls=3"),
+        "{}",
+        ran.shown()
+    );
     let files: Vec<String> = std::fs::read_dir(place.folder.path())
         .expect("listed")
         .map(|file| {
@@ -248,7 +261,8 @@ fn the_last_screens_are_written_under_sipps_name() {
         "{text}"
     );
     // What is there is kept when that is asked for.
-    let line = "sipp -sn uac -loopback -m 1 -r 100 -trace_screen -screen_overwrite false";
+    let line =
+        "sipp -compat sipp -sn uac -loopback -m 1 -r 100 -trace_screen -screen_overwrite false";
     for _ in 0..2 {
         place.run(&format!("{line} -screen_file kept"));
     }
@@ -267,7 +281,7 @@ fn pid_of(ran: &Ran) -> i32 {
 fn a_run_goes_on_in_the_background_under_the_id_it_prints() {
     let place = Place::new();
     let line = "-sn uac -loopback -m 5 -r 100 -timeout 60 -bg -trace_screen";
-    let ran = place.run(&format!("sipp {line}"));
+    let ran = place.run(&format!("sipp -compat sipp {line}"));
     assert_eq!((ran.code, ran.err.as_str()), (99, ""), "{}", ran.shown());
     let screen = place.path(&format!("uac_{}_screen.log", pid_of(&ran)));
     let text = until(|| {
@@ -425,5 +439,30 @@ fn traces_are_switched_while_calls_go_on() {
     until(|| run.place.path(&logs).exists().then_some(()));
     run.tell("Q");
     let ran = run.end();
-    assert!(!ran.out.contains("lost"), "{}", ran.shown());
+    assert!(!ran.err.contains("lost"), "{}", ran.shown());
+}
+
+#[test]
+fn the_table_of_the_screen_gets_a_row_when_a_signal_asks_for_it_and_one_at_the_end() {
+    let run = Running::start(
+        "sipp -sn uac -loopback -r 200 -d 1 -screen_file s.csv -fd 600 -stat_period 20ms",
+    );
+    let rows = || {
+        let text = std::fs::read_to_string(run.place.path("s.csv")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(rows().len(), 1, "{:?}", rows());
+    for count in 2..4 {
+        run.signal(Signal::USR1);
+        until(|| (rows().len() == count).then_some(()));
+    }
+    run.tell("q");
+    let place = run.place.path("s.csv");
+    let ran = Ran::from(run.child.wait_with_output().expect("ended"));
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let text = std::fs::read_to_string(place).expect("text");
+    let last: Vec<&str> = text.lines().last().expect("a row").split(',').collect();
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(last[1] == last[2] && last[1] != "0", "{text}");
+    assert!(ran.err.matches("calls=").count() > 1, "{}", ran.shown());
 }

@@ -15,9 +15,10 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crates/sip", &[]),
     ("crates/bytecode", &["sip"]),
     ("crates/control", &["bytecode"]),
-    ("crates/capture", &[]),
+    ("crates/capture", &["hep"]),
     ("crates/media", &["sip", "capture"]),
     ("crates/hep", &[]),
+    ("crates/results", &["control"]),
     ("compiler", &["bytecode", "sip"]),
     ("vm", &["bytecode", "sip"]),
     (
@@ -33,6 +34,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "results",
             "capture",
             "media",
             "hep",
@@ -51,6 +53,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sip",
             "bytecode",
             "control",
+            "results",
             "capture",
             "media",
             "hep",
@@ -84,7 +87,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 
 /// Members that must stay a pure function of their inputs.
 const PURE: &[&str] = &[
-    "sip", "bytecode", "capture", "media", "hep", "compiler", "vm",
+    "sip", "bytecode", "capture", "media", "hep", "results", "compiler", "vm",
 ];
 
 /// Crates that bring sockets, clocks, threads, processes or entropy of their own.

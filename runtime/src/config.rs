@@ -36,6 +36,9 @@ pub struct RunConfig {
     pub watchdog: Option<WatchdogConfig>,
     /// Log files.
     pub logs: LogConfig,
+    /// The main scenario's times are measured per step and response, and per second: see
+    /// [`crate::Viewer::measures`].
+    pub measures: bool,
 }
 
 /// One scenario and its socket.
@@ -309,6 +312,8 @@ pub struct LogConfig {
     pub response_times: Option<LogFileConfig>,
     /// `-trace_error_codes`.
     pub error_codes: Option<LogFileConfig>,
+    /// `-call_records_jsonl`: a line of JSON per call of the main scenario that has ended. Opened with the first.
+    pub call_records: Option<LogFileConfig>,
     /// The files of the traces that can be switched on during the run, in the order of [`gossipper_control::Trace`].
     pub switchable: Option<Box<[LogFileConfig; 4]>>,
     /// How tables are written.
@@ -334,7 +339,9 @@ impl LogConfig {
             &self.error_codes,
         ];
         let wanted = by_number.into_iter().any(Option::is_some);
-        self.call_debug.is_some() || (self.form == LogForm::Gossipper && wanted)
+        self.call_debug.is_some()
+            || self.call_records.is_some()
+            || (self.form == LogForm::Gossipper && wanted)
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `echo` | RTP returned to its sender |
 //! | [`twin`] | connections to the twins of a 3PCC scenario |
 //! | [`stats`] | counters and histograms, copied into snapshots |
+//! | `measure` | what reports want to know beyond that |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
 //! | `hep` | messages mirrored to a collector |
 //! | [`sys`] | batched system calls, the only `unsafe` of the workspace |
@@ -38,6 +39,7 @@
 //!     limits: TimeLimits::default(),
 //!     watchdog: None,
 //!     logs: LogConfig::default(),
+//!     measures: false,
 //! })?;
 //! assert!(run.controller().send(ControlCommand::Drain));
 //! let report = run.finish()?;
@@ -57,6 +59,7 @@ mod flows;
 mod group;
 mod hep;
 pub mod logs;
+mod measure;
 pub mod pacing;
 pub mod profile;
 pub mod run;
@@ -70,5 +73,5 @@ pub mod users;
 pub mod wheel;
 
 pub use error::Error;
-pub use run::{Controller, Run, RunReport};
+pub use run::{Controller, Run, RunReport, Viewer};
 pub use shard::Ending;

@@ -2,17 +2,26 @@
 //! Calls that have ended, remembered so that late messages do not open new ones.
 //!
 //! All live equally long, so a queue ordered by end time needs no timers: each look-up first drops what has expired.
-//! Of a Call-ID only a 64-bit hash is kept, so that what a peer writes into it costs no memory. With two million of
-//! them, one new Call-ID in nine million million is mistaken for an ended one.
+//! Of a Call-ID only a 64-bit hash is kept, so that what a peer writes into it costs no memory. With four million of
+//! them, one new Call-ID in four million million is mistaken for an ended one.
+//!
+//! The queue holds what is known of a call; the table only says where in the queue to look. Both grow in small parts,
+//! so that remembering the millionth call takes no longer than the first.
 
 use crate::input::Micros;
-use hashbrown::HashTable;
+use crate::stripes::{Hashed, Stripes, fold};
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 
-/// Most calls remembered, about 100 MB: at 33 s each this is 60 000 ended calls a second. Beyond it calls are forgotten
+/// Most calls remembered, about 100 MB: at 33 s each this is 110 000 ended calls a second. Beyond it calls are forgotten
 /// at once.
-const MAX_DEAD: usize = 2_000_000;
+const MAX_DEAD: usize = 3_700_000;
+
+/// Entries of the queue that are allocated together.
+const CHUNK: usize = 4096;
+
+/// Longest time for which calls are remembered, twelve days.
+const MAX_WAIT: Micros = Micros::from_ms(1 << 30);
 
 /// Why a call ended, for the warning about a late message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,19 +32,116 @@ pub(crate) enum Death {
     Aborted(u16),
 }
 
-#[derive(Debug)]
+/// When a call is forgotten, in milliseconds since the run began. It wraps after seven weeks, which does no harm, since
+/// only times less than half of that apart are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Expiry(u32);
+
+impl Expiry {
+    /// Not earlier than this.
+    const fn at(time: Micros) -> Self {
+        Self(time.0.div_ceil(1000) as u32)
+    }
+
+    const fn is_over(self, now: Micros) -> bool {
+        let passed = ((now.0 / 1000) as u32).wrapping_sub(self.0);
+        passed <= u32::MAX / 2
+    }
+}
+
+/// What is known of an ended call.
+#[derive(Clone, Copy, Debug)]
 struct Entry {
     hash: u64,
-    expires: Micros,
-    death: Death,
+    expires: Expiry,
+    /// Nothing once another entry has taken its place.
+    death: Option<Death>,
+}
+
+/// Where an ended call is in the queue.
+#[derive(Debug)]
+struct Place {
+    folded: u32,
+    turn: u32,
+}
+
+impl Hashed for Place {
+    fn folded(&self) -> u32 {
+        self.folded
+    }
+}
+
+/// Entries by turn, in chunks that never move.
+#[derive(Debug, Default)]
+struct Queue {
+    /// All full but the last one.
+    chunks: VecDeque<Vec<Entry>>,
+    /// Entries of the first chunk that have left.
+    left: usize,
+    /// The turn of the first entry of the first chunk.
+    first: u32,
+    /// A chunk that has left, to be filled again.
+    spare: Vec<Entry>,
+}
+
+impl Queue {
+    fn len(&self) -> usize {
+        match self.chunks.back() {
+            Some(last) => (self.chunks.len() - 1) * CHUNK + last.len() - self.left,
+            None => 0,
+        }
+    }
+
+    /// Its turn. No more than [`MAX_DEAD`] are here at a time, so that turns that wrap stay apart.
+    fn push(&mut self, entry: Entry) -> u32 {
+        let last = match self.chunks.back_mut() {
+            Some(last) if last.len() < CHUNK => last,
+            _ => {
+                let mut chunk = std::mem::take(&mut self.spare);
+                chunk.reserve_exact(CHUNK);
+                self.chunks.push_back_mut(chunk)
+            }
+        };
+        last.push(entry);
+        let index = last.len() - 1;
+        let before = (self.chunks.len() - 1) * CHUNK;
+        self.first.wrapping_add((before + index) as u32)
+    }
+
+    fn get(&self, turn: u32) -> Option<&Entry> {
+        let index = turn.wrapping_sub(self.first) as usize;
+        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+    }
+
+    fn get_mut(&mut self, turn: u32) -> Option<&mut Entry> {
+        let index = turn.wrapping_sub(self.first) as usize;
+        self.chunks.get_mut(index / CHUNK)?.get_mut(index % CHUNK)
+    }
+
+    fn front(&self) -> Option<Entry> {
+        self.chunks.front()?.get(self.left).copied()
+    }
+
+    /// Takes the first one out; its turn.
+    fn pop(&mut self) -> u32 {
+        let turn = self.first.wrapping_add(self.left as u32);
+        self.left += 1;
+        if self.left == CHUNK {
+            self.left = 0;
+            self.first = self.first.wrapping_add(CHUNK as u32);
+            self.spare = self.chunks.pop_front().unwrap_or_default();
+            self.spare.clear();
+        }
+        turn
+    }
 }
 
 /// The ended calls.
 #[derive(Debug)]
 pub(crate) struct DeadCalls<S> {
-    table: HashTable<Entry>,
-    /// Hash and expiry, in the order of expiry; an entry whose expiry was put off is queued again when its turn comes.
-    queue: VecDeque<(u64, Micros)>,
+    places: Stripes<Place>,
+    /// In the order of expiry.
+    queue: Queue,
     hasher: S,
     wait: Micros,
 }
@@ -44,74 +150,90 @@ impl<S: BuildHasher> DeadCalls<S> {
     /// Remembers ended calls for `wait`.
     pub(crate) fn new(wait: Micros, hasher: S) -> Self {
         Self {
-            table: HashTable::new(),
-            queue: VecDeque::new(),
+            places: Stripes::new(),
+            queue: Queue::default(),
             hasher,
-            wait,
+            wait: wait.min(MAX_WAIT),
         }
     }
 
-    /// Remembers a call.
-    pub(crate) fn bury(&mut self, call_id: &[u8], death: Death, now: Micros) {
+    /// What the other functions know a call by.
+    #[inline]
+    pub(crate) fn hash(&self, call_id: &[u8]) -> u64 {
+        self.hasher.hash_one(call_id)
+    }
+
+    /// Remembers the call whose Call-ID has this hash.
+    pub(crate) fn bury(&mut self, hash: u64, death: Death, now: Micros) {
         self.expire(now);
-        if self.wait == Micros(0) || self.table.len() >= MAX_DEAD {
-            return;
-        }
-        let hash = self.hasher.hash_one(call_id);
-        let expires = now.plus(self.wait);
-        let entry = Entry {
-            hash,
-            expires,
-            death,
-        };
-        self.table.insert_unique(hash, entry, |entry| entry.hash);
-        self.queue.push_back((hash, expires));
+        self.remember(hash, death, now);
     }
 
     /// Whether this call has ended lately, and how. Its time starts again.
-    pub(crate) fn disturb(&mut self, call_id: &[u8], now: Micros) -> Option<Death> {
+    pub(crate) fn disturb(&mut self, hash: u64, now: Micros) -> Option<Death> {
         self.expire(now);
-        let hash = self.hasher.hash_one(call_id);
-        let entry = self.table.find_mut(hash, |entry| entry.hash == hash)?;
-        entry.expires = now.plus(self.wait);
-        Some(entry.death)
+        let queue = &self.queue;
+        let is = |place: &Place| {
+            queue
+                .get(place.turn)
+                .is_some_and(|entry| entry.hash == hash)
+        };
+        let turn = self.places.find(fold(hash), is)?.turn;
+        // With no room for another entry its time does not start again.
+        let death = if self.queue.len() >= MAX_DEAD {
+            self.queue.get(turn)?.death
+        } else {
+            self.places.remove(fold(hash), |place| place.turn == turn);
+            self.queue.get_mut(turn)?.death.take()
+        }?;
+        self.remember(hash, death, now);
+        Some(death)
+    }
+
+    fn remember(&mut self, hash: u64, death: Death, now: Micros) {
+        if self.wait == Micros(0) || self.queue.len() >= MAX_DEAD {
+            return;
+        }
+        let turn = self.queue.push(Entry {
+            hash,
+            expires: Expiry::at(now.plus(self.wait)),
+            death: Some(death),
+        });
+        let folded = fold(hash);
+        self.places.insert(Place { folded, turn });
     }
 
     fn expire(&mut self, now: Micros) {
-        while let Some(&(hash, queued)) = self.queue.front()
-            && queued <= now
+        while let Some(entry) = self.queue.front()
+            && entry.expires.is_over(now)
         {
-            self.queue.pop_front();
-            let found = self
-                .table
-                .find_entry(hash, |entry| entry.hash == hash && entry.expires <= now);
-            match found {
-                Ok(entry) => {
-                    entry.remove();
-                }
-                // Put off meanwhile: its turn comes again.
-                Err(_) => {
-                    let later = self
-                        .table
-                        .find(hash, |entry| entry.hash == hash)
-                        .map(|entry| entry.expires);
-                    if let Some(later) = later {
-                        self.queue.push_back((hash, later));
-                    }
-                }
+            let turn = self.queue.pop();
+            if entry.death.is_some() {
+                let folded = fold(entry.hash);
+                self.places.remove(folded, |place| place.turn == turn);
             }
         }
     }
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.table.len()
+        self.queue.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl DeadCalls<foldhash::fast::FixedState> {
+        fn end(&mut self, id: &[u8], death: Death, now: Micros) {
+            self.bury(self.hash(id), death, now);
+        }
+
+        fn late(&mut self, id: &[u8], now: Micros) -> Option<Death> {
+            self.disturb(self.hash(id), now)
+        }
+    }
 
     fn dead() -> DeadCalls<foldhash::fast::FixedState> {
         DeadCalls::new(
@@ -123,21 +245,21 @@ mod tests {
     #[test]
     fn an_ended_call_is_forgotten_after_its_time() {
         let mut dead = dead();
-        dead.bury(b"a", Death::Completed, Micros(0));
+        dead.end(b"a", Death::Completed, Micros(0));
         assert_eq!(
-            dead.disturb(b"a", Micros::from_ms(32_999)),
+            dead.late(b"a", Micros::from_ms(32_999)),
             Some(Death::Completed)
         );
-        assert_eq!(dead.disturb(b"b", Micros::from_ms(32_999)), None);
+        assert_eq!(dead.late(b"b", Micros::from_ms(32_999)), None);
     }
 
     #[test]
     fn a_message_restarts_the_time() {
         let mut dead = dead();
-        dead.bury(b"a", Death::Aborted(3), Micros(0));
-        assert!(dead.disturb(b"a", Micros::from_ms(20_000)).is_some());
-        assert!(dead.disturb(b"a", Micros::from_ms(50_000)).is_some());
-        assert!(dead.disturb(b"a", Micros::from_ms(100_000)).is_none());
+        dead.end(b"a", Death::Aborted(3), Micros(0));
+        assert!(dead.late(b"a", Micros::from_ms(20_000)).is_some());
+        assert!(dead.late(b"a", Micros::from_ms(50_000)).is_some());
+        assert!(dead.late(b"a", Micros::from_ms(100_000)).is_none());
         assert_eq!(dead.len(), 0);
     }
 
@@ -145,8 +267,47 @@ mod tests {
     fn memory_is_freed_without_look_ups_by_id() {
         let mut dead = dead();
         for n in 0..1000u64 {
-            dead.bury(&n.to_le_bytes(), Death::Completed, Micros::from_ms(n * 100));
+            dead.end(&n.to_le_bytes(), Death::Completed, Micros::from_ms(n * 100));
         }
         assert!(dead.len() < 340, "{}", dead.len());
+    }
+
+    #[test]
+    fn a_message_that_comes_again_and_again_keeps_its_call_and_no_other() {
+        let mut dead = dead();
+        dead.end(b"a", Death::Completed, Micros(0));
+        dead.end(b"b", Death::Completed, Micros(0));
+        for second in 1..200u64 {
+            assert!(dead.late(b"a", Micros::from_ms(second * 1000)).is_some());
+        }
+        assert_eq!(dead.late(b"b", Micros::from_ms(200_000)), None);
+        assert!(dead.len() < 40, "{}", dead.len());
+    }
+
+    #[test]
+    fn hundreds_of_thousands_are_found_and_forgotten_in_their_order() {
+        let mut dead = dead();
+        for n in 0..300_000u64 {
+            dead.end(&n.to_le_bytes(), Death::Aborted(n as u16), Micros(n * 1000));
+        }
+        // 33 s are left, each with one call per millisecond.
+        assert_eq!(dead.len(), 33_000);
+        let now = Micros(299_999_000);
+        assert_eq!(dead.late(&266_999u64.to_le_bytes(), now), None);
+        for n in (267_000..300_000u64).step_by(7) {
+            assert_eq!(
+                dead.late(&n.to_le_bytes(), now),
+                Some(Death::Aborted(n as u16)),
+                "{n}"
+            );
+        }
+    }
+
+    #[test]
+    fn expiries_that_wrap_are_compared() {
+        let soon = Expiry::at(Micros::from_ms(u64::from(u32::MAX) + 5));
+        assert!(!soon.is_over(Micros::from_ms(u64::from(u32::MAX) - 5)));
+        assert!(soon.is_over(Micros::from_ms(u64::from(u32::MAX) + 5)));
+        assert!(!Expiry::at(Micros(1)).is_over(Micros(0)));
     }
 }

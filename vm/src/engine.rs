@@ -31,18 +31,17 @@ use crate::posix::Scratch;
 use crate::receive::Arrival;
 use crate::render::{DynamicId, LastView};
 use crate::slab::Calls;
+use crate::stripes::{Hashed, Stripes, fold};
 use crate::vars::Vars;
 use crate::{kept, receive, txn, unexpected};
 use beside::Beside;
 use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
-use hashbrown::HashTable;
 use init::Starting;
 use reports::{discard, warn_dead};
 pub use siblings::Siblings;
 use smallvec::SmallVec;
-use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 pub(crate) type Hasher = foldhash::fast::FixedState;
@@ -56,6 +55,20 @@ const SPARE_MAX: usize = 4096;
 /// Largest record kept: one message of 64 KiB must not be remembered by thousands of records.
 const SPARE_BYTES: usize = 4096;
 
+/// A call in the index.
+#[derive(Debug)]
+struct Open {
+    /// Of its Call-ID.
+    folded: u32,
+    key: CallKey,
+}
+
+impl Hashed for Open {
+    fn folded(&self) -> u32 {
+        self.folded
+    }
+}
+
 /// The calls of one shard.
 ///
 /// # Invariants
@@ -64,7 +77,7 @@ const SPARE_BYTES: usize = 4096;
 pub struct Engine {
     image: Arc<Image>,
     calls: Calls,
-    index: HashTable<CallKey>,
+    index: Stripes<Open>,
     hasher: Hasher,
     shared: Shared,
     next_number: u64,
@@ -91,7 +104,7 @@ impl Engine {
         let dead_wait = Micros::from_ms(u64::from(params.dead_call_ms));
         Self {
             calls: Calls::new(),
-            index: HashTable::new(),
+            index: Stripes::new(),
             shared: Shared {
                 vars: Vars::new(&image),
                 users: params.users,
@@ -214,7 +227,8 @@ impl Engine {
         } else {
             strip_call_id_prefix(full_id)
         };
-        if let Some((key, dialog)) = self.find(id) {
+        let hash = self.shared.dead.hash(id);
+        if let Some((key, dialog)) = self.find(id, hash) {
             if self.image.twin_role.is_some() {
                 self.learn_peer(key, flow, src);
             }
@@ -224,7 +238,7 @@ impl Engine {
             self.deliver(now, key, dialog, msg, out);
             return;
         }
-        if let Some(death) = self.shared.dead.disturb(id, now) {
+        if let Some(death) = self.shared.dead.disturb(hash, now) {
             out.push(Output::Stat(StatEvent::DeadCall));
             warn_dead(out, id, death, msg.bytes());
             return;
@@ -246,15 +260,14 @@ impl Engine {
     }
 
     /// The call and the dialog with this Call-ID.
-    fn find(&self, id: &[u8]) -> Option<(CallKey, DialogId)> {
-        let hash = self.hasher.hash_one(id);
-        let main = self.index.find(hash, |key| {
+    fn find(&self, id: &[u8], hash: u64) -> Option<(CallKey, DialogId)> {
+        let main = self.index.find(fold(hash), |open| {
             self.calls
-                .get(*key)
+                .get(open.key)
                 .is_some_and(|call| call.main_call_id() == id)
         });
-        if let Some(key) = main {
-            return Some((*key, DialogId::MAIN));
+        if let Some(open) = main {
+            return Some((open.key, DialogId::MAIN));
         }
         if self.image.program.dialogs.is_empty() {
             return None;
@@ -555,12 +568,10 @@ impl Engine {
         out: &mut OutBuf,
     ) {
         let hash = match self.calls.get(key) {
-            Some(call) => self.hasher.hash_one(call.main_call_id()),
+            Some(call) => self.shared.dead.hash(call.main_call_id()),
             None => return,
         };
-        if let Ok(entry) = self.index.find_entry(hash, |other| *other == key) {
-            entry.remove();
-        }
+        self.index.remove(fold(hash), |open| open.key == key);
         let Some(mut call) = self.calls.remove(key) else {
             return;
         };
@@ -572,7 +583,7 @@ impl Engine {
         }
         txn::stop(&mut call, &mut self.shared.buffers);
         if let Some(death) = death {
-            self.shared.dead.bury(&call.call_id, death, now);
+            self.shared.dead.bury(hash, death, now);
         }
         let length = now.since(call.created);
         out.push(Output::Stat(StatEvent::Ended { end, length }));

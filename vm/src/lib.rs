@@ -84,6 +84,7 @@ mod receive;
 mod render;
 mod rng;
 mod slab;
+mod stripes;
 #[cfg(test)]
 mod testing;
 mod txn;

@@ -231,6 +231,9 @@ pub struct RunParams {
     pub pause_ms: u32,
     /// Default receive timeout in ms, 0 for none (`-recv_timeout`).
     pub recv_timeout_ms: u32,
+    /// Least receive timeout where a BYE is waited for that names none, in ms (`-recv_bye_timeout_ms`): somebody talks
+    /// meanwhile.
+    pub recv_bye_timeout_ms: u32,
     /// How long an optional `recvCmd` waits before the call goes on without its command, in ms; 0 for as long as nothing
     /// else comes, as in SIPp. Gossipper's language has it.
     pub optional_command_ms: u32,
@@ -349,6 +352,7 @@ impl Default for RunParams {
             call_id: CallIdFormat::parse(CallIdFormat::DEFAULT),
             pause_ms: 0,
             recv_timeout_ms: 0,
+            recv_bye_timeout_ms: 0,
             optional_command_ms: 0,
             retransmit: true,
             t2_ms: T2_DEFAULT_MS,

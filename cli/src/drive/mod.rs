@@ -15,17 +15,18 @@ use crate::operator::control::{ControlSocket, Opened};
 use crate::operator::keyboard::Keyboard;
 use crate::operator::{Deed, Operator};
 use crate::report::summary;
-use crate::screens::Frame;
+use crate::results::Reports;
 use crate::screens::dump::Dump;
 use crate::screens::layout::Layout;
-use crate::screens::terminal::Screens;
+use crate::screens::rows::Rows;
+use crate::screens::{self, Frame, Screen};
 use crate::stdio;
 use crate::trouble;
+use display::{Display, Shown, tick, ticks};
 use gossipper_control::{Phase, Snapshot};
 use gossipper_runtime::config::{EngineConfig, LogForm, RunConfig};
 use gossipper_runtime::logs::default_file_name;
-use gossipper_runtime::{Controller, Ending, Error, Run, RunReport};
-use progress_line::ProgressLine;
+use gossipper_runtime::{Controller, Ending, Error, Run, RunReport, Viewer};
 use requests::{Requests, Wish};
 use signals::Signals;
 use std::io::ErrorKind;
@@ -33,8 +34,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
+mod display;
 mod oversized;
 mod progress_line;
 mod requests;
@@ -84,10 +86,19 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         Err(code) => return code,
     };
     let (layouts, dump) = (layouts(args, &config), dump(args, &config));
+    let row_period = config.logs.tables.period;
+    let rows = match rows(args) {
+        Ok(rows) => rows,
+        Err(error) => {
+            stdio::error(&error);
+            return ExitCode::Fatal;
+        }
+    };
     let sipps = config.logs.form == LogForm::Sipp;
     let sipps_files = sipps.then(|| config.main.program.name.clone());
     // What was asked for fits the scenario: that was checked when the settings were made.
     let per_call = args.rates.unit.per_call(&config.main.program);
+    let mut reports = Reports::new(&args.results, &config);
     let run = match Run::start(config) {
         Ok(run) => Arc::new(run),
         Err(error) => return failed(&error),
@@ -98,6 +109,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     {
         return code;
     }
+    let viewer = run.viewer();
     let (done, mut ended) = oneshot::channel();
     let watched = Arc::clone(&run);
     let watcher = std::thread::Builder::new()
@@ -131,9 +143,12 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         before: Snapshot::default(),
         layouts,
         dump,
+        rows,
         sipps_files,
         told_oversized: false,
     };
+    let mut row_due = ticks(session.rows.as_ref().map(|_| row_period));
+    let mut line_due = ticks(args.running.line_period);
     let mut display = Display::new(args.refresh.filter(|_| !in_background));
     session.draw(&mut display, &run.snapshot());
     let ended = loop {
@@ -142,7 +157,10 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             _ = &mut ended => break true,
             _ = signals.int.recv() => Asked::Wish(Wish::Interrupt),
             _ = signals.term.recv() => Asked::Wish(Wish::Interrupt),
-            _ = signals.usr1.recv() => Asked::Wish(Wish::Quit),
+            _ = signals.usr1.recv() => match session.rows {
+                Some(_) => Asked::Deed(Deed::DumpScreens, Source::Operator),
+                None => Asked::Wish(Wish::Quit),
+            },
             _ = signals.usr2.recv() => Asked::Deed(Deed::DumpScreens, Source::Signal),
             _ = signals.oversized.recv() => {
                 session.oversized();
@@ -161,6 +179,21 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             },
             () = display.due() => {
                 session.tick(&mut display, run.snapshot());
+                continue;
+            }
+            () = reports.due() => {
+                if !reports.look(&viewer) {
+                    continue;
+                }
+                Asked::Wish(Wish::Stop)
+            }
+            () = tick(&mut row_due) => {
+                session.add_row(&run.snapshot());
+                continue;
+            }
+            () = tick(&mut line_due) => {
+                display.clear();
+                stdio::err(&summary::line(&run.snapshot()));
                 continue;
             }
             datagram = next_datagram(&mut control) => {
@@ -194,8 +227,8 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             Err(error) => return failed(&error),
         },
         // Left early: the watcher still holds the run, which ends with the program.
-        Ok(run) => given_up(run.snapshot()),
-        Err(run) => given_up(run.snapshot()),
+        Ok(run) => given_up(&run.viewer()),
+        Err(run) => given_up(&run.viewer()),
     };
     // What was written last may have been too much.
     yield_now().await;
@@ -205,16 +238,28 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     {
         session.oversized();
     }
-    if args.running.trace_screen {
+    if session.rows.is_some() {
+        session.add_row(&report.snapshot);
+    } else if args.running.trace_screen {
         session.dump_screens(&report.snapshot);
     }
     trouble::say(&report.snapshot);
-    stdio::out(&summary::text(
-        &report.snapshot,
-        stdio::stdout_takes_colour(),
-    ));
-    stdio::out(&summary::line(&report.snapshot));
     let code = verdict(&report.ending, &report.snapshot);
+    let (code, health) = reports.finish(&report, code);
+    if session.sipps_files.is_some() {
+        // What scripts read is where SIPp puts it; what it does not say comes beside it.
+        if !in_background {
+            stdio::out(&session.last_screens(&report.snapshot));
+        }
+        stdio::err(&summary::text(&report.snapshot, false));
+        stdio::err(&health);
+        stdio::err(&summary::line(&report.snapshot));
+    } else {
+        let colour = stdio::stdout_takes_colour();
+        stdio::out(&summary::text(&report.snapshot, colour));
+        stdio::out(&health);
+        stdio::out(&summary::line(&report.snapshot));
+    }
     if inject::write_back(args, &report.edited) {
         code
     } else {
@@ -250,6 +295,8 @@ struct Session<'a> {
     before: Snapshot,
     layouts: Vec<Layout>,
     dump: Dump,
+    /// The table of their figures, in place of the screens.
+    rows: Option<Rows>,
     /// Files are SIPp's, and have this scenario in their names.
     sipps_files: Option<String>,
     /// It was told that a file has reached its limit.
@@ -296,7 +343,11 @@ impl Session<'_> {
             }
             // COMPAT(sipp): the key writes into a file that is there, the signal makes one.
             Deed::DumpScreens => {
-                if source == Source::Signal || self.args.running.trace_screen || self.dump.is_open()
+                if source == Source::Operator && self.rows.is_some() {
+                    self.add_row(snapshot);
+                } else if source == Source::Signal
+                    || self.args.running.trace_screen
+                    || self.dump.is_open()
                 {
                     self.dump_screens(snapshot);
                 }
@@ -310,6 +361,30 @@ impl Session<'_> {
             Deed::Warn(text) => self.say(text, true),
         }
         None
+    }
+
+    /// The screen that was shown and that of the statistics, as SIPp leaves them on standard output.
+    fn last_screens(&self, now: &Snapshot) -> String {
+        let shown = self.operator.view.screen;
+        let of = |screen| {
+            let mut frame = self.frame(now);
+            frame.view.screen = screen;
+            screens::text(&frame)
+        };
+        let mut text = of(shown);
+        if shown != Screen::Statistics {
+            text.push_str(&of(Screen::Statistics));
+        }
+        text
+    }
+
+    /// Adds a row to the table of the screens' figures.
+    fn add_row(&mut self, now: &Snapshot) {
+        if let Some(rows) = &mut self.rows
+            && let Err(error) = rows.add(now)
+        {
+            self.say(error, true);
+        }
     }
 
     /// Writes the screens to their file.
@@ -412,8 +487,21 @@ fn dump(args: &HiArgs, config: &RunConfig) -> Dump {
         let scenario = &config.main.program.name;
         default_file_name(scenario, std::process::id(), "screen").into()
     };
-    let file = args.running.screen_file.clone().unwrap_or_else(default);
+    let named = args.running.screen_file.clone();
+    // Where there is a table, that has the name.
+    let named = named.filter(|_| config.logs.form == LogForm::Sipp);
+    let file = named.unwrap_or_else(default);
     Dump::new(file, args.running.screen_overwrite)
+}
+
+/// The table of the screens' figures, if there is to be one.
+fn rows(args: &HiArgs) -> Result<Option<Rows>, String> {
+    let path = args.traces.screen_table(std::process::id());
+    let Some(path) = path.filter(|_| args.running.trace_screen) else {
+        return Ok(None);
+    };
+    let path = args.running.screen_file.clone().unwrap_or(path);
+    Rows::open(path, args.running.screen_overwrite).map(Some)
 }
 
 /// Opens the control socket, if there is to be one.
@@ -468,63 +556,11 @@ fn pause_program(display: &mut Display, keyboard: Option<&Keyboard>) {
     }
 }
 
-/// What the run shows of itself while it lasts.
-struct Display {
-    shown: Shown,
-    ticks: Option<Interval>,
-}
-
-/// How it does.
-enum Shown {
-    /// On a terminal.
-    Screens(Box<Screens>),
-    /// Elsewhere.
-    Line(ProgressLine),
-}
-
-impl Display {
-    fn new(refresh: Option<Duration>) -> Self {
-        let screens = refresh.and_then(|_| Screens::open(stdio::stdout_takes_colour()));
-        let (shown, period) = match screens {
-            Some(screens) => (Shown::Screens(Box::new(screens)), refresh),
-            None => {
-                let line = ProgressLine::new();
-                let period = refresh.map(|refresh| line.period(refresh));
-                (Shown::Line(line), period)
-            }
-        };
-        let ticks = period.map(|period| {
-            let mut ticks = interval(period);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            // The first tick of an interval is at once, when there is nothing to see.
-            ticks.reset();
-            ticks
-        });
-        Self { shown, ticks }
-    }
-
-    /// Waits until it is to be drawn.
-    async fn due(&mut self) {
-        match &mut self.ticks {
-            Some(ticks) => {
-                ticks.tick().await;
-            }
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Leaves a clean line for what follows.
-    fn clear(&mut self) {
-        if let Shown::Line(line) = &mut self.shown {
-            line.clear();
-        }
-    }
-}
-
 /// What is known of a run that nobody waits for any more.
-fn given_up(snapshot: Snapshot) -> RunReport {
+fn given_up(run: &Viewer) -> RunReport {
     RunReport {
-        snapshot,
+        snapshot: run.snapshot(),
+        measures: run.measures().map(Box::new),
         ending: Ending::Stopped,
         edited: Vec::new(),
     }

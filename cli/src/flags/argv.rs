@@ -168,6 +168,12 @@ impl Parsed {
         tokens: &mut (impl Iterator<Item = &'a OsStr> + Clone),
     ) {
         if let Some(flag) = find(name) {
+            if matches!(flag.arg, Arg::Pair { joined: true, .. })
+                && let Some((first, second)) = joined(&mut tokens.clone())
+            {
+                tokens.next();
+                return self.apply(flag, None, &[OsStr::new(first), OsStr::new(second)]);
+            }
             let values: Vec<&OsStr> = tokens.take(flag.arg.arity()).collect();
             return self.apply(flag, None, &values);
         }
@@ -253,6 +259,14 @@ impl Parsed {
             self.faults.push(Fault::BadValue { flag: shown, why });
         }
     }
+}
+
+/// `FILE,FIELD` in one token, where the next is not the field.
+fn joined<'a>(tokens: &mut impl Iterator<Item = &'a OsStr>) -> Option<(&'a str, &'a str)> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let (file, field) = tokens.next()?.to_str()?.rsplit_once(',')?;
+    let next = tokens.next().and_then(OsStr::to_str);
+    (is_number(field) && !next.is_some_and(is_number)).then_some((file, field))
 }
 
 /// Reads the values in the flag's notation and stores them.
@@ -422,6 +436,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_and_its_field_may_be_one_word() {
+        let indexes = |line: &str| read(line).low.injection_indexes;
+        let of = |file: &str, field: &str| vec![(file.to_owned(), field.to_owned())];
+        assert_eq!(indexes("-infindex a.csv 2 -m 1"), of("a.csv", "2"));
+        assert_eq!(indexes("-infindex a.csv,2 -m 1"), of("a.csv", "2"));
+        assert_eq!(indexes("-infindex a.csv,2"), of("a.csv", "2"));
+        // The name of a file may have a comma too.
+        assert_eq!(indexes("-infindex a,1 2"), of("a,1", "2"));
+        assert_eq!(read("-infindex a.csv,2 -m 7").low.calls, Some(7));
+    }
+
+    #[test]
     fn help_wins_over_faults() {
         let parsed = read("-nonsense -h");
         assert_eq!(parsed.special(), Some(&Special::Help));
@@ -435,6 +461,7 @@ mod tests {
                 ("tls_version", _) => "-tls_version 1.3".to_owned(),
                 ("rate_profile", _) => "-rate_profile 0:1".to_owned(),
                 ("rate_unit", _) => "-rate_unit calls".to_owned(),
+                ("threshold", _) => "-threshold calls>0".to_owned(),
                 ("rtcheck", _) => "-rtcheck loose".to_owned(),
                 ("oocsn", _) => "-oocsn ooc_default".to_owned(),
                 ("rxsn", _) => "-rxsn uas".to_owned(),

@@ -18,13 +18,14 @@ use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
 use super::media::Media;
 use super::rates::Rates;
+use super::results::Results;
 use super::running::Running;
 use super::secure::SecureLow;
 use super::streams;
 use super::traces::Traces;
 use super::twin::{self, Twin};
 use super::value::BareTime;
-use gossipper_runtime::config::TransportConfig;
+use gossipper_runtime::config::{LogForm, TransportConfig};
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::circuits::CircuitMap;
 use gossipper_vm::{BesideKind, CallIdFormat, Trunk};
@@ -162,6 +163,8 @@ pub(crate) struct HiArgs {
     pub(crate) pause_ms: u32,
     /// `-recv_timeout`; 0 is none.
     pub(crate) recv_timeout_ms: u32,
+    /// `-recv_bye_timeout_ms`.
+    pub(crate) recv_bye_timeout_ms: u32,
     /// `-base_cseq`.
     pub(crate) base_cseq: u32,
     /// `-cid_str`.
@@ -200,6 +203,8 @@ pub(crate) struct HiArgs {
     pub(crate) traces: Traces,
     /// `-hep_addr`.
     pub(crate) hep: Option<Hep>,
+    /// What it leaves for pipelines.
+    pub(crate) results: Results,
     /// `-f`; `None` is never.
     pub(crate) refresh: Option<Duration>,
     /// How it is watched and steered.
@@ -367,7 +372,8 @@ impl HiArgs {
             &mut faults,
             &mut notes,
         );
-        let running = Running::resolve(low.running, dialect, &mut faults, &mut notes);
+        let own_form = low.traces.form() == LogForm::Gossipper;
+        let running = Running::resolve(low.running, dialect, own_form, &mut faults, &mut notes);
         let twin = twin::resolve(low.twin, &mut faults);
         let local_ip = low
             .local_ip
@@ -403,11 +409,13 @@ impl HiArgs {
         };
         let pause_ms = ms("-d", low.pause);
         let recv_timeout_ms = ms("-recv_timeout", low.recv_timeout);
+        let recv_bye_timeout_ms = ms("-recv_bye_timeout_ms", low.recv_bye_timeout);
         let t2_ms = ms("-T2", low.t2);
         let dead_call_ms = ms("-deadcall_wait", low.dead_call_wait);
 
         let traces = low.traces.resolve(&mut notes, &mut faults);
         let hep = hep::resolve(low.hep, &mut faults, &mut notes);
+        let results = Results::resolve(low.results, &mut faults, &mut notes);
         let local_port = match low.local_port {
             None if sipp => LocalPort::FirstFree,
             None | Some(0) => LocalPort::Any,
@@ -466,6 +474,7 @@ impl HiArgs {
             service: low.service.unwrap_or_else(|| "service".to_owned()),
             pause_ms: pause_ms.unwrap_or(if sipp { 0 } else { 1000 }),
             recv_timeout_ms: recv_timeout_ms.unwrap_or(if sipp { 0 } else { 5000 }),
+            recv_bye_timeout_ms: recv_bye_timeout_ms.unwrap_or(if sipp { 0 } else { 90_000 }),
             base_cseq: low.base_cseq.unwrap_or(1),
             call_id_format: low.call_id_format,
             call_id_type: low.call_id_type,
@@ -489,6 +498,7 @@ impl HiArgs {
             seed: low.seed,
             traces,
             hep,
+            results,
             refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1)))
                 .filter(|time| !time.is_zero()),
             running,

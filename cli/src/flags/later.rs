@@ -71,11 +71,6 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "periodic lines",
-        switches: &[],
-        values: &["stat_period"],
-    },
-    Group {
         part: "RTCP and media reports over HEP",
         switches: &["hep_raw_rtcp", "hep_homer_lake_rtcp", "send_media_report"],
         values: &[],
@@ -89,17 +84,11 @@ static GROUPS: &[Group] = &[
         part: "reports and health gates",
         switches: &[],
         values: &[
-            "recv_bye_timeout_ms",
-            "summary_json",
             "summary_html",
-            "health_min_success_ratio",
-            "health_max_failed_calls",
-            "health_max_timeouts",
             "health_max_rtcp_fraction_lost",
             "health_max_rtcp_jitter_ts",
             "health_min_rtp_packets_recv",
             "health_min_rtp_packets_recv_per_call",
-            "call_records_jsonl",
         ],
     },
     Group {
@@ -159,6 +148,42 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_name_that_command_lines_have_is_known_or_refused_by_name() {
+        let names = include_str!("../../../testdata/flags.txt");
+        let lines = names.lines().filter(|line| !line.starts_with('#'));
+        let names: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
+        assert!(names.len() > 200, "{}", names.len());
+        let known = |name: &str| {
+            crate::flags::defs::flags().any(|flag| flag.names.contains(&name))
+                || ["h", "help", "v", "version"].contains(&name)
+        };
+        let lost: Vec<&&str> = (names.iter())
+            .filter(|name| !known(name) && find(name).is_none())
+            .collect();
+        assert!(
+            lost.is_empty(),
+            "neither known nor refused by name: {lost:?}"
+        );
+        // What is refused is what others work on, and nothing else.
+        let refused = names.iter().filter_map(|name| Some(find(name)?.part));
+        let parts: std::collections::BTreeSet<&str> = refused.collect();
+        for part in parts {
+            assert!(
+                [
+                    "SCTP",
+                    "media",
+                    "plug-ins",
+                    "reports and health gates",
+                    "HEP and OTLP export",
+                    "the HTTP interface, profiles and the full-screen terminal"
+                ]
+                .contains(&part),
+                "{part}"
+            );
+        }
+    }
 
     #[test]
     fn a_missing_flag_knows_how_many_values_it_takes() {

@@ -8,6 +8,7 @@
 use super::hep::HepLow;
 use super::media::MediaLow;
 use super::rates::RatesLow;
+use super::results::ResultsLow;
 use super::running::RunningLow;
 use super::secure::SecureLow;
 use super::streams::StreamsLow;
@@ -305,6 +306,8 @@ pub(crate) struct LowArgs {
     pub(crate) pause: Option<Duration>,
     /// `-recv_timeout`, `-recv_timeout_ms`.
     pub(crate) recv_timeout: Option<Duration>,
+    /// `-recv_bye_timeout_ms`.
+    pub(crate) recv_bye_timeout: Option<Duration>,
     /// `-base_cseq`.
     pub(crate) base_cseq: Option<u32>,
     /// `-cid_str`.
@@ -344,6 +347,8 @@ pub(crate) struct LowArgs {
     /// `-seed`.
     pub(crate) seed: Option<u64>,
 
+    /// The flags about what a run leaves for pipelines.
+    pub(crate) results: ResultsLow,
     /// The flags of traces and tables.
     pub(crate) traces: LowTraces,
     /// The flags about HEP.

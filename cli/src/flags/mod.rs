@@ -19,6 +19,7 @@ pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod media;
 pub(crate) mod rates;
+pub(crate) mod results;
 pub(crate) mod running;
 pub(crate) mod secure;
 pub(crate) mod streams;
@@ -56,6 +57,8 @@ pub(crate) enum Category {
     Traces,
     /// Messages mirrored to a collector.
     Hep,
+    /// What a run leaves for pipelines.
+    Results,
     /// How a run is watched and steered.
     Running,
     /// What the terminal shows while it runs.
@@ -79,6 +82,7 @@ impl Category {
             Self::Calls => "Call behaviour",
             Self::Traces => "Traces and tables",
             Self::Hep => "Mirroring to a collector (HEP)",
+            Self::Results => "Reports, gates and thresholds",
             Self::Running => "Control, background and watchdog",
             Self::Output => "Terminal",
             Self::Other => "Other",
@@ -153,6 +157,8 @@ pub(crate) enum Arg {
     Pair {
         /// Names of the values in help.
         metavars: (&'static str, &'static str),
+        /// They may also be one word with a comma between them, the second a number.
+        joined: bool,
         /// Stores them.
         set: fn(&mut LowArgs, String, String) -> Result<(), String>,
     },

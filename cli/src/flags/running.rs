@@ -20,6 +20,8 @@ pub(crate) struct RunningLow {
     pub(crate) background: bool,
     /// `-sleep`.
     pub(crate) sleep: Option<Duration>,
+    /// `-stat_period`.
+    pub(crate) line_period: Option<Duration>,
     /// `-trace_screen`.
     pub(crate) trace_screen: bool,
     /// `-screen_file`.
@@ -67,9 +69,11 @@ pub(crate) struct Running {
     pub(crate) background: bool,
     /// Time before it begins.
     pub(crate) sleep: Option<Duration>,
-    /// Screens are written to a file at the end, and when somebody asks for it.
+    /// How often the last line of a run is printed while it goes on.
+    pub(crate) line_period: Option<Duration>,
+    /// Screens are written to a file at the end, and when somebody asks for it; in gossipper's own form a table of figures.
     pub(crate) trace_screen: bool,
-    /// That file; otherwise the one SIPp would write.
+    /// That file; otherwise the one that is usual.
     pub(crate) screen_file: Option<PathBuf>,
     /// Replaces what is there.
     pub(crate) screen_overwrite: bool,
@@ -82,6 +86,7 @@ impl Running {
     pub(crate) fn resolve(
         low: RunningLow,
         dialect: Dialect,
+        own_form: bool,
         faults: &mut Vec<String>,
         notes: &mut Vec<String>,
     ) -> Self {
@@ -101,8 +106,9 @@ impl Running {
             }),
             background: low.background,
             sleep: low.sleep.filter(|time| !time.is_zero()),
+            line_period: low.line_period.filter(|time| !time.is_zero()),
             // COMPAT(sipp): the name of a file alone switches nothing on.
-            trace_screen: low.trace_screen || (!sipp && low.screen_file.is_some()),
+            trace_screen: low.trace_screen || (own_form && low.screen_file.is_some()),
             screen_file: low.screen_file,
             screen_overwrite: low.screen_overwrite.unwrap_or(true),
             watchdog: low.watchdog.resolve(sipp),
@@ -145,7 +151,13 @@ mod tests {
 
     fn resolved(low: RunningLow, dialect: Dialect) -> Running {
         let (mut faults, mut notes) = (Vec::new(), Vec::new());
-        let running = Running::resolve(low, dialect, &mut faults, &mut notes);
+        let running = Running::resolve(
+            low,
+            dialect,
+            dialect == Dialect::Gossipper,
+            &mut faults,
+            &mut notes,
+        );
         assert_eq!((faults.len(), notes.len()), (0, 0));
         running
     }

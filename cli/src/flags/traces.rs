@@ -166,6 +166,13 @@ impl LowTraces {
 }
 
 impl Traces {
+    /// The table of the screen in gossipper's own form.
+    pub(crate) fn screen_table(&self, pid: u32) -> Option<PathBuf> {
+        let named = self.messages.file.as_deref();
+        let own = self.form == LogForm::Gossipper;
+        own.then(|| own_file_name(named, pid, "screen"))
+    }
+
     /// The files, now that the name of the scenario is known.
     pub(crate) fn config(&self, scenario: &str, pid: u32) -> LogConfig {
         let own = self.form == LogForm::Gossipper;
@@ -213,6 +220,7 @@ impl Traces {
             step_counts: table(self.counts, None, "counts", "counts"),
             response_times: table(self.rtt, None, "rtt", "rtt"),
             error_codes: table(self.error_codes, None, "error_codes", "error_codes"),
+            call_records: None,
             tables: self.tables.clone(),
             ring: self.ring,
             max_bytes: self.max_bytes,

@@ -14,6 +14,7 @@
 
 pub(crate) mod dump;
 pub(crate) mod layout;
+pub(crate) mod rows;
 mod scenario;
 mod statistics;
 mod tables;

@@ -4,10 +4,9 @@
 use crate::Carrier;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
+use gossipper_hep::chunk::{Chunks, GENERIC, HEAD_LEN, MAGIC, kind as kinds};
+use gossipper_hep::{PayloadType, packet_len};
 use std::borrow::Cow;
-
-/// Bytes in front of the chunks.
-pub(crate) const HEAD: usize = 6;
 
 /// What an agent reports.
 #[derive(Debug)]
@@ -30,9 +29,7 @@ pub(crate) enum Kind {
 
 /// How long the packet is that begins here, if one does.
 pub(crate) fn len(bytes: &[u8]) -> Option<usize> {
-    let head = bytes.first_chunk::<HEAD>()?;
-    let len = usize::from(u16::from_be_bytes([head[4], head[5]]));
-    (head.starts_with(b"HEP3") && len >= HEAD).then_some(len)
+    packet_len(bytes).ok().flatten()
 }
 
 /// Whether a datagram is a packet of an agent by its looks.
@@ -40,12 +37,22 @@ pub(crate) fn is_packet(bytes: &[u8]) -> bool {
     len(bytes).is_some() || old(bytes).is_some()
 }
 
-/// The report in a packet.
-pub(crate) fn decode(bytes: &[u8]) -> Option<Report<'_>> {
-    if bytes.starts_with(b"HEP3") {
-        return chunks(bytes.get(HEAD..len(bytes)?.min(bytes.len()))?);
+/// The report in a packet; what is compressed in it may take `room`.
+pub(crate) fn decode<'a>(bytes: &'a [u8], room: &mut usize) -> Option<Report<'a>> {
+    if bytes.starts_with(MAGIC) {
+        return chunks(bytes.get(HEAD_LEN..len(bytes)?.min(bytes.len()))?, room);
     }
     old(bytes)
+}
+
+fn v4(value: &[u8]) -> Option<IpAddr> {
+    let octets: [u8; 4] = value.try_into().ok()?;
+    Some(Ipv4Addr::from(octets).into())
+}
+
+fn v6(value: &[u8]) -> Option<IpAddr> {
+    let octets: [u8; 16] = value.try_into().ok()?;
+    Some(Ipv6Addr::from(octets).into())
 }
 
 fn number<const N: usize>(value: &[u8]) -> Option<u64> {
@@ -57,45 +64,41 @@ fn number<const N: usize>(value: &[u8]) -> Option<u64> {
     )
 }
 
-fn chunks(mut rest: &[u8]) -> Option<Report<'_>> {
+/// What the chunks say that matters here. Agents are read more leniently than a collector would: what is missing and not
+/// needed, or there twice, is no reason to lose a message.
+fn chunks<'a>(body: &'a [u8], room: &mut usize) -> Option<Report<'a>> {
     let mut addresses: [Option<IpAddr>; 2] = [None; 2];
     let mut ports = [0_u16; 2];
     let (mut seconds, mut micros) = (None, 0);
     let mut carrier = Carrier::Udp;
     let mut kind = Kind::Other;
     let mut payload = None;
-    while let Some((head, _)) = rest.split_first_chunk::<6>() {
-        let vendor = u16::from_be_bytes([head[0], head[1]]);
-        let chunk = u16::from_be_bytes([head[2], head[3]]);
-        let len = usize::from(u16::from_be_bytes([head[4], head[5]]));
-        let value = rest.get(6..len)?;
-        rest = &rest[len..];
-        if vendor != 0 {
+    for chunk in Chunks::new(body) {
+        let chunk = chunk.ok()?;
+        let value = chunk.data;
+        if chunk.vendor != GENERIC {
             continue;
         }
-        match chunk {
-            2 => carrier = carrier_of(*value.first()?),
-            3 | 4 => {
-                let octets: [u8; 4] = value.try_into().ok()?;
-                addresses[usize::from(chunk - 3)] = Some(Ipv4Addr::from(octets).into());
-            }
-            5 | 6 => {
-                let octets: [u8; 16] = value.try_into().ok()?;
-                addresses[usize::from(chunk - 5)] = Some(Ipv6Addr::from(octets).into());
-            }
-            7 | 8 => ports[usize::from(chunk - 7)] = number::<2>(value)? as u16,
-            9 => seconds = number::<4>(value),
-            10 => micros = number::<4>(value)?,
-            11 => {
-                kind = match *value.first()? {
-                    1 => Kind::Sip,
+        match chunk.kind {
+            kinds::IP_PROTOCOL => carrier = carrier_of(*value.first()?),
+            kinds::IPV4_SOURCE => addresses[0] = Some(v4(value)?),
+            kinds::IPV4_DESTINATION => addresses[1] = Some(v4(value)?),
+            kinds::IPV6_SOURCE => addresses[0] = Some(v6(value)?),
+            kinds::IPV6_DESTINATION => addresses[1] = Some(v6(value)?),
+            kinds::SOURCE_PORT => ports[0] = number::<2>(value)? as u16,
+            kinds::DESTINATION_PORT => ports[1] = number::<2>(value)? as u16,
+            kinds::SECONDS => seconds = number::<4>(value),
+            kinds::MICROS => micros = number::<4>(value)?,
+            kinds::PAYLOAD_TYPE => {
+                kind = match PayloadType(*value.first()?) {
+                    PayloadType::SIP => Kind::Sip,
                     // Of many numbers this is the one for the packets themselves.
-                    4 => Kind::Rtp,
+                    PayloadType(4) => Kind::Rtp,
                     _ => Kind::Other,
                 }
             }
-            15 => payload = Some(Cow::Borrowed(value)),
-            16 => payload = Some(Cow::Owned(crate::unpack::payload(value)?)),
+            kinds::PAYLOAD => payload = Some(Cow::Borrowed(value)),
+            kinds::COMPRESSED => payload = Some(Cow::Owned(crate::unpack::payload(value, room)?)),
             _ => {}
         }
     }

@@ -123,7 +123,8 @@ pub struct ReadOptions {
     pub link: Option<LinkType>,
     /// Longest message; what claims to be longer is not framed by what it claims.
     pub max_message: usize,
-    /// Most bytes that a compressed file may unpack to; what is behind them is not read.
+    /// Most bytes that a compressed file may unpack to, what is behind them being not read; and the same for all
+    /// compressed payloads in a file together.
     pub max_unpacked: usize,
 }
 

@@ -92,6 +92,8 @@ pub(crate) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Capture, Captu
 pub(crate) struct Findings<'o> {
     pub(crate) options: &'o ReadOptions,
     capture: Capture,
+    /// Bytes that compressed payloads may still take.
+    room: usize,
     pub(crate) losses: Losses,
 }
 
@@ -100,6 +102,7 @@ impl<'o> Findings<'o> {
         Self {
             options,
             capture: Capture::default(),
+            room: options.max_unpacked,
             losses: Losses::default(),
         }
     }
@@ -156,7 +159,7 @@ impl<'o> Findings<'o> {
 
     /// Takes what an agent reports; `false` if that makes no sense.
     pub(crate) fn reported(&mut self, seen: Seen, packet: &[u8]) -> bool {
-        let Some(report) = hep::decode(packet) else {
+        let Some(report) = hep::decode(packet, &mut self.room) else {
             return false;
         };
         let time = report.time.unwrap_or(seen.time);

@@ -104,8 +104,12 @@ impl Stream {
     }
 
     fn stop(&mut self, path: Path, found: &mut Findings<'_>) {
-        self.run(path, found, true);
-        self.partial(path, found);
+        loop {
+            self.run(path, found, true);
+            if self.partial(path, found) == Progress::Wait {
+                break;
+            }
+        }
         self.report_passed(path, found);
         *self = Self::default();
     }
@@ -365,21 +369,27 @@ impl Stream {
         });
     }
 
-    /// Hands on what there is of a message that does not go on.
-    fn partial(&mut self, path: Path, found: &mut Findings<'_>) {
+    /// Hands on what there is of a message that does not go on; whether there is something behind it.
+    fn partial(&mut self, path: Path, found: &mut Findings<'_>) -> Progress {
         let seen = self.seen();
         let rest = self.buffer.get(self.start..).unwrap_or_default();
         match &mut self.mode {
             Mode::WebSocket(websocket) => websocket.partial(rest, seen, path, found),
             Mode::Sip if sip::is_message(rest) => {
-                let len = rest.len();
+                // One that said that it is longer than it was has the next ones in what seemed to be its body.
+                let next = next_message(rest);
+                let len = next.unwrap_or(rest.len());
                 found.incomplete(seen, path);
                 self.give(len, true, path, found);
+                if next.is_some() {
+                    return Progress::Again;
+                }
             }
             Mode::Sip => self.passed += rest.len() as u64,
             Mode::Hep if !rest.is_empty() => found.incomplete(seen, path),
             _ => {}
         }
+        Progress::Wait
     }
 
     fn websocket(&mut self, path: Path, found: &mut Findings<'_>) -> Progress {
@@ -405,7 +415,7 @@ impl Stream {
     fn packet(&mut self, path: Path, found: &mut Findings<'_>) -> Progress {
         let rest = self.rest();
         let Some(len) = hep::len(rest) else {
-            if rest.len() < hep::HEAD {
+            if rest.len() < gossipper_hep::chunk::HEAD_LEN {
                 return Progress::Wait;
             }
             self.mode = Mode::Looking;
@@ -480,6 +490,31 @@ fn head_len(bytes: &[u8], searched: usize) -> Option<usize> {
             Some([b'\r', b'\n', ..]) => return Some(searched + end + 3),
             _ => {}
         }
+    }
+    None
+}
+
+/// Where the next message begins behind the first header section; one with a Call-ID, for bodies may hold the first
+/// lines of messages.
+fn next_message(bytes: &[u8]) -> Option<usize> {
+    /// As many lines are looked at, and as much of what follows them.
+    const LINES: usize = 64;
+    const NEAR: usize = 2048;
+    let head = head_len(bytes, 0)?;
+    let mut lines = Lines {
+        line: Some(head),
+        searched: head,
+    };
+    for _ in 0..LINES {
+        let start = lines.next_start(bytes)?;
+        let behind = bytes.get(start..).unwrap_or_default();
+        let near = &behind[..behind.len().min(NEAR)];
+        let head = head_len(near, 0).unwrap_or(near.len());
+        let is_call_id = |name: &[u8]| name.eq_ignore_ascii_case(b"call-id") || name == b"i";
+        if fields(&near[..head]).any(|(name, _)| is_call_id(name)) {
+            return Some(start);
+        }
+        lines.line = None;
     }
     None
 }

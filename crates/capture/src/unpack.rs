@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::io::Read;
 
 /// Longest payload of a capture agent's packet.
-const MAX_PAYLOAD: usize = 1024 * 1024;
+const MAX_PAYLOAD: usize = 256 * 1024;
 
 /// The bytes of a capture file.
 #[derive(Debug)]
@@ -60,12 +60,15 @@ fn unsupported(bytes: &[u8]) -> Option<&'static str> {
     found.map(|(_, name)| *name)
 }
 
-/// The payload of a packet, compressed in any of the ways in which agents do it.
-pub(crate) fn payload(bytes: &[u8]) -> Option<Vec<u8>> {
+/// The payload of a packet, compressed in any of the ways in which agents do it. All payloads of a file together
+/// have `room`, which shrinks.
+pub(crate) fn payload(bytes: &[u8], room: &mut usize) -> Option<Vec<u8>> {
+    let most = MAX_PAYLOAD.min(*room);
     let unpacked = match bytes {
-        [0x1f, 0x8b, ..] => all(flate2::bufread::GzDecoder::new(bytes), MAX_PAYLOAD),
-        _ => all(flate2::bufread::ZlibDecoder::new(bytes), MAX_PAYLOAD),
+        [0x1f, 0x8b, ..] => all(flate2::bufread::GzDecoder::new(bytes), most),
+        _ => all(flate2::bufread::ZlibDecoder::new(bytes), most),
     };
+    *room -= unpacked.bytes.len();
     unpacked.loss.is_none().then(|| unpacked.bytes.into_owned())
 }
 

@@ -177,3 +177,67 @@ fn captures_have_the_messages_that_tshark_finds() {
     assert!(differing.is_empty(), "{}", differing.join("\n"));
     assert!(messages > 100 || corpus().is_none(), "{messages} messages");
 }
+
+/// A capture in another format, by another program.
+fn converted(path: &Path, format: &str) -> Option<Vec<u8>> {
+    #[expect(clippy::disallowed_methods, reason = "a test uses another program")]
+    let mut command = Command::new("editcap");
+    command.args(["-F", format]).arg(path).arg("-");
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    Some(output.stdout)
+}
+
+#[test]
+fn formats_change_nothing() {
+    for (path, bytes) in captures() {
+        let capture = read(&bytes, &ReadOptions::default()).expect("a capture");
+        for format in ["pcap", "nsecpcap", "modpcap", "pcapng"] {
+            let Some(converted) = converted(&path, format) else {
+                #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+                {
+                    eprintln!("SKIPPED: no editcap");
+                }
+                return;
+            };
+            let other = read(&converted, &ReadOptions::default())
+                .unwrap_or_else(|error| panic!("{} as {format}: {error}", path.display()));
+            assert!(other == capture, "{} as {format}", path.display());
+        }
+    }
+}
+
+#[test]
+fn of_a_part_of_a_capture_that_part_is_found() {
+    for (path, bytes) in captures() {
+        let whole = read(&bytes, &ReadOptions::default()).expect("a capture");
+        for part in 1..8 {
+            let cut = &bytes[..bytes.len() * part / 8];
+            let Ok(found) = read(cut, &ReadOptions::default()) else {
+                continue;
+            };
+            // The last one may be cut, and what streams had to wait for may be missing.
+            let sound = found.messages.iter().filter(|message| !message.truncated);
+            let lines = |message: &gossipper_capture::SipMessage| {
+                (
+                    message.frame,
+                    message.source,
+                    message.bytes.get(..20).map(<[u8]>::to_vec),
+                )
+            };
+            let known: Vec<_> = whole.messages.iter().map(lines).collect();
+            for message in sound {
+                assert!(
+                    known.contains(&lines(message)),
+                    "{} frame {}",
+                    path.display(),
+                    message.frame
+                );
+            }
+            assert!(found.frames <= whole.frames);
+        }
+    }
+}

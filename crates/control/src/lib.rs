@@ -8,13 +8,16 @@
 //! | --- | --- |
 //! | [`command`] | what an operator may ask of a run |
 //! | [`snapshot`] | everything counted and measured so far |
+//! | [`measures`] | distributions and time series for reports |
 #![forbid(unsafe_code)]
 
 pub mod command;
+pub mod measures;
 pub mod snapshot;
 
 pub use command::{ControlCommand, Trace};
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
+pub use measures::Measures;
 pub use snapshot::{
     CallCounts, Cell, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot, FailCount,
     HepCounts, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot, Repartition,

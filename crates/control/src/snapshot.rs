@@ -418,6 +418,12 @@ pub struct LogCounts {
     pub written: u64,
     /// Records lost because the disk did not keep up or failed.
     pub lost: u64,
+    /// Of those written, records of calls.
+    #[serde(default)]
+    pub call_records: u64,
+    /// Of those lost, records of calls.
+    #[serde(default)]
+    pub call_records_lost: u64,
     /// The first failure of a log file.
     pub error: Option<String>,
 }

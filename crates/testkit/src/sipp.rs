@@ -441,16 +441,18 @@ impl Running {
             text(&stream.and_then(|s| s.join().ok()).unwrap_or_default())
         };
         let stdout = joined(self.stdout.take());
+        let stderr = joined(self.stderr.take());
         Ok(Outcome {
             exit,
             pid: self.child.id(),
             port,
-            stderr: joined(self.stderr.take()),
             errors: text(&errors),
             messages: parse_trace(&messages),
             counters: Counters::from_csv(&text(&statistics))
-                .or_else(|| Counters::from_summary(&stdout)),
+                .or_else(|| Counters::from_summary(&stdout))
+                .or_else(|| Counters::from_summary(&stderr)),
             stdout,
+            stderr,
             folder,
         })
     }

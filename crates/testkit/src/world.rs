@@ -56,6 +56,8 @@ pub struct World {
     net: Net,
     rng: fastrand::Rng,
     nodes: Vec<Node>,
+    /// Who sent, in order: the messages of all nodes on one line of time.
+    wire: Vec<NodeId>,
     /// Events by time, then by the order in which they were made.
     queue: BinaryHeap<Reverse<(Micros, u64, usize, Event)>>,
     made: u64,
@@ -74,6 +76,7 @@ impl World {
             net,
             rng: fastrand::Rng::with_seed(seed),
             nodes: Vec::new(),
+            wire: Vec::new(),
             queue: BinaryHeap::new(),
             made: 0,
             out: OutBuf::new(),
@@ -229,6 +232,7 @@ impl World {
     fn send(&mut self, index: usize, to: SocketAddr, bytes: &[u8]) {
         let src = self.nodes[index].addr;
         self.nodes[index].sent.push(bytes.to_vec());
+        self.wire.push(NodeId(index));
         let Some(target) = self.nodes.iter().position(|node| node.addr == to) else {
             return;
         };
@@ -284,6 +288,16 @@ impl World {
     #[must_use]
     pub fn sent(&self, node: NodeId) -> &[Vec<u8>] {
         &self.nodes[node.0].sent
+    }
+
+    /// Every message that was sent, in order, with who sent it.
+    pub fn wire(&self) -> impl Iterator<Item = (NodeId, &[u8])> {
+        let mut next = vec![0; self.nodes.len()];
+        self.wire.iter().map(move |node| {
+            let at = next[node.0];
+            next[node.0] += 1;
+            (*node, &self.nodes[node.0].sent[at][..])
+        })
     }
 
     /// Every command a node has sent to its twins.

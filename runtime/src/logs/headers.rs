@@ -57,6 +57,14 @@ pub(crate) fn is_of_invite(message: &[u8]) -> bool {
     value(message, "CSeq", "").ends_with(b"INVITE")
 }
 
+/// The method of a message's transaction.
+pub(crate) fn cseq_method(message: &[u8]) -> &[u8] {
+    let cseq = value(message, "CSeq", "");
+    cseq.rsplit(u8::is_ascii_whitespace)
+        .next()
+        .unwrap_or_default()
+}
+
 /// Appends a field of a table with commas, in quotes if it needs them (RFC 4180).
 pub(super) fn csv(out: &mut Vec<u8>, field: &[u8]) {
     let quoted = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
@@ -87,6 +95,8 @@ mod tests {
         assert_eq!(reason(MESSAGE), b"Busy Here");
         assert_eq!(call_id(MESSAGE), b"a@b");
         assert!(is_of_invite(MESSAGE));
+        assert_eq!(cseq_method(MESSAGE), b"INVITE");
+        assert_eq!(cseq_method(b""), b"");
         assert_eq!(value(b"x\r\n\r\nCall-ID: 1", "Call-ID", "i"), b"");
         assert_eq!(value(b"", "Call-ID", "i"), b"");
         assert_eq!(reason(b"SIP/2.0 200"), b"");

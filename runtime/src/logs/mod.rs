@@ -7,6 +7,7 @@
 //! | `file` | a file with bounds, rotation and failures |
 //! | `stamp`, `headers` | times; the little that is read of messages |
 //! | `message`, `lines` | the forms of logs |
+//! | `records` | a line of JSON per call |
 //! | `rows` | tables with a row per period |
 //!
 //! Shards append raw records to one bounded queue and never wait for the disk: a record that does not fit is dropped
@@ -20,6 +21,7 @@ pub(crate) mod headers;
 mod lines;
 mod message;
 mod queue;
+mod records;
 pub(crate) mod rows;
 pub(crate) mod stamp;
 
@@ -85,6 +87,8 @@ pub struct Wanted {
     pub samples: bool,
     /// Times from INVITE to its final answer.
     pub invites: bool,
+    /// Calls that have ended.
+    pub call_records: bool,
 }
 
 impl Wanted {
@@ -100,6 +104,7 @@ impl Wanted {
             rtts: config.response_times.is_some(),
             samples: rows.into_iter().any(Option::is_some),
             invites: own && config.statistics.is_some(),
+            call_records: config.call_records.is_some(),
         }
     }
 
@@ -109,6 +114,7 @@ impl Wanted {
             rtts: false,
             samples: false,
             invites: false,
+            call_records: false,
             ..self
         }
     }
@@ -136,6 +142,7 @@ struct Files {
     errors: Option<LogFile>,
     actions: Option<LogFile>,
     call_debug: Option<LogFile>,
+    records: Option<LogFile>,
     tables: Tables,
 }
 
@@ -187,6 +194,12 @@ impl Files {
             errors,
             actions: made(actions)?,
             call_debug: made(call_debug)?,
+            // A run does not fail for want of them: what cannot be written is counted and said. A table has no notes
+            // between its lines.
+            records: config
+                .call_records
+                .as_ref()
+                .map(|file| LogFile::lazy(file.clone(), Bounds::default()).with_head("", true)),
             tables: Tables::open(config, layout, shards, wall_base_us, &mut stamps)?,
             voice: Voice {
                 stamps,
@@ -249,6 +262,17 @@ impl Files {
                     rtt.add(&mut voice.stamps, wall_us, (call, rtd), took, at);
                 }
             }
+            Kind::CallRecord {
+                call,
+                end,
+                length,
+                call_id_bytes,
+            } => {
+                if let Some(file) = &mut self.records {
+                    let texts = bytes.split_at(call_id_bytes.min(bytes.len()));
+                    records::line(file, voice, wall_us, call, (end, length), texts);
+                }
+            }
             Kind::Sample(sample) => self.tables.sample(&mut voice.stamps, *sample),
             Kind::Switch { trace, on } => {
                 let file = match trace {
@@ -289,6 +313,10 @@ impl Files {
                 file.flush();
             }
         }
+        if let Some(file) = &mut self.records {
+            file.lose(lost.call_records);
+            file.flush();
+        }
         self.tables.flush(lost, end);
     }
 
@@ -297,6 +325,11 @@ impl Files {
         let mut counts = LogCounts::default();
         for file in self.logs().into_iter().flatten() {
             add_up(&mut counts, file);
+        }
+        if let Some(file) = &self.records {
+            add_up(&mut counts, file);
+            let tally = file.state().0;
+            (counts.call_records, counts.call_records_lost) = (tally.written, tally.lost);
         }
         self.tables.tally(&mut counts);
         counts

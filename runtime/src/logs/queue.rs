@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use gossipper_bytecode::{RtdId, StepId};
 use gossipper_control::{LogCounts, Trace};
-use gossipper_vm::Micros;
+use gossipper_vm::{CallEnd, Micros};
 
 use super::rows::Sample;
 use super::{Files, Wanted};
+use crate::measure::Record as CallRecord;
 
 /// Most bytes that wait for the disk.
 pub(super) const MAX_QUEUE_BYTES: usize = 64 << 20;
@@ -77,6 +78,13 @@ pub(super) enum Kind {
         took: Micros,
         at: Micros,
     },
+    /// A call that has ended; the bytes are its Call-ID and the start line of what did not fit.
+    CallRecord {
+        call: u64,
+        end: CallEnd,
+        length: Micros,
+        call_id_bytes: usize,
+    },
     /// Figures for the next row of the tables.
     Sample(Box<Sample>),
     /// A trace is switched.
@@ -92,6 +100,7 @@ pub(super) struct Lost {
     pub(super) call_debug: u64,
     pub(super) codes: u64,
     pub(super) rtts: u64,
+    pub(super) call_records: u64,
 }
 
 impl Lost {
@@ -103,6 +112,7 @@ impl Lost {
             self.call_debug,
             self.codes,
             self.rtts,
+            self.call_records,
         ];
         all.iter().any(|lost| *lost > 0)
     }
@@ -115,6 +125,7 @@ impl Lost {
             Kind::CallDebug => &mut self.call_debug,
             Kind::Code { .. } => &mut self.codes,
             Kind::Rtt { .. } => &mut self.rtts,
+            Kind::CallRecord { .. } => &mut self.call_records,
             // Always taken: there are few.
             Kind::Sample(_) | Kind::Switch { .. } => return,
         }) += 1;
@@ -147,6 +158,14 @@ impl Batch {
             at,
             len: bytes.len(),
         });
+    }
+
+    fn push_two(&mut self, kind: Kind, wall_us: u64, first: &[u8], second: &[u8]) {
+        self.push(kind, wall_us, first);
+        self.bytes.extend_from_slice(second);
+        if let Some(record) = self.records.last_mut() {
+            record.len += second.len();
+        }
     }
 
     /// Gives the records with their bytes away.
@@ -453,6 +472,20 @@ impl LogSender {
                 at,
             };
             self.push(kind, wall_us, b"");
+        }
+    }
+
+    /// Notes a call that has ended.
+    pub(crate) fn call_record(&mut self, wall_us: u64, record: &CallRecord) {
+        if self.wanted.call_records {
+            let kind = Kind::CallRecord {
+                call: record.call,
+                end: record.end,
+                length: record.length,
+                call_id_bytes: record.call_id.len(),
+            };
+            self.batch
+                .push_two(kind, wall_us, &record.call_id, &record.unexpected);
         }
     }
 

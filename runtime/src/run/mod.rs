@@ -23,7 +23,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Snapshot};
+use gossipper_control::{ControlCommand, EngineSnapshot, LogCounts, Measures, Snapshot};
 use gossipper_vm::inject::{EditedFile, NotWritable};
 use gossipper_vm::{BesideKind, Micros};
 use tokio::sync::mpsc::{self, Sender};
@@ -36,6 +36,7 @@ use crate::group::{Group, Place};
 use crate::hep::{Exporter, HepView, Locals};
 use crate::logs::rows::Layout;
 use crate::logs::{LogView, LogWriter, Scene};
+use crate::measure;
 use crate::shard::{self, Ending, Remains, ShardCommand};
 use crate::transport::udp;
 use crate::twin;
@@ -50,6 +51,8 @@ const INBOX: usize = 64;
 pub struct RunReport {
     /// The last figures.
     pub snapshot: Snapshot,
+    /// What was measured, if [`RunConfig::measures`] asked for it.
+    pub measures: Option<Box<Measures>>,
     /// Why it ended.
     pub ending: Ending,
     /// The main scenario's injection files as it leaves them, where it has changed them and
@@ -88,6 +91,25 @@ impl Controller {
     }
 }
 
+/// Shows the figures of a run, from any thread and after its end.
+#[derive(Debug, Clone)]
+pub struct Viewer(Arc<Shared>);
+
+impl Viewer {
+    /// See [`Run::snapshot`].
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.snapshot()
+    }
+
+    /// What was measured of the main scenario up to about a second ago, and of all once it has ended; `None` before the
+    /// first second is over, and where nobody asked for it ([`RunConfig::measures`]).
+    #[must_use]
+    pub fn measures(&self) -> Option<Measures> {
+        measure::measures(&self.0.measures)
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     clock: Clock,
@@ -98,6 +120,8 @@ struct Shared {
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
     hep: Option<HepView>,
+    /// What the shards of the main scenario measure, where somebody wants to know.
+    measures: Vec<measure::Slot>,
     echo: Option<EchoView>,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
@@ -211,6 +235,8 @@ impl Run {
         for engine in std::iter::once(&mut main).chain(&mut answerer) {
             engine.params.names_calls = config.logs.names_calls();
         }
+        let measured = config.measures || config.logs.call_records.is_some();
+        main.params.names_calls |= measured;
         let mut answers = None;
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
@@ -278,6 +304,10 @@ impl Run {
             inboxes,
             logs: logs.view(),
             hep: hep.as_ref().map(Exporter::view),
+            measures: (0..shards)
+                .filter(|_| measured)
+                .map(|_| measure::Slot::default())
+                .collect(),
             echo: echo.as_ref().map(Echo::view),
             ended: Mutex::new(Progress {
                 running: parts.len(),
@@ -306,6 +336,7 @@ impl Run {
                 run.hep.as_ref().zip(Some(of_each)),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
                 run.echo.as_ref().map(Echo::switch),
+                run.shared.measures.get(index).cloned(),
             );
             let guard = EndGuard {
                 shared: Arc::clone(&run.shared),
@@ -339,6 +370,12 @@ impl Run {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.shared.snapshot()
+    }
+
+    /// Shows the figures from any thread, as long as anybody wants to see them.
+    #[must_use]
+    pub fn viewer(&self) -> Viewer {
+        Viewer(Arc::clone(&self.shared))
     }
 
     /// Waits for the end, at most this long; true when the run has ended.
@@ -402,6 +439,7 @@ impl Run {
         };
         Ok(RunReport {
             snapshot,
+            measures: measure::measures(&self.shared.measures).map(Box::new),
             ending: overall(endings),
             edited,
         })

@@ -22,6 +22,7 @@ use crate::flows::{FlowSetup, MAX_SHARDS};
 use crate::group::{self, Group, Place, Post, Role, Router};
 use crate::hep::{Exporter, Locals, Mirror};
 use crate::logs::LogSender;
+use crate::measure::{self, Measure};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
 use crate::shard::{Beside, Deadlines, Sampling, Setup, ShardCommand, Watch};
@@ -252,6 +253,7 @@ impl Part {
         hep: Option<(&Exporter, &Locals)>,
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
         echo: Option<EchoSwitch>,
+        measures: Option<measure::Slot>,
     ) -> Setup<Engine> {
         let program = &self.config.program;
         let now = shared.clock.now();
@@ -321,6 +323,7 @@ impl Part {
                 program,
                 (self.config.params.transport, shared.clock.wall_base_us()),
             ),
+            measure: measures.map(|slot| Measure::new(program, logs.wanted().call_records, slot)),
             sampling: logs.wanted().samples.then(|| {
                 let period = log_config.tables.period.as_micros();
                 Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))

@@ -27,6 +27,7 @@ use crate::flows::Table;
 use crate::group::{self, Place, Post};
 use crate::hep::Mirror;
 use crate::logs::{Concern, LogSender, Traffic};
+use crate::measure::Measure;
 use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
 use crate::sys::Datagram;
@@ -94,6 +95,8 @@ pub(super) struct Core<M> {
     pub(super) mirror: Option<Box<Mirror>>,
     /// What traces know of single calls, if one wants to.
     pub(super) watch: Option<Box<Watch>>,
+    /// What reports want to know, if there are any.
+    pub(super) measure: Option<Box<Measure>>,
     /// The call that the orders at hand are about, if the machine was asked to say so.
     about: u64,
     exec: Executor,
@@ -160,6 +163,7 @@ impl<M: Machine> Core<M> {
             logs,
             mirror: None,
             watch: None,
+            measure: None,
             about: 0,
             exec: Executor::default(),
             echo: None,
@@ -226,6 +230,11 @@ impl<M: Machine> Core<M> {
     /// Feeds one input and carries out what follows.
     pub(super) fn input(&mut self, now: Micros, input: Input<'_>) {
         self.told = now;
+        if let Some(measure) = &mut self.measure
+            && !matches!(input, Input::Timer { .. })
+        {
+            measure.late(Micros(0));
+        }
         self.out.clear();
         self.machine.handle(now, input, &mut self.out);
         let received = match input {
@@ -351,9 +360,17 @@ impl<M: Machine> Core<M> {
         {
             self.logs.call_debug(wall_us, &history);
         }
+        if let Some(measure) = &mut self.measure
+            && let Some(record) = measure.event(now, call, event, received)
+        {
+            self.logs.call_record(wall_us, &record);
+        }
     }
 
     pub(super) fn timer(&mut self, now: Micros, fired: Fired) {
+        if let Some(measure) = &mut self.measure {
+            measure.late(now.since(fired.at));
+        }
         let call = slotmap::KeyData::from_ffi(fired.key).into();
         self.input(
             now,
@@ -362,6 +379,21 @@ impl<M: Machine> Core<M> {
                 generation: fired.generation,
             },
         );
+    }
+
+    /// Notes what a second came to, once it is over.
+    pub(super) fn tick(&mut self, now: Micros) {
+        if let Some(measure) = &mut self.measure {
+            measure.tick(now, &self.stats, self.schedule.as_ref());
+        }
+    }
+
+    /// Notes what the run came to.
+    pub(super) fn last_tick(&mut self) {
+        let now = self.clock.now();
+        if let Some(measure) = &mut self.measure {
+            measure.last(now, &self.stats, self.schedule.as_ref());
+        }
     }
 
     /// Calls that used up their budget and wait for another turn.
@@ -485,7 +517,7 @@ impl<M: Machine> Core<M> {
 
     fn carry_out(&mut self, now: Micros, received: &[u8]) {
         let wanted = self.logs.wanted();
-        let traced = wanted.codes || wanted.rtts || self.watch.is_some();
+        let traced = wanted.codes || wanted.rtts || self.watch.is_some() || self.measure.is_some();
         // The buffer is moved out so that the orders can be read while the rest changes.
         let out = std::mem::take(&mut self.out);
         let mut within = None;
@@ -509,6 +541,9 @@ impl<M: Machine> Core<M> {
                     to,
                     bytes,
                 } => {
+                    if let Some(measure) = &mut self.measure {
+                        measure.sends(self.about, out.bytes(bytes));
+                    }
                     let outbox = match (flow.0 as usize).checked_sub(1) {
                         None if !self.main_is_stream => &mut self.outbox,
                         side => match side.and_then(|side| self.sides.get_mut(side)) {

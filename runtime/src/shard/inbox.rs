@@ -140,6 +140,9 @@ impl<M: Machine> Shard<M> {
         if let Some(beside) = &mut self.core.beside {
             beside.stats.clear(now);
         }
+        if let Some(measure) = &mut self.core.measure {
+            measure.clear();
+        }
         self.recent.clear();
         self.publish(now);
     }

@@ -60,6 +60,7 @@ use crate::sys::Backend;
 use crate::transport::udp::Bound;
 use crate::twin::Opened;
 
+use crate::measure::Measure;
 pub(crate) use core::Beside;
 pub(crate) use inbox::ShardCommand;
 pub(crate) use sampling::Sampling;
@@ -185,6 +186,8 @@ pub(crate) struct Setup<M> {
     pub(crate) mirror: Option<Box<Mirror>>,
     /// What traces know of single calls, if one wants to.
     pub(crate) watch: Option<Box<Watch>>,
+    /// What reports want to know, if there are any.
+    pub(crate) measure: Option<Box<Measure>>,
     /// When figures for tables are taken.
     pub(crate) sampling: Option<Sampling>,
     pub(crate) deadlines: Deadlines,

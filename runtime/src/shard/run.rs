@@ -108,6 +108,7 @@ impl<M: Machine> Shard<M> {
             logs,
             mirror,
             watch,
+            measure,
             sampling,
             deadlines,
             watchdog,
@@ -150,6 +151,7 @@ impl<M: Machine> Shard<M> {
         core.echo = echo;
         core.watch = watch;
         core.mirror = mirror;
+        core.measure = measure;
         core.sides = ways_out;
         core.place = role.place().cloned();
         core.post = post;
@@ -212,6 +214,7 @@ impl<M: Machine> Shard<M> {
         self.phase = Phase::Ended;
         self.publish(self.core.clock.now());
         self.last_sample(&ending);
+        self.core.last_tick();
         let edited = if self.keep_edits {
             self.core.machine.edited_files()
         } else {
@@ -293,6 +296,7 @@ impl<M: Machine> Shard<M> {
             self.publish(now);
         }
         self.sample(now);
+        self.core.tick(now);
         self.core.logs.hand_over();
         if let Some(mirror) = &mut self.core.mirror {
             mirror.hand_over();
@@ -465,6 +469,7 @@ impl<M: Machine> Shard<M> {
             limits[1],
             limits[2],
             self.sampling.as_ref().map(Sampling::at),
+            self.core.measure.as_ref().map(|measure| measure.at()),
         ]
         .into_iter()
         .flatten()

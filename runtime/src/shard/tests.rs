@@ -253,6 +253,7 @@ fn bench(machine: Script) -> Bench {
         logs,
         mirror: None,
         watch: None,
+        measure: None,
         sampling: None,
         deadlines: Deadlines::default(),
         watchdog: None,

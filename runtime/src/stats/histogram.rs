@@ -5,6 +5,7 @@
 //! hour. Zero is recorded as zero.
 
 use gossipper_control::TimeSummary;
+use gossipper_control::measures::{BORDERS_MS, CELLS, Cells, Distribution, QUANTILES, cell_of};
 use gossipper_vm::Micros;
 use hdrhistogram::Histogram;
 
@@ -14,54 +15,111 @@ const LONGEST_US: u64 = 3_600_000_000;
 /// Significant decimal digits of a recorded time.
 const DIGITS: u8 = 3;
 
+/// The same where there are many distributions: a percent is near enough, and it takes a tenth of the memory.
+const FEW_DIGITS: u8 = 2;
+
 /// A distribution of times.
 #[derive(Debug, Clone)]
-pub struct Times(Histogram<u64>);
+pub struct Times {
+    counts: Histogram<u64>,
+    last: Micros,
+}
 
 impl Default for Times {
     fn default() -> Self {
-        Self(Histogram::new(DIGITS).expect("three digits are within what the histogram offers"))
+        Self::with_digits(DIGITS)
     }
 }
 
 impl Times {
+    fn with_digits(digits: u8) -> Self {
+        let counts = Histogram::new(digits);
+        Self {
+            counts: counts.expect("two and three digits are within what the histogram offers"),
+            last: Micros(0),
+        }
+    }
+
+    /// One of two significant digits.
+    #[must_use]
+    pub fn coarse() -> Self {
+        Self::with_digits(FEW_DIGITS)
+    }
+
     /// Counts one sample.
     pub fn record(&mut self, time: Micros) {
         // It grows by itself and LONGEST_US is in range, so recording cannot fail.
-        let recorded = self.0.record(time.0.min(LONGEST_US));
+        let recorded = self.counts.record(time.0.min(LONGEST_US));
         debug_assert!(recorded.is_ok());
+        self.last = time;
     }
 
     /// Counts the samples of another shard too.
     pub fn add(&mut self, other: &Self) {
         // It grows by itself, and the other's samples are in range.
-        let added = self.0.add(&other.0);
+        let added = self.counts.add(&other.counts);
         debug_assert!(added.is_ok());
+        // Of samples that came at about the same time, any may be the last.
+        if !other.counts.is_empty() {
+            self.last = other.last;
+        }
     }
 
     /// Forgets all samples.
     pub fn clear(&mut self) {
-        self.0.reset();
+        self.counts.reset();
+        self.last = Micros(0);
     }
 
     /// The figures that reports show.
     #[must_use]
     pub fn summary(&self) -> TimeSummary {
-        if self.0.is_empty() {
+        if self.counts.is_empty() {
             return TimeSummary::default();
         }
-        let at = |quantile| self.0.value_at_quantile(quantile);
+        let at = |quantile| self.counts.value_at_quantile(quantile);
         TimeSummary {
-            count: self.0.len(),
-            min_us: self.0.min(),
-            mean_us: self.0.mean(),
-            stdev_us: self.0.stdev(),
+            count: self.counts.len(),
+            min_us: self.counts.min(),
+            mean_us: self.counts.mean(),
+            stdev_us: self.counts.stdev(),
             p50_us: at(0.5),
             p90_us: at(0.9),
             p95_us: at(0.95),
             p99_us: at(0.99),
             p999_us: at(0.999),
-            max_us: self.0.max(),
+            max_us: self.counts.max(),
+        }
+    }
+
+    /// The figures that reports are made of.
+    #[must_use]
+    pub fn distribution(&self) -> Distribution {
+        if self.counts.is_empty() {
+            return Distribution::default();
+        }
+        let mut borders = [0; BORDERS_MS.len() + 1];
+        let mut cells = [0; CELLS];
+        for step in self.counts.iter_recorded() {
+            let us = step.value_iterated_to();
+            // A cell of the histogram that holds a border counts as what is up to it.
+            let begins = self.counts.lowest_equivalent(us);
+            let border = BORDERS_MS.partition_point(|ms| ms * 1000 < begins);
+            let count = step.count_since_last_iteration();
+            borders[border] += count;
+            cells[cell_of(begins)] += count;
+        }
+        Distribution {
+            count: self.counts.len(),
+            mean_us: self.counts.mean(),
+            stdev_us: self.counts.stdev(),
+            min_us: self.counts.min(),
+            max_us: self.counts.max(),
+            last_us: self.last.0,
+            quantiles_us: QUANTILES
+                .map(|parts| self.counts.value_at_quantile(f64::from(parts) / 10_000.0)),
+            borders,
+            cells: Cells::of(&cells),
         }
     }
 }
@@ -69,6 +127,25 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_distribution_sorts_every_sample_into_its_cell_and_below_its_border() {
+        for mut times in [Times::default(), Times::coarse()] {
+            for us in [0, 1_000, 1_100, 10_000, 10_200, 9_999_000, 20_000_000] {
+                times.record(Micros(us));
+            }
+            let distribution = times.distribution();
+            assert_eq!((distribution.count, distribution.last_us), (7, 20_000_000));
+            assert_eq!(
+                distribution.borders,
+                [2, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1]
+            );
+            assert_eq!(distribution.cells.count(), 7);
+            assert_eq!(distribution.quantile_us(5000).map(|us| us / 1000), Some(10));
+            assert_eq!(distribution.quantile_us(5001), None);
+        }
+        assert_eq!(Times::default().distribution(), Distribution::default());
+    }
 
     #[test]
     fn percentiles_are_within_three_digits() {

@@ -26,6 +26,7 @@ pub(crate) use sums::Sums;
 
 use gossipper_bytecode::Program;
 use gossipper_control::EngineSnapshot;
+use gossipper_control::measures::{self, Distribution};
 use gossipper_vm::{CallEnd, Micros, StatEvent};
 
 /// Counters and histograms of one scenario on one shard.
@@ -124,6 +125,24 @@ impl Stats {
         self.call_length_us.add(&other.call_length_us);
         self.invite_us.add(&other.invite_us);
         self.lateness.add(&other.lateness);
+    }
+
+    /// Lengths of calls.
+    pub(crate) fn call_length(&self) -> Distribution {
+        self.call_length.distribution()
+    }
+
+    /// How much later than scheduled calls began.
+    pub(crate) fn lateness(&self) -> Distribution {
+        self.lateness.distribution()
+    }
+
+    /// The scenario's timers with their names.
+    pub(crate) fn timers(&self) -> impl Iterator<Item = (String, measures::Times)> {
+        let names = self.layout.response_times.iter();
+        names
+            .map(|timer| timer.name.clone())
+            .zip(self.rtds.iter().map(RtdStats::times))
     }
 
     /// Begins to count anew; calls that are open stay counted.

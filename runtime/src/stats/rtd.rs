@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! One response-time timer: actual times, times from due, and its repartition.
 
-use gossipper_control::ResponseTime;
+use gossipper_control::{ResponseTime, measures};
 use gossipper_vm::Micros;
 
 use super::histogram::Times;
@@ -56,6 +56,14 @@ impl RtdStats {
         self.from_due.add(&other.from_due);
         if let (Some(cells), Some(others)) = (&mut self.cells, &other.cells) {
             cells.add(others);
+        }
+    }
+
+    /// What reports are made of.
+    pub(super) fn times(&self) -> measures::Times {
+        measures::Times {
+            actual: self.actual.distribution(),
+            due: self.from_due.distribution(),
         }
     }
 

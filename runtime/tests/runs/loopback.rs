@@ -33,6 +33,7 @@ fn pair(client: &str, server: &str, calls: u64) -> RunConfig {
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     }
 }
 
@@ -57,6 +58,7 @@ fn alone(program: Arc<Program>, ip: IpAddr) -> RunConfig {
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     }
 }
 

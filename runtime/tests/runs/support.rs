@@ -75,6 +75,7 @@ pub(crate) fn run_of(
         },
         watchdog: None,
         logs: LogConfig::default(),
+        measures: false,
     }
 }
 

@@ -126,7 +126,9 @@ impl Engine {
         };
         if beside.kind == BesideKind::OutOfCall {
             let engine = &mut beside.engine;
-            let known = engine.find(id).is_some() || engine.shared.dead.disturb(id, now).is_some();
+            let hash = engine.shared.dead.hash(id);
+            let known =
+                engine.find(id, hash).is_some() || engine.shared.dead.disturb(hash, now).is_some();
             match msg.method() {
                 None if !known => return false,
                 Some(method) if !known => {

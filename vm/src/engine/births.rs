@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! How calls begin: their record, and what they are given of what the run has (lines, circuits, paths).
 
-use super::{Engine, UNSPECIFIED};
+use super::{Engine, Open, UNSPECIFIED};
 use crate::call::Call;
 use crate::call::RtdState;
 use crate::call_id;
@@ -19,9 +19,9 @@ use crate::output::OutBuf;
 use crate::output::Output;
 use crate::output::StatEvent;
 use crate::rng;
+use crate::stripes::fold;
 use core::net::SocketAddr;
 use gossipper_bytecode::FailReason;
-use std::hash::BuildHasher as _;
 
 impl Engine {
     pub(super) fn new_call(
@@ -159,14 +159,9 @@ impl Engine {
         if self.image.params().names_calls {
             out.push(Output::About { call: call.number });
         }
-        let hash = self.hasher.hash_one(call.main_call_id());
+        let folded = fold(self.shared.dead.hash(call.main_call_id()));
         let key = self.calls.insert(call);
-        let (calls, hasher) = (&self.calls, &self.hasher);
-        self.index.insert_unique(hash, key, |key| {
-            calls
-                .get(*key)
-                .map_or(0, |call| hasher.hash_one(call.main_call_id()))
-        });
+        self.index.insert(Open { folded, key });
         key
     }
 

@@ -48,9 +48,10 @@ impl Engine {
         } else {
             strip_call_id_prefix(full_id)
         };
-        let open = self.find(id);
+        let hash = self.shared.dead.hash(id);
+        let open = self.find(id, hash);
         if open.is_none()
-            && let Some(death) = self.shared.dead.disturb(id, now)
+            && let Some(death) = self.shared.dead.disturb(hash, now)
         {
             out.push(Output::Stat(StatEvent::DeadCall));
             warn_dead(out, id, death, bytes);

@@ -124,7 +124,8 @@ fn replace(cx: &mut Cx<'_>, call: &mut Call, flow: FlowId, peer: SocketAddr) {
     txn::stop(call, &mut cx.shared.buffers);
     if !call.call_id.is_empty() {
         cx.shared.dialogs.remove(&call.call_id, cx.key, dialog);
-        cx.shared.dead.bury(&call.call_id, Death::Completed, cx.now);
+        let hash = cx.shared.dead.hash(&call.call_id);
+        cx.shared.dead.bury(hash, Death::Completed, cx.now);
     }
     forget_kept(cx, call, dialog);
     if let Some(dialogs) = call.dialogs_mut() {
@@ -229,7 +230,8 @@ pub(crate) fn end(
         }
         shared.dialogs.remove(&call.call_id, key, dialog);
         if let Some(death) = death {
-            shared.dead.bury(&call.call_id, death, now);
+            let hash = shared.dead.hash(&call.call_id);
+            shared.dead.bury(hash, death, now);
         }
     }
     if let Some(dialogs) = call.dialogs_mut() {

@@ -32,10 +32,10 @@ use crate::render::{DynamicId, LastView, Scene, TooLarge, Trouble, render};
 use crate::rng;
 use crate::txn::Buffers;
 use crate::vars::Vars;
-use gossipper_bytecode::program::{PauseLength, TwinNeed};
+use gossipper_bytecode::program::{PauseLength, Step, TwinNeed};
 use gossipper_bytecode::{
-    CounterId, FailReason, Op, PauseId, Pc, RegexId, RtdId, StepId, StopKind, TemplateId,
-    TemplateKind, VarId,
+    CounterId, FailReason, Op, PauseId, Pc, RecvMatch, RegexId, RtdId, StepId, StopKind,
+    TemplateId, TemplateKind, VarId,
 };
 use gossipper_sip::Message;
 use regex::bytes::CaptureLocations;
@@ -512,11 +512,26 @@ fn arm_receive(cx: &Cx<'_>, call: &mut Call) {
         }),
         (message, command) => message.or(command),
     };
-    let (ms, step) = own.unwrap_or((cx.image.params.recv_timeout_ms, call.step));
+    let (ms, step) = own.unwrap_or_else(|| (default_wait(cx, here), call.step));
     if ms > 0 {
         call.recv_deadline = Deadline::at(cx.now.plus(Micros::from_ms(u64::from(ms))));
         call.recv_step = step;
     }
+}
+
+/// How long a step waits for messages that names no time itself, in ms; 0 is for ever.
+fn default_wait(cx: &Cx<'_>, here: &Step) -> u32 {
+    let params = &cx.image.params;
+    let (ms, bye_ms) = (params.recv_timeout_ms, params.recv_bye_timeout_ms);
+    if ms == 0 || ms >= bye_ms {
+        return ms;
+    }
+    let program = &cx.image.program;
+    let is_bye = here.set.forward().any(|id| {
+        let wanted = program.recvs[id.index()].accepts;
+        matches!(wanted, RecvMatch::Request(method) if program.bytes(method) == b"BYE")
+    });
+    if is_bye { bye_ms } else { ms }
 }
 
 fn start_pause(cx: &mut Cx<'_>, call: &mut Call, pause: PauseId) {

@@ -493,3 +493,45 @@ fn a_timer_of_an_old_generation_does_nothing() {
     }
     assert!(out.records().is_empty(), "{:?}", out.records());
 }
+
+#[test]
+fn a_bye_is_waited_for_longer_unless_the_step_says_how_long() {
+    let waits = |own: &str| {
+        let parts = [
+            request("INVITE", ""),
+            reply(200, ""),
+            request("BYE", own),
+            reply(200, ""),
+        ];
+        let mut stage = Stage::server_with(&parts, |params| {
+            params.recv_timeout_ms = 500;
+            params.recv_bye_timeout_ms = 9000;
+        });
+        stage.deliver(&from_peer("INVITE", "a", 1));
+        stage
+    };
+    let mut stage = waits("");
+    stage.advance(8999);
+    stage.assert_open();
+    stage.advance(1);
+    stage.assert_failure(FailReason::TimeoutOnRecv);
+    let mut stage = waits("timeout=\"100\"");
+    stage.advance(100);
+    stage.assert_failure(FailReason::TimeoutOnRecv);
+    // Other requests are not, and without a timeout there is none for a BYE either.
+    let adjust = |ms: u32| {
+        move |params: &mut gossipper_vm::RunParams| {
+            params.recv_timeout_ms = ms;
+            params.recv_bye_timeout_ms = 9000;
+        }
+    };
+    let mut info = Stage::client_with(&[send("INFO", ""), response(200, "")], adjust(500));
+    info.spawn();
+    info.advance(500);
+    info.assert_failure(FailReason::TimeoutOnRecv);
+    let parts = [send("INFO", ""), request("BYE", "")];
+    let mut patient = Stage::client_with(&parts, adjust(0));
+    patient.spawn();
+    patient.advance(90_000);
+    patient.assert_open();
+}

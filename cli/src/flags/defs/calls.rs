@@ -137,6 +137,17 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "A call that waits longer fails, or jumps to the label of `ontimeout`.",
     },
     Flag {
+        names: &["recv_bye_timeout_ms"],
+        arg: Arg::Time {
+            metavar: "TIME",
+            unit: Unit::Millis,
+            set: |low, time| low.recv_bye_timeout = Some(time),
+        },
+        default: Default::Differs("0", "90000 ms"),
+        short: "The same for a BYE, if it is longer: somebody talks meanwhile.",
+        long: "Counts where -recv_timeout does: for a <recv> that names no timeout, unless -recv_timeout is 0.",
+    },
+    Flag {
         names: &["base_cseq"],
         arg: Arg::Int {
             metavar: "N",

@@ -13,6 +13,7 @@ mod network;
 mod other;
 mod output;
 mod rates;
+mod results;
 mod running;
 mod scenario;
 mod secure;
@@ -23,7 +24,7 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 14] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 15] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Media, media::FLAGS),
@@ -35,6 +36,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 14] = [
     (Category::Calls, calls::FLAGS),
     (Category::Traces, traces::FLAGS),
     (Category::Hep, hep::FLAGS),
+    (Category::Results, results::FLAGS),
     (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),

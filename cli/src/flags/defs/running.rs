@@ -61,9 +61,11 @@ pub(super) static FLAGS: &[Flag] = &[
         names: &["trace_screen"],
         arg: Arg::Switch(|low, on| low.running.trace_screen = on),
         default: Default::None,
-        short: "Write the screens to a file at the end of the run.",
-        long: "To `<scenario>_<pid>_screen.log` in the current directory, or the file of -screen_file. The key s and \
-               SIGUSR2 write them at once; SIGUSR2 does so without this flag too.",
+        short: "Write the screens to a file at the end of the run, or a table of their figures.",
+        long: "With -compat sipp, and under the name sipp, the screens to `<scenario>_<pid>_screen.log` in the current \
+               directory, or the file of -screen_file, at the end and at the key s. Otherwise a table to \
+               `gossipper_<pid>_screen.log` with a row every -fd, one at the end, and one whenever the key s or SIGUSR1 asks \
+               for it; SIGUSR1 then does not end the run. SIGUSR2 writes the screens at once, without this flag too.",
     },
     Flag {
         names: &["screen_file"],
@@ -73,7 +75,7 @@ pub(super) static FLAGS: &[Flag] = &[
         },
         default: Default::None,
         short: "File of -trace_screen.",
-        long: "With SIPp's defaults it does not switch the trace on; otherwise it does.",
+        long: "With -compat sipp, and under the name sipp, it does not switch the trace on; otherwise it does.",
     },
     Flag {
         names: &["screen_overwrite"],
@@ -87,6 +89,17 @@ pub(super) static FLAGS: &[Flag] = &[
         default: Default::Same("true"),
         short: "Replace what an earlier run left in the file of -trace_screen.",
         long: "With `false` the new screens follow the old ones.",
+    },
+    Flag {
+        names: &["stat_period"],
+        arg: Arg::Time {
+            metavar: "TIME",
+            unit: Unit::Seconds,
+            set: |low, time| low.running.line_period = Some(time),
+        },
+        default: Default::Same("0"),
+        short: "Print the last line of the run every so often, on standard error; 0 is never.",
+        long: "Words with `=` between name and figure, for scripts.",
     },
     Flag {
         names: &["watchdog_interval"],

@@ -102,6 +102,7 @@ pub(super) static FLAGS: &[Flag] = &[
         names: &["key"],
         arg: Arg::Pair {
             metavars: ("NAME", "VALUE"),
+            joined: false,
             set: |low, name, value| {
                 if name.is_empty() {
                     return Err("the name must not be empty".to_owned());
@@ -119,6 +120,7 @@ pub(super) static FLAGS: &[Flag] = &[
         names: &["set"],
         arg: Arg::Pair {
             metavars: ("NAME", "VALUE"),
+            joined: false,
             set: |low, name, value| {
                 if name.is_empty() {
                     return Err("the name must not be empty".to_owned());
@@ -162,6 +164,7 @@ pub(super) static FLAGS: &[Flag] = &[
         names: &["infindex"],
         arg: Arg::Pair {
             metavars: ("FILE", "FIELD"),
+            joined: true,
             set: |low, file, field| {
                 low.injection_indexes.push((file, field));
                 Ok(())

@@ -250,7 +250,7 @@ fn tunnels() {
         ),
     ];
     for (name, port, payload) in &datagrams {
-        check(name, &one(101, &wrap(17, &udp(7, *port, payload))));
+        check(name, &one(101, &wrap(17, &udp(40_007, *port, payload))));
     }
     // A tunnel in a tunnel in a tunnel.
     let deep = wrap(4, &wrap(47, &protocols[2].2));
@@ -276,7 +276,7 @@ fn tunnels() {
     assert_eq!(whole(&one(101, &endless)).messages.len(), 0);
     // What is no packet is a datagram like others.
     assert_eq!(
-        whole(&one(101, &wrap(17, &udp(7, 4789, b"anything"))))
+        whole(&one(101, &wrap(17, &udp(40_007, 4789, b"anything"))))
             .datagrams
             .len(),
         1
@@ -379,7 +379,7 @@ fn reports_of_agents() {
     let ports = [chunk(7, &[0x13, 0xc4]), chunk(8, &[0x0f, 0xa0])].concat();
     let addresses = [chunk(3, &[10, 0, 0, 1]), chunk(4, &[10, 0, 0, 2])].concat();
     let common = [addresses, ports, chunk(11, &[1]), chunk(0x0c, &[0; 4])].concat();
-    let report = |chunks: &[Vec<u8>]| one(101, &wrap(17, &udp(7, 9060, &hep(chunks))));
+    let report = |chunks: &[Vec<u8>]| one(101, &wrap(17, &udp(40_007, 9060, &hep(chunks))));
     check("hep", &report(&[common.clone(), chunk(15, MESSAGE)]));
     let capture = whole(&report(&[common.clone(), chunk(15, MESSAGE)]));
     assert_eq!(capture.messages[0].source, address("10.0.0.1:5060"));
@@ -425,11 +425,11 @@ fn reports_of_agents() {
         ]
     };
     let old = [&head(1, 16)[..], MESSAGE].concat();
-    check("hep 1", &one(101, &wrap(17, &udp(7, 9060, &old))));
+    check("hep 1", &one(101, &wrap(17, &udp(40_007, 9060, &old))));
     for padding in [0, 2] {
         let time = [&[0, 1, 0, 0, 7, 0, 0, 0, 0, 9][..], &vec![0; padding]].concat();
         let old = [&head(2, 28)[..], &time, MESSAGE].concat();
-        let file = one(101, &wrap(17, &udp(7, 9060, &old)));
+        let file = one(101, &wrap(17, &udp(40_007, 9060, &old)));
         check("hep 2", &file);
         assert_eq!(whole(&file).messages[0].time, Duration::new(256, 7000));
     }
@@ -439,7 +439,10 @@ fn reports_of_agents() {
         MESSAGE,
     ]
     .concat();
-    check("hep 1 with IPv6", &one(101, &wrap(17, &udp(7, 9060, &v6))));
+    check(
+        "hep 1 with IPv6",
+        &one(101, &wrap(17, &udp(40_007, 9060, &v6))),
+    );
 }
 
 /// Chunks of SCTP: number, flags, bytes.

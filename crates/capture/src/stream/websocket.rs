@@ -100,12 +100,16 @@ pub(super) fn starts(bytes: &[u8]) -> Verdict {
     if head.len < 16 || head.len > 16 * 1024 * 1024 {
         return Verdict::No;
     }
-    let near = bytes.len().min(head.head + LINE);
-    let payload = head.payload(&bytes[..near]);
-    match sip::starts(&payload) {
-        Verdict::More if payload.len() == head.len.min(LINE) => Verdict::No,
-        verdict => verdict,
+    // A few bytes are enough for nearly all that is none.
+    for near in [32, LINE] {
+        let payload = head.payload(&bytes[..bytes.len().min(head.head + near)]);
+        match sip::starts(&payload) {
+            Verdict::More if payload.len() == head.len => return Verdict::No,
+            Verdict::More if payload.len() == near => {}
+            verdict => return verdict,
+        }
     }
+    Verdict::No
 }
 
 impl WebSocket {

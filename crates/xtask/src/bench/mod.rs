@@ -132,18 +132,27 @@ fn idle() -> Result<serde_json::Value> {
 /// What the datagrams of a call cost by themselves.
 fn floor() -> Result<serde_json::Value> {
     let text = printed(&mut cargo_bench("floor"))?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("floor: "))
-        .with_context(|| format!("no figures in:\n{text}"))?;
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let mut found = serde_json::Map::new();
-    for pair in words.chunks_exact(2) {
-        let figure: f64 = pair[1].parse().with_context(|| line.to_owned())?;
-        found.insert(pair[0].to_owned(), figure.into());
+    let mut floor = serde_json::Map::new();
+    let mut paced = serde_json::Map::new();
+    println!("The loopback interface alone, without SIP:");
+    for line in text.lines().filter(|line| line.starts_with("floor")) {
+        let (label, figures) = line.split_once(": ").with_context(|| line.to_owned())?;
+        let words: Vec<&str> = figures.split_ascii_whitespace().collect();
+        let mut found = serde_json::Map::new();
+        for pair in words.chunks_exact(2) {
+            let figure: f64 = pair[1].parse().with_context(|| line.to_owned())?;
+            found.insert(pair[0].to_owned(), figure.into());
+        }
+        println!("  {line}");
+        match label.strip_prefix("floor at ") {
+            Some(rate) => drop(paced.insert(rate.to_owned(), found.into())),
+            None => floor = found,
+        }
     }
-    println!("The loopback interface alone, without SIP: {line}\n");
-    Ok(found.into())
+    println!();
+    anyhow::ensure!(!floor.is_empty(), "no figures in:\n{text}");
+    floor.insert("paced".to_owned(), paced.into());
+    Ok(floor.into())
 }
 
 fn cargo_bench(name: &str) -> Command {

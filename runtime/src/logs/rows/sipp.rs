@@ -112,9 +112,8 @@ fn outcomes(cells: &mut Cells<'_>, row: &Row<'_>) {
         "FatalErrors",
         (u64::from(fatal && !before), u64::from(fatal)),
     );
-    // The watchdog guards a loop that can be blocked by one call; there is none here.
-    pair(cells, "WatchdogMajor", (0, 0));
-    pair(cells, "WatchdogMinor", (0, 0));
+    pair(cells, "WatchdogMajor", count(|c| c.messages.watchdog_major));
+    pair(cells, "WatchdogMinor", count(|c| c.messages.watchdog_minor));
 }
 
 fn timers(cells: &mut Cells<'_>, row: &Row<'_>) {

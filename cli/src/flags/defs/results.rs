@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What a run leaves for pipelines.
+
+use crate::flags::{Arg, Default, Flag};
+use gossipper_results::Threshold;
+
+/// The flags of this section, in the order of the help.
+pub(super) static FLAGS: &[Flag] = &[
+    Flag {
+        names: &["summary_json"],
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.results.summary_json = Some(path),
+        },
+        default: Default::None,
+        short: "Write what the run came to as JSON, when it is over.",
+        long: "Schema `gossipper_summary_v1`: counts, failures by class and reason, SIPp's counters under SIPp's names, response \
+               times from sending and from due with percentiles to 99.99 per timer, step and response, a time series \
+               per second, thresholds and findings. The fields are in docs/results.md and docs/summary.schema.json. A file that \
+               cannot be written is reported at once, the run goes on, and the exit code is 255.",
+    },
+    Flag {
+        names: &["call_records_jsonl"],
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.results.call_records = Some(path),
+        },
+        default: Default::None,
+        short: "Write a line of JSON for each call that has ended.",
+        long: "Schema `gossipper_call_record_v1`, in the order in which calls end; calls of -loopback's answerer have none. Written \
+               beside the run, never waited for: what the disk does not keep up with is counted as lost.",
+    },
+    Flag {
+        names: &["threshold"],
+        arg: Arg::Text {
+            metavar: "EXPRESSION",
+            set: |low, text| {
+                low.results.thresholds.push(Threshold::parse(&text)?);
+                Ok(())
+            },
+        },
+        default: Default::None,
+        short: "What the run must keep: `rtd.invite.p99 < 250ms`; may be repeated.",
+        long: "A metric, one of < <= > >= == !=, and a value. Counts (`failed_calls == 0`), ratios (`failed_ratio < 0.1%`), times \
+               (`rtd.NAME`, `invite`, `answer`, `call_length`, `lateness`, `step.N`, `response.INVITE.200`, each with `.p50` to \
+               `.p99.99`, `.avg`, `.min`, `.max`, `.count`). Times count from when they were due; `.sent` before the figure \
+               counts from the sending. All metrics: docs/results.md. One that is not kept makes the exit code 2.",
+    },
+    Flag {
+        names: &["threshold_abort"],
+        arg: Arg::Switch(|low, on| low.results.threshold_abort = on),
+        default: Default::None,
+        short: "End the run as soon as a threshold is lost.",
+        long: "Looked at once a second. A count is lost when it is beyond its limit, a ratio or a time when it is with at least \
+               100 calls or samples. Open calls are aborted, as with the key Q, and the exit code is 2.",
+    },
+    Flag {
+        names: &["health_min_success_ratio"],
+        arg: Arg::Double {
+            metavar: "RATIO",
+            set: |low, ratio| low.results.min_success_ratio = Some(ratio),
+        },
+        default: Default::Same("0, no gate"),
+        short: "Least part of the finished calls that must succeed, 0 to 1.",
+        long: "As soon as there is a gate or a threshold, they alone decide whether the calls were good enough: exit code 0 if all \
+               are kept, whatever failed, else 2.",
+    },
+    Flag {
+        names: &["health_max_failed_calls"],
+        arg: Arg::Int {
+            metavar: "N",
+            range: (-1, i64::MAX as i128),
+            set: |low, n| low.results.max_failed_calls = i64::try_from(n).ok(),
+        },
+        default: Default::Same("-1, no gate"),
+        short: "Most calls that may fail.",
+        long: "",
+    },
+    Flag {
+        names: &["health_max_timeouts"],
+        arg: Arg::Int {
+            metavar: "N",
+            range: (-1, i64::MAX as i128),
+            set: |low, n| low.results.max_timeouts = i64::try_from(n).ok(),
+        },
+        default: Default::Same("-1, no gate"),
+        short: "Most timeouts of receive steps and of repetitions.",
+        long: "",
+    },
+];

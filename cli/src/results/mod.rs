@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What a run leaves for pipelines: reports are written, thresholds watched, and the exit code follows the gates.
+//!
+//! The reports themselves are made in `gossipper-results`. A file that cannot be written never stops a run; it is said at
+//! the beginning, when there is time to do something about it, and makes the exit code that of a fault.
+
+use crate::exit::ExitCode;
+use crate::flags::results::Results;
+use crate::stdio;
+use crate::version::VERSION;
+use gossipper_bytecode::Program;
+use gossipper_control::{Measures, Snapshot};
+use gossipper_results::{Facts, Summary};
+use gossipper_runtime::config::RunConfig;
+use gossipper_runtime::{Ending, RunReport, Viewer};
+use jiff::Timestamp;
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// How often thresholds are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Checks that thresholds speak of what the scenario has.
+///
+/// # Errors
+/// Says what it does not have.
+pub(crate) fn check(results: &Results, program: &Program) -> Result<(), String> {
+    let timers: Vec<_> = program
+        .rtds
+        .iter()
+        .map(|rtd| program.display(rtd.name))
+        .collect();
+    let counters: Vec<_> = program
+        .counters
+        .iter()
+        .map(|name| program.display(*name))
+        .collect();
+    for threshold in &results.gates.thresholds {
+        threshold.check(
+            timers.iter().map(String::as_str),
+            counters.iter().map(String::as_str),
+            program.steps.len(),
+        )?;
+    }
+    Ok(())
+}
+
+/// What is made of a run for pipelines, while it lasts and when it is over.
+pub(crate) struct Reports<'a> {
+    results: &'a Results,
+    transport: &'static str,
+    looks: Option<Interval>,
+    /// The threshold that ended the run.
+    lost: Option<String>,
+}
+
+impl<'a> Reports<'a> {
+    /// To be called within a reactor.
+    pub(crate) fn new(results: &'a Results, config: &RunConfig) -> Self {
+        for (what, path) in [
+            ("summary", &results.summary_json),
+            ("JUnit report", &results.summary_junit),
+        ] {
+            let Some(path) = path else { continue };
+            // It is written when the run is over; whether it can be is found out now.
+            let tried = OpenOptions::new().create(true).append(true).open(path);
+            if let Err(error) = tried {
+                say_unwritable(what, path, &error);
+            }
+        }
+        let looks = results.threshold_abort && !results.gates.thresholds.is_empty();
+        let looks = looks.then(|| {
+            let mut looks = interval(LOOK);
+            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            looks
+        });
+        Self {
+            results,
+            transport: config.main.transport.name(),
+            looks,
+            lost: None,
+        }
+    }
+
+    /// Waits until thresholds are to be looked at; never comes when nobody wants that, or one is lost.
+    pub(crate) async fn due(&mut self) {
+        match &mut self.looks {
+            Some(looks) if self.lost.is_none() => {
+                looks.tick().await;
+            }
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Looks at the thresholds; true if the run is to end because one is lost.
+    pub(crate) fn look(&mut self, viewer: &Viewer) -> bool {
+        let measures = viewer.measures();
+        let summary = self.summary(&viewer.snapshot(), measures.as_ref(), "running");
+        let lost = self.results.gates.lost(&summary);
+        self.lost = lost.map(|threshold| threshold.expression().to_owned());
+        self.lost.is_some()
+    }
+
+    fn summary(&self, snapshot: &Snapshot, measures: Option<&Measures>, ending: &str) -> Summary {
+        let facts = Facts {
+            tool_version: format!("Gossipper {VERSION}"),
+            started_at: time(snapshot.started_at_us),
+            finished_at: time(snapshot.started_at_us.saturating_add(snapshot.elapsed_us)),
+            transport: self.transport.to_owned(),
+            ending: ending.to_owned(),
+        };
+        Summary::of(&facts, snapshot, measures)
+    }
+
+    /// Judges the run and writes what is to be written. Gives the exit code that the gates make of the one that the calls
+    /// have, and lines for the terminal.
+    pub(crate) fn finish(&self, report: &RunReport, code: ExitCode) -> (ExitCode, String) {
+        let gates = &self.results.gates;
+        let wanted = gates.active()
+            || self.results.summary_json.is_some()
+            || self.results.summary_junit.is_some();
+        if !wanted {
+            return (code, String::new());
+        }
+        let measures = report.measures.as_deref();
+        let mut summary = self.summary(&report.snapshot, measures, ending(&report.ending));
+        gates.judge(&mut summary, self.lost.as_deref());
+        let mut code = match code {
+            ExitCode::Good | ExitCode::Failed if gates.active() => {
+                if summary.health.pass {
+                    ExitCode::Good
+                } else {
+                    ExitCode::Unhealthy
+                }
+            }
+            code => code,
+        };
+        let mut write = |what: &str, path: &Path, text: &str| {
+            if let Err(error) = std::fs::write(path, text) {
+                say_unwritable(what, path, &error);
+                code = ExitCode::Fatal;
+            }
+        };
+        if let Some(path) = &self.results.summary_json {
+            write("summary", path, &summary.to_json());
+        }
+        (code, lines(&summary))
+    }
+}
+
+fn say_unwritable(what: &str, path: &Path, error: &std::io::Error) {
+    stdio::error(&format!(
+        "cannot write the {what} `{}`: {error}",
+        path.display()
+    ));
+}
+
+/// What the terminal says of gates, each finding on a line of its own.
+fn lines(summary: &Summary) -> String {
+    let health = &summary.health;
+    if !health.active {
+        return String::new();
+    }
+    if health.pass {
+        return "Health     PASS\n".to_owned();
+    }
+    let mut lines = String::new();
+    for (place, reason) in health.reasons.iter().enumerate() {
+        lines.push_str(if place == 0 {
+            "Health     FAIL: "
+        } else {
+            "                 "
+        });
+        lines.push_str(reason);
+        lines.push('\n');
+    }
+    lines
+}
+
+/// Microseconds since the epoch as RFC 3339.
+fn time(us: u64) -> String {
+    let us = i64::try_from(us).unwrap_or(i64::MAX);
+    Timestamp::from_microsecond(us)
+        .unwrap_or(Timestamp::MAX)
+        .to_string()
+}
+
+/// The name of an ending in reports.
+fn ending(ending: &Ending) -> &'static str {
+    match ending {
+        Ending::Completed => "completed",
+        Ending::Drained => "drained",
+        Ending::Stopped => "stopped",
+        Ending::TimedOut => "timed_out",
+        Ending::TimeoutError => "timeout_error",
+        Ending::TimedOutGlobally => "timed_out_globally",
+        Ending::TwinEnded => "twin_ended",
+        Ending::StopNow => "stop_now",
+        Ending::Fatal(_) => "fatal",
+    }
+}

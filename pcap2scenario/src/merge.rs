@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Many equal calls as one scenario: what differs between them becomes fields of an injection file.
+//!
+//! Calls are equal when they have the same ladder. Their caller's scenarios are compared message by message and line by
+//! line, apart from what differs without meaning anything (CSeq, session ids, dates): where the text between two keywords
+//! differs, the differing middle becomes a field. Places that always differ together share a field.
+
+use crate::OutputFile;
+use crate::calls::Call;
+use crate::list;
+use crate::names::Names;
+use crate::scenario::{Kind, Scenario, Step};
+use std::collections::HashMap;
+
+/// Most fields of an injection file; what differs beyond them is as in the first call.
+const MOST_FIELDS: usize = 64;
+
+/// Lines whose values are of one call only.
+const LEFT_ALONE: [&str; 7] = [
+    "CSeq:",
+    "o=",
+    "Date:",
+    "RAck:",
+    "RSeq:",
+    "Timestamp:",
+    "Content-Length:",
+];
+
+/// Calls with the same ladder, the larger groups where their first call was.
+pub(crate) fn groups(calls: &[Call]) -> Vec<Vec<usize>> {
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (at, call) in calls.iter().enumerate() {
+        let ladder: Vec<String> = call
+            .events
+            .iter()
+            .map(|event| {
+                let arrow = if event.from_caller { '>' } else { '<' };
+                let shape = list::rung_of(arrow, &event.msg);
+                // The length of a body is no difference.
+                let shape = shape.split(" body:").next().unwrap_or_default().to_owned();
+                format!("{shape}{}", event.msg.body.is_empty())
+            })
+            .collect();
+        let group = *known.entry(ladder.join(" ")).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[group].push(at);
+    }
+    groups
+}
+
+/// The texts of the messages that a scenario sends.
+fn texts(steps: &[Step]) -> Vec<&str> {
+    let texts = steps.iter().filter_map(|step| match &step.kind {
+        Kind::Send { text, .. } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// A text as alternating literals and keywords, beginning with a literal.
+fn split(line: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = line;
+    loop {
+        let Some(open) = rest.find('[') else {
+            parts.push(rest);
+            return parts;
+        };
+        let Some(close) = rest[open..].find(']').map(|at| open + at + 1) else {
+            parts.push(rest);
+            return parts;
+        };
+        parts.push(&rest[..open]);
+        parts.push(&rest[open..close]);
+        rest = &rest[close..];
+    }
+}
+
+/// Columns of the injection file.
+struct Columns {
+    columns: Vec<Vec<String>>,
+}
+
+impl Columns {
+    /// The keyword for these values, one for each call; `None` if they cannot stand in such a file.
+    fn keyword(&mut self, values: Vec<String>) -> Option<String> {
+        let bad = |value: &String| {
+            value.is_empty() || value.contains([';', '\\', '[', '\n', '\r', '#', '%'])
+        };
+        if values.iter().any(bad) {
+            return None;
+        }
+        let known = self.columns.iter().position(|column| *column == values);
+        let at = match known {
+            Some(at) => at,
+            None if self.columns.len() < MOST_FIELDS => {
+                self.columns.push(values);
+                self.columns.len() - 1
+            }
+            None => return None,
+        };
+        Some(format!("[field{at}]"))
+    }
+}
+
+/// Replaces what differs by fields; gives the injection file, if anything does.
+pub(crate) fn parameterise(
+    scenario: &mut Scenario,
+    others: &[Vec<Step>],
+    names: Names,
+) -> Option<OutputFile> {
+    let others: Vec<Vec<&str>> = others.iter().map(|steps| texts(steps)).collect();
+    let mut columns = Columns {
+        columns: Vec::new(),
+    };
+    let mut number = 0;
+    for step in &mut scenario.steps {
+        let Kind::Send { text, .. } = &mut step.kind else {
+            continue;
+        };
+        let same: Vec<&str> = others
+            .iter()
+            .filter_map(|texts| texts.get(number).copied())
+            .collect();
+        number += 1;
+        if same.len() == others.len() {
+            *text = message(text, &same, &mut columns);
+        }
+    }
+    // `[service]` is one for all; who is called differs.
+    if columns.columns.is_empty() {
+        return None;
+    }
+    let mut out = String::from("SEQUENTIAL\n");
+    for row in 0..=others.len() {
+        for column in &columns.columns {
+            out.push_str(&column[row]);
+            out.push(';');
+        }
+        out.push('\n');
+    }
+    Some(OutputFile {
+        name: names.injection(),
+        bytes: out.into_bytes(),
+    })
+}
+
+fn message(text: &str, others: &[&str], columns: &mut Columns) -> String {
+    let lines: Vec<&str> = text.split('\n').collect();
+    let others: Vec<Vec<&str>> = others
+        .iter()
+        .map(|text| text.split('\n').collect())
+        .collect();
+    if others.iter().any(|other| other.len() != lines.len()) {
+        // Headers differ in number; those that are the same up to there are compared still.
+        return by_name(&lines, &others, columns);
+    }
+    let merged = lines.iter().enumerate().map(|(at, line)| {
+        let same: Vec<&str> = others.iter().map(|other| other[at]).collect();
+        merged_line(line, &same, columns)
+    });
+    let merged: Vec<String> = merged.collect();
+    merged.join("\n")
+}
+
+/// Lines that are found again in all others by their name, where messages have different headers.
+fn by_name(lines: &[&str], others: &[Vec<&str>], columns: &mut Columns) -> String {
+    let name = |line: &str| {
+        line.trim_start()
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let merged = lines.iter().enumerate().map(|(at, line)| {
+        let wanted = name(line);
+        let is_header = line.contains(':') && !line.trim_start().starts_with("a=");
+        let same: Option<Vec<&str>> = others
+            .iter()
+            .map(|other| {
+                if at == 0 {
+                    return other.first().copied();
+                }
+                let mut found = other.iter().filter(|other| name(other) == wanted);
+                let first = found.next().copied();
+                first.filter(|_| found.next().is_none())
+            })
+            .collect();
+        match same {
+            Some(same) if at == 0 || is_header => merged_line(line, &same, columns),
+            _ => (*line).to_owned(),
+        }
+    });
+    let merged: Vec<String> = merged.collect();
+    merged.join("\n")
+}
+
+fn merged_line(line: &str, others: &[&str], columns: &mut Columns) -> String {
+    let left_alone = LEFT_ALONE
+        .iter()
+        .any(|name| line.trim_start().starts_with(name));
+    if left_alone || others.iter().all(|other| *other == line) {
+        return line.to_owned();
+    }
+    let parts = split(line);
+    let others: Vec<Vec<&str>> = others.iter().map(|other| split(other)).collect();
+    let same_keywords = others.iter().all(|other| {
+        other.len() == parts.len()
+            && parts
+                .iter()
+                .zip(other)
+                .skip(1)
+                .step_by(2)
+                .all(|(one, two)| one == two)
+    });
+    if !same_keywords {
+        return line.to_owned();
+    }
+    let mut out = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        let values: Vec<&str> = others.iter().map(|other| other[at]).collect();
+        if at % 2 == 1 || values.iter().all(|value| value == part) {
+            out.push_str(part);
+            continue;
+        }
+        let front = values
+            .iter()
+            .map(|value| common(part.chars(), value.chars()))
+            .min()
+            .unwrap_or(0);
+        // Words are not cut: `100` and `101` differ as a whole.
+        let front = part[..front]
+            .rfind(|c: char| !c.is_ascii_alphanumeric())
+            .map_or(0, |at| at + 1);
+        let back = values
+            .iter()
+            .map(|value| {
+                let back = common(part.chars().rev(), value.chars().rev());
+                back.min(part.len() - front).min(value.len() - front)
+            })
+            .min()
+            .unwrap_or(0);
+        let back = part[part.len() - back..]
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .map_or(0, |at| back - at);
+        let middle = |text: &str| text[front..text.len() - back].to_owned();
+        let all = core::iter::once(*part)
+            .chain(values.iter().copied())
+            .map(middle);
+        match columns.keyword(all.collect()) {
+            Some(keyword) => {
+                out.push_str(&part[..front]);
+                out.push_str(&keyword);
+                out.push_str(&part[part.len() - back..]);
+            }
+            None => out.push_str(part),
+        }
+    }
+    out
+}
+
+/// How many characters two texts have in common at their beginning; texts of messages are ASCII.
+fn common(one: impl Iterator<Item = char>, two: impl Iterator<Item = char>) -> usize {
+    one.zip(two).take_while(|(one, two)| one == two).count()
+}
