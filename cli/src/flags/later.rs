@@ -176,7 +176,8 @@ mod tests {
                     "media",
                     "plug-ins",
                     "reports and health gates",
-                    "HEP and OTLP export",
+                    "RTCP and media reports over HEP",
+                    "events and OTLP export",
                     "the HTTP interface, profiles and the full-screen terminal"
                 ]
                 .contains(&part),
