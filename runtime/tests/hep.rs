@@ -71,6 +71,7 @@ fn pair(transport: TransportConfig, calls: u64, hep: HepConfig, trace: Option<&P
             ..TimeLimits::default()
         },
         watchdog: None,
+        measures: false,
         logs: LogConfig {
             messages: trace.map(|path| LogFileConfig::new(path.to_owned())),
             hep: Some(hep),

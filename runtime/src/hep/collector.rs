@@ -395,9 +395,8 @@ async fn connection(
     }
     // What TLS has kept to itself; a collector that does not read now gets it with what follows, or at the end.
     while !patience.is_over() {
-        match timeout(SLICE, stream.flush()).await {
-            Ok(flushed) => return flushed,
-            Err(_) => {}
+        if let Ok(flushed) = timeout(SLICE, stream.flush()).await {
+            return flushed;
         }
     }
     Ok(())

@@ -332,8 +332,11 @@ impl Run {
             let setup = part.setup(
                 &run.shared,
                 inbox,
-                (sender.another(index < shards), &config.logs),
-                run.hep.as_ref().zip(Some(of_each)),
+                (
+                    sender.another(index < shards),
+                    &config.logs,
+                    run.hep.as_ref().zip(Some(of_each)),
+                ),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
                 run.echo.as_ref().map(Echo::switch),
                 run.shared.measures.get(index).cloned(),
