@@ -380,10 +380,7 @@ fn explain_flag(typed: &str) -> ExitCode {
         return ExitCode::Good;
     }
     stdio::error(&match flags::later::find(name) {
-        Some(missing) => format!(
-            "flag `-{name}` is not supported by this version yet ({})",
-            missing.part
-        ),
+        Some(missing) => format!("flag `-{name}`{}", missing.refusal()),
         None => format!("there is no flag `-{name}`; `gossipper sipp -h` lists those there are"),
     });
     ExitCode::Failed

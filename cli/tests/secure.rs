@@ -340,7 +340,36 @@ fn what_cannot_work_is_said_before_anything_is_sent() {
             "-sn uas -t cln",
             "transport `cln` is for client scenarios; use ln",
         ),
-        ("-sn uas -t s1", "SCTP"),
+        (
+            "-sn uas -t s1",
+            "`s1`: SCTP is not supported: the kernel has",
+        ),
+        (
+            "-sn uac -t c1 127.0.0.1",
+            "`c1`: SCTP is not supported: the kernel has",
+        ),
+        ("-sn uas -t cn", "the nearest are t1 and tn"),
+        (
+            "-sn uas -heartbeat 5",
+            "`-heartbeat`: SCTP is not supported",
+        ),
+        (
+            "-sn uas -multihome 127.0.0.2",
+            "`-multihome`: SCTP is not supported",
+        ),
+        (
+            "-sn uas -assocmaxret 5",
+            "`-assocmaxret`: SCTP is not supported",
+        ),
+        (
+            "-sn uas -pathmaxret 5",
+            "`-pathmaxret`: SCTP is not supported",
+        ),
+        ("-sn uas -pmtu 1400", "`-pmtu`: SCTP is not supported"),
+        (
+            "-sn uas -gracefulclose false",
+            "`-gracefulclose`: SCTP is not supported",
+        ),
     ] {
         let said = refusal(line);
         assert!(said.contains(what), "{line}: {said}");

@@ -120,12 +120,20 @@ fn the_one_connection_has_the_port_that_was_asked_for() {
 }
 
 #[test]
-fn connections_keep_a_run_on_one_shard_and_say_so() {
+fn connections_of_calls_are_shared_out_among_shards() {
+    let ran = run("sipp -sn uac -loopback -m 30 -r 300 -t tn -shards 3");
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    assert!(ran.out.contains("30 created  30 succeeded"), "{}", ran.out);
+    assert!(!ran.err.contains("one shard"), "{}", ran.err);
+}
+
+#[test]
+fn one_connection_for_all_calls_keeps_a_run_on_one_shard_and_says_so() {
     let ran = run("sipp -sn uac -loopback -m 5 -r 100 -t t1 -shards 2");
     assert_eq!(ran.code, 0, "{}", ran.shown());
     assert!(
         ran.err
-            .contains("runs on one shard, since a connection belongs to one"),
+            .contains("runs on one shard, since its calls share one connection"),
         "{}",
         ran.err
     );
@@ -161,4 +169,20 @@ Content-Length: 0
     assert_eq!(ran.code, 1, "{}", ran.shown());
     assert!(ran.err.contains("have several dialogs"), "{}", ran.err);
     assert_eq!(run("t1").code, 0);
+}
+
+#[test]
+fn the_summary_says_what_became_of_connections() {
+    let ran = run("sipp -sn uac -loopback -t tn -m 3 -r 100");
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    assert!(ran.out.contains("Connected  3 opened"), "{}", ran.out);
+    let ran = run("sipp -sn uac -t tn -m 2 -r 100 127.0.0.1:1");
+    assert!(
+        ran.out.contains("Connected  0 opened  2 refused or failed"),
+        "{}",
+        ran.shown()
+    );
+    // Datagrams have no connections.
+    let ran = run("sipp -sn uac -loopback -m 1 -r 100");
+    assert!(!ran.out.contains("Connected"), "{}", ran.out);
 }

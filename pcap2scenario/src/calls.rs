@@ -67,6 +67,31 @@ impl Call {
             .map_or(Duration::ZERO, |event| event.msg.time)
     }
 
+    /// The user of the first request's URI.
+    pub(crate) fn service(&self) -> Option<String> {
+        match &self.events.first()?.msg.start {
+            Start::Request { uri, .. } => {
+                let user = gossipper_sip::SipUri::parse(uri)?.user?;
+                Some(String::from_utf8_lossy(user).into_owned())
+            }
+            Start::Status { .. } => None,
+        }
+    }
+
+    /// Who the caller says it is when it is challenged.
+    pub(crate) fn credentials_user(&self) -> Option<String> {
+        let mut sent = self.events.iter().filter(|event| event.from_caller);
+        sent.find_map(|event| {
+            let value = event
+                .msg
+                .header(HeaderName::Authorization)
+                .or_else(|| event.msg.header(HeaderName::ProxyAuthorization))?;
+            let at = memchr::memmem::find(value, b"username=\"")? + 10;
+            let end = memchr::memchr(b'"', &value[at..])?;
+            Some(String::from_utf8_lossy(&value[at..at + end]).into_owned())
+        })
+    }
+
     /// The request that a response answers: the latest one before it.
     pub(crate) fn request_of(&self, response: usize) -> Option<usize> {
         let answer = &self.events[response];

@@ -249,7 +249,8 @@ fn write_group(
             .iter()
             .map(|at| side::build(&calls[*at], Role::Uac, &Media::default(), &[], options))
             .collect();
-        merge::parameterise(&mut sides[0].1, &others, names)
+        let people = merge::people(group.iter().map(|at| &calls[*at]));
+        merge::parameterise(&mut sides[0].1, &others, people, names)
     } else {
         None
     };

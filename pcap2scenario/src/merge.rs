@@ -93,6 +93,10 @@ impl Columns {
         if values.iter().any(bad) {
             return None;
         }
+        self.add(values)
+    }
+
+    fn add(&mut self, values: Vec<String>) -> Option<String> {
         let known = self.columns.iter().position(|column| *column == values);
         let at = match known {
             Some(at) => at,
@@ -106,10 +110,32 @@ impl Columns {
     }
 }
 
+/// Whom each call asks for, and who it says it is when challenged.
+pub(crate) struct People {
+    /// The user of the first request's URI.
+    pub(crate) services: Vec<String>,
+    /// The user of its credentials, empty without.
+    pub(crate) users: Vec<String>,
+}
+
+/// Who takes part in these calls.
+pub(crate) fn people<'a>(calls: impl Iterator<Item = &'a Call> + Clone) -> People {
+    People {
+        services: calls
+            .clone()
+            .map(|call| call.service().unwrap_or_default())
+            .collect(),
+        users: calls
+            .map(|call| call.credentials_user().unwrap_or_default())
+            .collect(),
+    }
+}
+
 /// Replaces what differs by fields; gives the injection file, if anything does.
 pub(crate) fn parameterise(
     scenario: &mut Scenario,
     others: &[Vec<Step>],
+    people: People,
     names: Names,
 ) -> Option<OutputFile> {
     let others: Vec<Vec<&str>> = others.iter().map(|steps| texts(steps)).collect();
@@ -130,7 +156,27 @@ pub(crate) fn parameterise(
             *text = message(text, &same, &mut columns);
         }
     }
-    // `[service]` is one for all; who is called differs.
+    // `-s` and `-au` are one for all calls.
+    let differ = |values: &[String]| values.iter().any(|value| *value != values[0]);
+    if differ(&people.services)
+        && let Some(keyword) = columns.keyword(people.services)
+    {
+        replace(scenario, "[service]", &keyword);
+    }
+    if differ(&people.users) && people.users.iter().all(|user| is_plain(user)) {
+        for keyword in ["[authentication]", "[authentication all=true]"] {
+            let answers = people.users.iter().map(|user| {
+                let inner = keyword.trim_end_matches(']');
+                format!("{inner} username={user} password=PASSWORD]")
+            });
+            let is_used = texts(&scenario.steps)
+                .iter()
+                .any(|text| text.contains(keyword));
+            if is_used && let Some(field) = columns.add(answers.collect()) {
+                replace(scenario, keyword, &field);
+            }
+        }
+    }
     if columns.columns.is_empty() {
         return None;
     }
@@ -146,6 +192,19 @@ pub(crate) fn parameterise(
         name: names.injection(),
         bytes: out.into_bytes(),
     })
+}
+
+/// Whether a name can stand in `[authentication username=…]`.
+fn is_plain(user: &str) -> bool {
+    !user.is_empty() && user.chars().all(is_word)
+}
+
+fn replace(scenario: &mut Scenario, keyword: &str, field: &str) {
+    for step in &mut scenario.steps {
+        if let Kind::Send { text, .. } = &mut step.kind {
+            *text = text.replace(keyword, field);
+        }
+    }
 }
 
 fn message(text: &str, others: &[&str], columns: &mut Columns) -> String {
@@ -232,9 +291,7 @@ fn merged_line(line: &str, others: &[&str], columns: &mut Columns) -> String {
             .min()
             .unwrap_or(0);
         // Words are not cut: `100` and `101` differ as a whole.
-        let front = part[..front]
-            .rfind(|c: char| !c.is_ascii_alphanumeric())
-            .map_or(0, |at| at + 1);
+        let front = part[..front].rfind(|c| !is_word(c)).map_or(0, |at| at + 1);
         let back = values
             .iter()
             .map(|value| {
@@ -244,7 +301,7 @@ fn merged_line(line: &str, others: &[&str], columns: &mut Columns) -> String {
             .min()
             .unwrap_or(0);
         let back = part[part.len() - back..]
-            .find(|c: char| !c.is_ascii_alphanumeric())
+            .find(|c| !is_word(c))
             .map_or(0, |at| back - at);
         let middle = |text: &str| text[front..text.len() - back].to_owned();
         let all = core::iter::once(*part)
@@ -260,6 +317,11 @@ fn merged_line(line: &str, others: &[&str], columns: &mut Columns) -> String {
         }
     }
     out
+}
+
+/// What belongs to one word: a user name, a number, an address.
+fn is_word(char: char) -> bool {
+    char.is_ascii_alphanumeric() || "+-._~".contains(char)
 }
 
 /// How many characters two texts have in common at their beginning; texts of messages are ASCII.

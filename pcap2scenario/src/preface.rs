@@ -7,7 +7,6 @@ use crate::media::Media;
 use crate::side::Role;
 use crate::{CallSummary, Options, Timing};
 use gossipper_capture::Carrier;
-use gossipper_sip::{HeaderName, SipUri};
 
 /// The lines of the comment.
 #[expect(
@@ -49,7 +48,17 @@ pub(crate) fn write(
             "{merged} equal calls of the capture are merged into it."
         ));
     }
-    lines.push(format!("Run: {}", command(call, role, name, injection)));
+    if let Some(file) = injection
+        && call.credentials_user().is_some()
+    {
+        lines.push(format!(
+            "Before a run write the passwords into {file}, where it has PASSWORD."
+        ));
+    }
+    lines.push(format!(
+        "Run: {}",
+        command(call, role, name, injection, merged)
+    ));
     let timing = match options.timing {
         Timing::Real => None,
         Timing::None => Some("Pauses are left out.".to_owned()),
@@ -80,51 +89,37 @@ pub(crate) fn write(
 }
 
 /// The command line that runs it.
-fn command(call: &Call, role: Role, name: &str, injection: Option<&str>) -> String {
+fn command(call: &Call, role: Role, name: &str, injection: Option<&str>, merged: usize) -> String {
     let transport = match call.carrier {
         Carrier::Udp | Carrier::Sctp => "",
         Carrier::Tcp => " -t t1",
         Carrier::Tls => " -t l1",
         Carrier::Ws => " -t w1",
-        Carrier::Wss => " -t wss",
-    };
-    let transport = match (call.carrier, role) {
-        (Carrier::Wss, _) => " -t ws",
-        _ => transport,
+        Carrier::Wss => " -t ws1",
     };
     let mut command = format!("gossipper sipp -sf {name}{transport}");
     if role == Role::Uas {
         return command;
     }
-    let invite = call.events.first().map(|event| &event.msg.start);
-    let service = match invite {
-        Some(crate::message::Start::Request { uri, .. }) => {
-            SipUri::parse(uri).and_then(|uri| uri.user.map(<[u8]>::to_vec))
-        }
-        _ => None,
-    };
-    if let Some(service) = service.filter(|user| user.iter().all(u8::is_ascii_graphic)) {
-        command.push_str(&format!(" -s {}", String::from_utf8_lossy(&service)));
+    if let Some(service) = call.service() {
+        command.push_str(&format!(" -s {}", quoted(&service)));
     }
     if let Some(file) = injection {
         command.push_str(&format!(" -inf {file}"));
     }
-    let user = call
-        .events
-        .iter()
-        .filter(|event| event.from_caller)
-        .find_map(|event| {
-            let value = event
-                .msg
-                .header(HeaderName::Authorization)
-                .or_else(|| event.msg.header(HeaderName::ProxyAuthorization))?;
-            let at = memchr::memmem::find(value, b"username=\"")? + 10;
-            let end = memchr::memchr(b'"', &value[at..])?;
-            Some(String::from_utf8_lossy(&value[at..at + end]).into_owned())
-        });
-    if let Some(user) = user {
-        command.push_str(&format!(" -au {user} -ap PASSWORD"));
+    if let Some(user) = call.credentials_user() {
+        command.push_str(&format!(" -au {} -ap PASSWORD", quoted(&user)));
     }
-    command.push_str(" -m 1 HOST");
+    command.push_str(&format!(" -m {merged} HOST"));
     command
+}
+
+/// A word of a command line.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "+-._@:%".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Side<'a> {
     pub(crate) peer_tag: &'a [u8],
     /// Tags of this side, in the order of their appearance.
     own_tags: Vec<&'a [u8]>,
+    /// The request that the response time counts from.
+    timed: Option<usize>,
     options: &'a Options,
 }
 
@@ -122,7 +124,8 @@ impl<'a> Side<'a> {
                 }
             }
         }
-        Self {
+        let mut side = Self {
+            timed: None,
             call,
             role,
             rules,
@@ -135,7 +138,9 @@ impl<'a> Side<'a> {
             peer_tag: b"",
             own_tags: Vec::new(),
             options,
-        }
+        };
+        side.timed = side.timed();
+        side
     }
 
     /// Whether this side sends an event.
@@ -385,8 +390,10 @@ impl<'a> Side<'a> {
         }
         let is_final = code.is_some_and(|code| code >= 200);
         let rtd = is_final
+            && !matches!(code, Some(401 | 407))
             && msg.method == "INVITE"
-            && request.is_some_and(|request| self.starts_rtd(request));
+            && request.is_some()
+            && request == self.timed;
         let optional = code.is_some_and(|code| code < 200) && at + 1 < call.events.len();
         let comments = vec![self.describe(at)];
         self.push(comments, is_recv(what, optional, rtd, Some(timeout)));
@@ -397,22 +404,20 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// Whether the response time counts from this request: the first INVITE whose answer is no challenge.
-    fn starts_rtd(&self, request: usize) -> bool {
+    /// The request that the response time counts from: the first INVITE whose answer is no challenge.
+    fn timed(&self) -> Option<usize> {
         let events = &self.call.events;
-        let is_counted = |at: usize| {
-            let event = &events[at];
-            event.msg.asks("INVITE")
-                && self.sends(event)
-                && events[at + 1..].iter().any(|answer| {
-                    answer.msg.answers(&event.msg)
-                        && answer
-                            .msg
-                            .code()
-                            .is_some_and(|code| code >= 200 && code != 401 && code != 407)
-                })
-        };
-        (0..=request).find(|at| is_counted(*at)) == Some(request)
+        let mut timed: Option<usize> = None;
+        for (at, event) in events.iter().enumerate() {
+            let code = event.msg.code();
+            let counts = code.is_some_and(|code| code >= 200 && code != 401 && code != 407)
+                && event.msg.method == "INVITE"
+                && !self.sends(event);
+            if counts && let Some(request) = self.call.request_of(at) {
+                timed = Some(timed.map_or(request, |earlier| earlier.min(request)));
+            }
+        }
+        timed
     }
 
     fn send(&mut self, at: usize) {
@@ -423,7 +428,7 @@ impl<'a> Side<'a> {
             Start::Status { code, reason } => headers::response(self, at, *code, reason),
         };
         let retrans = self.is_repeated(at);
-        let start_rtd = event.msg.is_request() && self.starts_rtd(at);
+        let start_rtd = self.timed == Some(at);
         let comments = vec![self.describe(at)];
         self.push(
             comments,

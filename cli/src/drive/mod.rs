@@ -26,7 +26,7 @@ use display::{Display, Shown, tick, ticks};
 use gossipper_control::{Phase, Snapshot};
 use gossipper_runtime::config::{EngineConfig, LogForm, RunConfig};
 use gossipper_runtime::logs::default_file_name;
-use gossipper_runtime::{Controller, Ending, Error, Run, RunReport, Viewer};
+use gossipper_runtime::{Controller, Ending, Run, RunReport, Viewer};
 use requests::{Requests, Wish};
 use signals::Signals;
 use std::io::ErrorKind;
@@ -35,12 +35,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
+use verdict::{failed, verdict};
 
 mod display;
 mod oversized;
 mod progress_line;
 mod requests;
 mod signals;
+mod verdict;
 
 pub(crate) use signals::survive_file_limit;
 
@@ -579,80 +581,5 @@ async fn next_datagram(control: &mut Option<ControlSocket>) -> &[u8] {
     match control {
         Some(control) => control.next().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Says what went wrong with the machine, and which exit code that is.
-fn failed(error: &Error) -> ExitCode {
-    stdio::error(&error.to_string());
-    match error {
-        error if error.is_address_in_use() => ExitCode::Bind,
-        // What the scenario and the flags do not agree on is a wrong command line, nothing of the machine's.
-        Error::Link(_) => ExitCode::Failed,
-        _ => ExitCode::Fatal,
-    }
-}
-
-/// The exit code of a run that ended. The main scenario counts, as it does in SIPp.
-fn verdict(ending: &Ending, snapshot: &Snapshot) -> ExitCode {
-    let (succeeded, failed) = snapshot.main().map_or((0, 0), |engine| {
-        (engine.calls.succeeded, engine.calls.failed)
-    });
-    let by_calls = if failed > 0 {
-        ExitCode::Failed
-    } else {
-        ExitCode::Good
-    };
-    match ending {
-        Ending::Completed
-        | Ending::Drained
-        | Ending::Stopped
-        | Ending::TimedOutGlobally
-        | Ending::TwinEnded => by_calls,
-        Ending::TimedOut if succeeded + failed == 0 => ExitCode::Stopped,
-        Ending::TimedOut => by_calls,
-        Ending::StopNow => ExitCode::Stopped,
-        Ending::TimeoutError => {
-            stdio::error("the run reached its -timeout");
-            ExitCode::Fatal
-        }
-        Ending::Fatal(text) => {
-            stdio::error(text);
-            ExitCode::Fatal
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::sample;
-
-    #[test]
-    fn the_exit_code_follows_the_calls_unless_the_run_was_cut_short() {
-        let failed = sample::client();
-        let mut good = sample::client();
-        good.engines[0].calls.failed = 0;
-        let mut none = good.clone();
-        none.engines[0].calls.succeeded = 0;
-        for ending in [
-            Ending::Completed,
-            Ending::Drained,
-            Ending::Stopped,
-            Ending::TimedOutGlobally,
-            Ending::TwinEnded,
-        ] {
-            assert_eq!(verdict(&ending, &good), ExitCode::Good, "{ending:?}");
-            assert_eq!(verdict(&ending, &failed), ExitCode::Failed, "{ending:?}");
-            assert_eq!(verdict(&ending, &none), ExitCode::Good, "{ending:?}");
-        }
-        assert_eq!(verdict(&Ending::TimedOut, &good), ExitCode::Good);
-        assert_eq!(verdict(&Ending::TimedOut, &none), ExitCode::Stopped);
-        assert_eq!(verdict(&Ending::StopNow, &good), ExitCode::Stopped);
-        assert_eq!(verdict(&Ending::TimeoutError, &good), ExitCode::Fatal);
-        assert_eq!(
-            verdict(&Ending::Fatal(String::new()), &good),
-            ExitCode::Fatal
-        );
     }
 }

@@ -5,7 +5,6 @@
 //! always belongs to it, even when it begins with a dash. Flags and the remote host come in any order;
 //! the last of several equal flags counts. All faults are reported, not the first alone.
 
-use super::later::Missing;
 use super::low::{Dialect, LowArgs, Special};
 use super::{Arg, Flag, defs, find, later, suggest, value};
 use std::ffi::{OsStr, OsString};
@@ -39,8 +38,8 @@ pub(crate) enum Fault {
     Missing {
         /// As typed.
         typed: String,
-        /// The part it belongs to.
-        part: &'static str,
+        /// Why, as the rest of the sentence.
+        why: String,
     },
     /// The command line ends before the value.
     NoValue {
@@ -83,12 +82,7 @@ impl fmt::Display for Fault {
             Self::Misplaced { typed, command } => {
                 write!(f, "flag `{typed}` belongs to `{command}`")
             }
-            Self::Missing { typed, part } => {
-                write!(
-                    f,
-                    "flag `{typed}` is not supported by this version yet ({part})"
-                )
-            }
+            Self::Missing { typed, why } => write!(f, "flag `{typed}`{why}"),
             Self::NoValue { flag, metavar } => {
                 write!(f, "flag `{flag}` needs a value: {flag} {metavar}")
             }
@@ -192,12 +186,13 @@ impl Parsed {
             };
         }
         let plain = name.split('=').next().unwrap_or(name);
-        if let Some(Missing { part, arity }) = later::find(plain) {
+        if let Some(missing) = later::find(plain) {
             let inline = usize::from(plain != name);
-            tokens.take(arity.saturating_sub(inline)).for_each(drop);
+            let more = missing.arity.saturating_sub(inline);
+            tokens.take(more).for_each(drop);
             self.faults.push(Fault::Missing {
                 typed: typed.to_owned(),
-                part,
+                why: missing.refusal(),
             });
             return;
         }
@@ -397,12 +392,18 @@ mod tests {
 
     #[test]
     fn a_missing_flag_takes_its_values_along() {
+        let faults = faults("-plugin 5 -multihome=10.0.0.1 host");
+        let [plugin, multihome] = &faults[..] else {
+            panic!("{faults:?}");
+        };
         assert_eq!(
-            faults("-plugin 5 -multihome=10.0.0.1 host"),
-            [
-                "flag `-plugin` is not supported by this version yet (plug-ins)",
-                "flag `-multihome=10.0.0.1` is not supported by this version yet (SCTP)",
-            ]
+            plugin,
+            "flag `-plugin` is not supported by this version yet (plug-ins)"
+        );
+        assert!(
+            multihome
+                .starts_with("flag `-multihome=10.0.0.1`: SCTP is not supported: the kernel has "),
+            "{multihome}"
         );
     }
 

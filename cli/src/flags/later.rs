@@ -25,7 +25,7 @@ pub(crate) struct Missing {
 
 static GROUPS: &[Group] = &[
     Group {
-        part: "SCTP",
+        part: super::sctp::PART,
         switches: &[],
         values: &[
             "multihome",
@@ -136,6 +136,16 @@ pub(crate) fn find(name: &str) -> Option<Missing> {
             arity,
         })
     })
+}
+
+impl Missing {
+    /// Why the flag is refused, as the rest of a sentence that begins with its name.
+    pub(crate) fn refusal(self) -> String {
+        if self.part == super::sctp::PART {
+            return format!(": {}", super::sctp::refusal());
+        }
+        format!(" is not supported by this version yet ({})", self.part)
+    }
 }
 
 /// All the names, for suggestions.

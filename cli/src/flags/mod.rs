@@ -21,6 +21,7 @@ pub(crate) mod media;
 pub(crate) mod rates;
 pub(crate) mod results;
 pub(crate) mod running;
+pub(crate) mod sctp;
 pub(crate) mod secure;
 pub(crate) mod streams;
 pub(crate) mod suggest;

@@ -4,6 +4,7 @@
 //! The defaults of `-reconnect_close` and `-reconnect_sleep` are those of the two tools; what the flags mean is the same.
 
 use super::low::Dialect;
+use super::sctp;
 use gossipper_runtime::config::{
     MAX_MESSAGE_DEFAULT_BYTES, MAX_SOCKETS_DEFAULT, RECONNECT_SLEEP_DEFAULT, TransportConfig,
 };
@@ -91,6 +92,9 @@ impl Mode {
                     "transport `{text}`: a socket per address is for UDP alone (ui)"
                 ));
             }
+            other if sctp::is_mode(other) => {
+                return Err(format!("transport `{text}`: {}", sctp::refusal()));
+            }
             _ => {
                 return Err(format!(
                     "unsupported transport \"{text}\"; this version has {MODES}"
@@ -117,10 +121,7 @@ impl Mode {
     /// When it means something there that this version has not.
     pub(crate) fn check_dialect(&self, dialect: Dialect) -> Result<(), String> {
         if dialect == Dialect::Sipp && self.sctp_in_sipp {
-            return Err(format!(
-                "transport `{}` (SCTP) is not supported by this version; {MODES} are",
-                self.name
-            ));
+            return Err(format!("transport `{}`: {}", self.name, sctp::refusal()));
         }
         Ok(())
     }
@@ -283,6 +284,13 @@ mod tests {
             Err("transport `cln` is for client scenarios; use ln".into())
         );
         assert!(fits("sl", false).is_err() && fits("cl", true).is_err());
+        for name in ["c1", "CN"] {
+            let refused = Mode::parse(name).expect_err("SCTP");
+            assert!(
+                refused.starts_with(&format!("transport `{name}`: SCTP is not supported: ")),
+                "{refused}"
+            );
+        }
         let sn = Mode::parse("sn").expect("a mode");
         assert_eq!(sn.check_dialect(Dialect::Gossipper), Ok(()));
         assert!(

@@ -6,7 +6,7 @@
 
 use super::progress::limited_by;
 use super::{duration, rate, time};
-use gossipper_control::{EngineSnapshot, Limit, Mode, Snapshot, TimeSummary};
+use gossipper_control::{ConnectionCounts, EngineSnapshot, Limit, Mode, Snapshot, TimeSummary};
 use std::fmt::Write as _;
 
 /// Columns of the screen that the summary fits on.
@@ -25,6 +25,7 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
     rates(&mut out, engine);
     let limited = limits(&mut out, engine, colour);
     messages(&mut out, engine);
+    let connected = connections(&mut out, engine);
     let skipped = engine.messages.media_skipped;
     if skipped > 0 {
         let text = format!("Media      NOT played (-no_media): media actions skipped: {skipped}");
@@ -44,7 +45,8 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
     }
     // The screen has no room for all of them at their longest. Who skips media echoes none.
     let media = skipped > 0 || snapshot.rtp_echo.is_some();
-    let rows = ROWS_MAX - usize::from(media) - usize::from(limited);
+    let rows = [media, limited, connected].into_iter().map(usize::from);
+    let rows = ROWS_MAX.saturating_sub(rows.sum());
     times(&mut out, engine, rows);
     failures(&mut out, engine, colour);
     if let Some(answerer) = snapshot.answerer() {
@@ -250,6 +252,30 @@ fn limits(out: &mut String, engine: &EngineSnapshot, colour: bool) -> bool {
     true
 }
 
+/// What became of connections, on one line; nothing, and false, where there were none.
+fn connections(out: &mut String, engine: &EngineSnapshot) -> bool {
+    let c = &engine.transport.connections;
+    if *c == ConnectionCounts::default() {
+        return false;
+    }
+    let mut line = format!("Connected  {} opened", c.opened);
+    for (count, what) in [
+        (c.failed, "refused or failed"),
+        (c.closed_by_peer, "closed by the peer"),
+        (c.made_anew, "made anew"),
+        (c.tls_full, "full TLS handshakes"),
+        (c.tls_resumed, "resumed"),
+        (c.tls_failed, "failed"),
+    ] {
+        if count > 0 {
+            let _ = write!(line, "  {count} {what}");
+        }
+    }
+    out.push_str(&line);
+    out.push('\n');
+    true
+}
+
 fn messages(out: &mut String, engine: &EngineSnapshot) {
     let m = &engine.messages;
     let _ = writeln!(
@@ -421,6 +447,11 @@ mod tests {
         for limit in Limit::ALL {
             *engine.limits.lasted_mut(limit) = 7_384_000_000;
         }
+        engine.transport.connections = ConnectionCounts {
+            opened: many,
+            closed_by_peer: many,
+            ..ConnectionCounts::default()
+        };
         engine.remote = Some("[2001:db8:1234:5678:9abc:def0:1234:5678]:65535".to_owned());
         engine.scenario = "a scenario with a very long name indeed".to_owned();
         engine.last_warning = Some("unexpected\nmessage ".repeat(20));

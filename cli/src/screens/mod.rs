@@ -21,7 +21,7 @@ mod tables;
 pub(crate) mod terminal;
 
 use crate::operator::commands::Display;
-use gossipper_control::{EngineSnapshot, Mode, Phase, Snapshot};
+use gossipper_control::{EngineSnapshot, Limit, Mode, Phase, Snapshot};
 use gossipper_vm::BesideKind;
 use layout::Layout;
 
@@ -194,6 +194,7 @@ pub(crate) fn bottom(frame: &Frame<'_>) -> String {
         Phase::Aborting => " Forcing quit: open calls are being ended ",
         Phase::Draining => " Waiting for active calls to end. [q] again: end them now ",
         Phase::Running if engine.rate.paused => " Traffic Paused - [p]: go on ",
+        Phase::Running if engine.limits.now == Some(Limit::Cpu) => " CPU CONGESTED ",
         Phase::Running if congested(engine) > before => " OUTBOUND CONGESTION ",
         Phase::Running if engine.mode == Some(Mode::Server) => {
             " Server mode ---- [q]: Soft exit ---- [Q]: Exit now "

@@ -278,6 +278,9 @@ fn the_bottom_says_what_state_the_run_is_in() {
         }),
         ("Forcing quit", |engine| engine.phase = Phase::Aborting),
         ("Test Terminated", |engine| engine.phase = Phase::Ended),
+        ("CPU CONGESTED", |engine| {
+            engine.limits.now = Some(Limit::Cpu);
+        }),
         ("OUTBOUND CONGESTION", |engine| {
             engine.transport.congested = 1;
         }),

@@ -19,7 +19,7 @@ pub use command::{ControlCommand, Trace};
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
 pub use measures::Measures;
 pub use snapshot::{
-    CallCounts, Cell, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot, FailCount,
-    HepCounts, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot, Repartition,
-    ResponseTime, Snapshot, StepSnapshot, TimeSummary, TransportCounts,
+    CallCounts, Cell, ConnectionCounts, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot,
+    FailCount, HepCounts, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot,
+    Repartition, ResponseTime, Snapshot, StepSnapshot, TimeSummary, TransportCounts,
 };

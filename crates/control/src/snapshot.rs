@@ -270,6 +270,25 @@ pub struct MessageCounts {
     pub watchdog_major: u64,
 }
 
+/// What became of connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConnectionCounts {
+    /// Made, by either side.
+    pub opened: u64,
+    /// Not made: refused, not in time, or what they need was not agreed upon.
+    pub failed: u64,
+    /// Ended by the peer, or broken.
+    pub closed_by_peer: u64,
+    /// Made anew in place of one that had ended.
+    pub made_anew: u64,
+    /// TLS handshakes with certificates.
+    pub tls_full: u64,
+    /// TLS handshakes that resumed an earlier session.
+    pub tls_resumed: u64,
+    /// TLS handshakes that came to nothing.
+    pub tls_failed: u64,
+}
+
 /// Datagrams of the engine's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TransportCounts {
@@ -303,6 +322,9 @@ pub struct TransportCounts {
     pub recv_buffer_bytes: u64,
     /// Send buffer the kernel granted.
     pub send_buffer_bytes: u64,
+    /// Connections, if it has them.
+    #[serde(default)]
+    pub connections: ConnectionCounts,
 }
 
 /// A distribution of times, from a histogram with three significant digits.

@@ -42,8 +42,21 @@ pub(crate) fn compiled(name: &str, xml: &str, advise: bool) -> Compiled {
     compiled
 }
 
-/// Runs the two scenarios of a call against each other and gives what was on the wire, without repetitions.
+/// Runs the two scenarios of a call against each other and gives the ladder, without repetitions.
 pub(crate) fn run(conversion: &Conversion, call: &CallSummary, advise: bool) -> Vec<String> {
+    wire(conversion, call, advise)
+        .iter()
+        .map(|(from_caller, bytes)| rung_on_wire(*from_caller, bytes).expect("a message"))
+        .collect()
+}
+
+/// The messages of such a run.
+pub(crate) fn sent(conversion: &Conversion, call: &CallSummary) -> Vec<Vec<u8>> {
+    let wire = wire(conversion, call, false);
+    wire.into_iter().map(|(_, bytes)| bytes).collect()
+}
+
+fn wire(conversion: &Conversion, call: &CallSummary, advise: bool) -> Vec<(bool, Vec<u8>)> {
     let program = |at: usize| {
         let name = &call.files[at];
         let compiled = compiled(name, file(conversion, name), advise);
@@ -82,16 +95,14 @@ pub(crate) fn run(conversion: &Conversion, call: &CallSummary, advise: bool) -> 
         assert_eq!(tally.unexpected, 0, "{}", context());
         assert_eq!(world.fatal(node), None, "{}", context());
     }
-    let mut seen: Vec<(bool, &[u8])> = Vec::new();
+    let mut seen: Vec<(bool, Vec<u8>)> = Vec::new();
     for (node, bytes) in world.wire() {
-        let message = (node == pair.client, bytes);
+        let message = (node == pair.client, bytes.to_vec());
         if !seen.contains(&message) {
             seen.push(message);
         }
     }
-    seen.iter()
-        .map(|(from_caller, bytes)| rung_on_wire(*from_caller, bytes).expect("a message"))
-        .collect()
+    seen
 }
 
 /// The whole round trip of every call: both sides compile, both succeed, and the ladder is that of the capture.

@@ -98,7 +98,11 @@ pub(crate) fn bind_device(socket: &Socket, device: Option<&str>) -> io::Result<(
     match device {
         None => Ok(()),
         #[cfg(target_os = "linux")]
-        Some(device) => socket.bind_device(Some(device.as_bytes())),
+        Some(device) => socket
+            .bind_device(Some(device.as_bytes()))
+            .map_err(|error| {
+                io::Error::new(error.kind(), format!("the interface `{device}`: {error}"))
+            }),
         #[cfg(not(target_os = "linux"))]
         Some(_) => Err(io::Error::new(
             io::ErrorKind::Unsupported,

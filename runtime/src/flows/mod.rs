@@ -36,6 +36,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use gossipper_control::ConnectionCounts;
 use gossipper_vm::{FlowId, Micros, Unsent};
 use tokio::time::{sleep, timeout};
 
@@ -492,6 +493,14 @@ impl Table {
     /// Whether flow 0 is one of the table's.
     pub(crate) fn has_main(&self) -> bool {
         matches!(self.setup.make, Make::Streams(_))
+    }
+
+    /// Takes over how handshakes have ended so far.
+    pub(crate) fn tell_handshakes(&self, counts: &mut ConnectionCounts) {
+        match &self.setup.make {
+            Make::Streams(wrap) => wrap.tell_handshakes(counts),
+            Make::Datagrams => {}
+        }
     }
 
     /// When something has to be done that nobody rings for.

@@ -10,10 +10,13 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use gossipper_control::ConnectionCounts;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::HandshakeKind;
 
 use super::link::{Link, StreamLink};
 use super::ws::WsLink;
@@ -55,6 +58,26 @@ pub(crate) enum Wrap {
 pub(crate) struct TlsEnds {
     client: Option<TlsClient>,
     server: Option<TlsServer>,
+    tally: Arc<Handshakes>,
+}
+
+/// How TLS handshakes ended. They are all made on one thread; it is their tasks that share this.
+#[derive(Debug, Default)]
+struct Handshakes {
+    full: AtomicU64,
+    resumed: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Handshakes {
+    fn ended(&self, kind: Option<HandshakeKind>) {
+        let count = match kind {
+            Some(HandshakeKind::Resumed) => &self.resumed,
+            Some(_) => &self.full,
+            None => &self.failed,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// WebSocket.
@@ -81,6 +104,7 @@ impl TlsEnds {
         Ok(Self {
             client: client.transpose()?,
             server: serves.then(|| TlsServer::new(config)).transpose()?,
+            tally: Arc::default(),
         })
     }
 
@@ -91,7 +115,13 @@ impl TlsEnds {
         let Some(client) = self.client else {
             return Err(io::Error::other("this side only answers"));
         };
-        client.connect(stream).await.map_err(explained)
+        let made = client.connect(stream).await;
+        let kind = made
+            .as_ref()
+            .ok()
+            .and_then(|s| s.get_ref().1.handshake_kind());
+        self.tally.ended(kind);
+        made.map_err(explained)
     }
 
     async fn accept(
@@ -103,7 +133,13 @@ impl TlsEnds {
                 "to be connected to over TLS this side needs a certificate (-tls_cert, -tls_key)",
             ));
         };
-        server.accept(stream).await.map_err(explained)
+        let made = server.accept(stream).await;
+        let kind = made
+            .as_ref()
+            .ok()
+            .and_then(|s| s.get_ref().1.handshake_kind());
+        self.tally.ended(kind);
+        made.map_err(explained)
     }
 }
 
@@ -183,6 +219,17 @@ impl Wrap {
                 Some(TlsEnds::new(tls, ends)?),
             ),
         })
+    }
+
+    /// Takes over how TLS handshakes have ended so far.
+    pub(super) fn tell_handshakes(&self, counts: &mut ConnectionCounts) {
+        let (Self::Tls(tls) | Self::Ws(_, Some(tls))) = self else {
+            return;
+        };
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        counts.tls_full = count(&tls.tally.full);
+        counts.tls_resumed = count(&tls.tally.resumed);
+        counts.tls_failed = count(&tls.tally.failed);
     }
 
     /// The link over a stream that we connected to `peer`.

@@ -124,6 +124,14 @@ fn add(whole: &mut EngineSnapshot, part: &EngineSnapshot) {
     into.send_errors += from.send_errors;
     into.recv_errors += from.recv_errors;
     into.handover_dropped += from.handover_dropped;
+    let (into_connections, connections) = (&mut into.connections, &from.connections);
+    into_connections.opened += connections.opened;
+    into_connections.failed += connections.failed;
+    into_connections.closed_by_peer += connections.closed_by_peer;
+    into_connections.made_anew += connections.made_anew;
+    into_connections.tls_full += connections.tls_full;
+    into_connections.tls_resumed += connections.tls_resumed;
+    into_connections.tls_failed += connections.tls_failed;
     into.send_dropped += from.send_dropped;
     into.congested += from.congested;
     into.icmp_errors += from.icmp_errors;

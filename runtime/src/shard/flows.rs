@@ -217,10 +217,14 @@ impl<M: Machine> Core<M> {
                 && let Some(table) = &mut self.flows
             {
                 table.made(visit.slot);
+                table.tell_handshakes(&mut self.counts.connections);
             }
             match made {
                 Poll::Pending => return Looked::Waits,
-                Poll::Ready(Ok(link)) => visit.state = State::Open(link),
+                Poll::Ready(Ok(link)) => {
+                    self.counts.connections.opened += 1;
+                    visit.state = State::Open(link);
+                }
                 Poll::Ready(Err(error)) => return Looked::Failed(error),
             }
         }
@@ -351,6 +355,11 @@ impl<M: Machine> Core<M> {
             return self.tell_others(told, id, FlowEvent::Lost);
         }
         self.counts.send_errors += u64::from(!flow.queue.is_empty());
+        let connections = &mut self.counts.connections;
+        match event {
+            FlowEvent::Failed => connections.failed += 1,
+            FlowEvent::Closed | FlowEvent::Lost => connections.closed_by_peer += 1,
+        }
         let what = match (event, &error) {
             (FlowEvent::Failed, Some(error)) if origin == Origin::Peer => {
                 format!("a connection from {peer} came to nothing: {error}")
@@ -365,6 +374,7 @@ impl<M: Machine> Core<M> {
                 FlowEvent::Closed
                     if !calls_end && origin == Origin::Call && table.take_reconnect() =>
                 {
+                    self.counts.connections.made_anew += 1;
                     FlowEvent::Lost
                 }
                 event => event,
@@ -379,6 +389,7 @@ impl<M: Machine> Core<M> {
             return;
         }
         let redial = table.redial(slot);
+        self.counts.connections.made_anew += u64::from(matches!(redial, Redial::Again));
         match (redial, event) {
             (Redial::Again, FlowEvent::Failed) => {
                 self.trouble(now, &format!("{what}; it is tried again"));

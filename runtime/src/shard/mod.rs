@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `run` | the loop: wait for the first of socket, deadline and command, then do a bounded turn |
 //! | `coalesce` | when to look at a busy socket again |
+//! | `publish` | figures for whoever wants to see them |
 //! | `core` | feeds inputs to the machine and carries its orders out |
 //! | `flows` | what happens on connections, and what the machine is told of it |
 //! | `inbox` | operator commands and phases of the run |
@@ -27,6 +28,7 @@ mod core;
 mod flows;
 mod inbox;
 mod mail;
+mod publish;
 mod run;
 mod sampling;
 mod sides;

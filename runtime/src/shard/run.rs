@@ -9,10 +9,10 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gossipper_control::{EngineSnapshot, Phase, RateSnapshot, TransportCounts};
+use gossipper_control::{EngineSnapshot, Phase, TransportCounts};
 use gossipper_vm::{Input, Micros};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Sleep;
@@ -22,7 +22,7 @@ use super::core::Core;
 use super::flows;
 use super::mail;
 use super::sides::Sides;
-use super::strain::{Seen, Strain};
+use super::strain::Strain;
 use super::team;
 use super::waiting::{self, Waiting};
 use super::watchdog::{Look, Watchdog};
@@ -30,17 +30,13 @@ use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand};
 use crate::flows::Table;
 use crate::group::Role;
-use crate::pacing::Pacer;
 use crate::schedule::{Opening, Schedule};
 use crate::sys::BatchReceiver;
 use crate::transport::udp::Outbox;
 use crate::twin::Links;
 
-/// How often a snapshot is published.
-const PUBLISH_PERIOD: Micros = Micros(200_000);
-
 /// Publications that make up the "recent" rate: about a second.
-const RECENT_PERIODS: usize = 5;
+pub(super) const RECENT_PERIODS: usize = 5;
 
 /// How long a full socket is left alone where nothing tells when it is writable.
 const FLUSH_RETRY: Duration = Duration::from_millis(1);
@@ -63,28 +59,28 @@ pub(super) struct Shard<M> {
     /// When the last call was opened, once no more are.
     pub(super) opening_ended_at: Option<Micros>,
     /// `None` where messages go over connections.
-    socket: Option<UdpSocket>,
+    pub(super) socket: Option<UdpSocket>,
     pub(super) role: Role,
     waiting: Waiting,
     receiver: Option<BatchReceiver>,
-    sides: Sides,
+    pub(super) sides: Sides,
     coalescer: Coalescer,
     /// The kernel's counter of dropped datagrams, as last read.
-    dropped: u32,
+    pub(super) dropped: u32,
     inbox: Receiver<ShardCommand>,
     inbox_open: bool,
-    slot: Arc<Mutex<EngineSnapshot>>,
-    local: SocketAddr,
-    remote: Option<SocketAddr>,
-    total: Option<u64>,
-    publish_at: Micros,
+    pub(super) slot: Arc<Mutex<EngineSnapshot>>,
+    pub(super) local: SocketAddr,
+    pub(super) remote: Option<SocketAddr>,
+    pub(super) total: Option<u64>,
+    pub(super) publish_at: Micros,
     pub(super) sampling: Option<Sampling>,
     /// Calls created at the last publications, oldest first.
     pub(super) recent: std::collections::VecDeque<(Micros, u64)>,
     keep_edits: bool,
     /// Time spent waiting.
-    idle: Micros,
-    strain: Strain,
+    pub(super) idle: Micros,
+    pub(super) strain: Strain,
 }
 
 impl<M: Machine> Shard<M> {
@@ -589,77 +585,5 @@ impl<M: Machine> Shard<M> {
             Some(Some(None)) => self.inbox_open = false,
             Some(None) | None => {}
         }
-    }
-
-    /// Asks the kernel what it has dropped since it was last asked.
-    fn count_dropped(&mut self) {
-        self.core.counts.recv_dropped += self.sides.dropped();
-        if let Some(dropped) = self.socket.as_ref().and_then(crate::sys::dropped) {
-            self.core.counts.recv_dropped += u64::from(dropped.wrapping_sub(self.dropped));
-            self.dropped = dropped;
-        }
-    }
-
-    pub(super) fn publish(&mut self, now: Micros) {
-        self.publish_at = now.plus(PUBLISH_PERIOD);
-        let mut snapshot = self.core.stats.snapshot();
-        let created = snapshot.calls.created();
-        if self.recent.len() > RECENT_PERIODS {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((now, created));
-        let (since, before) = self.recent.front().copied().unwrap_or((Micros(0), 0));
-        let until = self.opening_ended_at.unwrap_or(now);
-        snapshot.local = self.local.to_string();
-        snapshot.remote = self.remote.map(|remote| remote.to_string());
-        snapshot.phase = self.phase;
-        let schedule = self.core.schedule.as_ref();
-        let pacer = schedule.and_then(Schedule::pacer);
-        snapshot.rate = RateSnapshot {
-            target: pacer.map_or(0.0, |pacer| pacer.rate(now).per_second()),
-            users: schedule.and_then(Schedule::users),
-            mean: per_second(created, until.since(Micros(snapshot.counted_since_us))),
-            recent: per_second(created - before.min(created), now.since(since)),
-            paused: schedule.is_some_and(Schedule::paused),
-        };
-        snapshot.calls.open_limit = match snapshot.rate.users {
-            Some(users) => u64::from(users),
-            None => pacer.map_or(0, Pacer::open_limit),
-        };
-        snapshot.calls.held_back = pacer.map_or(0, Pacer::held_back);
-        snapshot.calls.total_limit = self.total;
-        // Those that share a socket share its counter.
-        if !self.role.follows() {
-            self.count_dropped();
-        }
-        snapshot.transport = self.core.counts;
-        let seen = Seen {
-            next_due: self.core.schedule.as_ref().and_then(Schedule::next_due),
-            idle: self.idle,
-            held_back: snapshot.calls.held_back,
-            counts: snapshot.transport,
-        };
-        snapshot.limits = self.strain.judge(now, seen, self.phase == Phase::Running);
-        snapshot.last_warning = self.core.last_warning.clone();
-        self.core.machine.circuits(&mut snapshot.circuits);
-        if let Some(beside) = &self.core.beside {
-            let mut snapshot_beside = beside.stats.snapshot();
-            snapshot_beside.local = snapshot.local.clone();
-            snapshot_beside.phase = snapshot.phase;
-            *beside.slot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot_beside;
-        }
-        if let Some(place) = self.role.place() {
-            place.publish(snapshot, self.core.stats.clone());
-        } else {
-            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
-        }
-    }
-}
-
-fn per_second(count: u64, time: Micros) -> f64 {
-    if time.0 == 0 {
-        0.0
-    } else {
-        count as f64 * 1e6 / time.0 as f64
     }
 }

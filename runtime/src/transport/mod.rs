@@ -4,10 +4,11 @@
 //! `u1` (one UDP socket for everything, [`udp`]) is what there is; its flow is number 0. [`resolve`] turns names into
 //! addresses before a run and finds the local address towards a remote one.
 //!
-//! Modes and defaults are those of SIPp.
+//! Modes and defaults are those of SIPp, but for SCTP, which is not there: [`sctp`] says what that takes.
 
 mod order;
 pub mod resolve;
+pub mod sctp;
 pub mod tls;
 pub mod udp;
 pub mod ws;

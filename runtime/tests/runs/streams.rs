@@ -269,6 +269,22 @@ fn a_peer_that_announces_too_much_loses_its_connection() {
 }
 
 #[test]
+fn a_connection_that_the_peer_resets_fails_the_call_and_is_called_broken() {
+    let listener = listener();
+    let config = client(compiled("ping", PING), &tcp(true), &listener);
+    let (report, main) = against(config, listener, |_, mut stream| {
+        // With bytes unread, the system resets the connection in place of closing it.
+        let mut first = [0];
+        stream.read_exact(&mut first).expect("a request");
+        assert_eq!(stream.peek(&mut first).expect("the rest"), 1);
+    });
+    assert_eq!(report.ending, Ending::Completed);
+    assert_eq!(failures(&main), [(FailReason::TcpClosed, 5)]);
+    let warning = main.last_warning.expect("it says why");
+    assert!(warning.contains("broke: "), "{warning}");
+}
+
+#[test]
 fn a_peer_that_closes_its_half_ends_the_calls_there() {
     let listener = listener();
     let config = client(compiled("ping", PING), &tcp(true), &listener);

@@ -13,12 +13,14 @@ use crate::call::regs::Value;
 use core::net::{IpAddr, SocketAddr};
 use gossipper_bytecode::{FailReason, TemplateId};
 
-/// Both spellings of each transport that SIPp knows; the second is that of `[transport]`.
-const PROTOCOLS: [[&str; 2]; 4] = [
+/// Both spellings of each transport that SIPp knows, and of WebSocket; the second is that of `[transport]`.
+const PROTOCOLS: [[&str; 2]; 6] = [
     ["udp", "UDP"],
     ["tcp", "TCP"],
     ["tls", "TLS"],
     ["sctp", "SCTP"],
+    ["ws", "WS"],
+    ["wss", "WSS"],
 ];
 
 pub(super) fn set_dest(
