@@ -463,6 +463,7 @@ mod tests {
                 ("rate_profile", _) => "-rate_profile 0:1".to_owned(),
                 ("rate_unit", _) => "-rate_unit calls".to_owned(),
                 ("threshold", _) => "-threshold calls>0".to_owned(),
+                ("prometheus_addr", _) => "-prometheus_addr :9464".to_owned(),
                 ("rtcheck", _) => "-rtcheck loose".to_owned(),
                 ("oocsn", _) => "-oocsn ooc_default".to_owned(),
                 ("rxsn", _) => "-rxsn uas".to_owned(),
