@@ -60,6 +60,7 @@ mod group;
 mod hep;
 pub mod logs;
 mod measure;
+pub mod media;
 pub mod pacing;
 pub mod profile;
 pub mod run;

@@ -384,7 +384,14 @@ impl HiArgs {
             .as_deref()
             .and_then(|host| ip(host, "-mi", &mut faults));
         let media_port = low.media_port.unwrap_or(6000);
-        let media = Media::resolve(low.media, media_port, low.no_media, &mut faults);
+        let media = Media::resolve(
+            low.media,
+            dialect,
+            media_port,
+            low.no_media,
+            &mut faults,
+            &mut notes,
+        );
         // Without a remote host, -rsa is the remote host.
         let (remote, sending) = match (low.remote, low.sending_address) {
             (None, sending) => (sending, None),

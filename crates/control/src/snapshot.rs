@@ -6,6 +6,7 @@
 //! otherwise; periods are differences of two snapshots, so any number of readers may have their own. Times are whole
 //! microseconds and say so in their names.
 
+use crate::media::MediaSnapshot;
 use gossipper_bytecode::{FailReason, Mode, StepKind};
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +110,9 @@ pub struct EngineSnapshot {
     /// Circuits of `-tdmmap`, true for those that are taken.
     #[serde(default)]
     pub circuits: Vec<bool>,
+    /// Media of its calls, if they have any.
+    #[serde(default)]
+    pub media: Option<Box<MediaSnapshot>>,
 }
 
 /// What keeps a generator from doing what it was asked to.

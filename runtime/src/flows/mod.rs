@@ -47,7 +47,7 @@ pub(crate) use ids::{MAX_SHARDS, shard_of};
 use link::DatagramLink;
 pub(crate) use link::{Link, Opening, Received};
 pub(crate) use queue::{Caller, SendQueue};
-use ready::{Bell, Ready};
+pub(crate) use ready::{Bell, Ready};
 pub(crate) use setup::{FlowSetup, Make, Reconnects};
 pub(crate) use wrap::{Ends, Wrap};
 

@@ -37,11 +37,12 @@ use crate::hep::{Exporter, HepView, Locals};
 use crate::logs::rows::Layout;
 use crate::logs::{LogView, LogWriter, Scene};
 use crate::measure;
+use crate::media::{Plan, RecorderThread};
 use crate::shard::{self, Ending, Remains, ShardCommand};
 use crate::transport::udp;
 use crate::twin;
 use bind::bind;
-use part::{Part, shards_of};
+use part::{Part, records, shards_of};
 
 /// Commands that may wait for a shard; it looks every turn, so more means that nobody should wait for them.
 const INBOX: usize = 64;
@@ -69,6 +70,8 @@ pub struct Run {
     hep: Option<Exporter>,
     /// Ends with the run.
     echo: Option<Echo>,
+    /// Ends when no shard records any more.
+    recorder: Option<RecorderThread>,
 }
 
 /// Hands commands to a run, from any thread.
@@ -266,6 +269,19 @@ impl Run {
                 engine.params.media_port = address.port();
             }
         }
+        // One stripe of the ports for each shard, the answerer's included.
+        let stripes = shards + usize::from(answers.is_some());
+        let failed = |what| move |source| Error::Thread { what, source };
+        let echo_sockets = echo
+            .as_ref()
+            .map_or(Ok(Vec::new()), EchoSockets::shared)
+            .map_err(failed("RTP echo"))?;
+        let configs = answers.iter().map(|(config, _)| config);
+        let records = configs.chain([&main]).any(records);
+        let recorder = records
+            .then(RecorderThread::start)
+            .transpose()
+            .map_err(failed("thread that records"))?;
         let mut parts = Vec::new();
         if let Some((answerer, bound)) = answers {
             parts.push(Part::link(answerer, bound, &clock)?);
@@ -277,6 +293,13 @@ impl Run {
         main[0].twin = twin.as_ref().map(twin::open).transpose()?;
         let answerer = std::mem::replace(&mut parts, main);
         parts.extend(answerer);
+        let mut plan: Option<Arc<Plan>> = None;
+        for (stripe, part) in parts.iter_mut().enumerate() {
+            // Shards of one scenario share what is read and coded.
+            let shared = plan.take().filter(|_| stripe < shards);
+            let stripe = (stripe, stripes);
+            plan = part.prepare_media(shared, stripe, &echo_sockets, recorder.as_ref(), &clock)?;
+        }
 
         let (mut inboxes, mut receivers) = (Vec::new(), Vec::new());
         for _ in &parts {
@@ -323,6 +346,7 @@ impl Run {
             logs: Some(logs),
             hep,
             echo,
+            recorder,
         };
         // Of the main scenario, and of the answerer, whose flows have the same names.
         let locals = [Locals::default(), Locals::default()];
@@ -430,16 +454,23 @@ impl Run {
         }
         // Before the last figures are read, so that nothing is echoed that they do not count.
         drop(self.echo.take());
+        let lost = self.recorder.take().map(RecorderThread::finish);
         let logs = self
             .logs
             .take()
             .map_or_else(LogCounts::default, LogWriter::close);
         let hep = self.hep.take().map(Exporter::close);
-        let snapshot = Snapshot {
+        let mut snapshot = Snapshot {
             logs,
             hep,
             ..self.shared.snapshot()
         };
+        for engine in &mut snapshot.engines {
+            if let (Some(media), Some(lost)) = (&mut engine.media, lost) {
+                // The disk is asked once, and tells for the whole process.
+                media.recordings_lost = lost;
+            }
+        }
         Ok(RunReport {
             snapshot,
             measures: measure::measures(&self.shared.measures).map(Box::new),

@@ -28,6 +28,7 @@ use crate::group::{self, Place, Post};
 use crate::hep::Mirror;
 use crate::logs::{Concern, LogSender, Traffic};
 use crate::measure::Measure;
+use crate::media::Media;
 use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
 use crate::sys::Datagram;
@@ -64,7 +65,7 @@ pub(crate) struct Beside {
 #[derive(Debug)]
 pub(super) struct Core<M> {
     pub(super) machine: M,
-    out: OutBuf,
+    pub(super) out: OutBuf,
     pub(super) wheel: Wheel,
     resumes: VecDeque<CallKey>,
     /// `None` where messages go over connections.
@@ -102,6 +103,8 @@ pub(super) struct Core<M> {
     exec: Executor,
     /// The echo of the process.
     pub(super) echo: Option<EchoSwitch>,
+    /// Media of the calls, if the scenario uses any.
+    pub(super) media: Option<Box<Media>>,
     beginning: Beginning,
     /// Connections to twins.
     pub(super) links: Option<Links>,
@@ -167,6 +170,7 @@ impl<M: Machine> Core<M> {
             about: 0,
             exec: Executor::default(),
             echo: None,
+            media: None,
             beginning: Beginning::Before,
             links: None,
             place: None,
@@ -236,6 +240,9 @@ impl<M: Machine> Core<M> {
             measure.late(Micros(0));
         }
         self.out.clear();
+        if self.media.is_some() {
+            self.supply_ports(now);
+        }
         self.machine.handle(now, input, &mut self.out);
         let received = match input {
             Input::Message { bytes, .. } => Some((Traffic::Received, bytes)),
@@ -259,6 +266,9 @@ impl<M: Machine> Core<M> {
             self.input(now, input);
         }
         self.tell_uncommanded(now);
+        if self.media.is_some() {
+            self.tell_media(now);
+        }
         if !self.draining
             && self
                 .total
@@ -426,6 +436,9 @@ impl<M: Machine> Core<M> {
         if self.flows.is_some() {
             self.flush_flows();
         }
+        if let Some(media) = &mut self.media {
+            media.flush();
+        }
         if !self.unsent() {
             return;
         }
@@ -578,7 +591,13 @@ impl<M: Machine> Core<M> {
                     self.wheel.arm(call.data().as_ffi(), generation, at);
                 }
                 Output::Disarm { call } => self.wheel.disarm(call.data().as_ffi()),
+                Output::MediaBegan { .. } | Output::Media { .. } | Output::Sdp { .. } => {
+                    self.order_media(now, order, &out);
+                }
                 Output::Ended { call, user, length } => {
+                    if let Some(media) = &mut self.media {
+                        media.ended(now, call);
+                    }
                     self.wheel.disarm(call.data().as_ffi());
                     if user != 0
                         && let Some(schedule) = &mut self.schedule
