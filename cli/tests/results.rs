@@ -334,6 +334,32 @@ fn shards_report_what_one_would() {
     assert_eq!(numbers, expected);
 }
 
+#[test]
+fn media_is_reported_and_can_be_asked_for() {
+    let place = Place::new();
+    place.write("media.xml", include_str!("results/media.xml"));
+    let line = "sipp -sf media.xml -loopback -loopback_sn uas -rtp_echo -m 2 -r 20 -summary_json s.json \
+                -health_min_rtp_packets_recv_per_call 2 -health_min_rtp_packets_recv";
+    let ran = place.run(&format!("{line} 4"));
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let media = &json(&place, "s.json")["media"];
+    for (name, column) in [
+        ("rtp_packets_sent", "rtp_sent"),
+        ("rtp_packets_received", "rtp_recv"),
+    ] {
+        let told = ran.out.lines().last().unwrap_or_default();
+        let told = told
+            .split(' ')
+            .find_map(|pair| pair.strip_prefix(&format!("{column}=")));
+        assert_eq!(told, Some(media[name].to_string().as_str()), "{}", ran.out);
+    }
+    assert_eq!(media["heard"]["streams"], 2);
+    assert!(media["per_call_min_rtp_packets_received"].as_u64() >= Some(2));
+    let ran = place.run(&format!("{line} 1000000"));
+    assert_eq!(ran.code, 2, "{}", ran.shown());
+    assert!(ran.out.contains("below minimum 1000000"), "{}", ran.out);
+}
+
 /// The value of a header of a message.
 fn header<'a>(message: &'a str, name: &str) -> &'a str {
     let prefix = format!("{name}: ");

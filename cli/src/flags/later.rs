@@ -162,6 +162,7 @@ mod tests {
                 [
                     "SCTP",
                     "media",
+                    "the RTP sender without SIP",
                     "plug-ins",
                     "reports and health gates",
                     "RTCP and media reports over HEP",
