@@ -409,3 +409,111 @@ fn the_worked_example_of_the_documentation_is_what_the_program_prints() {
         missing.join("\n")
     );
 }
+
+#[test]
+fn every_call_of_the_corpus_runs_on_loopback_with_sipp_on_either_side_too() {
+    let root = std::env::var_os("GOSSIPPER_CORPUS").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"),
+        std::path::PathBuf::from,
+    );
+    let Ok(sources) = std::fs::read_dir(root.join("captures")) else {
+        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!("SKIPPED: no captures in {}", root.display());
+        }
+        return;
+    };
+    let place = Place::new();
+    let ours = ours();
+    let sipp = Tool::sipp();
+    let mut runs = 0;
+    for source in sources {
+        for capture in std::fs::read_dir(source.expect("readable").path()).expect("readable") {
+            let path = capture.expect("readable").path();
+            let bytes = std::fs::read(&path).expect("readable");
+            let capture = read(&bytes, &ReadOptions::default()).expect("a capture");
+            let options = Options {
+                timing: gossipper_pcap2scenario::Timing::None,
+                ..Options::default()
+            };
+            let made = convert(&capture, &options);
+            for call in &made.calls {
+                let folder = place.path("corpus");
+                std::fs::create_dir_all(&folder).expect("a folder");
+                for (name, file) in ["scenario_uac.xml", "scenario_uas.xml"]
+                    .iter()
+                    .zip(&call.files)
+                {
+                    let file = made
+                        .files
+                        .iter()
+                        .find(|made| made.name == *file)
+                        .expect("made");
+                    std::fs::write(folder.join(name), &file.bytes).expect("written");
+                }
+                let read =
+                    |name: &str| std::fs::read_to_string(folder.join(name)).expect("readable");
+                let caller = read("scenario_uac.xml");
+                // Media is for another test: the ladder is the same without.
+                let mut flags = vec!["-au", "alice", "-ap", "secret", "-no_media"];
+                if caller.contains(" -t t1 ") {
+                    flags.extend(["-t", "t1"]);
+                }
+                if caller.contains(" -max_message ") {
+                    flags.extend(["-max_message", "200000"]);
+                }
+                let with: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+                let mut without = with.clone();
+                without.retain(|flag| flag != "-no_media");
+                let context = format!("{} call {}", path.display(), call.number);
+                // SIPp reads no file of more than 64 KiB.
+                let both = caller.len().max(read("scenario_uas.xml").len());
+                if call.files.len() == 2
+                    && both < 65_000
+                    && let Some(sipp) = &sipp
+                {
+                    check(&place, (sipp, &ours), call, (&without, &with), &context);
+                    check(&place, (&ours, sipp), call, (&with, &without), &context);
+                }
+                check(&place, (&ours, &ours), call, (&with, &with), &context);
+                runs += 1;
+            }
+        }
+    }
+    assert!(runs >= 30, "{runs}");
+}
+
+/// Runs one call and compares its ladder.
+fn check(
+    place: &Place,
+    (client, server): (&Tool, &Tool),
+    call: &gossipper_pcap2scenario::CallSummary,
+    (client_flags, server_flags): (&[String], &[String]),
+    context: &str,
+) {
+    let ran = run(
+        place,
+        "corpus",
+        client,
+        server,
+        1,
+        client_flags,
+        server_flags,
+    );
+    let mut seen = Vec::new();
+    for message in &ran.client.messages {
+        if !seen.contains(&message) {
+            seen.push(message);
+        }
+    }
+    let played: Vec<Option<String>> = seen
+        .iter()
+        .map(|message| rung_on_wire(message.direction == Direction::Sent, &message.bytes))
+        .collect();
+    let ladder: Vec<Option<String>> = call.ladder.iter().cloned().map(Some).collect();
+    assert_eq!(
+        played, ladder,
+        "{context}: {} calls {}",
+        client.name, server.name
+    );
+}
