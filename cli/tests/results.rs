@@ -6,6 +6,9 @@ mod place;
 use place::{BINARY, Place, Ran};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Stdio;
 
 /// Six kinds of calls in turn; five of them fail, each in its own way.
 const KINDS: &str = "SEQUENTIAL\ngood\nbusy\nsilent\npicky\nhuge\nlong\n";
@@ -22,7 +25,7 @@ fn every() -> Place {
 }
 
 const EVERY: &str = "sipp -sf c.xml -inf kinds.csv -loopback -loopback_sf s.xml -m 12 -r 200 \
-                     -timeout_global 3 -summary_json s.json -call_records_jsonl calls.jsonl";
+                     -timeout_global 3 -summary_json s.json -summary_junit junit.xml -call_records_jsonl calls.jsonl";
 
 fn json(place: &Place, name: &str) -> Value {
     let text = std::fs::read_to_string(place.path(name)).expect(name);
@@ -106,6 +109,27 @@ fn totals_of_a_run_with_failures_of_every_class_are_equal_everywhere() {
     assert_eq!(ids.len(), 12, "each has its own");
     assert_eq!(summary["logs"]["call_records"], 12);
 
+    let junit = std::fs::read_to_string(place.path("junit.xml")).expect("junit.xml");
+    for (name, count) in counts(&summary["failure_reasons"])
+        .iter()
+        .map(|(reason, count)| (format!("failure_reasons.{reason}"), *count))
+        .chain([
+            ("total_calls".to_owned(), 12),
+            ("success_calls".to_owned(), 2),
+            ("failed_calls".to_owned(), 10),
+        ])
+    {
+        let property = format!("<property name=\"{name}\" value=\"{count}\"/>");
+        assert!(junit.contains(&property), "{property} in {junit}");
+    }
+    assert!(
+        junit.contains("<testsuites name=\"gossipper\" tests=\"2\" failures=\"1\" errors=\"0\"")
+    );
+    assert!(
+        junit.contains("message=\"10 of 12 calls failed, aborted=2, "),
+        "{junit}"
+    );
+
     let csv = table(&place, "stat.csv");
     for (name, count) in counts(&summary["sipp"]) {
         let column = if name == "TotalCallCreated" || name == "CurrentCall" {
@@ -181,6 +205,12 @@ fn gates_decide_the_exit_code_and_say_why() {
         let summary = json(&place, "s.json");
         assert_eq!(summary["health"]["active"], true);
         assert_eq!(summary["health"]["pass"], code == 0);
+        let junit = std::fs::read_to_string(place.path("junit.xml")).expect("junit.xml");
+        assert_eq!(
+            junit.contains(" failures=\"0\" errors=\"0\""),
+            code == 0,
+            "{junit}"
+        );
         let first = summary["findings"][0].as_str().unwrap_or_default();
         assert!(first.starts_with("Health check: "), "{first}");
     }
@@ -302,4 +332,112 @@ fn shards_report_what_one_would() {
     numbers.sort_unstable();
     let expected: Vec<_> = (1..=300).map(Some).collect();
     assert_eq!(numbers, expected);
+}
+
+/// One request; what comes back.
+fn request(address: &str, head: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.write_all(head.as_bytes()).ok()?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).ok()?;
+    Some(response)
+}
+
+/// The samples of a page by name with labels.
+fn samples(page: &str) -> BTreeMap<String, f64> {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter_map(|line| line.rsplit_once(' '))
+        .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+        .collect()
+}
+
+#[test]
+fn metrics_scraped_during_a_run_are_what_the_summary_says_of_the_calls_that_had_ended() {
+    let place = every();
+    let mut run = place
+        .command(BINARY, &format!("{EVERY} -prometheus_addr 127.0.0.1:0"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut notes = BufReader::new(run.stderr.take().expect("piped"));
+    let mut address = String::new();
+    while !address.contains("metrics are at ") {
+        address.clear();
+        assert!(notes.read_line(&mut address).expect("it says where") > 0);
+    }
+    let address = address.trim_end().trim_end_matches("/metrics");
+    let address = address.rsplit("http://").next().expect("an address");
+    let sum = |samples: &BTreeMap<String, f64>, name: &str| -> f64 {
+        let named = samples
+            .iter()
+            .filter(|(sample, _)| sample.split('{').next() == Some(name));
+        named.map(|(_, value)| value).sum()
+    };
+    // Somebody who does not know what is asked here, and somebody who hangs up.
+    assert!(request(address, "SSH-2.0-x\r\n\r\n").is_some_and(|r| r.starts_with("HTTP/1.1 405")));
+    drop(TcpStream::connect(address));
+    // Each scrape takes its time; those of three seconds are not too many.
+    let scraped = loop {
+        let head =
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\r\n";
+        let response = request(address, head).expect("the run lasts");
+        let (head, page) = response.split_once("\r\n\r\n").expect("a head");
+        assert!(
+            head.contains("openmetrics-text") && page.ends_with("# EOF\n"),
+            "{head}"
+        );
+        let scraped = samples(page);
+        if sum(&scraped, "gossipper_calls_failed_total") == 8.0
+            && scraped["gossipper_calls_open"] == 2.0
+            && scraped.get("gossipper_call_length_seconds_count") == Some(&10.0)
+        {
+            break scraped;
+        }
+    };
+    assert!(run.wait().expect("it ends").code() == Some(1));
+    let summary = json(&place, "s.json");
+    assert_eq!(sum(&scraped, "gossipper_calls_created_total"), 12.0);
+    assert_eq!(
+        Some(scraped["gossipper_calls_succeeded_total"]),
+        summary["success_calls"].as_f64()
+    );
+    for (reason, count) in summary["failure_reasons"].as_object().expect("reasons") {
+        let label = format!("reason=\"{reason}\"");
+        let found = scraped
+            .iter()
+            .find(|(name, _)| {
+                name.starts_with("gossipper_calls_failed_total") && name.contains(&label)
+            })
+            .map(|(_, value)| *value);
+        // Those were open still.
+        let expected = if reason == "aborted" {
+            Some(0.0)
+        } else {
+            count.as_f64()
+        };
+        assert_eq!(found, expected, "{reason}");
+    }
+    for from in ["sent", "due"] {
+        let name = format!("gossipper_rtd_seconds_count{{timer=\"setup\",from=\"{from}\"}}");
+        assert_eq!(scraped.get(&name), Some(&6.0), "{name}");
+    }
+}
+
+#[test]
+fn an_address_of_metrics_that_is_taken_is_said_before_the_run() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback binds");
+    let address = taken.local_addr().expect("an address");
+    let ran = place::run(&format!(
+        "sipp -sn uac -loopback -m 1 -prometheus_addr {address}"
+    ));
+    assert_eq!(ran.code, 254, "{}", ran.shown());
+    assert!(
+        ran.err.contains(&format!(
+            "cannot serve metrics at {address} (-prometheus_addr): "
+        )),
+        "{}",
+        ran.err
+    );
 }

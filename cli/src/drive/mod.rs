@@ -101,6 +101,9 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     // What was asked for fits the scenario: that was checked when the settings were made.
     let per_call = args.rates.unit.per_call(&config.main.program);
     let mut reports = Reports::new(&args.results, &config);
+    if let Err(code) = reports.bind().await {
+        return code;
+    }
     let run = match Run::start(config) {
         Ok(run) => Arc::new(run),
         Err(error) => return failed(&error),
@@ -112,6 +115,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         return code;
     }
     let viewer = run.viewer();
+    reports.serve(&viewer);
     let (done, mut ended) = oneshot::channel();
     let watched = Arc::clone(&run);
     let watcher = std::thread::Builder::new()

@@ -369,11 +369,11 @@ mod tests {
     #[test]
     fn faults_are_all_reported_and_name_the_near_flag() {
         assert_eq!(
-            faults("-trace-msg -zzz -rtp_payload 5 h1 h2 -p 99999 -r fast -rp"),
+            faults("-trace-msg -zzz -turn_user 5 h1 h2 -p 99999 -r fast -rp"),
             [
                 "unknown flag `-trace-msg`; did you mean `-trace_msg`?",
                 "unknown flag `-zzz`",
-                "flag `-rtp_payload` is not supported by this version yet (media)",
+                "flag `-turn_user` is not supported by this version yet (media)",
                 "a second remote host `h2`; the first is `h1`",
                 "flag `-p`: 99999 is not within 0 to 65535",
                 "flag `-r`: `fast` is not a number",
@@ -463,6 +463,7 @@ mod tests {
                 ("rate_profile", _) => "-rate_profile 0:1".to_owned(),
                 ("rate_unit", _) => "-rate_unit calls".to_owned(),
                 ("threshold", _) => "-threshold calls>0".to_owned(),
+                ("prometheus_addr", _) => "-prometheus_addr :9464".to_owned(),
                 ("rtcheck", _) => "-rtcheck loose".to_owned(),
                 ("oocsn", _) => "-oocsn ooc_default".to_owned(),
                 ("rxsn", _) => "-rxsn uas".to_owned(),

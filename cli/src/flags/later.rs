@@ -38,29 +38,13 @@ static GROUPS: &[Group] = &[
     },
     Group {
         part: "media",
-        switches: &[
-            "rtpcheck_debug",
-            "srtpcheck_debug",
-            "random_base_ssrc",
-            "record_wav_duplex",
-            "media_srtp",
-            "media_reject_srtp",
-            "media_scale",
-            "media_iouring",
-            "rtp_send",
-        ],
+        switches: &["rtpcheck_debug", "srtpcheck_debug", "media_iouring"],
+        values: &["turn_server", "turn_user", "turn_pass", "turn_realm"],
+    },
+    Group {
+        part: "the RTP sender without SIP",
+        switches: &["rtp_send"],
         values: &[
-            "rtp_payload",
-            "rtp_threadtasks",
-            "rtp_buffsize",
-            "audiotolerance",
-            "videotolerance",
-            "record_wav_dir",
-            "turn_server",
-            "turn_user",
-            "turn_pass",
-            "turn_realm",
-            "pcap-link",
             "rtp_addr",
             "rtp_pt",
             "rtp_codec",
@@ -69,6 +53,11 @@ static GROUPS: &[Group] = &[
             "rtp_ch",
             "rtp_streams",
         ],
+    },
+    Group {
+        part: "RTCP and media reports over HEP",
+        switches: &["hep_raw_rtcp", "hep_homer_lake_rtcp", "send_media_report"],
+        values: &[],
     },
     Group {
         part: "plug-ins",
@@ -87,18 +76,9 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "HEP and OTLP export",
-        switches: &[
-            "hep_raw_rtcp",
-            "hep_homer_lake_rtcp",
-            "send_media_report",
-            "log_stdout",
-            "log_otel_insecure",
-        ],
+        part: "events and OTLP export",
+        switches: &["log_stdout", "log_otel_insecure"],
         values: &[
-            "hep_addr",
-            "hep_capture_id",
-            "hep_password",
             "log_file_jsonl",
             "log_otel_endpoint",
             "log_otel_proto",
@@ -190,7 +170,8 @@ mod tests {
                     "media",
                     "plug-ins",
                     "reports and health gates",
-                    "HEP and OTLP export",
+                    "RTCP and media reports over HEP",
+                    "events and OTLP export",
                     "the HTTP interface, profiles and the full-screen terminal"
                 ]
                 .contains(&part),

@@ -10,14 +10,17 @@ use crate::stdio;
 use crate::version::VERSION;
 use gossipper_bytecode::Program;
 use gossipper_control::{Measures, Snapshot};
-use gossipper_results::{Facts, Summary};
+use gossipper_results::{Facts, Summary, junit};
 use gossipper_runtime::config::RunConfig;
 use gossipper_runtime::{Ending, RunReport, Viewer};
 use jiff::Timestamp;
+use metrics::Metrics;
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
+
+mod metrics;
 
 /// How often thresholds are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -52,6 +55,8 @@ pub(crate) struct Reports<'a> {
     results: &'a Results,
     transport: &'static str,
     looks: Option<Interval>,
+    /// Where metrics will be served.
+    metrics: Option<Metrics>,
     /// The threshold that ended the run.
     lost: Option<String>,
 }
@@ -80,6 +85,7 @@ impl<'a> Reports<'a> {
             results,
             transport: config.main.transport.name(),
             looks,
+            metrics: None,
             lost: None,
         }
     }
@@ -105,13 +111,38 @@ impl<'a> Reports<'a> {
 
     fn summary(&self, snapshot: &Snapshot, measures: Option<&Measures>, ending: &str) -> Summary {
         let facts = Facts {
-            tool_version: format!("Gossipper {VERSION}"),
             started_at: time(snapshot.started_at_us),
             finished_at: time(snapshot.started_at_us.saturating_add(snapshot.elapsed_us)),
-            transport: self.transport.to_owned(),
             ending: ending.to_owned(),
+            ..self.facts()
         };
         Summary::of(&facts, snapshot, measures)
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            tool_version: format!("Gossipper {VERSION}"),
+            transport: self.transport.to_owned(),
+            ..Facts::default()
+        }
+    }
+
+    /// Binds what metrics are served from, if there is to be anything.
+    ///
+    /// # Errors
+    /// The exit code; what is wrong was said.
+    pub(crate) async fn bind(&mut self) -> Result<(), ExitCode> {
+        if let Some(address) = self.results.metrics {
+            self.metrics = Some(Metrics::open(address).await?);
+        }
+        Ok(())
+    }
+
+    /// Begins to serve metrics of the run.
+    pub(crate) fn serve(&mut self, viewer: &Viewer) {
+        if let Some(metrics) = self.metrics.take() {
+            tokio::spawn(metrics.serve(viewer.clone(), self.facts()));
+        }
     }
 
     /// Judges the run and writes what is to be written. Gives the exit code that the gates make of the one that the calls
@@ -145,6 +176,9 @@ impl<'a> Reports<'a> {
         };
         if let Some(path) = &self.results.summary_json {
             write("summary", path, &summary.to_json());
+        }
+        if let Some(path) = &self.results.summary_junit {
+            write("JUnit report", path, &junit::report(&summary, gates));
         }
         (code, lines(&summary))
     }

@@ -13,14 +13,16 @@
 //! | `make` | the model of a run, from what the runtime publishes |
 //! | [`gates`] | health gates and thresholds together, and what they found |
 //! | [`threshold`] | `rtd.invite.p99 < 250ms` |
+//! | [`junit`] | the form for CI |
+//! | [`metrics`] | the form for Prometheus |
 #![forbid(unsafe_code)]
 
 pub mod gates;
 mod json;
-
+pub mod junit;
 pub mod latency;
 mod make;
-
+pub mod metrics;
 pub mod series;
 pub mod summary;
 pub mod threshold;

@@ -3,7 +3,7 @@
 
 use crate::latency::Latency;
 use crate::summary::{Beside, Counts, Logs, Media, Response, Run, SCHEMA, Step, Summary};
-use gossipper_control::{EngineSnapshot, FailReason, Limit, Measures, Mode, Snapshot};
+use gossipper_control::{EngineSnapshot, FailReason, Limit, Measures, Mode, Snapshot, StepKind};
 
 /// What the runtime does not know of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,6 +25,19 @@ pub(crate) fn reason_name(reason: FailReason) -> String {
     match serde_json::to_value(reason) {
         Ok(serde_json::Value::String(name)) => name,
         _ => reason.csv_name().to_owned(),
+    }
+}
+
+/// The element of a step, as scenarios write it.
+pub(crate) fn element(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Send => "send",
+        StepKind::Recv => "recv",
+        StepKind::Pause => "pause",
+        StepKind::Timewait => "timewait",
+        StepKind::Nop => "nop",
+        StepKind::SendCmd => "sendCmd",
+        StepKind::RecvCmd => "recvCmd",
     }
 }
 
@@ -228,7 +241,7 @@ fn steps(engine: &EngineSnapshot, measures: &Measures) -> Vec<Step> {
     steps
         .map(|(index, step)| Step {
             index,
-            kind: step.kind,
+            kind: element(step.kind).to_owned(),
             name: step.name.clone(),
             line: step.line,
             messages: step.messages,

@@ -8,7 +8,7 @@
 use crate::json;
 use crate::latency::Latency;
 use crate::series::Series;
-use gossipper_control::{MessageCounts, StepKind, TransportCounts};
+use gossipper_control::{MessageCounts, TransportCounts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -91,7 +91,7 @@ pub struct Summary {
     /// SIP messages.
     #[serde(default)]
     pub messages: MessageCounts,
-    /// Datagrams and bytes.
+    /// Datagrams or writes, bytes, connections.
     #[serde(default)]
     pub network: TransportCounts,
     /// How long the generator was held up, by what, in ns: `cpu`, `send_buffer`, `recv_buffer`, `open_calls`.
@@ -203,7 +203,7 @@ pub struct Step {
     /// Its place, from 0.
     pub index: usize,
     /// The element.
-    pub kind: StepKind,
+    pub kind: String,
     /// Method, code or text.
     pub name: String,
     /// Line in the scenario file.

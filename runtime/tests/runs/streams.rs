@@ -329,6 +329,8 @@ fn calls_end_with_the_one_connection_and_later_ones_use_the_next() {
     transport.reconnects = None;
     transport.reconnect_sleep = Duration::ZERO;
     let mut config = client(compiled("ping", PING), &transport, &listener);
+    // One at a time, so that only the first is on the first connection.
+    config.pacing.open_limit = Some(1);
     config.pacing.rate = Rate::new(50.0, 1_000);
     let (report, main) = against(config, listener, |number, mut stream| {
         while let Some(request) = read_request(&mut stream) {

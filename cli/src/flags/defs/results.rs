@@ -3,6 +3,18 @@
 
 use crate::flags::{Arg, Default, Flag};
 use gossipper_results::Threshold;
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// `127.0.0.1:9464`, `[::1]:9464` or `:9464`.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let any = |port: &str| {
+        let port = port.parse().ok()?;
+        Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+    };
+    let bare = text.strip_prefix(':').filter(|rest| !rest.contains(':'));
+    bare.map_or_else(|| text.parse().ok(), any)
+        .ok_or_else(|| format!("`{text}` is no address with a port, as 127.0.0.1:9464 or :9464"))
+}
 
 /// The flags of this section, in the order of the help.
 pub(super) static FLAGS: &[Flag] = &[
@@ -18,6 +30,32 @@ pub(super) static FLAGS: &[Flag] = &[
                times from sending and from due with percentiles to 99.99 per timer, step and response, a time series \
                per second, thresholds and findings. The fields are in docs/results.md and docs/summary.schema.json. A file that \
                cannot be written is reported at once, the run goes on, and the exit code is 255.",
+    },
+    Flag {
+        names: &["summary_junit"],
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.results.summary_junit = Some(path),
+        },
+        default: Default::None,
+        short: "Write what the run came to as JUnit XML, for CI.",
+        long: "A test each for the end of the run, its calls, every gate and every threshold; totals are properties. Where there \
+               are gates or thresholds, calls that failed are no failure by themselves.",
+    },
+    Flag {
+        names: &["prometheus_addr"],
+        arg: Arg::Text {
+            metavar: "IP:PORT",
+            set: |low, text| {
+                low.results.metrics = Some(address(&text)?);
+                Ok(())
+            },
+        },
+        default: Default::None,
+        short: "Serve metrics for Prometheus at http://IP:PORT/metrics while it runs.",
+        long: "Prometheus' text format, or OpenMetrics for those who ask for it; `:9464` is all addresses, port 0 one that the \
+               system chooses and a note names. Whoever reaches it can read the figures: name 127.0.0.1 on machines that others \
+               reach. The metrics are in docs/results.md, a dashboard for Grafana is docs/grafana-dashboard.json.",
     },
     Flag {
         names: &["call_records_jsonl"],
@@ -88,3 +126,22 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_metrics_may_lack_its_host() {
+        for (text, is) in [
+            (":9464", "0.0.0.0:9464"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("[::1]:9464", "[::1]:9464"),
+        ] {
+            assert_eq!(address(text).map(|a| a.to_string()), Ok(is.to_owned()));
+        }
+        for text in ["", ":", "9464", "::1", "localhost:9464", ":70000"] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
+}

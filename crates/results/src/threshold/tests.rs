@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::summary::{Response, Step};
-use gossipper_control::StepKind;
 
 fn ms(count: u64, ms: u64) -> Timing {
     let ns = ms * 1_000_000;
@@ -40,7 +39,7 @@ fn summary() -> Summary {
         },
         steps: vec![Step {
             index: 2,
-            kind: StepKind::Recv,
+            kind: "recv".to_owned(),
             name: "200".to_owned(),
             line: 1,
             messages: 0,
