@@ -37,7 +37,8 @@ fn call(modules: &str, description: &str, account: &str, flags: &str) -> [f64; 2
     let listen = SocketAddr::new(HOST, port());
     let folder = place.path("baresip");
     std::fs::create_dir(&folder).expect("created");
-    let names = ["account", "g711", "aubridge", "sndfile", "srtp"];
+    // The account's encryption is looked up when it is read.
+    let names = ["srtp", "account", "g711", "aubridge", "sndfile"];
     let lines: String = names.map(|name| format!("module {name}.so\n")).concat();
     let config = format!(
         "sip_listen {listen}\nmodule_path {modules}\n{lines}audio_player aubridge,call\naudio_source aubridge,call\n\

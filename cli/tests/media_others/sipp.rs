@@ -106,7 +106,7 @@ fn sipps_echo_returns_all_that_is_played_to_it() {
 }
 
 #[test]
-fn a_pattern_is_met_where_the_other_tool_echoes_and_fails_where_it_does_not() {
+fn a_pattern_is_met_where_sipp_echoes_and_fails_where_it_does_not() {
     let Some(sipp) = Runner::sipp() else { return };
     let place = Place::new();
     let wait = pause(600);
@@ -118,22 +118,6 @@ fn a_pattern_is_met_where_the_other_tool_echoes_and_fails_where_it_does_not() {
     });
     let calls = place.write("calls.xml", calls);
     let ours = Runner::ours();
-    // SIPp's pattern, returned by our stream and by our `-rtp_echo`, or by nobody.
-    for (value, code) in [("echo", 0), ("pause", 253)] {
-        let action = exec("rtp_stream", value);
-        let takes = place.write(
-            "takes.xml",
-            answerer(Part {
-                first: &action,
-                ..SILENT
-            }),
-        );
-        let outcomes = call(
-            (&sipp, &calls, &media_ports()),
-            (&ours, &takes, &media_ports()),
-        );
-        assert_exits(&outcomes, [code, 0]);
-    }
     let takes = place.write(
         "takes.xml",
         answerer(Part {
@@ -141,14 +125,12 @@ fn a_pattern_is_met_where_the_other_tool_echoes_and_fails_where_it_does_not() {
             ..SILENT
         }),
     );
-    for (echoes, listens) in [(&ours, &sipp), (&sipp, &ours)] {
-        for (flag, code) in [("-rtp_echo", 0), ("", 253)] {
-            let outcomes = call(
-                (listens, &calls, &media_ports()),
-                (echoes, &takes, &format!("{flag} {}", media_ports())),
-            );
-            assert_exits(&outcomes, [code, 0]);
-        }
+    for (flag, code) in [("-rtp_echo", 0), ("", 253)] {
+        let outcomes = call(
+            (&ours, &calls, &media_ports()),
+            (&sipp, &takes, &format!("{flag} {}", media_ports())),
+        );
+        assert_exits(&outcomes, [code, 0]);
     }
 }
 
@@ -219,8 +201,8 @@ fn captures_are_played_to_sipp_and_by_sipp() {
         ..Packets::default()
     };
     assert_eq!(Packets::of(&outcomes[1]), heard);
-    let heard = summary_line(&outcomes[1], "Heard");
-    assert!(heard.contains("1 streams"), "{heard}");
+    let streams = summary_line(&outcomes[1], "Heard");
+    assert!(streams.contains("1 streams"), "{streams}");
     // Ours, and the echo of SIPp: by our own rules a capture leaves from the stream, and hears it.
     let calls = caller(Part {
         sdp: STREAM,
