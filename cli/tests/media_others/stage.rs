@@ -294,6 +294,8 @@ pub(crate) struct Packets {
     pub(crate) lost: u64,
     /// A shard that wakes too late leaves packets out.
     pub(crate) not_sent: u64,
+    /// Not RTP, or not with the key.
+    pub(crate) useless: u64,
 }
 
 impl Packets {
@@ -312,6 +314,7 @@ impl Packets {
             received: number(" received"),
             lost: number(" lost"),
             not_sent: number(" not sent"),
+            useless: number(" useless"),
         }
     }
 }
