@@ -168,6 +168,7 @@ mod tests {
                 [
                     "SCTP",
                     "media",
+                    "the RTP sender without SIP",
                     "plug-ins",
                     "reports and health gates",
                     "RTCP and media reports over HEP",
