@@ -67,13 +67,7 @@ static GROUPS: &[Group] = &[
     Group {
         part: "reports and health gates",
         switches: &[],
-        values: &[
-            "summary_html",
-            "health_max_rtcp_fraction_lost",
-            "health_max_rtcp_jitter_ts",
-            "health_min_rtp_packets_recv",
-            "health_min_rtp_packets_recv_per_call",
-        ],
+        values: &["summary_html", "health_max_rtcp_jitter_ts"],
     },
     Group {
         part: "events and OTLP export",
