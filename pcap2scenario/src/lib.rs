@@ -327,5 +327,6 @@ fn write_media(
             bytes: writer.into_bytes(),
         });
     }
+    written.sort_by_key(|file: &OutputFile| !file.name.starts_with("caller"));
     (files, written)
 }
