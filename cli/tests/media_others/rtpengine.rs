@@ -218,7 +218,7 @@ fn base64(bytes: usize) -> String {
         .map(|index| char::from(DIGITS[(index * 7 + 3) % 64]))
         .collect();
     out.push('A');
-    while out.len() % 4 != 0 {
+    while !out.len().is_multiple_of(4) {
         out.push('=');
     }
     out
