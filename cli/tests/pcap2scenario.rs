@@ -562,7 +562,12 @@ fn the_media_of_a_capture_flows_again() {
     let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let port = || free_udp_port(host).expect("a free port");
     let (uas, uac) = (port(), port());
-    let (called_media, calling_media) = (port(), port());
+    // RTP has even ports, RTCP the odd ones above.
+    let media_port = || {
+        let mut ports = std::iter::repeat_with(port);
+        ports.find(|port| port % 2 == 0).expect("an even port")
+    };
+    let (called_media, calling_media) = (media_port(), media_port());
     let scenario = place.path("media/scenario_uas.xml");
     let line = format!(
         "-sf {} -i {host} -p {uas} -mp {called_media} -m 1 -nostdin",
