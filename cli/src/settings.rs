@@ -301,8 +301,11 @@ fn media(args: &HiArgs, source: Option<&Source>) -> MediaConfig {
         Some(Source::File(path)) => path.parent().map(Path::to_path_buf),
         Some(Source::Builtin(_)) | None => None,
     };
+    let scales =
+        matches!(source, Some(Source::Builtin(builtin)) if builtin.name == "invite_media_scale");
     MediaConfig {
         folder,
+        scale: args.media.calls.scale || scales,
         ..args.media.calls.clone()
     }
 }

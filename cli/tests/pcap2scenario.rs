@@ -11,12 +11,14 @@ mod script;
 use gossipper_capture::write::Writer;
 use gossipper_capture::{Capture, Datagram, ReadOptions, read};
 use gossipper_pcap2scenario::{Options, convert, rung_on_wire};
-use gossipper_testkit::sipp::{Exit, Pair, PairOutcome, Scenario, Side, Tool};
+use gossipper_testkit::sipp::{
+    Exit, Pair, PairOutcome, Running, Scenario, Side, Tool, free_udp_port,
+};
 use gossipper_testkit::sipp_trace::Direction;
 use place::{BINARY, Place};
 use script::Talk;
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 /// A capture file of SIP over UDP.
 fn file_of(capture: &Capture) -> Vec<u8> {
@@ -394,7 +396,7 @@ fn the_worked_example_of_the_documentation_is_what_the_program_prints() {
     for line in [
         "pcap2scenario -list call.pcap",
         "pcap2scenario call.pcap -out replay",
-        "compile --ladder --ascii --no_media replay/scenario_uac.xml",
+        "compile --ladder --ascii replay/scenario_uac.xml",
     ] {
         let ran = place.run(line);
         assert_eq!(ran.code, 0, "{}", ran.shown());
@@ -515,5 +517,81 @@ fn check(
         played, ladder,
         "{context}: {} calls {}",
         client.name, server.name
+    );
+}
+
+#[test]
+fn the_media_of_a_capture_flows_again() {
+    let mut capture = Talk::new("media").say(&[
+        "> INVITE | sdp 4000",
+        "< 200 | sdp 5000",
+        "> ACK",
+        "> BYE | @1500",
+        "< 200",
+    ]);
+    for (from, to, packets) in [
+        ("10.0.0.1:4000", "10.0.0.2:5000", 40_u16),
+        ("10.0.0.2:5000", "10.0.0.1:4000", 30),
+    ] {
+        for packet in 0..packets {
+            let mut payload = vec![0x80, 0];
+            payload.extend_from_slice(&packet.to_be_bytes());
+            payload.extend_from_slice(&(u32::from(packet) * 160).to_be_bytes());
+            payload.extend_from_slice(&[0, 0, 0, 1]);
+            payload.resize(172, 0xd5);
+            capture.datagrams.push(Datagram {
+                frame: 0,
+                time: Duration::from_secs(1_700_000_000)
+                    + Duration::from_millis(400 + u64::from(packet) * 20),
+                source: from.parse().expect("an address"),
+                destination: to.parse().expect("an address"),
+                payload,
+            });
+        }
+    }
+    let place = Place::new();
+    let made = convert(&capture, &Options::default());
+    assert_eq!(made.calls[0].media, "audio 40/30");
+    std::fs::create_dir_all(place.path("media")).expect("a folder");
+    for file in &made.files {
+        place.write(&format!("media/{}", file.name), &file.bytes);
+    }
+    let ran =
+        place.run("compile --check --lint --strict media/scenario_uac.xml media/scenario_uas.xml");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.shown());
+    let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let port = || free_udp_port(host).expect("a free port");
+    let (uas, uac) = (port(), port());
+    // RTP has even ports, RTCP the odd ones above.
+    let media_port = || {
+        let mut ports = std::iter::repeat_with(port);
+        ports.find(|port| port % 2 == 0).expect("an even port")
+    };
+    let (called_media, calling_media) = (media_port(), media_port());
+    let scenario = place.path("media/scenario_uas.xml");
+    let line = format!(
+        "-sf {} -i {host} -p {uas} -mp {called_media} -m 1 -nostdin",
+        scenario.display()
+    );
+    let words = line.split_whitespace().map(str::to_owned).collect();
+    let mut called = Running::start(&ours(), words).expect("it starts");
+    called
+        .wait_for_port(SocketAddr::new(host, uas))
+        .expect("it listens");
+    let ran = place.run(&format!(
+        "sipp -sf media/scenario_uac.xml -i {host} -p {uac} -mp {calling_media} -m 1 -nostdin {host}:{uas}"
+    ));
+    let limit = Instant::now() + Duration::from_secs(20);
+    let outcome = called.finish(limit, uas).expect("it ends");
+    assert_eq!(
+        (ran.code, outcome.exit),
+        (0, Exit::Code(0)),
+        "{}",
+        ran.shown()
+    );
+    assert!(
+        ran.out.contains("rtp_sent=40 rtp_recv=30"),
+        "{}",
+        ran.shown()
     );
 }

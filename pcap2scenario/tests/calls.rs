@@ -207,7 +207,7 @@ fn transfer_info_and_notify() {
 fn refusals_cancels_and_redirections_are_acknowledged() {
     let made = said(&["> INVITE | sdp 4000", "< 100", "< 486", "> ACK"]);
     let uac = file(&made, "scenario_uac.xml");
-    assert!(uac.contains("branch=[branch-4]"), "{uac}");
+    assert!(uac.contains("branch=[branch-6]"), "{uac}");
     made_despite_advice(&Talk::new("call").say(&[
         "> INVITE | sdp 4000",
         "< 100",

@@ -38,13 +38,17 @@ static GROUPS: &[Group] = &[
     },
     Group {
         part: "media",
-        switches: &["rtpcheck_debug", "srtpcheck_debug", "media_iouring"],
-        values: &["turn_server", "turn_user", "turn_pass", "turn_realm"],
-    },
-    Group {
-        part: "the RTP sender without SIP",
-        switches: &["rtp_send"],
+        switches: &[
+            "rtpcheck_debug",
+            "srtpcheck_debug",
+            "media_iouring",
+            "rtp_send",
+        ],
         values: &[
+            "turn_server",
+            "turn_user",
+            "turn_pass",
+            "turn_realm",
             "rtp_addr",
             "rtp_pt",
             "rtp_codec",

@@ -231,7 +231,7 @@ mod watched {
     impl Watched {
         #[expect(
             deprecated,
-            reason = "its successor is unsafe, for owners that might close or change their descriptor; a shared socket does neither"
+            reason = "its successor asks for a promise about owners that close or change their descriptor; a shared socket does neither"
         )]
         pub(super) fn new(socket: &Arc<UdpSocket>) -> io::Result<Self> {
             AsyncFd::with_interest(Arc::clone(socket), Interest::READABLE).map(Self)
