@@ -79,7 +79,6 @@ static GROUPS: &[Group] = &[
         part: "reports and health gates",
         switches: &[],
         values: &[
-            "summary_html",
             "health_max_rtcp_fraction_lost",
             "health_max_rtcp_jitter_ts",
             "health_min_rtp_packets_recv",

@@ -15,6 +15,7 @@
 //! | [`threshold`] | `rtd.invite.p99 < 250ms` |
 //! | [`junit`] | the form for CI |
 //! | [`metrics`] | the form for Prometheus |
+//! | [`page`] | the form for people: HTML and PDF |
 #![forbid(unsafe_code)]
 
 pub mod gates;
@@ -23,6 +24,7 @@ pub mod junit;
 pub mod latency;
 mod make;
 pub mod metrics;
+pub mod page;
 pub mod series;
 pub mod summary;
 pub mod threshold;

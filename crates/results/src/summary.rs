@@ -287,7 +287,7 @@ impl Summary {
     /// Calls that have ended.
     #[must_use]
     pub fn finished_calls(&self) -> u64 {
-        self.success_calls + self.failed_calls
+        self.success_calls.saturating_add(self.failed_calls)
     }
 
     /// The text of the file.
