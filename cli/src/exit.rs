@@ -19,13 +19,13 @@ pub(crate) enum ExitCode {
     Stopped,
     /// SIPp's code after `-h`, `-v`, `-sd` and an empty command line: no call was processed.
     NoCall,
+    /// A pattern did not come back (SIPp's −3).
+    RtpCheck,
     /// The address to bind is in use (SIPp's −2).
     Bind,
     /// Any other fault of the machine while running, and `-timeout_error` (SIPp's −1).
     Fatal,
 }
-
-// 253 (SIPp's −3) is the failed RTP check; it gets a variant when there is RTP to check.
 
 impl ExitCode {
     /// The number that the shell sees.
@@ -36,6 +36,7 @@ impl ExitCode {
             Self::Unhealthy => 2,
             Self::Stopped => 97,
             Self::NoCall => 99,
+            Self::RtpCheck => 253,
             Self::Bind => 254,
             Self::Fatal => 255,
         }
@@ -49,6 +50,7 @@ impl ExitCode {
             Self::Unhealthy,
             Self::Stopped,
             Self::NoCall,
+            Self::RtpCheck,
             Self::Bind,
             Self::Fatal,
         ]

@@ -7,16 +7,17 @@
 
 use crate::exit::ExitCode;
 use crate::flags::low::Dialect;
-use crate::{compile, complete, man, pcap2scenario, reports, sipp, stdio, version};
+use crate::{compile, complete, ladder, man, pcap2scenario, reports, sipp, stdio, version};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// The verbs of this version.
-pub(crate) const VERBS: [&str; 9] = [
+pub(crate) const VERBS: [&str; 10] = [
     "sipp",
     "compile",
     "explain",
+    "ladder",
     "pcap2scenario",
     "report-html",
     "summary-to-pdf",
@@ -69,6 +70,8 @@ enum Verb {
     ReportHtml(reports::HtmlArgs),
     /// Make a PDF of a run's summary, or of a page.
     SummaryToPdf(reports::PdfArgs),
+    /// Draw the calls of a message trace, gossipper's or SIPp's.
+    Ladder(ladder::trace::LadderArgs),
     /// Print a script that lets a shell complete commands and flags.
     Completions(complete::CompletionsArgs),
     /// Print the manual page; `gossipper man | man -l -` shows it.
@@ -173,6 +176,9 @@ fn verb(args: &[OsString]) -> ExitCode {
         Ok(Root {
             verb: Verb::SummaryToPdf(args),
         }) => reports::pdf(&args),
+        Ok(Root {
+            verb: Verb::Ladder(args),
+        }) => ladder::trace::run(&args),
         Ok(Root {
             verb: Verb::Completions(args),
         }) => complete::run(&args),

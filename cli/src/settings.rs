@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! From the settings of the command line and the programs to what the runtime is told.
 
-use crate::flags::high::{HiArgs, LocalPort};
+use crate::flags::high::{HiArgs, LocalPort, Source};
 use crate::flags::low::{Behaviors, Dialect, RetransCheck};
 use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
@@ -11,14 +11,14 @@ use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
-    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, PacingConfig, RunConfig,
-    SocketConfig, TimeLimits, TransportConfig,
+    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, MediaConfig, PacingConfig,
+    RunConfig, SocketConfig, TimeLimits, TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
     BesideKind, CallIdFormat, DuplicateCheck, FileSource, InjectionFile, Paths, RunParams, confined,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,6 +141,7 @@ pub(crate) fn run_config(
     results::check(&args.results, &program)?;
     let logs = LogConfig {
         call_records: args.results.call_records.clone().map(LogFileConfig::new),
+        hep: args.hep.as_ref().map(|hep| hep.config(&args.secure)),
         ..args.traces.config(&program.name, std::process::id())
     };
     Ok(RunConfig {
@@ -160,6 +161,7 @@ pub(crate) fn run_config(
                 ..LocalConfig::default()
             },
             socket: socket(args),
+            media: media(args, args.answerer.as_ref()),
             transport: answerer_transport.clone(),
             ..EngineConfig::new(
                 Arc::new(program),
@@ -184,6 +186,7 @@ pub(crate) fn run_config(
             sending_address: args.sending_address,
             media_ip: args.media_ip,
             rtp_echo: args.media.echo,
+            media: media(args, Some(&args.scenario)),
             socket: socket(args),
             transport: main_transport,
             keep_edits: args.injection_write_back,
@@ -292,6 +295,21 @@ fn transport(args: &HiArgs, server: bool) -> Result<TransportConfig, String> {
     })
 }
 
+/// Media of a scenario, whose files lie beside it.
+fn media(args: &HiArgs, source: Option<&Source>) -> MediaConfig {
+    let folder = match source {
+        Some(Source::File(path)) => path.parent().map(Path::to_path_buf),
+        Some(Source::Builtin(_)) | None => None,
+    };
+    let scales =
+        matches!(source, Some(Source::Builtin(builtin)) if builtin.name == "invite_media_scale");
+    MediaConfig {
+        folder,
+        scale: args.media.calls.scale || scales,
+        ..args.media.calls.clone()
+    }
+}
+
 fn socket(args: &HiArgs) -> SocketConfig {
     SocketConfig {
         buffer_bytes: args.buffer_bytes,
@@ -319,6 +337,7 @@ fn params(args: &HiArgs) -> RunParams {
             .map_or_else(Vec::new, |peer| peer.host.clone().into_bytes()),
         media_port: args.media_port,
         media_port_end: args.media.end_port,
+        media_port_of_call: args.dialect == Dialect::Gossipper,
         skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         base_cseq: args.base_cseq,
@@ -370,6 +389,7 @@ fn answerer_params(args: &HiArgs) -> RunParams {
     RunParams {
         media_port: args.media_port,
         media_port_end: args.media.end_port,
+        media_port_of_call: args.dialect == Dialect::Gossipper,
         skips_media: args.skips_media,
         version: VERSION.as_bytes().to_vec(),
         seed: args.seed.unwrap_or_else(seed_from_clock),

@@ -135,7 +135,8 @@ fn openssls_client_is_answered_in_both_versions() {
         assert_eq!(first.as_deref(), Some("SIP/2.0 200 OK"), "{version}");
     }
     let outcome = running.stop(port, PATIENCE).expect("it ends");
-    assert!(outcome.stdout.contains("2 created"), "{}", outcome.stdout);
+    let calls = "Incoming calls created |        2";
+    assert!(outcome.stdout.contains(calls), "{}", outcome.stdout);
 }
 
 #[test]

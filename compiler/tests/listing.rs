@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const SAID: &[(&str, &[&str])] = &[
     (
         "media",
-        &["G0810 this compiles, but this version does not play media"],
+        &["G0810 this compiles, but this version does not take the sound of a microphone"],
     ),
     // SIPp's flow of that name has a step that nothing leads to.
     ("branchc", &["G0521 nothing leads to this step"]),

@@ -12,12 +12,15 @@ use gossipper_bytecode::Program;
 use gossipper_vm::{BesideKind, Micros, RunParams};
 
 pub use crate::echo::EchoConfig;
+pub use crate::hep::{HepConfig, HepTransport};
+pub use crate::media::config::{MediaConfig, MediaRules, RecordConfig, SrtpPolicy};
 use crate::pacing::{Ramp, Rate};
 use crate::profile::RateProfile;
 use crate::sys::Backend;
 use crate::transport::tls::TlsConfig;
 use crate::transport::ws::WsConfig;
 use crate::twin::TwinConfig;
+pub use gossipper_media::replay::LinkType;
 
 /// A whole run.
 #[derive(Debug, Clone)]
@@ -58,6 +61,8 @@ pub struct EngineConfig {
     pub media_ip: Option<IpAddr>,
     /// `-rtp_echo`, for the main scenario; `[media_port]` prints the port it gets, of the answerer too.
     pub rtp_echo: Option<EchoConfig>,
+    /// Media of its calls, if the scenario uses any.
+    pub media: MediaConfig,
     /// The socket itself.
     pub socket: SocketConfig,
     /// What messages travel over. The parameters are made to agree with it.
@@ -87,6 +92,7 @@ impl EngineConfig {
             sending_address: None,
             media_ip: None,
             rtp_echo: None,
+            media: MediaConfig::default(),
             socket: SocketConfig::default(),
             transport: TransportConfig::default(),
             shards: 1,
@@ -321,6 +327,8 @@ pub struct LogConfig {
     pub ring: Option<Ring>,
     /// `-max_log_size`: bytes after which a file that is not a table is left as it is.
     pub max_bytes: Option<u64>,
+    /// `-hep_addr`: where messages are mirrored to.
+    pub hep: Option<HepConfig>,
 }
 
 impl LogConfig {

@@ -99,6 +99,15 @@ impl EchoSockets {
         self.address
     }
 
+    /// Its sockets, for captures that are played from the same ports.
+    pub(crate) fn shared(&self) -> io::Result<Vec<(u16, Arc<UdpSocket>)>> {
+        let shared = |socket: &UdpSocket| {
+            let port = socket.local_addr()?.port();
+            Ok((port, Arc::new(socket.try_clone()?)))
+        };
+        self.sockets.iter().map(shared).collect()
+    }
+
     /// Begins to echo.
     pub(crate) fn start(self) -> Result<Echo, Error> {
         let failed = |source| Error::Thread {

@@ -107,6 +107,16 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A media action cannot be carried out: a file is missing, say.
+    #[error("`{what}`, line {line}: {why}")]
+    Media {
+        /// The action.
+        what: &'static str,
+        /// Where it stands.
+        line: u32,
+        /// What is wrong.
+        why: String,
+    },
     /// A certificate, a key or another file of TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),

@@ -10,6 +10,7 @@ mod accept;
 mod beside;
 mod births;
 mod init;
+mod media;
 mod paths;
 mod reports;
 mod siblings;
@@ -112,6 +113,7 @@ impl Engine {
                 flows: Flows::for_run(params, hasher.clone()),
                 dead: DeadCalls::new(dead_wait, hasher.clone()),
                 dialogs: DialogIndex::new(hasher.clone()),
+                ports: Vec::new(),
                 dynamic: DynamicId::new(params.dynamic_id),
                 scratch: Vec::new(),
                 draft: Draft::default(),
@@ -182,6 +184,9 @@ impl Engine {
             }
             Input::Opened { call, flow, port } => self.opened(now, call, flow, port, out),
             Input::Flow { flow, event } => self.flow_ended(now, flow, event, out),
+            // The first of them is given out first.
+            Input::Ports { ports } => self.take_in_ports(ports),
+            Input::Media { call, verdict } => self.media(now, call, verdict, out),
             Input::Control(CallControl::Drain) => self.draining = true,
             Input::Control(CallControl::Users(users)) => self.shared.users = Some(users),
             Input::Control(CallControl::AbortAll) => self.abort_all(now, out),
@@ -361,7 +366,10 @@ impl Engine {
             late: Micros(0),
         }));
         if !connected {
-            self.refuse(now, key, out);
+            self.refuse(now, key, b"no free circuit for a new call", out);
+            return None;
+        }
+        if self.image.media.plays() && !self.begin_media(now, key, out) {
             return None;
         }
         self.run(now, key, out);

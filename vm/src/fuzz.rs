@@ -242,6 +242,9 @@ impl Harness {
                 | Output::Log { .. }
                 | Output::Exec { .. }
                 | Output::SwitchEcho { .. }
+                | Output::MediaBegan { .. }
+                | Output::Media { .. }
+                | Output::Sdp { .. }
                 | Output::About { .. }
                 | Output::Beside { .. }
                 | Output::Within { .. }

@@ -103,6 +103,15 @@ pub enum CallControl {
     Users(u32),
 }
 
+/// What became of something that a call asked of its media.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MediaVerdict {
+    /// The check that the call waits for is met.
+    Passed,
+    /// The check is not met, or media cannot do what the call asked for: the call ends.
+    Failed,
+}
+
 /// Something that happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Input<'a> {
@@ -173,6 +182,19 @@ pub enum Input<'a> {
         flow: FlowId,
         /// What.
         event: FlowEvent,
+    },
+    /// Ports for streams of calls to come, in addition to those that are there: see [`crate::Output::MediaBegan`]. A call
+    /// that finds too few ends at once.
+    Ports {
+        /// The ports, each for one stream.
+        ports: &'a [u16],
+    },
+    /// What became of something that a call asked of its media.
+    Media {
+        /// The call.
+        call: CallKey,
+        /// What.
+        verdict: MediaVerdict,
     },
     /// An operator's wish.
     Control(CallControl),

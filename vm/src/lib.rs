@@ -95,9 +95,9 @@ pub use confined::{Confined, confined};
 pub use engine::{Engine, Siblings};
 pub use files::{FileSource, ReadFile};
 pub use inject::InjectionFile;
-pub use input::{CallControl, CallKey, FlowEvent, FlowId, Input, Micros, Unsent};
+pub use input::{CallControl, CallKey, FlowEvent, FlowId, Input, MediaVerdict, Micros, Unsent};
 pub use link::{Image, LinkError};
-pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, StatEvent};
+pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, SdpOf, StatEvent};
 pub use params::{Behaviors, BesideKind, CallIdFormat, DuplicateCheck, RunParams, Trunk, TwinMode};
 pub use paths::{MAX_PATHS, PathError, Paths};
 

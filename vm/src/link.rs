@@ -11,6 +11,7 @@ use crate::inserted::Reads;
 use crate::media::MediaPlan;
 use crate::params::{RunParams, TwinMode};
 use crate::posix::Expression;
+use gossipper_bytecode::media::{Argument, Media, RtpStream};
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::{
     CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, TextRef, TwinRole, VarId,
@@ -75,17 +76,22 @@ pub enum LinkError {
         /// The attribute that is missing.
         attribute: &'static str,
     },
-    /// The scenario uses media.
-    #[error(
-        "this version does not play media, and the scenario uses `{what}`{place}; \
-         to run its signalling alone, say -no_media"
-    )]
+    /// The scenario asks for media that cannot be had.
+    #[error("{place}: `{what}` {why}; to run the signalling of the scenario alone, say -no_media")]
     Media {
-        /// What needs media first.
-        what: String,
-        /// Where that is, as the message says it.
+        /// The action.
+        what: &'static str,
+        /// Where that is.
         place: String,
+        /// What is wrong with it.
+        why: &'static str,
     },
+    /// A scenario that runs beside the client's uses media.
+    #[error(
+        "scenario `{0}`, which runs beside a client's, uses media, which only the main one can; to run its signalling \
+         alone, say -no_media"
+    )]
+    MediaBeside(String),
     /// A call has one path of its own, and this scenario's calls have several dialogs.
     #[error(
         "calls of this scenario have several dialogs, which a connection per call does not serve; use the mode with one \
@@ -174,13 +180,8 @@ impl Image {
         if (begins || mode == Mode::Client) && !params.call_id.is_unique() {
             return Err(LinkError::CallIdNotUnique);
         }
-        if let Some(used) = program.media_use().filter(|_| !params.skips_media) {
-            let place = match (used.step, used.line) {
-                (Some(step), Some(line)) => format!(" in step {step}, line {line}"),
-                _ => String::new(),
-            };
-            let what = used.what;
-            return Err(LinkError::Media { what, place });
+        if !params.skips_media {
+            check_media(&program)?;
         }
         for (name, _) in &params.globals {
             if program.global(name).is_none() {
@@ -200,6 +201,7 @@ impl Image {
         if params.files.is_none() && segments.any(reads) {
             return Err(LinkError::NoFileSource);
         }
+        let media = MediaPlan::of(&program, &params);
         let regexes = build_regexes(&program)?;
         let call_count = program.variable_count(VarScope::Call);
         let places = program
@@ -233,7 +235,7 @@ impl Image {
             .collect();
         Ok(Self {
             mode,
-            texts: Texts::of(&program, &params),
+            texts: Texts::of(&program, &params, media.ports_are_of_calls()),
             regexes,
             places,
             files,
@@ -258,7 +260,7 @@ impl Image {
                 .iter()
                 .position(|capture| *capture == Capture::ToUri)
                 .and_then(CaptureId::new),
-            media: MediaPlan::of(&program, &params),
+            media,
             accepting: program
                 .recvs
                 .iter()
@@ -281,6 +283,12 @@ impl Image {
     #[must_use]
     pub fn params(&self) -> &RunParams {
         &self.params
+    }
+
+    /// Whether calls have media that the driver is told of.
+    #[must_use]
+    pub fn plays_media(&self) -> bool {
+        self.media.plays()
     }
 
     pub(crate) fn place(&self, var: VarId) -> Place {
@@ -363,6 +371,31 @@ fn check_twin(program: &Program, params: &RunParams) -> Result<(), LinkError> {
             }
         }
     }
+}
+
+/// Checks that whoever runs the program can do what its media actions ask for.
+fn check_media(program: &Program) -> Result<(), LinkError> {
+    let of_call = program
+        .media
+        .iter()
+        .filter(|entry| !matches!(entry.media, Media::EchoSwitch(_)));
+    for entry in of_call {
+        let refuse = |place, why| {
+            let what = entry.media.name();
+            Err(LinkError::Media { what, place, why })
+        };
+        let Some(step) = entry.step else {
+            return refuse("`<init>`".to_owned(), "is of a call, and there is none yet");
+        };
+        if let Media::RtpStream(Argument::Known(RtpStream::Microphone { .. })) = entry.media {
+            let place = format!("line {}", program.steps[step.index()].line);
+            return refuse(
+                place,
+                "cannot take the sound of a microphone in this version",
+            );
+        }
+    }
+    Ok(())
 }
 
 fn find_files(program: &Program, params: &RunParams) -> Result<Vec<usize>, LinkError> {

@@ -4,7 +4,7 @@
 use crate::input::{CallKey, FlowEvent, FlowId, Micros};
 use core::net::SocketAddr;
 use core::ops::Range;
-use gossipper_bytecode::{CounterId, FailReason, LogLevel, PeerId, RtdId, StepId};
+use gossipper_bytecode::{CounterId, FailReason, LogLevel, MediaId, PeerId, RtdId, StepId};
 
 /// Bytes in the arena of an [`OutBuf`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -140,6 +140,20 @@ pub enum LogKind {
     Warning,
 }
 
+/// Whose description of media it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SdpOf {
+    /// Ours: it was just sent.
+    Us,
+    /// The peer's: it was just accepted.
+    Peer {
+        /// Its `Content-Type` says that it is one.
+        declared: bool,
+        /// The message is a response, or a request that SIPp looks at for where to play captures to: INVITE, ACK, PRACK.
+        may_move_play: bool,
+    },
+}
+
 /// An order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
@@ -231,6 +245,38 @@ pub enum Output {
     SwitchEcho {
         /// On.
         on: bool,
+    },
+    /// A call has begun whose scenario uses media.
+    MediaBegan {
+        /// The call.
+        call: CallKey,
+        /// Its number.
+        number: u64,
+        /// Its Call-ID.
+        call_id: ByteRange,
+        /// Ports of the ones handed in with [`crate::Input::Ports`] that are the call's until it ends, 0 for none: that of
+        /// its audio, and the other one.
+        ports: [u16; 2],
+    },
+    /// Carry out a media action. For one that waits, [`crate::Input::Media`] is to follow.
+    Media {
+        /// For whom.
+        call: CallKey,
+        /// The entry in the table of the program.
+        action: MediaId,
+        /// Its argument, if keywords were in it.
+        text: ByteRange,
+    },
+    /// Look at a body that describes media.
+    Sdp {
+        /// Of which call.
+        call: CallKey,
+        /// Whose.
+        of: SdpOf,
+        /// It is in a request that may make an offer (RFC 3264), rather than in a response or an ACK.
+        offers: bool,
+        /// The body.
+        body: ByteRange,
     },
     /// Queue a `Resume` for the call.
     Yield {

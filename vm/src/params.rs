@@ -207,6 +207,9 @@ pub struct RunParams {
     pub media_port: u16,
     /// The port from which on streams get none: `-max_rtp_port`.
     pub media_port_end: u16,
+    /// Where the scenario uses media, `[media_port]` and `[auto_media_port]` are the port of the call's audio stream, as in
+    /// Gossipper. In SIPp they are numbers of their own.
+    pub media_port_of_call: bool,
     /// `[pid]`.
     pub pid: u32,
     /// `[users]`; `None` without `-users`.
@@ -290,7 +293,7 @@ pub struct RunParams {
     pub trunk: Trunk,
     /// The twins of a scenario with commands.
     pub twin: Option<TwinMode>,
-    /// `-no_media`: media actions are passed over and counted. Otherwise a program that uses media is refused.
+    /// `-no_media`: media actions are passed over and counted.
     pub skips_media: bool,
     /// First, last and step of `[dynamic_id]`.
     pub dynamic_id: (u32, u32, u32),
@@ -340,6 +343,7 @@ impl Default for RunParams {
             media_ip: local,
             media_port: 6000,
             media_port_end: u16::MAX,
+            media_port_of_call: false,
             pid: 1,
             users: None,
             circuits: None,

@@ -8,7 +8,7 @@ use crate::call::{Answered, Call, Wait};
 use crate::engine::{Verdict, is_invite};
 use crate::exec::{Current, Cx, run_block, send};
 use crate::matching::{self, GaveUpAt, Match};
-use crate::output::StatEvent;
+use crate::output::{Output, SdpOf, StatEvent};
 use crate::params::DuplicateCheck;
 use crate::render::LastView;
 use crate::unexpected::ToHandler;
@@ -290,11 +290,43 @@ fn accepted(
         state.final_response = Some(fingerprint);
     }
     cx.stat(StatEvent::Received { step: recv.step });
+    // Before the actions, which play to where it says.
+    if cx.image.media.reads_sdp() && cx.image.program.steps[recv.step.index()].reads_sdp {
+        described(cx, msg);
+    }
     let after = match run_block(cx, call, recv.entry, Current::Received(msg)) {
         Ok(pc) => pc,
         Err(reason) => return Verdict::Drop(reason),
     };
     accept(cx, call, id, &recv, msg, fingerprint, after)
+}
+
+/// Shows the driver a body of the peer's.
+#[cold]
+fn described(cx: &mut Cx<'_>, msg: &Message<'_>) {
+    let Some(body) = msg.body().filter(|body| !body.is_empty()) else {
+        return;
+    };
+    // COMPAT(sipp): parameters behind the type change nothing here; SIPp does not know a type with parameters
+    // (docs/compat.md#media).
+    let declared = msg.header(HeaderName::ContentType).is_some_and(|kind| {
+        let end = kind.iter().position(|byte| *byte == b';');
+        let name = kind[..end.unwrap_or(kind.len())].trim_ascii();
+        let multipart = name.len() >= 10 && name[..10].eq_ignore_ascii_case(b"multipart/");
+        name.eq_ignore_ascii_case(b"application/sdp")
+            || (multipart && memchr::memmem::find(body, b"application/sdp").is_some())
+    });
+    let may_move_play = matches!(msg.method(), None | Some(b"INVITE" | b"ACK" | b"PRACK"));
+    let body = cx.out.store(body);
+    cx.out.push(Output::Sdp {
+        call: cx.key,
+        of: SdpOf::Peer {
+            declared,
+            may_move_play,
+        },
+        offers: send::may_offer(msg.method().unwrap_or_default()),
+        body,
+    });
 }
 
 /// The bookkeeping of `accept`, in SIPp's order.

@@ -148,6 +148,7 @@ fn warn_unexpected(cx: &mut Cx<'_>, call: &Call, msg: &Message<'_>, aborts: bool
     let expected = program.bytes(step.name);
     let doing: &[u8] = match call.wait {
         Wait::Pause => b"while pausing",
+        Wait::Media => b"while checking media",
         Wait::Gate | Wait::Flow => b"while sending '",
         Wait::Message | Wait::Turn => b"while expecting '",
     };

@@ -23,7 +23,12 @@ pub(super) fn verdict(ending: &Ending, snapshot: &Snapshot) -> ExitCode {
     let (succeeded, failed) = snapshot.main().map_or((0, 0), |engine| {
         (engine.calls.succeeded, engine.calls.failed)
     });
-    let by_calls = if failed > 0 {
+    let media = snapshot.main().and_then(|engine| engine.media.as_deref());
+    let unreturned =
+        media.is_some_and(|media| media.patterns.iter().any(|pattern| pattern.failed > 0));
+    let by_calls = if unreturned {
+        ExitCode::RtpCheck
+    } else if failed > 0 {
         ExitCode::Failed
     } else {
         ExitCode::Good

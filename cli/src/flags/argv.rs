@@ -369,11 +369,11 @@ mod tests {
     #[test]
     fn faults_are_all_reported_and_name_the_near_flag() {
         assert_eq!(
-            faults("-trace-msg -zzz -rtp_payload 5 h1 h2 -p 99999 -r fast -rp"),
+            faults("-trace-msg -zzz -turn_user 5 h1 h2 -p 99999 -r fast -rp"),
             [
                 "unknown flag `-trace-msg`; did you mean `-trace_msg`?",
                 "unknown flag `-zzz`",
-                "flag `-rtp_payload` is not supported by this version yet (media)",
+                "flag `-turn_user` is not supported by this version yet (media)",
                 "a second remote host `h2`; the first is `h1`",
                 "flag `-p`: 99999 is not within 0 to 65535",
                 "flag `-r`: `fast` is not a number",

@@ -41,26 +41,14 @@ static GROUPS: &[Group] = &[
         switches: &[
             "rtpcheck_debug",
             "srtpcheck_debug",
-            "random_base_ssrc",
-            "record_wav_duplex",
-            "media_srtp",
-            "media_reject_srtp",
-            "media_scale",
             "media_iouring",
             "rtp_send",
         ],
         values: &[
-            "rtp_payload",
-            "rtp_threadtasks",
-            "rtp_buffsize",
-            "audiotolerance",
-            "videotolerance",
-            "record_wav_dir",
             "turn_server",
             "turn_user",
             "turn_pass",
             "turn_realm",
-            "pcap-link",
             "rtp_addr",
             "rtp_pt",
             "rtp_codec",
@@ -71,6 +59,11 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
+        part: "RTCP and media reports over HEP",
+        switches: &["hep_raw_rtcp", "hep_homer_lake_rtcp", "send_media_report"],
+        values: &[],
+    },
+    Group {
         part: "plug-ins",
         switches: &[],
         values: &["plugin"],
@@ -78,26 +71,12 @@ static GROUPS: &[Group] = &[
     Group {
         part: "reports and health gates",
         switches: &[],
-        values: &[
-            "health_max_rtcp_fraction_lost",
-            "health_max_rtcp_jitter_ts",
-            "health_min_rtp_packets_recv",
-            "health_min_rtp_packets_recv_per_call",
-        ],
+        values: &["health_max_rtcp_jitter_ts"],
     },
     Group {
-        part: "HEP and OTLP export",
-        switches: &[
-            "hep_raw_rtcp",
-            "hep_homer_lake_rtcp",
-            "send_media_report",
-            "log_stdout",
-            "log_otel_insecure",
-        ],
+        part: "events and OTLP export",
+        switches: &["log_stdout", "log_otel_insecure"],
         values: &[
-            "hep_addr",
-            "hep_capture_id",
-            "hep_password",
             "log_file_jsonl",
             "log_otel_endpoint",
             "log_otel_proto",
@@ -187,9 +166,11 @@ mod tests {
                 [
                     "SCTP",
                     "media",
+                    "the RTP sender without SIP",
                     "plug-ins",
                     "reports and health gates",
-                    "HEP and OTLP export",
+                    "RTCP and media reports over HEP",
+                    "events and OTLP export",
                     "the HTTP interface, profiles and the full-screen terminal"
                 ]
                 .contains(&part),

@@ -4,6 +4,7 @@
 //! Both are pure functions of one [`gossipper_control::Snapshot`]; a figure that is not in the snapshot is not
 //! printed. Nothing here writes, asks the time or knows a terminal.
 
+pub(crate) mod media;
 pub(crate) mod progress;
 pub(crate) mod summary;
 

@@ -4,6 +4,7 @@
 //! Lateness of the generator stands beside the rates: figures from a run whose generator was late describe the
 //! generator. The last line has gossipper's fixed form for scripts.
 
+use super::media;
 use super::progress::limited_by;
 use super::{duration, rate, time};
 use gossipper_control::{ConnectionCounts, EngineSnapshot, Limit, Mode, Snapshot, TimeSummary};
@@ -43,10 +44,14 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
             echo.address, audio.packets, video.packets
         );
     }
+    let of_calls = engine
+        .media
+        .as_deref()
+        .map_or(0, |counts| media::lines(&mut out, counts));
     // The screen has no room for all of them at their longest. Who skips media echoes none.
-    let media = skipped > 0 || snapshot.rtp_echo.is_some();
-    let rows = [media, limited, connected].into_iter().map(usize::from);
-    let rows = ROWS_MAX.saturating_sub(rows.sum());
+    let media = usize::from(skipped > 0 || snapshot.rtp_echo.is_some()) + of_calls;
+    let taken = media + usize::from(limited) + usize::from(connected);
+    let rows = ROWS_MAX.saturating_sub(taken);
     times(&mut out, engine, rows);
     failures(&mut out, engine, colour);
     if let Some(answerer) = snapshot.answerer() {
@@ -91,6 +96,18 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
             cut(why, 100)
         );
     }
+    if let Some(hep) = &snapshot.hep
+        && (hep.lost > 0 || hep.error.is_some())
+    {
+        let why = hep.error.as_deref().unwrap_or_default();
+        let all = hep.lost + hep.sent;
+        let _ = writeln!(
+            out,
+            "HEP        {} messages of {all} not mirrored: {}",
+            hep.lost,
+            cut(why, 100)
+        );
+    }
     if let Some(warning) = &engine.last_warning {
         let _ = writeln!(
             out,
@@ -122,14 +139,15 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
         .response_times
         .first()
         .map_or_else(TimeSummary::default, |response| response.actual);
-    // No media yet: its figures are there, because scripts split by position, and zero.
+    // Zero without media, because scripts split by position.
+    let media = engine.media.as_deref().copied().unwrap_or_default();
     let skipped = match engine.messages.media_skipped {
         0 => String::new(),
         skipped => format!(" media_skipped={skipped}"),
     };
     format!(
         "calls={} success={} failed={} cps={:.2} avg_call={} avg_invite={} retransmits={} timeouts={} \
-         rtp_sent=0 rtp_recv=0 rtcp_sr=0 rtcp_rr=0 rtcp_in=0{skipped}\n",
+         rtp_sent={} rtp_recv={} rtcp_sr={} rtcp_rr={} rtcp_in={}{skipped}\n",
         engine.calls.created(),
         engine.calls.succeeded,
         engine.calls.failed,
@@ -137,7 +155,12 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
         mean(&engine.call_length),
         mean(&invite),
         engine.messages.retransmitted,
-        engine.messages.timeouts
+        engine.messages.timeouts,
+        media.packets_sent,
+        media.packets_received,
+        media.sender_reports,
+        media.receiver_reports,
+        media.reports_received,
     )
 }
 

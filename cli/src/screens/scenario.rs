@@ -103,6 +103,19 @@ pub(super) fn head(frame: &Frame<'_>, shown: &Shown<'_>) -> Vec<String> {
             &format!("{} messages lost on purpose", messages.lost),
         ));
     }
+    if let Some(media) = &engine.media {
+        let before = shown.before.and_then(|engine| engine.media.as_ref());
+        let bytes = before.map_or(0, |media| media.bytes_sent);
+        let rate = if period > 0.0 {
+            media.bytes_sent.saturating_sub(bytes) as f64 / 1e3 / period
+        } else {
+            0.0
+        };
+        lines.push(pair(
+            &format!("{} Total RTP pckts sent", media.packets_sent),
+            &format!("{rate:.3} last period RTP rate (kB/s)"),
+        ));
+    }
     if let Some(echo) = &frame.now.rtp_echo {
         let before = frame.before.rtp_echo.as_ref();
         for (index, name) in ["1st", "2nd"].into_iter().enumerate() {

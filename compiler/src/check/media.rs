@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Arguments of media actions, and that this version plays none.
+//! Arguments of media actions, and that this version has no microphone.
 //!
 //! An argument with keywords is read in the run, when it is known.
 
@@ -22,13 +22,13 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
         match item {
             Item::Step(step) => {
                 check_step(subject, step, false, diagnostics);
-                note(subject, step, &mut first, &mut count);
+                note(step, &mut first, &mut count);
             }
             Item::Init(init) => {
                 for item in &init.items {
                     if let Item::Step(step) = item {
                         check_step(subject, step, true, diagnostics);
-                        note(subject, step, &mut first, &mut count);
+                        note(step, &mut first, &mut count);
                     }
                 }
             }
@@ -40,11 +40,11 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
     }
     if let Some(first) = first.filter(|_| !subject.skips_media) {
         let found = Diagnostic::warning(
-            later::MEDIA,
+            later::MICROPHONE,
             first,
-            "this compiles, but this version does not play media",
+            "this compiles, but this version does not take the sound of a microphone",
         )
-        .help("to run the signalling alone, say `-no_media`");
+        .help("play a file or `synthetic`; to run the signalling alone, say `-no_media`");
         diagnostics.push(if count > 1 {
             found.note(format!("there are {count} such places; this is the first"))
         } else {
@@ -53,34 +53,14 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Remembers the first place that needs media, and how many there are.
-fn note(subject: &Subject<'_>, step: &Step, first: &mut Option<Span>, count: &mut usize) {
-    let mut found = |span: Span| {
-        first.get_or_insert(span);
-        *count += 1;
-    };
-    let text = match &step.kind {
-        StepKind::Send(send) => send.text.as_ref(),
-        StepKind::Recv(_)
-        | StepKind::Pause(_)
-        | StepKind::Timewait(_)
-        | StepKind::Nop
-        | StepKind::SendCmd(_)
-        | StepKind::RecvCmd(_) => None,
-    };
-    for keyword in text
-        .and_then(|text| subject.texts.get(text))
-        .into_iter()
-        .flat_map(|parsed| parsed.keywords())
-    {
-        if keyword.is_media() {
-            found(keyword.span);
-        }
-    }
+/// Remembers the first place that needs a microphone, and how many there are.
+fn note(step: &Step, first: &mut Option<Span>, count: &mut usize) {
     for action in step.actions.iter().flat_map(|actions| &actions.list) {
-        // The switch of the echo of the process is not of a call's media.
-        if let ActionKind::Exec(Exec::Media(_, text)) = &action.kind {
-            found(text.span());
+        if let ActionKind::Exec(Exec::Media(MediaWord::RtpStream, text)) = &action.kind
+            && let Ok(RtpStream::Microphone { .. }) = args::rtp_stream(text.bytes())
+        {
+            first.get_or_insert(text.span());
+            *count += 1;
         }
     }
 }

@@ -78,13 +78,6 @@ pub(crate) enum Kind {
     Poisoned,
 }
 
-impl Keyword {
-    /// Whether it means something only with media.
-    pub(crate) fn is_media(&self) -> bool {
-        matches!(self.kind, Kind::Plain(slot) if slot.is_media())
-    }
-}
-
 impl Kind {
     /// The parts of a text inside the keyword.
     pub(crate) fn nested(&self) -> &[Piece] {

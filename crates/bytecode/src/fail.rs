@@ -83,6 +83,8 @@ reasons! {
     Aborted "FailedCall" "cancelled" "aborted at the end of the run";
     /// The program asked for something the machine cannot do; the log line says what.
     ScenarioFault "FailedCall" "scenario_error" "scenario fault";
+    /// An `rtpcheck` was not met in time, or media could not do what the scenario asks; the log line says which.
+    Media "FailedCall" "scenario_error" "media check failed";
 }
 
 impl FailReason {

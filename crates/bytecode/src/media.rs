@@ -120,6 +120,23 @@ pub enum RtpStream<T> {
 }
 
 impl<T> RtpStream<T> {
+    /// The stream of the call that it is about.
+    pub const fn stream(&self) -> MediaStream {
+        match self {
+            Self::Pattern { stream, .. } => *stream,
+            Self::Pause(Paused::VideoPattern) | Self::Resume(Paused::VideoPattern) => {
+                MediaStream::Video
+            }
+            Self::File { .. }
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Stop
+            | Self::Echo
+            | Self::Microphone { .. }
+            | Self::Synthetic { .. } => MediaStream::Audio,
+        }
+    }
+
     /// The same with its text in another form.
     pub fn map<U>(self, mut text: impl FnMut(T) -> U) -> RtpStream<U> {
         match self {
@@ -290,6 +307,21 @@ impl Media {
             Self::SrtpEcho(_) | Self::EchoSwitch(_) => "rtp_echo",
             Self::Record(_) => "rtp_record",
             Self::Check(_) => "rtpcheck",
+        }
+    }
+
+    /// The stream of the call that it plays, hears or steers; `None` for captures, which have sockets of their own in SIPp,
+    /// and for what concerns the whole process. An argument that is not known yet is taken to be about audio.
+    #[must_use]
+    pub const fn stream(&self) -> Option<MediaStream> {
+        match self {
+            Self::RtpStream(Argument::Known(stream)) => Some(stream.stream()),
+            Self::SrtpEcho(echo) => Some(echo.stream),
+            Self::RtpStream(Argument::Rendered(_))
+            | Self::SendDtmf(_)
+            | Self::Record(_)
+            | Self::Check(_) => Some(MediaStream::Audio),
+            Self::PlayPcap { .. } | Self::PlayDtmf(_) | Self::EchoSwitch(_) => None,
         }
     }
 

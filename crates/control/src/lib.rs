@@ -7,19 +7,22 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`command`] | what an operator may ask of a run |
+//! | [`media`] | the same of the media of calls |
 //! | [`snapshot`] | everything counted and measured so far |
 //! | [`measures`] | distributions and time series for reports |
 #![forbid(unsafe_code)]
 
 pub mod command;
 pub mod measures;
+pub mod media;
 pub mod snapshot;
 
 pub use command::{ControlCommand, Trace};
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
 pub use measures::Measures;
+pub use media::{ClosedStreams, MediaSnapshot, PatternCounts};
 pub use snapshot::{
     CallCounts, Cell, ConnectionCounts, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot,
-    FailCount, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot, Repartition,
-    ResponseTime, Snapshot, StepSnapshot, TimeSummary, TransportCounts,
+    FailCount, HepCounts, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot,
+    Repartition, ResponseTime, Snapshot, StepSnapshot, TimeSummary, TransportCounts,
 };

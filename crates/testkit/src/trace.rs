@@ -53,6 +53,8 @@ impl Trace {
             Input::Unsent { why, .. } => format!("unsent {why:?}"),
             Input::Opened { flow, .. } => format!("opened {}", flow.0),
             Input::Flow { flow, event } => format!("flow {} {event:?}", flow.0),
+            Input::Ports { ports } => format!("ports {ports:?}"),
+            Input::Media { verdict, .. } => format!("media {verdict:?}"),
             Input::Control(control) => format!("{control:?}"),
         }
     }
@@ -83,6 +85,9 @@ impl Trace {
                 format!("exec {:?}", String::from_utf8_lossy(out.bytes(*command)))
             }
             Output::SwitchEcho { on } => format!("echo {on}"),
+            Output::MediaBegan { ports, .. } => format!("media {ports:?}"),
+            Output::Media { action, .. } => format!("media action {}", action.0),
+            Output::Sdp { of, .. } => format!("sdp of {of:?}"),
             Output::Yield { .. } => "yield".to_owned(),
             Output::Ended { .. } => return None,
             Output::StopGracefully => "stop gracefully".to_owned(),

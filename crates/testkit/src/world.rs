@@ -205,6 +205,10 @@ impl World {
                 | Output::Ended { .. }
                 | Output::Exec { .. }
                 | Output::SwitchEcho { .. }
+                // No media flows here, and no check is met.
+                | Output::MediaBegan { .. }
+                | Output::Media { .. }
+                | Output::Sdp { .. }
                 | Output::About { .. }
                 | Output::Beside { .. }
                 | Output::Within { .. } => {}

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 /// The list.
 #[derive(Debug, Default)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     entries: Mutex<Vec<usize>>,
     notify: Notify,
 }
@@ -26,25 +26,25 @@ impl Ready {
     }
 
     /// Moves the list to the end of `into`.
-    pub(super) fn take(&self, into: &mut VecDeque<usize>) {
+    pub(crate) fn take(&self, into: &mut VecDeque<usize>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         into.extend(entries.drain(..));
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.is_empty()
     }
 
     /// Waits until something may be in the list.
-    pub(super) async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         self.notify.notified().await;
     }
 }
 
 /// Writes an entry into the list, once until it is taken out.
 #[derive(Debug)]
-pub(super) struct Bell {
+pub(crate) struct Bell {
     entry: usize,
     rung: AtomicBool,
     ready: Arc<Ready>,
@@ -52,7 +52,7 @@ pub(super) struct Bell {
 
 impl Bell {
     /// The bell of an entry.
-    pub(super) fn new(entry: usize, ready: &Arc<Ready>) -> Arc<Self> {
+    pub(crate) fn new(entry: usize, ready: &Arc<Ready>) -> Arc<Self> {
         Arc::new(Self {
             entry,
             rung: AtomicBool::new(false),
@@ -61,17 +61,17 @@ impl Bell {
     }
 
     /// Its waker.
-    pub(super) fn waker(self: &Arc<Self>) -> Waker {
+    pub(crate) fn waker(self: &Arc<Self>) -> Waker {
         Arc::clone(self).into()
     }
 
     /// The entry is being looked at: it may ring again.
-    pub(super) fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.rung.store(false, Ordering::Release);
     }
 
     /// Puts the entry into the list.
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         if !self.rung.swap(true, Ordering::AcqRel) {
             self.ready.push(self.entry);
         }

@@ -107,6 +107,7 @@ impl Group {
             limits: leader.limits,
             last_warning: leader.last_warning,
             counted_since_us: leader.counted_since_us,
+            media: leader.media,
             ..counted
         })
     }
@@ -136,6 +137,9 @@ fn add(whole: &mut EngineSnapshot, part: &EngineSnapshot) {
     into.congested += from.congested;
     into.icmp_errors += from.icmp_errors;
     into.send_calls += from.send_calls;
+    if let (Some(into), Some(from)) = (&mut whole.media, &part.media) {
+        into.add(from);
+    }
     for limit in Limit::ALL {
         let lasted = part.limits.lasted(limit);
         let into = whole.limits.lasted_mut(limit);

@@ -33,14 +33,16 @@ use crate::config::{EngineConfig, LocalConfig, RunConfig};
 use crate::echo::{Echo, EchoSockets, EchoView};
 use crate::error::Error;
 use crate::group::{Group, Place};
+use crate::hep::{Exporter, HepView, Locals};
 use crate::logs::rows::Layout;
 use crate::logs::{LogView, LogWriter, Scene};
 use crate::measure;
+use crate::media::{Plan, RecorderThread};
 use crate::shard::{self, Ending, Remains, ShardCommand};
 use crate::transport::udp;
 use crate::twin;
 use bind::bind;
-use part::{Part, shards_of};
+use part::{Part, records, shards_of};
 
 /// Commands that may wait for a shard; it looks every turn, so more means that nobody should wait for them.
 const INBOX: usize = 64;
@@ -65,8 +67,11 @@ pub struct Run {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<std::io::Result<Remains>>>,
     logs: Option<LogWriter>,
+    hep: Option<Exporter>,
     /// Ends with the run.
     echo: Option<Echo>,
+    /// Ends when no shard records any more.
+    recorder: Option<RecorderThread>,
 }
 
 /// Hands commands to a run, from any thread.
@@ -117,6 +122,7 @@ struct Shared {
     beside: Option<(BesideKind, Arc<Mutex<EngineSnapshot>>)>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
+    hep: Option<HepView>,
     /// What the shards of the main scenario measure, where somebody wants to know.
     measures: Vec<measure::Slot>,
     echo: Option<EchoView>,
@@ -174,6 +180,7 @@ impl Shared {
             out_of_call: beside(BesideKind::OutOfCall),
             receiver: beside(BesideKind::Receiver),
             logs: self.logs.counts(),
+            hep: self.hep.as_ref().map(HepView::counts),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
         }
     }
@@ -225,6 +232,9 @@ impl Run {
             transport: main.transport.name(),
         };
         let logs = LogWriter::start(&config.logs, scene)?;
+        let streams = main.transport.stream.is_some();
+        let hep = config.logs.hep.as_ref();
+        let hep = hep.map(|hep| Exporter::start(hep, streams)).transpose()?;
         for engine in std::iter::once(&mut main).chain(&mut answerer) {
             engine.params.names_calls = config.logs.names_calls();
         }
@@ -259,6 +269,19 @@ impl Run {
                 engine.params.media_port = address.port();
             }
         }
+        // One stripe of the ports for each shard, the answerer's included.
+        let stripes = shards + usize::from(answers.is_some());
+        let failed = |what| move |source| Error::Thread { what, source };
+        let echo_sockets = echo
+            .as_ref()
+            .map_or(Ok(Vec::new()), EchoSockets::shared)
+            .map_err(failed("RTP echo"))?;
+        let configs = answers.iter().map(|(config, _)| config);
+        let records = configs.chain([&main]).any(records);
+        let recorder = records
+            .then(RecorderThread::start)
+            .transpose()
+            .map_err(failed("thread that records"))?;
         let mut parts = Vec::new();
         if let Some((answerer, bound)) = answers {
             parts.push(Part::link(answerer, bound, &clock)?);
@@ -270,6 +293,13 @@ impl Run {
         main[0].twin = twin.as_ref().map(twin::open).transpose()?;
         let answerer = std::mem::replace(&mut parts, main);
         parts.extend(answerer);
+        let mut plan: Option<Arc<Plan>> = None;
+        for (stripe, part) in parts.iter_mut().enumerate() {
+            // Shards of one scenario share what is read and coded.
+            let shared = plan.take().filter(|_| stripe < shards);
+            let stripe = (stripe, stripes);
+            plan = part.prepare_media(shared, stripe, &echo_sockets, recorder.as_ref(), &clock)?;
+        }
 
         let (mut inboxes, mut receivers) = (Vec::new(), Vec::new());
         for _ in &parts {
@@ -296,6 +326,7 @@ impl Run {
             beside,
             inboxes,
             logs: logs.view(),
+            hep: hep.as_ref().map(Exporter::view),
             measures: (0..shards)
                 .filter(|_| measured)
                 .map(|_| measure::Slot::default())
@@ -313,14 +344,23 @@ impl Run {
             shared,
             threads: Vec::new(),
             logs: Some(logs),
+            hep,
             echo,
+            recorder,
         };
+        // Of the main scenario, and of the answerer, whose flows have the same names.
+        let locals = [Locals::default(), Locals::default()];
         for (index, (part, inbox)) in parts.into_iter().zip(receivers).enumerate() {
             let is_main = index == 0;
+            let of_each = &locals[usize::from(index >= shards)];
             let setup = part.setup(
                 &run.shared,
                 inbox,
-                (sender.another(index < shards), &config.logs),
+                (
+                    sender.another(index < shards),
+                    &config.logs,
+                    run.hep.as_ref().zip(Some(of_each)),
+                ),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
                 run.echo.as_ref().map(Echo::switch),
                 run.shared.measures.get(index).cloned(),
@@ -414,14 +454,23 @@ impl Run {
         }
         // Before the last figures are read, so that nothing is echoed that they do not count.
         drop(self.echo.take());
+        let lost = self.recorder.take().map(RecorderThread::finish);
         let logs = self
             .logs
             .take()
             .map_or_else(LogCounts::default, LogWriter::close);
-        let snapshot = Snapshot {
+        let hep = self.hep.take().map(Exporter::close);
+        let mut snapshot = Snapshot {
             logs,
+            hep,
             ..self.shared.snapshot()
         };
+        for engine in &mut snapshot.engines {
+            if let (Some(media), Some(lost)) = (&mut engine.media, lost) {
+                // The disk is asked once, and tells for the whole process.
+                media.recordings_lost = lost;
+            }
+        }
         Ok(RunReport {
             snapshot,
             measures: measure::measures(&self.shared.measures).map(Box::new),

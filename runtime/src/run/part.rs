@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! A linked engine with its socket, until it is a shard; of several shards, one each.
 
+use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gossipper_bytecode::Mode;
+use gossipper_bytecode::media::{Media as MediaKind, MediaAction};
 use gossipper_control::EngineSnapshot;
 use gossipper_vm::link::host_names;
-use gossipper_vm::{BesideKind, Engine, Image, Micros, RunParams, Siblings};
+use gossipper_vm::{BesideKind, Engine, Image, LinkError, Micros, RunParams, Siblings};
 use tokio::sync::mpsc;
 
 use super::Shared;
@@ -20,8 +22,10 @@ use crate::echo::EchoSwitch;
 use crate::error::Error;
 use crate::flows::{FlowSetup, MAX_SHARDS};
 use crate::group::{self, Group, Place, Post, Role, Router};
+use crate::hep::{Exporter, Locals, Mirror};
 use crate::logs::LogSender;
 use crate::measure::{self, Measure};
+use crate::media::{MediaSetup, Plan, PortRange, RecorderThread};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
 use crate::shard::{Beside, Deadlines, Sampling, Setup, ShardCommand, Watch};
@@ -47,7 +51,17 @@ pub(super) struct Part {
     /// Connections to twins.
     pub(super) twin: Option<twin::Opened>,
     role: Role,
+    /// Media of its calls.
+    media: Option<MediaSetup>,
     pub(super) slot: Arc<Mutex<EngineSnapshot>>,
+}
+
+/// Whether calls of a scenario are recorded.
+pub(super) fn records(config: &EngineConfig) -> bool {
+    let asked = |entry: &MediaAction| matches!(entry.media, MediaKind::Record(_));
+    !config.params.skips_media
+        && config.program.media_use().is_some()
+        && (config.media.record.is_some() || config.program.media.iter().any(asked))
 }
 
 /// How many shards a scenario runs on.
@@ -101,6 +115,9 @@ fn link_beside(config: BesideConfig, client: &Image) -> Result<Image, Error> {
         params.hosts.push((name, ip));
     }
     let image = Image::link(config.program, params)?;
+    if image.plays_media() {
+        return Err(LinkError::MediaBeside(image.program().name.clone()).into());
+    }
     Ok(match config.kind {
         BesideKind::OutOfCall => image,
         BesideKind::Receiver => image.with_globals_of(client)?,
@@ -165,6 +182,7 @@ impl Part {
             post: None,
             twin: None,
             role: Role::Alone,
+            media: None,
         })
     }
 
@@ -220,6 +238,7 @@ impl Part {
                 post: None,
                 twin: None,
                 role: Role::Alone,
+                media: None,
             });
         }
         for (part, role) in parts.iter_mut().zip(roles) {
@@ -232,11 +251,64 @@ impl Part {
         Ok((parts, Some(group)))
     }
 
+    /// What mirrors the messages of the shard. The shards of a scenario have their flows in common (`locals`).
+    fn mirror(&mut self, exporter: &Exporter, locals: &Locals) -> Box<Mirror> {
+        let sockets = self.bound.socket.iter().chain(&self.bound.sides);
+        let own = sockets.filter_map(|socket| socket.local_addr().ok());
+        let own = own.collect();
+        let locals = self.flows.as_mut().map(|flows| {
+            flows.locals = Some(locals.clone());
+            locals.clone()
+        });
+        exporter.mirror(own, locals)
+    }
+
+    /// Reads what the scenario plays, if it uses media. Gives what further shards of it share.
+    pub(super) fn prepare_media(
+        &mut self,
+        shared: Option<Arc<Plan>>,
+        (stripe, stripes): (usize, usize),
+        echo_sockets: &[(u16, Arc<UdpSocket>)],
+        recorder: Option<&RecorderThread>,
+        clock: &Clock,
+    ) -> Result<Option<Arc<Plan>>, Error> {
+        let image = self.engine.image();
+        if !image.plays_media() {
+            return Ok(None);
+        }
+        let params = image.params();
+        let plan = match shared {
+            Some(plan) => plan,
+            None => Arc::new(Plan::new(
+                image.program(),
+                self.config.media.clone(),
+                params.seed,
+                echo_sockets.to_vec(),
+            )?),
+        };
+        self.media = Some(MediaSetup {
+            plan: Arc::clone(&plan),
+            ip: params.media_ip,
+            range: PortRange {
+                first: params.media_port,
+                end: params.media_port_end,
+                stripe,
+                stripes,
+            },
+            backend: self.config.socket.backend,
+            media_port: params.media_port,
+            wall_base_us: clock.wall_base_us(),
+            recorder: recorder.map(RecorderThread::recorder),
+            per_call: self.engine.ports_per_call(),
+        });
+        Ok(Some(plan))
+    }
+
     pub(super) fn setup(
-        self,
+        mut self,
         shared: &Arc<Shared>,
         inbox: mpsc::Receiver<ShardCommand>,
-        (logs, log_config): (LogSender, &LogConfig),
+        (logs, log_config, hep): (LogSender, &LogConfig, Option<(&Exporter, &Locals)>),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
         echo: Option<EchoSwitch>,
         measures: Option<measure::Slot>,
@@ -279,6 +351,8 @@ impl Part {
             timeout_global: after(limits.timeout_global),
         });
         let shard = self.role.place().map_or(0, Place::index);
+        let mirror = hep.map(|(exporter, locals)| self.mirror(exporter, locals));
+        let program = &self.config.program;
         Setup {
             machine: self.engine,
             stats: self.stats,
@@ -313,10 +387,12 @@ impl Part {
                 Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))
             }),
             logs,
+            mirror,
             deadlines,
             watchdog: main.and_then(|(_, _, watchdog)| watchdog),
             keep_edits: main.is_some() && self.config.keep_edits,
             echo,
+            media: self.media,
             slot: self.slot,
             inbox,
         }

@@ -25,8 +25,10 @@ use crate::echo::EchoSwitch;
 use crate::exec::Executor;
 use crate::flows::Table;
 use crate::group::{self, Place, Post};
+use crate::hep::Mirror;
 use crate::logs::{Concern, LogSender, Traffic};
 use crate::measure::Measure;
+use crate::media::Media;
 use crate::schedule::{Opening, Schedule};
 use crate::stats::Stats;
 use crate::sys::Datagram;
@@ -63,7 +65,7 @@ pub(crate) struct Beside {
 #[derive(Debug)]
 pub(super) struct Core<M> {
     pub(super) machine: M,
-    out: OutBuf,
+    pub(super) out: OutBuf,
     pub(super) wheel: Wheel,
     resumes: VecDeque<CallKey>,
     /// `None` where messages go over connections.
@@ -90,6 +92,8 @@ pub(super) struct Core<M> {
     pub(super) schedule: Option<Schedule>,
     pub(super) clock: Clock,
     pub(super) logs: LogSender,
+    /// Mirrors messages to a collector.
+    pub(super) mirror: Option<Box<Mirror>>,
     /// What traces know of single calls, if one wants to.
     pub(super) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.
@@ -99,6 +103,8 @@ pub(super) struct Core<M> {
     exec: Executor,
     /// The echo of the process.
     pub(super) echo: Option<EchoSwitch>,
+    /// Media of the calls, if the scenario uses any.
+    pub(super) media: Option<Box<Media>>,
     beginning: Beginning,
     /// Connections to twins.
     pub(super) links: Option<Links>,
@@ -158,11 +164,13 @@ impl<M: Machine> Core<M> {
             schedule,
             clock,
             logs,
+            mirror: None,
             watch: None,
             measure: None,
             about: 0,
             exec: Executor::default(),
             echo: None,
+            media: None,
             beginning: Beginning::Before,
             links: None,
             place: None,
@@ -232,6 +240,9 @@ impl<M: Machine> Core<M> {
             measure.late(Micros(0));
         }
         self.out.clear();
+        if self.media.is_some() {
+            self.supply_ports(now);
+        }
         self.machine.handle(now, input, &mut self.out);
         let received = match input {
             Input::Message { bytes, .. } => Some((Traffic::Received, bytes)),
@@ -240,6 +251,11 @@ impl<M: Machine> Core<M> {
         };
         if let Some((traffic, bytes)) = received {
             self.note_received(now, traffic, bytes);
+        }
+        if let Some(mirror) = &mut self.mirror
+            && let Input::Message { flow, src, bytes } = input
+        {
+            mirror.received(self.clock.wall_us(now), flow, src, bytes);
         }
         self.carry_out(now, received.map_or(b"", |(_, bytes)| bytes));
         while let Some(answer) = self.answers.pop() {
@@ -250,6 +266,9 @@ impl<M: Machine> Core<M> {
             self.input(now, input);
         }
         self.tell_uncommanded(now);
+        if self.media.is_some() {
+            self.tell_media(now);
+        }
         if !self.draining
             && self
                 .total
@@ -417,21 +436,24 @@ impl<M: Machine> Core<M> {
         if self.flows.is_some() {
             self.flush_flows();
         }
+        if let Some(media) = &mut self.media {
+            media.flush();
+        }
         if !self.unsent() {
             return;
         }
         let now = self.clock.now();
         let wall_us = self.clock.wall_us(now);
-        let (logs, watch) = (&mut self.logs, &self.watch);
+        let (logs, watch, mirror) = (&mut self.logs, &self.watch, &mut self.mirror);
         let sides = self.sides.iter_mut();
         let ways = sides.map(|side| (&side.socket, &mut side.outbox));
         let first = self.socket.as_ref().zip(Some(&mut self.outbox)).into_iter();
-        for (socket, outbox) in first.chain(ways) {
+        for (flow, (socket, outbox)) in (0..).map(FlowId).zip(first.chain(ways)) {
             outbox.flush(
                 socket,
                 &mut self.counts,
                 &mut self.refused,
-                |bytes, sent, call| {
+                |bytes, sent, call, to| {
                     let traffic = if sent {
                         Traffic::Sent
                     } else {
@@ -439,6 +461,11 @@ impl<M: Machine> Core<M> {
                     };
                     let call = watch.as_ref().map_or(0, |watch| watch.number(call));
                     logs.message(wall_us, traffic, call, bytes);
+                    if let Some(mirror) = mirror
+                        && sent
+                    {
+                        mirror.sent(wall_us, flow, to, bytes);
+                    }
                 },
             );
         }
@@ -564,7 +591,13 @@ impl<M: Machine> Core<M> {
                     self.wheel.arm(call.data().as_ffi(), generation, at);
                 }
                 Output::Disarm { call } => self.wheel.disarm(call.data().as_ffi()),
+                Output::MediaBegan { .. } | Output::Media { .. } | Output::Sdp { .. } => {
+                    self.order_media(now, order, &out);
+                }
                 Output::Ended { call, user, length } => {
+                    if let Some(media) = &mut self.media {
+                        media.ended(now, call);
+                    }
                     self.wheel.disarm(call.data().as_ffi());
                     if user != 0
                         && let Some(schedule) = &mut self.schedule

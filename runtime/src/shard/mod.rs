@@ -8,6 +8,7 @@
 //! | `publish` | figures for whoever wants to see them |
 //! | `core` | feeds inputs to the machine and carries its orders out |
 //! | `flows` | what happens on connections, and what the machine is told of it |
+//! | `media` | what the machine orders of media, and what they have to tell |
 //! | `inbox` | operator commands and phases of the run |
 //! | `team` | what a shard does as one of several |
 //! | `mail` | what shards with connections do for each other |
@@ -28,6 +29,7 @@ mod core;
 mod flows;
 mod inbox;
 mod mail;
+mod media;
 mod publish;
 mod run;
 mod sampling;
@@ -54,7 +56,9 @@ use crate::config::WatchdogConfig;
 use crate::echo::EchoSwitch;
 use crate::flows::FlowSetup;
 use crate::group::{Post, Role};
+use crate::hep::Mirror;
 use crate::logs::LogSender;
+use crate::media::MediaSetup;
 use crate::schedule::Schedule;
 use crate::stats::Stats;
 use crate::sys::Backend;
@@ -183,6 +187,8 @@ pub(crate) struct Setup<M> {
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) clock: Clock,
     pub(crate) logs: LogSender,
+    /// Mirrors messages to a collector.
+    pub(crate) mirror: Option<Box<Mirror>>,
     /// What traces know of single calls, if one wants to.
     pub(crate) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.
@@ -195,6 +201,8 @@ pub(crate) struct Setup<M> {
     pub(crate) keep_edits: bool,
     /// The echo of the process.
     pub(crate) echo: Option<EchoSwitch>,
+    /// Media of its calls.
+    pub(crate) media: Option<MediaSetup>,
     pub(crate) slot: Arc<Mutex<EngineSnapshot>>,
     pub(crate) inbox: tokio::sync::mpsc::Receiver<ShardCommand>,
 }

@@ -58,6 +58,8 @@ impl<M: Machine> Shard<M> {
             self.count_dropped();
         }
         snapshot.transport = self.core.counts;
+        let media = self.core.media.as_ref();
+        snapshot.media = media.map(|media| Box::new(media.snapshot()));
         let seen = Seen {
             next_due: self.core.schedule.as_ref().and_then(Schedule::next_due),
             idle: self.idle,

@@ -30,6 +30,7 @@ use super::work_limit::WorkLimit;
 use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand};
 use crate::flows::Table;
 use crate::group::Role;
+use crate::media::Media;
 use crate::schedule::{Opening, Schedule};
 use crate::sys::BatchReceiver;
 use crate::transport::udp::Outbox;
@@ -102,6 +103,7 @@ impl<M: Machine> Shard<M> {
             remote,
             clock,
             logs,
+            mirror,
             watch,
             measure,
             sampling,
@@ -109,6 +111,7 @@ impl<M: Machine> Shard<M> {
             watchdog,
             keep_edits,
             echo,
+            media,
             slot,
             inbox,
         } = setup;
@@ -123,7 +126,7 @@ impl<M: Machine> Shard<M> {
         let receiver = socket
             .as_ref()
             .map(|socket| BatchReceiver::new(backend, socket));
-        let alone = ways_out.is_empty() && twin.is_none() && flows.is_none();
+        let alone = ways_out.is_empty() && twin.is_none() && flows.is_none() && media.is_none();
         let waiting = Waiting::new(socket.as_ref().filter(|_| reads), backend, alone)?;
         let flows = flows.map(Table::new).transpose()?.map(Box::new);
         let outbox = Outbox::new(backend);
@@ -144,7 +147,9 @@ impl<M: Machine> Shard<M> {
         core.beside = beside;
         core.links = links;
         core.echo = echo;
+        core.media = media.map(|setup| Box::new(Media::new(setup)));
         core.watch = watch;
+        core.mirror = mirror;
         core.measure = measure;
         core.sides = ways_out;
         core.place = role.place().cloned();
@@ -268,6 +273,7 @@ impl<M: Machine> Shard<M> {
         busy |= self.handed_over();
         busy |= self.core.read_mail();
         busy |= self.core.flows_turn();
+        busy |= self.core.media_turn();
         busy |= self.commands();
         busy |= self.timers();
         busy |= self.resumes();
@@ -292,6 +298,9 @@ impl<M: Machine> Shard<M> {
         self.sample(now);
         self.core.tick(now);
         self.core.logs.hand_over();
+        if let Some(mirror) = &mut self.core.mirror {
+            mirror.hand_over();
+        }
         busy
     }
 
@@ -452,6 +461,10 @@ impl<M: Machine> Shard<M> {
                 .flows
                 .as_ref()
                 .and_then(|flows| flows.next_deadline()),
+            self.core
+                .media
+                .as_ref()
+                .and_then(|media| media.next_deadline()),
             schedule,
             self.core.schedule.as_ref().and_then(Schedule::next_climb),
             self.watchdog.as_ref().map(Watchdog::next),
@@ -512,6 +525,12 @@ impl<M: Machine> Shard<M> {
                 None => std::future::pending().await,
             }
         };
+        let media = async {
+            match &self.core.media {
+                Some(media) => media.ready().await,
+                None => std::future::pending().await,
+            }
+        };
         let mut command = None;
         tokio::select! {
             biased;
@@ -522,6 +541,7 @@ impl<M: Machine> Shard<M> {
             () = readable => {}
             () = self.sides.ready(&self.core.sides) => {}
             () = flows::ready(self.core.flows.as_deref()), if !clogged => {}
+            () = media => {}
             () = mail::arrived(self.core.post.as_deref()) => {}
             () = team::called(&self.role) => {}
             next = happens => event = Some(next),

@@ -199,6 +199,7 @@ impl Machine for Script {
             Input::TwinFailed { call } => {
                 self.end(call, CallEnd::Failure(FailReason::CmdNotSent), out);
             }
+            Input::Ports { .. } | Input::Media { .. } => {}
             Input::Control(CallControl::Drain) => {}
             Input::Control(CallControl::Users(count)) => self.counts_seen.push(count),
             Input::Control(CallControl::AbortAll) => {
@@ -251,12 +252,14 @@ fn bench(machine: Script) -> Bench {
         coalesce: Micros(500),
         clock,
         logs,
+        mirror: None,
         watch: None,
         measure: None,
         sampling: None,
         deadlines: Deadlines::default(),
         watchdog: None,
         keep_edits: false,
+        media: None,
         echo: None,
         slot: Arc::clone(&slot),
         inbox,

@@ -3,6 +3,7 @@
 
 mod echo;
 mod loopback;
+mod media;
 mod moving;
 mod secure;
 mod shards;

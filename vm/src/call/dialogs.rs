@@ -192,6 +192,7 @@ impl Parked {
                 unexpected: _,
                 dialogs: _,
                 crypto: _,
+                ports: _,
                 circuit: _,
                 seeded: _,
             } = cold;

@@ -31,6 +31,8 @@ pub(crate) enum Wait {
     Pause,
     /// A path to send on.
     Flow,
+    /// What its media has to tell.
+    Media,
 }
 
 /// A message that is repeated until it is answered.
@@ -86,6 +88,8 @@ pub(crate) struct Cold {
     pub(crate) circuit: Option<u32>,
     /// Keys that `[cryptokeyparams…]` prints.
     pub(crate) crypto: Option<Box<CryptoKeys>>,
+    /// Ports of its streams, 0 for none.
+    pub(crate) ports: [u16; 2],
     /// The message that opened the call, until its first `recv` waits.
     pub(crate) queued: Option<Box<[u8]>>,
     /// Commands that came before the call waited, oldest first.

@@ -92,6 +92,7 @@ impl Engine {
             | Input::Resume { call }
             | Input::Unsent { call, .. }
             | Input::TwinFailed { call }
+            | Input::Media { call, .. }
             | Input::Opened { call, .. } => {
                 if !is_beside(call) {
                     return false;
@@ -103,6 +104,7 @@ impl Engine {
             | Input::Open { .. }
             | Input::Message { .. }
             | Input::Twin { .. }
+            | Input::Ports { .. }
             // Requests are answered to the end of the run.
             | Input::Control(CallControl::Drain | CallControl::Users(_)) => return false,
         };

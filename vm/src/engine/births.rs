@@ -137,9 +137,9 @@ impl Engine {
         circuit.is_some()
     }
 
-    /// Ends a call that got no circuit, before it did anything.
-    pub(super) fn refuse(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
-        let text = out.store(b"no free circuit for a new call");
+    /// Ends a call that lacks something of which the run has only so many, before it did anything.
+    pub(super) fn refuse(&mut self, now: Micros, key: CallKey, why: &[u8], out: &mut OutBuf) {
+        let text = out.store(why);
         out.push(Output::Log {
             kind: LogKind::Warning,
             text,
@@ -188,7 +188,10 @@ impl Engine {
             late: now.since(due),
         }));
         if !connected {
-            return self.refuse(now, key, out);
+            return self.refuse(now, key, b"no free circuit for a new call", out);
+        }
+        if self.image.media.plays() && !self.begin_media(now, key, out) {
+            return;
         }
         self.run(now, key, out);
     }

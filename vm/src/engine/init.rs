@@ -102,12 +102,14 @@ impl Engine {
                 self.draining = true;
                 self.end_init(now, out);
             }
+            Input::Ports { ports } => self.take_in_ports(ports),
             // There are no calls, and the driver opens none.
             Input::Spawn { .. }
             | Input::Open { .. }
             | Input::Resume { .. }
             | Input::Opened { .. }
             | Input::Unsent { .. }
+            | Input::Media { .. }
             | Input::Flow { .. } => {}
         }
     }

@@ -4,13 +4,13 @@
 use super::{Current, Cx, Next, authentication, injection};
 use crate::call::Call;
 use crate::input::Micros;
-use crate::output::{LogKind, Output, StatEvent};
+use crate::output::{ByteRange, LogKind, Output, StatEvent};
 use crate::posix::{GaveUp, Spans};
 use core::cmp::Ordering;
-use gossipper_bytecode::media::Media;
+use gossipper_bytecode::media::{Argument, Media};
 use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
 use gossipper_bytecode::{
-    ArithOp, EregId, FailReason, Op, Operand, RegexId, StepId, StrCmpId, TestId, VarId,
+    ArithOp, EregId, FailReason, MediaId, Op, Operand, RegexId, StepId, StrCmpId, TestId, VarId,
 };
 
 /// Longest header value that `search_in="hdr"` looks at.
@@ -98,11 +98,7 @@ pub(super) fn action(
             Err(reason) => return Next::Drop(reason),
         },
         Op::Media { media } if !cx.image.params.skips_media => {
-            // Linking refused a program with any other.
-            if let Media::EchoSwitch(value) = cx.image.program.media[media.index()].media {
-                let on = operand(cx, call, value) != 0.0;
-                cx.out.push(Output::SwitchEcho { on });
-            }
+            return self::media(cx, call, media);
         }
         // As the run was told to.
         Op::Media { .. } | Op::MediaCheck { .. } => cx.stat(StatEvent::MediaSkipped),
@@ -180,6 +176,39 @@ pub(super) fn action(
             debug_assert!(false, "handled by the dispatch loop");
         }
     }
+    Next::Fall
+}
+
+/// Hands a media action to the driver.
+fn media(cx: &mut Cx<'_>, call: &Call, id: MediaId) -> Next {
+    let rendered = match cx.image.program.media[id.index()].media {
+        Media::EchoSwitch(value) => {
+            let on = operand(cx, call, value) != 0.0;
+            cx.out.push(Output::SwitchEcho { on });
+            return Next::Fall;
+        }
+        Media::PlayDtmf(Argument::Rendered(template))
+        | Media::SendDtmf(Argument::Rendered(template))
+        | Media::RtpStream(Argument::Rendered(template))
+        | Media::Record(Argument::Rendered(template)) => Some(template),
+        Media::PlayDtmf(Argument::Known(_))
+        | Media::SendDtmf(Argument::Known(_))
+        | Media::RtpStream(Argument::Known(_))
+        | Media::Record(Argument::Known(_))
+        | Media::PlayPcap { .. }
+        | Media::SrtpEcho(_)
+        | Media::Check(_) => None,
+    };
+    let text = match rendered.map(|template| cx.render_action(call, template)) {
+        None => ByteRange::default(),
+        Some(Ok(text)) => text,
+        Some(Err(reason)) => return Next::Drop(reason),
+    };
+    cx.out.push(Output::Media {
+        call: cx.key,
+        action: id,
+        text,
+    });
     Next::Fall
 }
 

@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) circuits: Option<Circuits>,
     /// Which calls use which path, where paths end.
     pub(crate) flows: Option<Box<Flows>>,
+    /// Ports that no call has, last first.
+    pub(crate) ports: Vec<u16>,
     /// `[dynamic_id]`.
     pub(crate) dynamic: DynamicId,
     /// Texts in the making.
@@ -432,6 +434,18 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                     0 => Deadline::NONE,
                     ms => Deadline::at(cx.now.plus(Micros::from_ms(u64::from(ms)))),
                 };
+                return Outcome::Suspended;
+            }
+            Op::MediaCheck { media } if !cx.image.params.skips_media => {
+                call.pc = next;
+                call.wait = Wait::Media;
+                let call = cx.key;
+                let text = ByteRange::default();
+                cx.out.push(Output::Media {
+                    call,
+                    action: media,
+                    text,
+                });
                 return Outcome::Suspended;
             }
             // Verified: receive blocks are entered by a match only.

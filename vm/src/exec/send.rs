@@ -3,7 +3,8 @@
 
 use super::Cx;
 use crate::call::{Answered, Call};
-use crate::output::{ByteRange, Output, StatEvent};
+use crate::link::EMPTY_LINE;
+use crate::output::{ByteRange, Output, SdpOf, StatEvent};
 use crate::render::LastView;
 use crate::{rng, txn};
 use gossipper_bytecode::{FailReason, RecvMatch, SendId, TemplateKind};
@@ -34,6 +35,9 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
             });
         }
         transmit(cx, call, bytes);
+    }
+    if cx.image.media.reads_sdp() {
+        describe(cx, bytes, may_offer(method));
     }
     if let Some(txn) = send.starts {
         let branch = branch_of(cx.out.bytes(bytes));
@@ -69,6 +73,31 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
     let message = cx.out.bytes(bytes);
     txn::sent(call, id, t1, message, cx.now, &mut cx.shared.buffers);
     Ok(bytes)
+}
+
+/// Whether a message of this method, empty for a response, makes an offer if it describes media.
+pub(crate) fn may_offer(method: &[u8]) -> bool {
+    !matches!(method, b"" | b"ACK" | b"PRACK")
+}
+
+/// Shows the driver the body of a message of ours.
+#[cold]
+fn describe(cx: &mut Cx<'_>, message: ByteRange, offers: bool) {
+    let bytes = cx.out.bytes(message);
+    let Some(at) = memchr::memmem::find(bytes, EMPTY_LINE) else {
+        return;
+    };
+    // Within the message, whose length fits.
+    let start = message.start + (at + EMPTY_LINE.len()) as u32;
+    if start < message.end {
+        let end = message.end;
+        cx.out.push(Output::Sdp {
+            call: cx.key,
+            of: SdpOf::Us,
+            offers,
+            body: ByteRange { start, end },
+        });
+    }
 }
 
 /// Whether a response of ours is one to an INVITE.

@@ -53,12 +53,17 @@ pub(crate) struct Texts {
     texts: Vec<Text>,
     parts: Vec<Part>,
     bytes: Vec<u8>,
+    /// `[media_port]` is the port of a stream of the call.
+    ports_of_calls: bool,
 }
 
 impl Texts {
     /// Those of a program.
-    pub(super) fn of(program: &Program, params: &RunParams) -> Self {
-        let mut texts = Self::default();
+    pub(super) fn of(program: &Program, params: &RunParams, ports_of_calls: bool) -> Self {
+        let mut texts = Self {
+            ports_of_calls,
+            ..Self::default()
+        };
         for template in &program.templates {
             texts.fold(program, params, template);
         }
@@ -103,7 +108,10 @@ impl Texts {
                     }
                     self.bytes.extend_from_slice(bytes);
                 }
-                Segment::Slot(slot) if slot.binding() == Binding::Run && !varies(*slot, params) => {
+                Segment::Slot(slot)
+                    if slot.binding() == Binding::Run
+                        && !varies(*slot, params, self.ports_of_calls) =>
+                {
                     let start = *open.get_or_insert(self.bytes.len());
                     constant(*slot, params, &mut self.bytes);
                     suppress = slot.suppresses_line() && self.bytes[start..].last() == Some(&b'\n');
@@ -167,6 +175,7 @@ fn may_end_lines(slot: Slot, params: &RunParams) -> bool {
         | Slot::CallNumber
         | Slot::MsgIndex
         | Slot::LastCseqNumber(_)
+        | Slot::MediaPort(_)
         | Slot::AutoMediaPort(_)
         | Slot::RtpStreamAudioPort(_)
         | Slot::RtpStreamVideoPort(_)
@@ -187,8 +196,9 @@ fn may_end_lines(slot: Slot, params: &RunParams) -> bool {
 }
 
 /// Whether what is constant for other runs is not for this one.
-fn varies(slot: Slot, params: &RunParams) -> bool {
+fn varies(slot: Slot, params: &RunParams, ports_of_calls: bool) -> bool {
     match slot {
+        Slot::MediaPort(_) => ports_of_calls,
         Slot::ServerIp => params.paths.is_some(),
         Slot::LocalPort(_) | Slot::TrunkFrom => params.per_call,
         _ => false,

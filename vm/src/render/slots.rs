@@ -15,16 +15,15 @@ impl Scene<'_> {
         let call = self.call;
         let params = &self.image.params;
         match slot {
-            Slot::AutoMediaPort(offset) => {
-                let index = call.map_or(0, |call| call.number.saturating_sub(1));
-                let port = u64::from(params.media_port) + index.wrapping_mul(4) % 10_000;
-                number(port as i64 + i64::from(offset), out);
-            }
-            Slot::RtpStreamAudioPort(offset) | Slot::RtpStreamVideoPort(offset) => {
-                let video = matches!(slot, Slot::RtpStreamVideoPort(_));
-                let call = call.map_or(1, |call| call.number);
-                let port = self.image.media.port(video, call, offset);
-                number(i64::from(port), out);
+            Slot::MediaPort(_)
+            | Slot::AutoMediaPort(_)
+            | Slot::RtpStreamAudioPort(_)
+            | Slot::RtpStreamVideoPort(_) => {
+                let given = call
+                    .and_then(|call| call.cold.as_deref())
+                    .map_or([0; 2], |cold| cold.ports);
+                let index = call.map_or(1, |call| call.number);
+                number(self.image.media.port(slot, index, given), out);
             }
             Slot::CryptoKey(line, key) => {
                 if let Some(keys) = call
@@ -139,7 +138,6 @@ impl Scene<'_> {
             | Slot::TrunkExtra
             | Slot::MediaIp
             | Slot::MediaIpType
-            | Slot::MediaPort(_)
             | Slot::CryptoTag(_)
             | Slot::CryptoSuite(..)
             | Slot::CryptoUnencrypted(..)

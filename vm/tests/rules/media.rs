@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Media that this version does not play: refused when linking, or passed over and counted where the run says so.
+//! What the machine has to do with media: ports, orders, descriptions and verdicts; what cannot be had is refused when
+//! linking, and all of it passed over and counted where the run says so.
 
 use crate::stage::{Stage, header, nop, response, scenario, send_then};
+use gossipper_bytecode::FailReason;
 use gossipper_testkit::pair;
-use gossipper_vm::{CallEnd, Image, LinkError, RunParams};
+use gossipper_vm::{CallEnd, Image, LinkError, MediaVerdict, RunParams};
 
 const PLAY: &str = r#"<exec play_pcap_audio="a.pcap"/>"#;
 
@@ -37,33 +39,117 @@ fn skipping(params: &mut RunParams) {
 }
 
 #[test]
-fn a_program_that_uses_media_is_refused_with_the_place() {
-    let error = link_error(&[&options("X: 1"), &nop("", PLAY)]);
+fn media_that_cannot_be_had_is_refused_with_the_place() {
+    let error = link_error(&[&options("X: 1"), &nop("", r#"<exec rtp_stream="mic"/>"#)]);
     assert!(
-        error.contains("`play_pcap_audio` in step 1, line 14"),
+        error.contains("line 14: `rtp_stream` cannot take the sound"),
         "{error}"
     );
     assert!(error.contains("-no_media"), "{error}");
-    let error = link_error(&[&options("X: [rtpstream_audio_port]"), &nop("", PLAY)]);
-    assert!(
-        error.contains("`[rtpstream_audio_port]` in step 0"),
-        "{error}"
-    );
-    // Wherever it stands.
-    for part in [
-        options("X: [cryptotag1audio]"),
-        nop("", r#"<log message="[cryptokeyparams1audio]"/>"#),
-        nop("", r#"<exec rtpcheck="1"/>"#),
-        format!("<init>{}</init>", nop("", PLAY)),
-        r#"<DefaultMessage id="bye"><![CDATA[
-        BYE sip:x SIP/2.0
-        X: [rtpstream_video_port]
+    let init = format!("<init>{}</init>", nop("", PLAY));
+    let error = link_error(&[&init, &options("X: 1")]);
+    assert!(error.contains("`<init>`: `play_pcap_audio`"), "{error}");
+}
 
-        ]]></DefaultMessage>"#
+/// An answer with a description of media.
+const ANSWER: &str =
+    "Content-Type: application/sdp;charset=utf-8\r\nContent-Length: 5\r\n\r\nv=0\r\n";
+
+/// `<send>` of an INVITE whose body is this.
+fn invite(body: &str) -> String {
+    format!(
+        "<send><![CDATA[
+        INVITE sip:bob@[remote_ip] SIP/2.0
+        Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+        From: <sip:alice@[local_ip]>;tag=a[call_number]
+        To: <sip:bob@[remote_ip]>
+        Call-ID: [call_id]
+        CSeq: [cseq] INVITE
+        Content-Type: application/sdp
+        Content-Length: [len]
+
+        {body}
+        ]]></send>"
+    )
+}
+
+#[test]
+fn a_call_gets_ports_and_shows_its_media_in_the_order_of_the_scenario() {
+    let parts = [
+        invite("m=audio [rtpstream_audio_port] m=video [rtpstream_video_port+1]"),
+        r#"<recv response="200"><action><exec rtp_stream="apattern,2"/>
+           <exec rtp_stream="[call_number].wav,-1"/></action></recv>"#
             .to_owned(),
-    ] {
-        link_error(&[&part, &options("X: 1")]);
+        r#"<recv response="200" ignoresdp="true"/>"#.to_owned(),
+    ];
+    let mut stage = Stage::client(&parts);
+    stage.give_ports(&[4000, 4002]);
+    stage.give_ports(&[4004, 4006]);
+    for _ in 0..2 {
+        stage.spawn();
     }
+    stage.respond_with(200, "INVITE", ANSWER);
+    let sdp =
+        "Peer { declared: true, may_move_play: true } answers v=0\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(
+        stage.media,
+        [
+            "call 1 4000 4002",
+            "Us offers m=audio 4000 m=video 4003\r\n",
+            "call 2 4004 4006",
+            "Us offers m=audio 4004 m=video 4007\r\n",
+            sdp,
+            "action 0",
+            "action 1 2.wav,-1",
+        ]
+    );
+    // The same once more, where it is not looked at.
+    stage.respond_with(200, "INVITE", &format!("X: 2\r\n{ANSWER}"));
+    assert_eq!(stage.media.len(), 7);
+    assert_eq!(stage.ends, [CallEnd::Success]);
+}
+
+#[test]
+fn without_a_port_there_is_no_call() {
+    let parts = [invite("m=audio [rtpstream_audio_port]")];
+    let mut stage = Stage::client(&parts);
+    stage.spawn();
+    assert_eq!(
+        stage.ends,
+        [CallEnd::Failure(FailReason::OutboundCongestion)]
+    );
+    assert!(stage.sent.is_empty() && stage.media.is_empty());
+    assert!(stage.warnings[0].contains("port"), "{:?}", stage.warnings);
+}
+
+#[test]
+fn a_check_waits_for_its_verdict_and_decides_about_the_call() {
+    let parts = [
+        options("X: [media_port]"),
+        response(200, ""),
+        nop("", r#"<exec rtpcheck="min_packets=3"/>"#),
+        options("X: 2"),
+        response(200, ""),
+    ];
+    let mut stage = Stage::client_with(&parts, |params| params.media_port_of_call = true);
+    stage.give_ports(&[4000, 4002]);
+    stage.spawn();
+    assert_eq!(header(&stage.sent[0].text, "X"), Some("4000"));
+    stage.respond(200, "OPTIONS");
+    assert_eq!(stage.media, ["call 1 4000 0", "action 0"]);
+    assert_eq!(stage.sent.len(), 1, "it waits");
+    stage.media_verdict(MediaVerdict::Passed);
+    assert_eq!(stage.sent.len(), 2);
+    // Nothing waits for this one.
+    stage.media_verdict(MediaVerdict::Passed);
+    stage.respond(200, "OPTIONS");
+    stage.spawn();
+    stage.respond(200, "OPTIONS");
+    stage.media_verdict(MediaVerdict::Failed);
+    assert_eq!(
+        stage.ends,
+        [CallEnd::Success, CallEnd::Failure(FailReason::Media)]
+    );
 }
 
 #[test]

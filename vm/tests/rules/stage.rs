@@ -9,7 +9,7 @@ use gossipper_testkit::pair;
 use gossipper_testkit::tally::Tally;
 use gossipper_vm::{
     BesideKind, CallControl, CallEnd, CallKey, Engine, FlowEvent, FlowId, Image, Input, LogKind,
-    Micros, OutBuf, Output, RunParams, StatEvent,
+    MediaVerdict, Micros, OutBuf, Output, RunParams, StatEvent,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -45,6 +45,10 @@ pub(crate) struct Stage {
     pub(crate) commands: Vec<String>,
     /// What the echo of the process was switched to.
     pub(crate) echo: Vec<bool>,
+    /// What was asked of media.
+    pub(crate) media: Vec<String>,
+    /// The call that asked last.
+    pub(crate) media_call: Option<CallKey>,
     /// Commands for twins: the name of the peer, if there are several, and the text.
     pub(crate) twin: Vec<(Option<String>, String)>,
     /// The call that sent the last of them and would fail with it.
@@ -277,6 +281,8 @@ impl Stage {
             warnings: Vec::new(),
             commands: Vec::new(),
             echo: Vec::new(),
+            media: Vec::new(),
+            media_call: None,
             twin: Vec::new(),
             twin_call: None,
             fatal: None,
@@ -400,6 +406,17 @@ impl Stage {
         let start = format!("{method} ");
         let found = self.sent.iter().rev().find(|s| s.text.starts_with(&start));
         &found.unwrap_or_else(|| panic!("no {method} was sent")).text
+    }
+
+    /// Ports for streams.
+    pub(crate) fn give_ports(&mut self, ports: &[u16]) {
+        self.handle(Input::Ports { ports });
+    }
+
+    /// What became of what the last call has asked of its media.
+    pub(crate) fn media_verdict(&mut self, verdict: MediaVerdict) {
+        let call = self.media_call.expect("a call has begun");
+        self.handle(Input::Media { call, verdict });
     }
 
     /// An operator's wish.
@@ -572,6 +589,30 @@ impl Stage {
                 } => self.warnings.push(text(range)),
                 Output::Exec { command } => self.commands.push(text(command)),
                 Output::SwitchEcho { on } => self.echo.push(on),
+                Output::MediaBegan {
+                    call,
+                    number,
+                    ports,
+                    ..
+                } => {
+                    self.media_call = Some(call);
+                    self.media
+                        .push(format!("call {number} {} {}", ports[0], ports[1]));
+                }
+                Output::Media {
+                    action,
+                    text: range,
+                    ..
+                } => {
+                    let line = format!("action {} {}", action.0, text(range));
+                    self.media.push(line.trim_end().to_owned());
+                }
+                Output::Sdp {
+                    of, offers, body, ..
+                } => {
+                    let role = if offers { "offers" } else { "answers" };
+                    self.media.push(format!("{of:?} {role} {}", text(body)));
+                }
                 Output::About { call } => self.about.push(call),
                 Output::StopGracefully => self.stops.push("gracefully"),
                 Output::StopNow => self.stops.push("now"),

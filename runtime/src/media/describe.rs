@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! Descriptions of both sides of a call: where to send, what, with which keys.
+//!
+//! By our own rules offer and answer are joined as RFC 3264 has it. By SIPp's a description of the peer moves the streams and
+//! nothing else, but for keys, which both sides have to name.
+
+use gossipper_media::Codec;
+use gossipper_media::Micros;
+use gossipper_media::described::{Described, Security, format_among, sipp_remote};
+use gossipper_media::engine::{Format, Keys, Op, Remote};
+use gossipper_media::srtp::{CryptoLine, Suite};
+use gossipper_sip::sdp::{Media as MediaLine, MediaKind, Sdp, sipp};
+use gossipper_vm::{CallKey, SdpOf};
+
+use super::config::{MediaRules, SrtpPolicy};
+use super::{Media, micros};
+
+/// Crypto lines of a stream that are kept.
+const MAX_LINES: usize = 8;
+
+/// Streams as they are counted.
+const KINDS: [MediaKind; 2] = [MediaKind::Audio, MediaKind::Video];
+
+/// Who described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Us,
+    Peer,
+}
+
+/// What one side has said of a stream.
+#[derive(Debug, Clone, Default)]
+struct Said {
+    crypto: Vec<CryptoLine>,
+    muxed: bool,
+    /// Its formats that we know, in its order.
+    formats: Vec<Format>,
+}
+
+/// What both sides have said.
+#[derive(Debug, Default)]
+pub(super) struct Agreement {
+    /// Who made the last offer.
+    offered: Option<Side>,
+    ours: [Said; 2],
+    theirs: [Said; 2],
+    /// Payload type and codec to send, and the payload type of telephone events.
+    sends: [Option<(u8, Codec, Option<u8>)>; 2],
+    /// The peer asks for SRTP.
+    wants_srtp: bool,
+    /// Which streams have keys.
+    keyed: [bool; 2],
+    /// It wants to agree upon keys over the media path.
+    wants_dtls: bool,
+}
+
+impl Agreement {
+    /// Payload type and codec to send.
+    pub(super) fn payload(&self, stream: usize) -> Option<(u8, Codec)> {
+        self.sends[stream].map(|(number, codec, _)| (number, codec))
+    }
+
+    /// Payload type of telephone events.
+    pub(super) fn events(&self) -> Option<u8> {
+        self.sends[0].and_then(|(_, _, events)| events)
+    }
+
+    /// Whether something may be sent in clear to a peer that asks for SRTP.
+    pub(super) fn check(&self, stream: usize, refusal: Option<&str>) -> Result<(), String> {
+        if !self.wants_srtp {
+            return Ok(());
+        }
+        let why = match refusal {
+            Some(refusal) => refusal,
+            None if self.wants_dtls => {
+                "rtp_stream start: the peer agrees upon keys by DTLS alone, which this version does not do"
+            }
+            None if !self.keyed[stream] => {
+                "rtp_stream start: the peer asks for SRTP, and no `a=crypto` line of this scenario fits one of its"
+            }
+            None => return Ok(()),
+        };
+        Err(why.to_owned())
+    }
+}
+
+impl Said {
+    fn of(media: Option<MediaLine<'_>>) -> Self {
+        let Some(media) = media else {
+            return Self::default();
+        };
+        let mut formats = Vec::new();
+        for codec in Codec::ALL {
+            if let Some(format) = format_among(media, &[*codec]) {
+                formats.push(format);
+            }
+        }
+        let place = |format: &Format| {
+            media
+                .payload_types()
+                .position(|number| number == format.payload_type)
+        };
+        formats.sort_by_key(place);
+        Self {
+            crypto: media
+                .crypto()
+                .filter_map(|line| CryptoLine::parse(line).ok())
+                .filter(|line| Suite::ALL.contains(&line.key.suite()))
+                .take(MAX_LINES)
+                .collect(),
+            muxed: media.has_rtcp_mux(),
+            formats,
+        }
+    }
+}
+
+/// The keys of an offer and the answer to it: the line that the answer takes, and that of the offer with its tag.
+fn keys(ours: &[CryptoLine], theirs: &[CryptoLine], answered: Side) -> Option<Box<Keys>> {
+    let (answer, offer) = match answered {
+        Side::Us => (ours, theirs),
+        Side::Peer => (theirs, ours),
+    };
+    let chosen = answer.first()?;
+    let same = |line: &&CryptoLine| line.key.suite() == chosen.key.suite();
+    let matching = offer
+        .iter()
+        .find(|line| line.tag == chosen.tag)
+        // Some answer with a tag of their own.
+        .or_else(|| offer.iter().find(same))?;
+    let (ours, theirs) = match answered {
+        Side::Us => (chosen, matching),
+        Side::Peer => (matching, chosen),
+    };
+    Some(Box::new(Keys {
+        send: ours.key.clone(),
+        receive: theirs.key.clone(),
+    }))
+}
+
+/// A description in a body, which may have other parts.
+fn description(body: &[u8]) -> &[u8] {
+    if body.starts_with(b"v=") {
+        return body;
+    }
+    memchr::memmem::find(body, b"\nv=0").map_or(body, |at| &body[at + 1..])
+}
+
+impl Media {
+    /// A description was sent or accepted.
+    pub(crate) fn described(
+        &mut self,
+        now: gossipper_vm::Micros,
+        call: CallKey,
+        of: SdpOf,
+        offers: bool,
+        body: &[u8],
+    ) {
+        let now = micros(now);
+        if let SdpOf::Peer { may_move_play, .. } = of
+            && may_move_play
+            && let Some(found) = sipp::play_endpoints(body, self.sockets.params.ip.is_ipv6())
+        {
+            self.move_plays(now, call, [found.audio, found.image, found.video]);
+        }
+        let declared = match of {
+            SdpOf::Us => true,
+            SdpOf::Peer { declared, .. } => declared,
+        };
+        if !declared {
+            return;
+        }
+        let sdp = Sdp::new(description(body));
+        let side = match of {
+            SdpOf::Us => Side::Us,
+            SdpOf::Peer { .. } => Side::Peer,
+        };
+        let Some(record) = self.calls.get_mut(call) else {
+            return;
+        };
+        let agreed = &mut record.agreed;
+        let answers = !offers && agreed.offered.is_some_and(|offered| offered != side);
+        if !answers {
+            agreed.offered = Some(side);
+        }
+        for (index, kind) in KINDS.into_iter().enumerate() {
+            let said = Said::of(sdp.first(kind));
+            match side {
+                Side::Us => agreed.ours[index] = said,
+                Side::Peer => agreed.theirs[index] = said,
+            }
+        }
+        match side {
+            Side::Us => {
+                for (index, kind) in KINDS.into_iter().enumerate() {
+                    if let Some(media) = sdp.first(kind) {
+                        self.move_stream(call, index, media.port());
+                    }
+                }
+            }
+            Side::Peer if self.plan.config.rules == MediaRules::Sipp => {
+                self.endpoints_as_sipp(now, call, body);
+            }
+            Side::Peer => self.endpoints(now, call, sdp),
+        }
+        self.agree(now, call, answers.then_some(side));
+    }
+
+    fn endpoints_as_sipp(&mut self, now: Micros, call: CallKey, body: &[u8]) {
+        let Some(record) = self.calls.get(call) else {
+            return;
+        };
+        let streams = record.streams;
+        let Some(found) = sipp::stream_endpoints(body) else {
+            // COMPAT(sipp): SIPp ends the process for it (docs/compat.md#media).
+            let number = record.number;
+            self.warnings.push(format!(
+                "call {number}: a description without `c=` moves no stream"
+            ));
+            return;
+        };
+        for (stream, remote) in streams.into_iter().zip([found.audio, found.video]) {
+            if let Some(stream) = stream {
+                self.order(now, stream, Op::Remote(sipp_remote(remote)));
+            }
+        }
+    }
+
+    fn endpoints(&mut self, now: Micros, call: CallKey, sdp: Sdp<'_>) {
+        let Some(record) = self.calls.get_mut(call) else {
+            return;
+        };
+        let (streams, agreed) = (record.streams, &mut record.agreed);
+        let described = KINDS.map(|kind| {
+            let media = sdp.first(kind)?;
+            Some(Described::of(media, Suite::ALL))
+        });
+        let asks = |wanted: fn(&Security) -> bool| {
+            let mut found = described.iter().flatten();
+            found.any(|described| wanted(&described.security))
+        };
+        agreed.wants_srtp = asks(|security| *security != Security::Clear);
+        agreed.wants_dtls = asks(|security| matches!(security, Security::Dtls | Security::Unknown));
+        let refused = agreed.wants_srtp && self.plan.config.srtp == SrtpPolicy::Reject;
+        let muxed = agreed.ours.each_ref().map(|said| said.muxed);
+        for (index, described) in described.into_iter().enumerate() {
+            let Some(stream) = streams[index] else {
+                continue;
+            };
+            let remote = match described {
+                // A stream that is refused, or that nobody speaks of, gets nothing.
+                None => Remote::default(),
+                Some(described) => {
+                    let mut remote = described.remote;
+                    if described.muxed && !muxed[index] {
+                        // Both have to want it (RFC 5761 §5.1.1).
+                        remote.rtcp = remote
+                            .rtp
+                            .and_then(|rtp| Some((rtp.ip(), rtp.port().checked_add(1)?).into()));
+                    }
+                    remote
+                }
+            };
+            self.order(now, stream, Op::Remote(remote));
+        }
+        if refused {
+            self.fail(
+                call,
+                "the peer asks for SRTP, and -media_reject_srtp refuses it",
+            );
+        }
+    }
+
+    /// What follows from what both have said.
+    fn agree(&mut self, now: Micros, call: CallKey, answered: Option<Side>) {
+        let config = &self.plan.config;
+        let uses_keys = config.rules == MediaRules::Sipp || config.srtp == SrtpPolicy::Use;
+        let Some(record) = self.calls.get_mut(call) else {
+            return;
+        };
+        let streams = record.streams;
+        for (index, stream) in streams.into_iter().enumerate() {
+            let Some(stream) = stream else {
+                continue;
+            };
+            let Some(record) = self.calls.get_mut(call) else {
+                return;
+            };
+            let agreed = &mut record.agreed;
+            let (ours, theirs) = (&agreed.ours[index], &agreed.theirs[index]);
+            // What the answer names first is what both can; before it, what the peer has.
+            let first = match answered {
+                Some(Side::Us) => ours.formats.first(),
+                Some(Side::Peer) | None => theirs.formats.first(),
+            };
+            let first = first.or_else(|| theirs.formats.first()).copied();
+            if let Some(first) = first {
+                let same = |said: &Said| {
+                    let mut formats = said.formats.iter();
+                    formats.find(|format| format.codec == first.codec).copied()
+                };
+                let to_send = same(theirs).unwrap_or(first);
+                let heard = same(ours).unwrap_or(first);
+                agreed.sends[index] = Some((to_send.payload_type, to_send.codec, to_send.events));
+                self.order(now, stream, Op::Format(heard));
+            }
+            let Some(record) = self.calls.get(call) else {
+                return;
+            };
+            let agreed = &record.agreed;
+            if let Some(answered) = answered.filter(|_| uses_keys) {
+                let keys = keys(
+                    &agreed.ours[index].crypto,
+                    &agreed.theirs[index].crypto,
+                    answered,
+                );
+                let keyed = keys.is_some();
+                self.order(now, stream, Op::Keys(keys));
+                if let Some(record) = self.calls.get_mut(call) {
+                    record.agreed.keyed[index] = keyed;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(tag: u32, suite: &str, key: u8) -> CryptoLine {
+        let key = gossipper_sip::aka::base64_encode(&[key; 30]);
+        let key = String::from_utf8(key).expect("base64");
+        let text = format!("{tag} {suite} inline:{key}");
+        CryptoLine::parse(text.as_bytes()).expect("a line")
+    }
+
+    #[test]
+    fn an_answer_takes_the_line_of_the_offer_that_has_its_tag() {
+        let (long, short) = ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32");
+        let offer = [line(1, long, 1), line(2, short, 2)];
+        let answer = [line(2, short, 9)];
+        let found = keys(&offer, &answer, Side::Peer).expect("they agree");
+        assert_eq!(
+            (&found.send, &found.receive),
+            (&offer[1].key, &answer[0].key)
+        );
+        let found = keys(&answer, &offer, Side::Us).expect("they agree");
+        assert_eq!(
+            (&found.send, &found.receive),
+            (&answer[0].key, &offer[1].key)
+        );
+        // Another tag, but the same suite.
+        let other = [line(7, short, 9)];
+        let found = keys(&offer, &other, Side::Peer).expect("they agree");
+        assert_eq!(found.send, offer[1].key);
+        assert!(keys(&offer, &[], Side::Peer).is_none());
+    }
+
+    #[test]
+    fn a_description_is_found_among_other_parts() {
+        let body =
+            b"--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\nm=audio 4 RTP/AVP 0\r\n--x--";
+        assert!(description(body).starts_with(b"v=0\r\nm=audio 4"));
+        assert_eq!(description(b"v=0\r\n"), b"v=0\r\n");
+        assert_eq!(description(b"else"), b"else");
+    }
+}

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! What is the same for the whole run: actions with their files read and coded, before anybody is called.
+//!
+//! Shared by all shards. An argument with keywords is read when it is known, and looks its file up in the same place.
+
+use std::collections::HashMap;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use gossipper_bytecode::media::{
+    Argument, Codec as CodecName, Direction, Dtmf, Loops, Media, MediaStream, Paused, Payload,
+    Record, RtpCheck, RtpStream,
+};
+use gossipper_bytecode::{Program, Segment, Slot, media_args};
+use gossipper_media::engine::{CheckDirection, CheckParams, Length};
+use gossipper_media::replay::{Keep, Replay};
+use gossipper_media::tone::Sound;
+use gossipper_media::{Clip, Codec, Micros};
+
+use super::config::{MediaConfig, MediaRules};
+use crate::error::Error;
+
+/// SIPp's `-rtp_payload`.
+const SIPP_PAYLOAD_TYPE: u8 = 8;
+
+/// Clips of computed sound that are kept; more come only from arguments with keywords.
+const MAX_COMPUTED: usize = 256;
+
+/// Streams of a call as they are counted: audio, and the other one.
+pub(super) const fn index_of(stream: MediaStream) -> usize {
+    match stream {
+        MediaStream::Audio | MediaStream::Image => 0,
+        MediaStream::Video => 1,
+    }
+}
+
+/// Where captures are played to, as they are counted.
+pub(super) const fn play_index(stream: MediaStream) -> usize {
+    match stream {
+        MediaStream::Audio => 0,
+        MediaStream::Image => 1,
+        MediaStream::Video => 2,
+    }
+}
+
+/// Something to play.
+#[derive(Debug, Clone)]
+pub(super) struct PlaySpec {
+    pub(super) source: Source,
+    /// `None` takes that of the stream.
+    pub(super) payload: Option<(u8, Codec)>,
+    pub(super) packet_ms: Option<u32>,
+    pub(super) length: Length,
+}
+
+/// Where its bytes come from.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    File(Arc<SoundFile>),
+    Computed(Sound),
+    /// A pattern of SIPp.
+    Pattern(u8),
+}
+
+/// What an action does to streams.
+#[derive(Debug, Clone)]
+pub(super) enum Deed {
+    Play(MediaStream, PlaySpec),
+    Pause(Paused),
+    Resume(Paused),
+    Stop,
+    Echo(MediaStream, bool),
+    Replay(MediaStream, Replay),
+    /// `play_dtmf`
+    PlayDigits {
+        digits: Box<[u8]>,
+        length_ms: u32,
+    },
+    /// `send_dtmf`
+    SendDigits(Box<[u8]>),
+    Record {
+        path: PathBuf,
+        duplex: bool,
+    },
+    StopRecording,
+    Check(CheckParams),
+}
+
+/// An action of the program.
+#[derive(Debug)]
+pub(super) enum Prepared {
+    Known(Deed),
+    /// Its argument comes with the order.
+    Rendered(Word),
+    /// It is not the shard's.
+    Nothing,
+}
+
+/// Which action has an argument with keywords.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Word {
+    RtpStream,
+    PlayDtmf,
+    SendDtmf,
+    Record,
+}
+
+/// A file of sound, in the form of each codec that was asked for.
+#[derive(Debug)]
+pub(super) struct SoundFile {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    clips: Mutex<Vec<(Codec, Clip)>>,
+}
+
+impl SoundFile {
+    fn clip(&self, codec: Codec, rules: MediaRules) -> Result<Clip, String> {
+        let mut clips = locked(&self.clips);
+        if let Some((_, clip)) = clips.iter().find(|(known, _)| *known == codec) {
+            return Ok(clip.clone());
+        }
+        let clip = match rules {
+            // COMPAT(sipp): what a WAV file holds is sent as it is.
+            MediaRules::Sipp => Clip::sipp_file(codec, &self.bytes),
+            MediaRules::Own => Clip::file(codec, &self.bytes),
+        };
+        let clip = clip.map_err(|error| format!("`{}`: {error}", self.path.display()))?;
+        clips.push((codec, clip.clone()));
+        Ok(clip)
+    }
+}
+
+/// A computed clip: codec, bytes of a packet, and what sounds.
+type Computed = (Codec, usize, Sound);
+
+/// The same for all shards of a run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(super) config: MediaConfig,
+    pub(super) actions: Vec<Prepared>,
+    /// The keyword that says where captures of each kind are played from.
+    pub(super) play_ports: [Option<Slot>; 3],
+    files: Mutex<HashMap<PathBuf, Arc<SoundFile>>>,
+    computed: Mutex<Vec<(Computed, Clip)>>,
+    /// Sockets that captures are played from, by port: calls may share one.
+    play_sockets: Mutex<HashMap<u16, Weak<UdpSocket>>>,
+    /// Those of the echo, which has its ports first.
+    echo_sockets: Vec<(u16, Arc<UdpSocket>)>,
+    /// What else writes: recordings.
+    pub(super) seed: u64,
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Plan {
+    /// Reads and codes what the program plays.
+    pub(crate) fn new(
+        program: &Program,
+        config: MediaConfig,
+        seed: u64,
+        echo_sockets: Vec<(u16, Arc<UdpSocket>)>,
+    ) -> Result<Self, Error> {
+        let mut plan = Self {
+            config,
+            actions: Vec::new(),
+            play_ports: play_ports(program),
+            files: Mutex::default(),
+            computed: Mutex::default(),
+            play_sockets: Mutex::default(),
+            echo_sockets,
+            seed,
+        };
+        for entry in &program.media {
+            let prepared = plan.prepare(program, &entry.media).map_err(|why| {
+                let step = entry.step.map(|step| &program.steps[step.index()]);
+                Error::Media {
+                    what: entry.media.name(),
+                    line: step.map_or(0, |step| step.line),
+                    why,
+                }
+            })?;
+            plan.actions.push(prepared);
+        }
+        Ok(plan)
+    }
+
+    fn prepare(&self, program: &Program, media: &Media) -> Result<Prepared, String> {
+        let bytes = |text| program.bytes(text);
+        Ok(Prepared::Known(match media {
+            Media::RtpStream(Argument::Known(stream)) => self.stream(stream.map(bytes))?,
+            Media::RtpStream(Argument::Rendered(_)) => {
+                return Ok(Prepared::Rendered(Word::RtpStream));
+            }
+            Media::PlayDtmf(Argument::Known(dtmf)) => play_digits(Dtmf {
+                digits: bytes(dtmf.digits),
+                length_ms: dtmf.length_ms,
+            }),
+            Media::PlayDtmf(Argument::Rendered(_)) => {
+                return Ok(Prepared::Rendered(Word::PlayDtmf));
+            }
+            Media::SendDtmf(Argument::Known(digits)) => Deed::SendDigits(bytes(*digits).into()),
+            Media::SendDtmf(Argument::Rendered(_)) => {
+                return Ok(Prepared::Rendered(Word::SendDtmf));
+            }
+            Media::Record(Argument::Known(record)) => match record {
+                Record::Start { file, duplex } => record_to(bytes(*file), *duplex)?,
+                Record::Stop => Deed::StopRecording,
+            },
+            Media::Record(Argument::Rendered(_)) => return Ok(Prepared::Rendered(Word::Record)),
+            Media::PlayPcap { stream, file } => {
+                let replay = self.capture(bytes(*file))?;
+                Deed::Replay(*stream, replay)
+            }
+            Media::SrtpEcho(echo) => Deed::Echo(
+                echo.stream,
+                echo.change != gossipper_bytecode::media::EchoChange::Stop,
+            ),
+            Media::Check(check) => Deed::Check(check_of(check)),
+            Media::EchoSwitch(_) => return Ok(Prepared::Nothing),
+        }))
+    }
+
+    /// Reads an argument that has just been rendered.
+    pub(super) fn rendered(&self, word: Word, text: &[u8]) -> Result<Deed, String> {
+        let wrong = |error: media_args::ArgumentError| format!("{}; {}", error.message, error.help);
+        match word {
+            Word::RtpStream => self.stream(media_args::rtp_stream(text).map_err(wrong)?),
+            Word::PlayDtmf => Ok(play_digits(media_args::play_dtmf(text).0)),
+            Word::SendDtmf => Ok(Deed::SendDigits(text.into())),
+            Word::Record => match media_args::rtp_record(text).map_err(wrong)? {
+                Record::Start { file, duplex } => record_to(file, duplex),
+                Record::Stop => Ok(Deed::StopRecording),
+            },
+        }
+    }
+
+    fn stream(&self, stream: RtpStream<&[u8]>) -> Result<Deed, String> {
+        let payload =
+            |payload: Option<Payload>| payload.map(|known| (known.number, codec_of(known.codec)));
+        let about = stream.stream();
+        let spec = match stream {
+            RtpStream::File {
+                file,
+                loops,
+                payload: known,
+            } => PlaySpec {
+                source: Source::File(self.sound_file(file)?),
+                payload: payload(known),
+                packet_ms: None,
+                length: match loops {
+                    Loops::Times(times) => Length::Loops(times),
+                    Loops::Endless => Length::Endless,
+                },
+            },
+            RtpStream::Pattern {
+                id, payload: known, ..
+            } => PlaySpec {
+                source: Source::Pattern(id),
+                payload: payload(known),
+                packet_ms: None,
+                length: Length::Endless,
+            },
+            RtpStream::Synthetic {
+                payload: known,
+                packet_ms,
+                duration_ms,
+                channels,
+            } => {
+                if channels != 1 {
+                    return Err(format!(
+                        "sound is computed for one channel, and {channels} are asked for"
+                    ));
+                }
+                PlaySpec {
+                    source: Source::Computed(Sound::default()),
+                    payload: payload(known),
+                    packet_ms,
+                    length: match duration_ms {
+                        0 => Length::Endless,
+                        ms => Length::Time(Micros::from_ms(u64::from(ms))),
+                    },
+                }
+            }
+            RtpStream::Pause(what) => return Ok(Deed::Pause(what)),
+            RtpStream::Resume(what) => return Ok(Deed::Resume(what)),
+            RtpStream::Stop => return Ok(Deed::Stop),
+            RtpStream::Echo => return Ok(Deed::Echo(MediaStream::Audio, true)),
+            RtpStream::Microphone { .. } => {
+                return Err("this version cannot take the sound of a microphone".to_owned());
+            }
+        };
+        // What cannot be coded is found out before the first call.
+        if let Some((_, codec)) = spec.payload.or_else(|| self.payload(None)) {
+            self.clip(&spec, codec)?;
+        }
+        Ok(Deed::Play(about, spec))
+    }
+
+    /// Payload type and codec where an action names none; `negotiated` is the stream's.
+    pub(super) fn payload(&self, negotiated: Option<(u8, Codec)>) -> Option<(u8, Codec)> {
+        let named = |number| Codec::of_payload_type(number).map(|codec| (number, codec));
+        match (self.config.payload_type, self.config.rules) {
+            (Some(number), _) => named(number),
+            (None, MediaRules::Sipp) => named(SIPP_PAYLOAD_TYPE),
+            (None, MediaRules::Own) => negotiated,
+        }
+    }
+
+    /// The bytes that are played in a codec.
+    pub(super) fn clip(&self, spec: &PlaySpec, codec: Codec) -> Result<Clip, String> {
+        let shape = codec.packet_of(spec.packet_ms.unwrap_or_else(|| codec.params().packet_ms));
+        let Some(shape) = shape else {
+            return Err(format!(
+                "{} has no packets of {} ms",
+                codec.params().name,
+                spec.packet_ms.unwrap_or_default()
+            ));
+        };
+        match &spec.source {
+            Source::File(file) => file.clip(codec, self.config.rules),
+            Source::Pattern(id) => {
+                Clip::pattern(codec, *id).ok_or_else(|| format!("there is no pattern {id}"))
+            }
+            Source::Computed(sound) => {
+                let wanted = (codec, shape.payload_len, *sound);
+                let mut computed = locked(&self.computed);
+                if let Some((_, clip)) = computed.iter().find(|(known, _)| *known == wanted) {
+                    return Ok(clip.clone());
+                }
+                let clip = Clip::synthetic(codec, *sound, shape.payload_len);
+                if computed.len() < MAX_COMPUTED {
+                    computed.push((wanted, clip.clone()));
+                }
+                Ok(clip)
+            }
+        }
+    }
+
+    fn sound_file(&self, name: &[u8]) -> Result<Arc<SoundFile>, String> {
+        let path = self.find(name)?;
+        if let Some(file) = locked(&self.files).get(&path) {
+            return Ok(Arc::clone(file));
+        }
+        let file = Arc::new(SoundFile {
+            bytes: read(&path)?,
+            clips: Mutex::default(),
+            path: path.clone(),
+        });
+        locked(&self.files).insert(path, Arc::clone(&file));
+        Ok(file)
+    }
+
+    fn capture(&self, name: &[u8]) -> Result<Replay, String> {
+        let path = self.find(name)?;
+        Replay::parse(read(&path)?.into(), Keep::All, self.config.link)
+            .map_err(|error| format!("`{}`: {error}", path.display()))
+    }
+
+    /// A file beside the scenario, else in the current folder.
+    fn find(&self, name: &[u8]) -> Result<PathBuf, String> {
+        let name =
+            std::str::from_utf8(name).map_err(|_| "the name of the file is no UTF-8".to_owned())?;
+        let home = name
+            .strip_prefix("~/")
+            .and_then(|rest| Some(Path::new(&std::env::var_os("HOME")?).join(rest)));
+        let path = home.unwrap_or_else(|| PathBuf::from(name));
+        if path.is_relative()
+            && let Some(folder) = &self.config.folder
+        {
+            let beside = folder.join(&path);
+            if beside.is_file() {
+                return Ok(beside);
+            }
+        }
+        Ok(path)
+    }
+
+    /// The socket that captures are played from at a port, shared by all calls that play there.
+    pub(super) fn play_socket(
+        &self,
+        port: u16,
+        bind: impl FnOnce() -> std::io::Result<UdpSocket>,
+    ) -> std::io::Result<Arc<UdpSocket>> {
+        let echo = self.echo_sockets.iter().find(|(own, _)| *own == port);
+        if let Some((_, socket)) = echo {
+            return Ok(Arc::clone(socket));
+        }
+        let mut sockets = locked(&self.play_sockets);
+        if let Some(socket) = sockets.get(&port).and_then(Weak::upgrade) {
+            return Ok(socket);
+        }
+        let socket = Arc::new(bind()?);
+        sockets.retain(|_, known| known.strong_count() > 0);
+        sockets.insert(port, Arc::downgrade(&socket));
+        Ok(socket)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+}
+
+fn play_digits(dtmf: Dtmf<&[u8]>) -> Deed {
+    Deed::PlayDigits {
+        digits: dtmf.digits.into(),
+        length_ms: dtmf.length_ms,
+    }
+}
+
+fn record_to(file: &[u8], duplex: bool) -> Result<Deed, String> {
+    let path = std::str::from_utf8(file)
+        .map_err(|_| "the name of the file is no UTF-8".to_owned())?
+        .into();
+    Ok(Deed::Record { path, duplex })
+}
+
+fn check_of(check: &RtpCheck) -> CheckParams {
+    CheckParams {
+        min_packets: u64::from(check.min_packets),
+        timeout: Micros::from_ms(u64::from(check.timeout_ms)),
+        direction: match check.direction {
+            Direction::Any => CheckDirection::Any,
+            Direction::Sent => CheckDirection::Sent,
+            Direction::Received => CheckDirection::Received,
+            Direction::Both => CheckDirection::Both,
+        },
+        ..CheckParams::default()
+    }
+}
+
+const fn codec_of(name: CodecName) -> Codec {
+    match name {
+        CodecName::Pcmu => Codec::Pcmu,
+        CodecName::Pcma => Codec::Pcma,
+        CodecName::G722 => Codec::G722,
+        CodecName::G729 => Codec::G729,
+        CodecName::Noise => Codec::Noise,
+        CodecName::Ilbc => Codec::Ilbc,
+        CodecName::Opus => Codec::Opus,
+        CodecName::H264 => Codec::H264,
+    }
+}
+
+/// The keyword behind `m=audio`, `m=image` and `m=video` in the messages of a program: what it prints is where captures
+/// are played from. The last one counts.
+fn play_ports(program: &Program) -> [Option<Slot>; 3] {
+    let mut ports = [None; 3];
+    for template in &program.templates {
+        let segments = &program.segments[template.range()];
+        for pair in segments.windows(2) {
+            let (Segment::Literal(text), Segment::Slot(slot)) = (&pair[0], &pair[1]) else {
+                continue;
+            };
+            if !matches!(
+                slot,
+                Slot::MediaPort(_)
+                    | Slot::AutoMediaPort(_)
+                    | Slot::RtpStreamAudioPort(_)
+                    | Slot::RtpStreamVideoPort(_)
+            ) {
+                continue;
+            }
+            let kinds: [&[u8]; 3] = [b"m=audio ", b"m=image ", b"m=video "];
+            for (port, kind) in ports.iter_mut().zip(kinds) {
+                if program.bytes(*text).ends_with(kind) {
+                    *port = Some(*slot);
+                }
+            }
+        }
+    }
+    ports
+}
