@@ -65,6 +65,7 @@ fn a_pdf_is_made_of_a_summary_without_a_browser() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn a_page_is_printed_by_a_browser_or_it_is_said_that_there_is_none() {
     let place = ran();
     let mut command = place.command(BINARY, "summary-to-pdf -in run.html -out page.pdf");

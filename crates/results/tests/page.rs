@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! The form for people: what it says, that nothing from outside becomes markup, and what it weighs.
 
-#[path = "page/browser.rs"]
-mod browser;
 #[path = "page/run.rs"]
 mod run;
 
@@ -10,7 +8,6 @@ use gossipper_results::Summary;
 use gossipper_results::page::{html, pdf};
 use gossipper_results::summary::{Run, SCHEMA, Step};
 use run::long;
-use std::time::Duration;
 
 /// The page without what is the same in every one.
 fn body(page: &str) -> String {
@@ -260,16 +257,9 @@ fn a_ladder_of_a_scenario_with_a_twin_has_three_lifelines() {
 }
 
 #[test]
-fn the_page_of_a_hundred_thousand_calls_is_light_and_opens_at_once() {
-    let page = html(&long(1000), None);
-    assert!(page.len() < 2_000_000, "{} bytes", page.len());
-    // Nor does it grow with the length of a run: a day has no more columns.
-    let longer = html(&long(3600), None);
-    assert!(longer.len() < 2_000_000, "{} bytes", longer.len());
-    let Some(took) = browser::opens(&page) else {
-        eprintln!("SKIPPED: there is no Chromium in PATH, so nobody opened the page");
-        return;
-    };
-    eprintln!("{} bytes, shown after {took:?}", page.len());
-    assert!(took < Duration::from_secs(2), "{took:?}");
+fn the_page_of_a_hundred_thousand_calls_is_light_whatever_they_took() {
+    for seconds in [1000, 3600] {
+        let page = html(&long(seconds), None);
+        assert!(page.len() < 400_000, "{} bytes", page.len());
+    }
 }

@@ -331,20 +331,65 @@ fn figures(caption: &str, what: [&'static str; 2], rows: Vec<(String, String)>) 
 
 fn media(run: &Summary) -> Option<Section> {
     let media = &run.media;
-    let all = [
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let counts = [
         ("RTP packets sent", media.rtp_packets_sent),
         ("RTP payload sent, bytes", media.rtp_octets_sent),
         ("RTP packets received", media.rtp_packets_received),
+        (
+            "RTP packets not sent, or too late",
+            media.rtp_packets_not_sent,
+        ),
+        ("Packets of no use", media.useless_packets),
         ("RTCP sender reports sent", media.rtcp_sender_reports),
         ("RTCP receiver reports sent", media.rtcp_receiver_reports),
         ("RTCP packets received", media.rtcp_packets_received),
+        ("Digits heard", media.digits_heard),
+        ("Recordings that lack something", media.recordings_lost),
+        ("Streams checked for their pattern", media.patterns.streams),
+        ("Of which failed", media.patterns.failed),
     ];
-    let any = all.iter().any(|(_, count)| *count > 0);
-    let rows = all.map(|(name, count)| (name.to_owned(), units::count(count)));
-    any.then(|| Section {
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+    rows.extend(counts.map(|(name, count)| (name.to_owned(), units::count(count))));
+    let ms = |value: f64| format!("{}\u{a0}ms", units::digits(value));
+    let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+    if let Some(heard) = &media.heard {
+        row("Streams received", units::count(heard.streams));
+        row("Packets that never came", units::count(heard.lost));
+        row("Packets that came twice", units::count(heard.duplicates));
+        row("Packets out of order", units::count(heard.reordered));
+        row("Jitter received, mean", ms(heard.jitter_ms_avg));
+        row("Jitter received, highest", ms(heard.jitter_ms_max));
+        if let Some(mos) = heard.mos_avg {
+            row("MOS by the E-model, mean", units::digits(mos));
+        }
+        if let Some(mos) = heard.mos_min {
+            row("MOS by the E-model, lowest", units::digits(mos));
+        }
+    }
+    if let Some(reported) = &media.reported {
+        row(
+            "Jitter that peers reported, mean",
+            ms(reported.jitter_ms_avg),
+        );
+        row(
+            "Jitter that peers reported, highest",
+            ms(reported.jitter_ms_max),
+        );
+    }
+    if let Some(part) = media.rtcp_max_fraction_lost {
+        row("Largest loss that a peer reported", units::percent(part));
+    }
+    if let Some(lost) = media.rtp_recv_max_cumulative_lost {
+        row("Most packets lost on a stream", units::count(lost));
+    }
+    if let Some(least) = media.per_call_min_rtp_packets_received {
+        row("Fewest packets on a stream", units::count(least));
+    }
+    (!rows.is_empty()).then(|| Section {
         title: "Media",
         note: String::new(),
-        blocks: vec![figures("", ["", "count"], rows.into())],
+        blocks: vec![figures("", ["", ""], rows)],
     })
 }
 

@@ -4,7 +4,9 @@
 use gossipper_results::Summary;
 use gossipper_results::latency::{Latency, Timing};
 use gossipper_results::series::{Quantiles, Series};
-use gossipper_results::summary::{Beside, Health, Response, Run, SCHEMA, Step, ThresholdResult};
+use gossipper_results::summary::{
+    Beside, Health, Heard, Media, Response, Run, SCHEMA, Step, ThresholdResult,
+};
 use std::collections::BTreeMap;
 
 /// Where cells begin, in ns: eight per power of two.
@@ -119,6 +121,20 @@ pub(crate) fn long(seconds: u64) -> Summary {
         lateness: Latency {
             sent: timing(24, calls),
             due: None,
+        },
+        media: Media {
+            rtp_packets_sent: calls * 500,
+            rtp_packets_received: calls * 499,
+            heard: Some(Heard {
+                streams: calls,
+                lost: calls / 9,
+                jitter_ms_avg: 1.24,
+                jitter_ms_max: 20.5,
+                mos_avg: Some(4.321),
+                ..Heard::default()
+            }),
+            rtcp_max_fraction_lost: Some(0.015),
+            ..Media::default()
         },
         rtd: [("setup".to_owned(), latency(88, calls - lost))].into(),
         counters: [("retries".to_owned(), 77)].into(),

@@ -300,7 +300,7 @@ impl File {
         let size = self.begins.len() + 1;
         let mut text = format!("xref\n0 {size}\n0000000000 65535 f \n");
         for begins in &self.begins {
-            let _ = write!(text, "{begins:010} 00000 n \n");
+            let _ = writeln!(text, "{begins:010} 00000 n ");
         }
         let _ = write!(
             text,

@@ -12,9 +12,8 @@ const said = document.createElement('p'); said.id = 'shown'; said.textContent = 
 
 /// The time until a page is shown; none without a browser.
 pub(crate) fn opens(page: &str) -> Option<Duration> {
-    let folder = std::env::temp_dir().join(format!("gossipper-page-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let file = folder.join("page.html");
+    let folder = tempfile::TempDir::with_prefix("gossipper-page-").expect("a folder");
+    let file = folder.path().join("page.html");
     std::fs::write(&file, page.replace("</body>", &format!("{CLOCK}</body>"))).expect("written");
     let spawned = ["chromium", "chromium-browser", "google-chrome"]
         .iter()
@@ -30,7 +29,7 @@ pub(crate) fn opens(page: &str) -> Option<Duration> {
                 .args(["--virtual-time-budget=3000", "--dump-dom"])
                 .arg(format!(
                     "--user-data-dir={}",
-                    folder.join("profile").display()
+                    folder.path().join("profile").display()
                 ))
                 .arg(&file)
                 .stdin(Stdio::null())
@@ -63,6 +62,5 @@ pub(crate) fn opens(page: &str) -> Option<Duration> {
             .expect("a time");
         Duration::from_secs_f64(ms / 1000.0)
     });
-    std::fs::remove_dir_all(&folder).ok();
     took
 }
