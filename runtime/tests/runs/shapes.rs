@@ -86,7 +86,11 @@ fn two_ways_to_fail_are_two_shapes_with_an_example_each() {
     ] {
         let (report, client) = finish(run(&transport, 40, shards));
         assert_eq!((client.calls.succeeded, client.calls.failed), (10, 30));
-        let shapes = report.snapshot.failure_shapes.clone().expect("somebody watched");
+        let shapes = report
+            .snapshot
+            .failure_shapes
+            .clone()
+            .expect("somebody watched");
         assert_eq!((shapes.failed, shapes.watched, shapes.rarer), (30, 30, 0));
         let message = |way: Way, label: &str| (way, label.to_owned());
         let (invite, ack) = (message(Way::Sent, "INVITE"), message(Way::Sent, "ACK"));
