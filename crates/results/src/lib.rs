@@ -10,6 +10,7 @@
 //! | [`summary`] | the model |
 //! | [`latency`] | a distribution of times in it |
 //! | [`series`] | what happened, second by second |
+//! | [`shapes`] | how calls failed, with examples |
 //! | `make` | the model of a run, from what the runtime publishes |
 //! | [`gates`] | health gates and thresholds together, and what they found |
 //! | [`threshold`] | `rtd.invite.p99 < 250ms` |
@@ -26,6 +27,7 @@ mod make;
 pub mod metrics;
 pub mod page;
 pub mod series;
+pub mod shapes;
 pub mod summary;
 pub mod threshold;
 
