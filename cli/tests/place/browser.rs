@@ -38,7 +38,7 @@ pub(crate) fn opens(page: &str) -> Option<Duration> {
                 .spawn()
                 .ok()
         });
-    let took = spawned.map(|mut child| {
+    spawned.map(|mut child| {
         let mut out = child.stdout.take().expect("its output");
         let (done, read) = mpsc::channel();
         std::thread::spawn(move || {
@@ -61,6 +61,5 @@ pub(crate) fn opens(page: &str) -> Option<Duration> {
             .and_then(|ms| ms.parse().ok())
             .expect("a time");
         Duration::from_secs_f64(ms / 1000.0)
-    });
-    took
+    })
 }
