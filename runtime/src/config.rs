@@ -78,6 +78,9 @@ pub struct EngineConfig {
     pub beside: Option<Box<BesideConfig>>,
     /// The twins of a scenario with commands. Their kind is also in [`RunParams::twin`].
     pub twin: Option<TwinConfig>,
+    /// A sample of the calls of the main scenario is watched for how they fail:
+    /// [`gossipper_control::Snapshot::failure_shapes`].
+    pub watches_calls: bool,
 }
 
 impl EngineConfig {
@@ -100,6 +103,7 @@ impl EngineConfig {
             keep_edits: false,
             beside: None,
             twin: None,
+            watches_calls: false,
         }
     }
 }
@@ -259,6 +263,8 @@ impl Default for PacingConfig {
 pub struct TimeLimits {
     /// `-timeout`: abort all calls and end.
     pub timeout: Option<Duration>,
+    /// `-timeout` lets the open calls end, as SIPp does, and has no more opened.
+    pub timeout_drains: bool,
     /// `-timeout_error`: reaching `timeout` is an error.
     pub timeout_is_error: bool,
     /// `-timeout_global`: abort all calls and end, which counts as a normal end.

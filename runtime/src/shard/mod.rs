@@ -66,6 +66,7 @@ use crate::transport::udp::Bound;
 use crate::twin::Opened;
 
 use crate::measure::Measure;
+use crate::shapes::Shapes;
 pub(crate) use core::Beside;
 pub(crate) use inbox::ShardCommand;
 pub(crate) use sampling::Sampling;
@@ -139,10 +140,10 @@ pub enum Ending {
     Drained,
     /// The operator had the open calls aborted.
     Stopped,
-    /// `-timeout` had them aborted.
+    /// `-timeout` had them aborted, or had no more of them opened.
     TimedOut,
-    /// `-timeout` with `-timeout_error`.
-    TimeoutError,
+    /// `-timeout` with `-timeout_error`; the text says after which time.
+    TimeoutError(String),
     /// `-timeout_global` had them aborted.
     TimedOutGlobally,
     /// A twin has closed its connection, and what that leaves to do is done.
@@ -157,6 +158,7 @@ pub enum Ending {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Deadlines {
     pub(crate) timeout: Option<Micros>,
+    pub(crate) timeout_drains: bool,
     pub(crate) timeout_is_error: bool,
     pub(crate) timeout_global: Option<Micros>,
 }
@@ -193,6 +195,8 @@ pub(crate) struct Setup<M> {
     pub(crate) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.
     pub(crate) measure: Option<Box<Measure>>,
+    /// The calls that are watched for how they fail, if anybody wants to know.
+    pub(crate) shapes: Option<Box<Shapes>>,
     /// When figures for tables are taken.
     pub(crate) sampling: Option<Sampling>,
     pub(crate) deadlines: Deadlines,
