@@ -181,7 +181,9 @@ fn convert_file(args: &PcapArgs) -> Result<ExitCode, String> {
 fn nothing(args: &PcapArgs, frames: u64, messages: usize) -> String {
     let file = args.file.display();
     if messages == 0 {
-        let hint = if args.sip_port == 0 {
+        let hint = if !args.link.eq_ignore_ascii_case("auto") {
+            "--pcap-link says what the frames are; without it the file does"
+        } else if args.sip_port == 0 {
             "if there is some, say on which port: --sip-port N"
         } else {
             "without --sip-port SIP is recognised on any port"

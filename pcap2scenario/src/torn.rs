@@ -65,14 +65,21 @@ fn hosts(msg: &Msg) -> [IpAddr; 2] {
     both
 }
 
+type CallId = Vec<u8>;
+type Tag = Vec<u8>;
+type Branch = Vec<u8>;
+
+/// What a transaction is part of: Call-ID, and number and method of CSeq.
+type Transaction = (CallId, u32, String);
+
 /// What whole messages say.
 struct Known {
-    /// Of a branch between two hosts: Call-ID, and number and method of CSeq.
-    branches: HashMap<([IpAddr; 2], Vec<u8>), (Vec<u8>, u32, String)>,
+    /// The transactions of two hosts by their branch.
+    branches: HashMap<([IpAddr; 2], Branch), Transaction>,
     /// Call-IDs between two hosts, and the tags of their callers.
-    calls: HashMap<[IpAddr; 2], Vec<(Vec<u8>, Vec<u8>)>>,
+    calls: HashMap<[IpAddr; 2], Vec<(CallId, Tag)>>,
     /// Tags of From and To in the dialogs of a Call-ID.
-    dialogs: HashMap<Vec<u8>, HashSet<(Vec<u8>, Vec<u8>)>>,
+    dialogs: HashMap<CallId, HashSet<(Tag, Tag)>>,
 }
 
 impl Known {
