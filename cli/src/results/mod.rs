@@ -243,7 +243,7 @@ fn ending(ending: &Ending) -> &'static str {
         Ending::Drained => "drained",
         Ending::Stopped => "stopped",
         Ending::TimedOut => "timed_out",
-        Ending::TimeoutError => "timeout_error",
+        Ending::TimeoutError(_) => "timeout_error",
         Ending::TimedOutGlobally => "timed_out_globally",
         Ending::TwinEnded => "twin_ended",
         Ending::StopNow => "stop_now",
