@@ -17,6 +17,7 @@
 //! | [`twin`] | connections to the twins of a 3PCC scenario |
 //! | [`stats`] | counters and histograms, copied into snapshots |
 //! | `measure` | what reports want to know beyond that |
+//! | `shapes` | how calls fail, with examples |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
 //! | `hep` | messages mirrored to a collector |
 //! | [`sys`] | batched system calls, the only `unsafe` of the workspace |
@@ -65,6 +66,7 @@ pub mod pacing;
 pub mod profile;
 pub mod run;
 mod schedule;
+mod shapes;
 mod shard;
 pub mod stats;
 pub mod sys;

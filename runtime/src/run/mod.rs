@@ -38,6 +38,7 @@ use crate::logs::rows::Layout;
 use crate::logs::{LogView, LogWriter, Scene};
 use crate::measure;
 use crate::media::{Plan, RecorderThread};
+use crate::shapes;
 use crate::shard::{self, Ending, Remains, ShardCommand};
 use crate::transport::udp;
 use crate::twin;
@@ -125,6 +126,8 @@ struct Shared {
     hep: Option<HepView>,
     /// What the shards of the main scenario measure, where somebody wants to know.
     measures: Vec<measure::Slot>,
+    /// How calls of the main scenario failed, where somebody wants to know.
+    shapes: Vec<shapes::Slot>,
     echo: Option<EchoView>,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
@@ -182,6 +185,7 @@ impl Shared {
             logs: self.logs.counts(),
             hep: self.hep.as_ref().map(HepView::counts),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
+            failure_shapes: shapes::shapes(&self.shapes),
         }
     }
 }
@@ -239,7 +243,8 @@ impl Run {
             engine.params.names_calls = config.logs.names_calls();
         }
         let measured = config.measures || config.logs.call_records.is_some();
-        main.params.names_calls |= measured;
+        let watches = main.watches_calls;
+        main.params.names_calls |= measured || watches;
         let mut answers = None;
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
@@ -331,6 +336,10 @@ impl Run {
                 .filter(|_| measured)
                 .map(|_| measure::Slot::default())
                 .collect(),
+            shapes: (0..shards)
+                .filter(|_| watches)
+                .map(|_| shapes::Slot::default())
+                .collect(),
             echo: echo.as_ref().map(Echo::view),
             ended: Mutex::new(Progress {
                 running: parts.len(),
@@ -363,7 +372,10 @@ impl Run {
                 ),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
                 run.echo.as_ref().map(Echo::switch),
-                run.shared.measures.get(index).cloned(),
+                (
+                    run.shared.measures.get(index).cloned(),
+                    run.shared.shapes.get(index).cloned(),
+                ),
             );
             let guard = EndGuard {
                 shared: Arc::clone(&run.shared),

@@ -106,6 +106,7 @@ impl<M: Machine> Shard<M> {
             mirror,
             watch,
             measure,
+            shapes,
             sampling,
             deadlines,
             watchdog,
@@ -151,6 +152,7 @@ impl<M: Machine> Shard<M> {
         core.watch = watch;
         core.mirror = mirror;
         core.measure = measure;
+        core.shapes = shapes;
         core.sides = ways_out;
         core.place = role.place().cloned();
         core.post = post;

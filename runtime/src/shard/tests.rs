@@ -255,6 +255,7 @@ fn bench(machine: Script) -> Bench {
         mirror: None,
         watch: None,
         measure: None,
+        shapes: None,
         sampling: None,
         deadlines: Deadlines::default(),
         watchdog: None,
