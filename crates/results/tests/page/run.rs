@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Made-up runs, the same every time.
 
+use gossipper_control::MessageCounts;
 use gossipper_control::shapes::Way;
 use gossipper_results::Summary;
 use gossipper_results::latency::{Latency, Timing};
@@ -208,6 +209,12 @@ pub(crate) fn long(seconds: u64) -> Summary {
             }],
             ..FailureShapes::default()
         }),
+        messages: MessageCounts {
+            sent: calls * 3,
+            received: calls * 4,
+            unexpected: lost / 3,
+            ..MessageCounts::default()
+        },
         sipp: [
             ("TotalCallCreated".to_owned(), calls),
             ("FatalErrors".to_owned(), 0),
