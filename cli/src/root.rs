@@ -7,16 +7,17 @@
 
 use crate::exit::ExitCode;
 use crate::flags::low::Dialect;
-use crate::{compile, complete, man, pcap2scenario, sipp, stdio, version};
+use crate::{compile, complete, ladder, man, pcap2scenario, sipp, stdio, version};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// The verbs of this version.
-pub(crate) const VERBS: [&str; 7] = [
+pub(crate) const VERBS: [&str; 8] = [
     "sipp",
     "compile",
     "explain",
+    "ladder",
     "pcap2scenario",
     "completions",
     "man",
@@ -73,6 +74,8 @@ enum Verb {
     Explain(compile::ExplainArgs),
     /// Turn the calls of a capture into scenarios that replay them.
     Pcap2scenario(pcap2scenario::PcapArgs),
+    /// Draw the calls of a message trace, gossipper's or SIPp's.
+    Ladder(ladder::trace::LadderArgs),
     /// Print a script that lets a shell complete commands and flags.
     Completions(complete::CompletionsArgs),
     /// Print the manual page; `gossipper man | man -l -` shows it.
@@ -171,6 +174,9 @@ fn verb(args: &[OsString]) -> ExitCode {
         Ok(Root {
             verb: Verb::Pcap2scenario(args),
         }) => pcap2scenario::run(&args),
+        Ok(Root {
+            verb: Verb::Ladder(args),
+        }) => ladder::trace::run(&args),
         Ok(Root {
             verb: Verb::Completions(args),
         }) => complete::run(&args),

@@ -141,6 +141,7 @@ pub(crate) fn run_config(
     results::check(&args.results, &program)?;
     let logs = LogConfig {
         call_records: args.results.call_records.clone().map(LogFileConfig::new),
+        hep: args.hep.as_ref().map(|hep| hep.config(&args.secure)),
         ..args.traces.config(&program.name, std::process::id())
     };
     Ok(RunConfig {

@@ -12,6 +12,7 @@ use gossipper_bytecode::Program;
 use gossipper_vm::{BesideKind, Micros, RunParams};
 
 pub use crate::echo::EchoConfig;
+pub use crate::hep::{HepConfig, HepTransport};
 pub use crate::media::config::{MediaConfig, MediaRules, RecordConfig, SrtpPolicy};
 use crate::pacing::{Ramp, Rate};
 use crate::profile::RateProfile;
@@ -326,6 +327,8 @@ pub struct LogConfig {
     pub ring: Option<Ring>,
     /// `-max_log_size`: bytes after which a file that is not a table is left as it is.
     pub max_bytes: Option<u64>,
+    /// `-hep_addr`: where messages are mirrored to.
+    pub hep: Option<HepConfig>,
 }
 
 impl LogConfig {

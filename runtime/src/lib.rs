@@ -18,6 +18,7 @@
 //! | [`stats`] | counters and histograms, copied into snapshots |
 //! | `measure` | what reports want to know beyond that |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
+//! | `hep` | messages mirrored to a collector |
 //! | [`sys`] | batched system calls, the only `unsafe` of the workspace |
 //!
 //! A server on a port that the system chooses, ended by its operator:
@@ -56,6 +57,7 @@ pub mod error;
 pub mod exec;
 mod flows;
 mod group;
+mod hep;
 pub mod logs;
 mod measure;
 pub mod media;

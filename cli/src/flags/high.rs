@@ -13,6 +13,7 @@ mod values;
 pub(crate) use scenario::builtin;
 pub(crate) use values::last_of_each;
 
+use super::hep::{self, Hep};
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
 use super::media::Media;
@@ -200,6 +201,8 @@ pub(crate) struct HiArgs {
     pub(crate) seed: Option<u64>,
     /// Traces and tables.
     pub(crate) traces: Traces,
+    /// `-hep_addr`.
+    pub(crate) hep: Option<Hep>,
     /// What it leaves for pipelines.
     pub(crate) results: Results,
     /// `-f`; `None` is never.
@@ -241,7 +244,7 @@ impl HiArgs {
         faults.extend(mode.check_dialect(dialect).err());
         let stream = mode.stream;
         for flag in low.secure.unused(
-            stream.is_some_and(streams::Stream::has_tls),
+            stream.is_some_and(streams::Stream::has_tls) || hep::asks_for_tls(&low.hep),
             stream.is_some_and(streams::Stream::has_ws),
         ) {
             let needs = if flag.starts_with("-ws") {
@@ -418,6 +421,7 @@ impl HiArgs {
         let dead_call_ms = ms("-deadcall_wait", low.dead_call_wait);
 
         let traces = low.traces.resolve(&mut notes, &mut faults);
+        let hep = hep::resolve(low.hep, &mut faults, &mut notes);
         let results = Results::resolve(low.results, &mut faults, &mut notes);
         let local_port = match low.local_port {
             None if sipp => LocalPort::FirstFree,
@@ -500,6 +504,7 @@ impl HiArgs {
             ),
             seed: low.seed,
             traces,
+            hep,
             results,
             refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1)))
                 .filter(|time| !time.is_zero()),

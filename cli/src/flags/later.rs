@@ -55,6 +55,11 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
+        part: "RTCP and media reports over HEP",
+        switches: &["hep_raw_rtcp", "hep_homer_lake_rtcp", "send_media_report"],
+        values: &[],
+    },
+    Group {
         part: "plug-ins",
         switches: &[],
         values: &["plugin"],
@@ -71,18 +76,9 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "HEP and OTLP export",
-        switches: &[
-            "hep_raw_rtcp",
-            "hep_homer_lake_rtcp",
-            "send_media_report",
-            "log_stdout",
-            "log_otel_insecure",
-        ],
+        part: "events and OTLP export",
+        switches: &["log_stdout", "log_otel_insecure"],
         values: &[
-            "hep_addr",
-            "hep_capture_id",
-            "hep_password",
             "log_file_jsonl",
             "log_otel_endpoint",
             "log_otel_proto",
@@ -174,7 +170,8 @@ mod tests {
                     "media",
                     "plug-ins",
                     "reports and health gates",
-                    "HEP and OTLP export",
+                    "RTCP and media reports over HEP",
+                    "events and OTLP export",
                     "the HTTP interface, profiles and the full-screen terminal"
                 ]
                 .contains(&part),

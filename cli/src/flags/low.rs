@@ -5,6 +5,7 @@
 //! resolution, no default. `None` means "not given", because the default depends on the dialect and is applied once,
 //! in [`super::high`].
 
+use super::hep::HepLow;
 use super::media::MediaLow;
 use super::rates::RatesLow;
 use super::results::ResultsLow;
@@ -350,6 +351,8 @@ pub(crate) struct LowArgs {
     pub(crate) results: ResultsLow,
     /// The flags of traces and tables.
     pub(crate) traces: LowTraces,
+    /// The flags about HEP.
+    pub(crate) hep: HepLow,
     /// `-f`.
     pub(crate) refresh: Option<Duration>,
     /// `-nostdin`.

@@ -12,6 +12,7 @@
 pub(crate) mod argv;
 pub(crate) mod defs;
 pub(crate) mod help;
+pub(crate) mod hep;
 pub(crate) mod high;
 pub(crate) mod host;
 pub(crate) mod later;
@@ -55,6 +56,8 @@ pub(crate) enum Category {
     Calls,
     /// Files that are written while it runs.
     Traces,
+    /// Messages mirrored to a collector.
+    Hep,
     /// What a run leaves for pipelines.
     Results,
     /// How a run is watched and steered.
@@ -79,6 +82,7 @@ impl Category {
             Self::Rates => "Rates that change",
             Self::Calls => "Call behaviour",
             Self::Traces => "Traces and tables",
+            Self::Hep => "Mirroring to a collector (HEP)",
             Self::Results => "Reports, gates and thresholds",
             Self::Running => "Control, background and watchdog",
             Self::Output => "Terminal",

@@ -127,6 +127,11 @@ impl SecureLow {
         }
     }
 
+    /// The settings of TLS towards a collector of HEP: what was said, and none of SIPp's files.
+    pub(crate) fn towards_collector(&self) -> TlsConfig {
+        self.tls(Dialect::Gossipper, false, None)
+    }
+
     /// Certificate and key with SIPp's names by default.
     // COMPAT(sipp): SIPp ends when its two files are missing, though a client seldom needs them; a client goes without.
     fn sipps_files(

@@ -224,6 +224,7 @@ impl Traces {
             tables: self.tables.clone(),
             ring: self.ring,
             max_bytes: self.max_bytes,
+            hep: None,
         }
     }
 }

@@ -2,11 +2,12 @@
 //! Ladders: who sends what to whom, from top to bottom, as text or as SVG.
 //!
 //! The model here knows lifelines, rows and notes and nothing of where they come from: a scenario
-//! ([`scenario::ladder`]) or anything else that happens between parties. Drawing is pure: a model in, a text out.
+//! ([`scenario::ladder`]), a trace of messages ([`trace`]), or anything else that happens between parties. Drawing is pure: a model in, a text out.
 
 pub(crate) mod scenario;
 mod svg;
 mod text;
+pub(crate) mod trace;
 
 pub(crate) use svg::svg;
 pub(crate) use text::{Charset, text};

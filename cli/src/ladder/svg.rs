@@ -17,8 +17,9 @@ const LINE: usize = 17;
 /// Where rows begin.
 const TOP: usize = 104;
 
+// A narrow window shrinks the picture rather than cutting it.
 const STYLE: &str = "\
-:root{--bg:#fff;--ink:#1c2330;--soft:#5b6577;--line:#b4bdca;--box:#eef1f6;--out:#0b57b0;--in:#1a7a45;--mark:#8a4b00}\
+:root{max-width:100%;height:auto;--bg:#fff;--ink:#1c2330;--soft:#5b6577;--line:#b4bdca;--box:#eef1f6;--out:#0b57b0;--in:#1a7a45;--mark:#8a4b00}\
 @media(prefers-color-scheme:dark){:root{--bg:#14181f;--ink:#e8ecf3;--soft:#9aa6b8;--line:#465061;--box:#232a35;\
 --out:#7db7ff;--in:#78d6a0;--mark:#f0b35e}}\
 .bg{fill:var(--bg)}text{font:14px ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;\

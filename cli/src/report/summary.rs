@@ -96,6 +96,18 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
             cut(why, 100)
         );
     }
+    if let Some(hep) = &snapshot.hep
+        && (hep.lost > 0 || hep.error.is_some())
+    {
+        let why = hep.error.as_deref().unwrap_or_default();
+        let all = hep.lost + hep.sent;
+        let _ = writeln!(
+            out,
+            "HEP        {} messages of {all} not mirrored: {}",
+            hep.lost,
+            cut(why, 100)
+        );
+    }
     if let Some(warning) = &engine.last_warning {
         let _ = writeln!(
             out,

@@ -23,6 +23,6 @@ pub use measures::Measures;
 pub use media::{ClosedStreams, MediaSnapshot, PatternCounts};
 pub use snapshot::{
     CallCounts, Cell, ConnectionCounts, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot,
-    FailCount, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot, Repartition,
-    ResponseTime, Snapshot, StepSnapshot, TimeSummary, TransportCounts,
+    FailCount, HepCounts, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot,
+    Repartition, ResponseTime, Snapshot, StepSnapshot, TimeSummary, TransportCounts,
 };

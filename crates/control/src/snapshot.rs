@@ -27,6 +27,9 @@ pub struct Snapshot {
     pub receiver: Option<Box<EngineSnapshot>>,
     /// Log files.
     pub logs: LogCounts,
+    /// Messages mirrored to a collector, in a run that does so.
+    #[serde(default)]
+    pub hep: Option<HepCounts>,
     /// The echo of RTP, if there is one.
     #[serde(default)]
     pub rtp_echo: Option<EchoSnapshot>,
@@ -448,5 +451,18 @@ pub struct LogCounts {
     #[serde(default)]
     pub call_records_lost: u64,
     /// The first failure of a log file.
+    pub error: Option<String>,
+}
+
+/// Messages mirrored to a collector of HEP.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HepCounts {
+    /// Packets handed to the network.
+    pub sent: u64,
+    /// Messages that were not mirrored: the collector was away or did not keep up, or they are too long.
+    pub lost: u64,
+    /// Connections made to the collector; none over UDP.
+    pub connections: u64,
+    /// The first thing that went wrong.
     pub error: Option<String>,
 }

@@ -77,9 +77,12 @@ impl Table {
             return;
         };
         let limit = self.setup.max_message;
+        let id = self.next_id();
+        if let Some(locals) = &self.setup.locals {
+            locals.note(id, stream.local_addr());
+        }
         let opening: Opening =
             Box::pin(async move { shaken(wrap.server(stream, peer, limit)).await });
-        let id = self.next_id();
         self.shaking += 1;
         self.add(id, peer, Origin::Peer, State::Opening(opening), 0);
     }

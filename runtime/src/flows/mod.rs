@@ -197,11 +197,15 @@ impl Table {
         let sockets = self.setup.sockets.clone();
         let limit = self.setup.max_message;
         let make = self.setup.make.clone();
+        let locals = self.setup.locals.clone();
         Box::pin(async move {
             if !after.is_zero() {
                 sleep(after).await;
             }
             let stream = connected(sockets.connect(to, sockets.port.unwrap_or(0))?).await?;
+            if let Some(locals) = locals {
+                locals.note(FlowId::MAIN, stream.local_addr());
+            }
             shaken(make.wrap()?.client(stream, to, limit)).await
         })
     }
@@ -277,24 +281,27 @@ impl Table {
                 )));
             }
         }
-        let (state, port) = match self.setup.make.clone() {
+        let (state, local) = match self.setup.make.clone() {
             Make::Datagrams => {
                 let socket = self.setup.sockets.datagram(to)?;
-                let port = socket.local_addr()?.port();
-                (State::Open(Box::new(DatagramLink(socket))), port)
+                let local = socket.local_addr()?;
+                (State::Open(Box::new(DatagramLink(socket))), local)
             }
             Make::Streams(wrap) => {
                 let stream = self.setup.sockets.connect(to, 0)?;
-                let port = stream.local_addr()?.port();
+                let local = stream.local_addr()?;
                 let limit = self.setup.max_message;
                 let opening: Opening = Box::pin(async move {
                     let stream = connected(stream).await?;
                     shaken(wrap.client(stream, to, limit)).await
                 });
-                (State::Opening(opening), port)
+                (State::Opening(opening), local)
             }
         };
-        let id = self.next_id();
+        let (id, port) = (self.next_id(), local.port());
+        if let Some(locals) = &self.setup.locals {
+            locals.note(id, Ok(local));
+        }
         self.add(id, to, Origin::Call, state, port);
         Ok((id, port))
     }
@@ -435,6 +442,9 @@ impl Table {
     pub(crate) fn remove(&mut self, slot: usize) -> Option<Flow> {
         let flow = self.entries.get_mut(slot)?.take()?;
         self.index.remove(&flow.id);
+        if let Some(locals) = &self.setup.locals {
+            locals.gone(flow.id);
+        }
         self.free.push(slot);
         if self.len() + 1 == self.setup.most && self.listener.is_some() {
             self.listener_bell.ring();
@@ -445,6 +455,9 @@ impl Table {
     /// The path of the run has ended, or was not made: makes it anew if that is allowed.
     pub(crate) fn redial(&mut self, slot: usize) -> Redial {
         let allowed = self.take_reconnect();
+        if let Some(locals) = &self.setup.locals {
+            locals.forget(FlowId::MAIN);
+        }
         let to = self.setup.main;
         let opening = to
             .filter(|_| allowed)

@@ -12,6 +12,7 @@ use gossipper_vm::Micros;
 use super::dial::{SocketOptions, listen_beside};
 use super::wrap::Wrap;
 use crate::error::Error;
+use crate::hep::Locals;
 
 /// What flows are made of.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub(crate) struct FlowSetup {
     pub(crate) send_timeout: Option<Micros>,
     /// Largest message.
     pub(crate) max_message: usize,
+    /// Where our ends are noted, if somebody wants to know.
+    pub(crate) locals: Option<Locals>,
 }
 
 /// Connections that may be made anew in a run (`-max_reconnect`), on all its shards together.
@@ -94,6 +97,7 @@ impl FlowSetup {
             reconnect_close: self.reconnect_close,
             send_timeout: self.send_timeout,
             max_message: self.max_message,
+            locals: self.locals.clone(),
         };
         Ok((0..shards).map(part).collect())
     }

@@ -89,5 +89,6 @@ pub(super) fn flow_setup(
             .send_timeout
             .map(|limit| Micros(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX))),
         max_message: transport.max_message_bytes,
+        locals: None,
     }))
 }

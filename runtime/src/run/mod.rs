@@ -33,6 +33,7 @@ use crate::config::{EngineConfig, LocalConfig, RunConfig};
 use crate::echo::{Echo, EchoSockets, EchoView};
 use crate::error::Error;
 use crate::group::{Group, Place};
+use crate::hep::{Exporter, HepView, Locals};
 use crate::logs::rows::Layout;
 use crate::logs::{LogView, LogWriter, Scene};
 use crate::measure;
@@ -66,6 +67,7 @@ pub struct Run {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<std::io::Result<Remains>>>,
     logs: Option<LogWriter>,
+    hep: Option<Exporter>,
     /// Ends with the run.
     echo: Option<Echo>,
     /// Ends when no shard records any more.
@@ -120,6 +122,7 @@ struct Shared {
     beside: Option<(BesideKind, Arc<Mutex<EngineSnapshot>>)>,
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
+    hep: Option<HepView>,
     /// What the shards of the main scenario measure, where somebody wants to know.
     measures: Vec<measure::Slot>,
     echo: Option<EchoView>,
@@ -177,6 +180,7 @@ impl Shared {
             out_of_call: beside(BesideKind::OutOfCall),
             receiver: beside(BesideKind::Receiver),
             logs: self.logs.counts(),
+            hep: self.hep.as_ref().map(HepView::counts),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
         }
     }
@@ -228,6 +232,9 @@ impl Run {
             transport: main.transport.name(),
         };
         let logs = LogWriter::start(&config.logs, scene)?;
+        let streams = main.transport.stream.is_some();
+        let hep = config.logs.hep.as_ref();
+        let hep = hep.map(|hep| Exporter::start(hep, streams)).transpose()?;
         for engine in std::iter::once(&mut main).chain(&mut answerer) {
             engine.params.names_calls = config.logs.names_calls();
         }
@@ -319,6 +326,7 @@ impl Run {
             beside,
             inboxes,
             logs: logs.view(),
+            hep: hep.as_ref().map(Exporter::view),
             measures: (0..shards)
                 .filter(|_| measured)
                 .map(|_| measure::Slot::default())
@@ -336,15 +344,23 @@ impl Run {
             shared,
             threads: Vec::new(),
             logs: Some(logs),
+            hep,
             echo,
             recorder,
         };
+        // Of the main scenario, and of the answerer, whose flows have the same names.
+        let locals = [Locals::default(), Locals::default()];
         for (index, (part, inbox)) in parts.into_iter().zip(receivers).enumerate() {
             let is_main = index == 0;
+            let of_each = &locals[usize::from(index >= shards)];
             let setup = part.setup(
                 &run.shared,
                 inbox,
-                (sender.another(index < shards), &config.logs),
+                (
+                    sender.another(index < shards),
+                    &config.logs,
+                    run.hep.as_ref().zip(Some(of_each)),
+                ),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
                 run.echo.as_ref().map(Echo::switch),
                 run.shared.measures.get(index).cloned(),
@@ -443,8 +459,10 @@ impl Run {
             .logs
             .take()
             .map_or_else(LogCounts::default, LogWriter::close);
+        let hep = self.hep.take().map(Exporter::close);
         let mut snapshot = Snapshot {
             logs,
+            hep,
             ..self.shared.snapshot()
         };
         for engine in &mut snapshot.engines {

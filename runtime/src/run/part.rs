@@ -22,6 +22,7 @@ use crate::echo::EchoSwitch;
 use crate::error::Error;
 use crate::flows::{FlowSetup, MAX_SHARDS};
 use crate::group::{self, Group, Place, Post, Role, Router};
+use crate::hep::{Exporter, Locals, Mirror};
 use crate::logs::LogSender;
 use crate::measure::{self, Measure};
 use crate::media::{MediaSetup, Plan, PortRange, RecorderThread};
@@ -250,6 +251,18 @@ impl Part {
         Ok((parts, Some(group)))
     }
 
+    /// What mirrors the messages of the shard. The shards of a scenario have their flows in common (`locals`).
+    fn mirror(&mut self, exporter: &Exporter, locals: &Locals) -> Box<Mirror> {
+        let sockets = self.bound.socket.iter().chain(&self.bound.sides);
+        let own = sockets.filter_map(|socket| socket.local_addr().ok());
+        let own = own.collect();
+        let locals = self.flows.as_mut().map(|flows| {
+            flows.locals = Some(locals.clone());
+            locals.clone()
+        });
+        exporter.mirror(own, locals)
+    }
+
     /// Reads what the scenario plays, if it uses media. Gives what further shards of it share.
     pub(super) fn prepare_media(
         &mut self,
@@ -292,10 +305,10 @@ impl Part {
     }
 
     pub(super) fn setup(
-        self,
+        mut self,
         shared: &Arc<Shared>,
         inbox: mpsc::Receiver<ShardCommand>,
-        (logs, log_config): (LogSender, &LogConfig),
+        (logs, log_config, hep): (LogSender, &LogConfig, Option<(&Exporter, &Locals)>),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
         echo: Option<EchoSwitch>,
         measures: Option<measure::Slot>,
@@ -338,6 +351,8 @@ impl Part {
             timeout_global: after(limits.timeout_global),
         });
         let shard = self.role.place().map_or(0, Place::index);
+        let mirror = hep.map(|(exporter, locals)| self.mirror(exporter, locals));
+        let program = &self.config.program;
         Setup {
             machine: self.engine,
             stats: self.stats,
@@ -372,6 +387,7 @@ impl Part {
                 Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))
             }),
             logs,
+            mirror,
             deadlines,
             watchdog: main.and_then(|(_, _, watchdog)| watchdog),
             keep_edits: main.is_some() && self.config.keep_edits,

@@ -25,6 +25,7 @@ use crate::echo::EchoSwitch;
 use crate::exec::Executor;
 use crate::flows::Table;
 use crate::group::{self, Place, Post};
+use crate::hep::Mirror;
 use crate::logs::{Concern, LogSender, Traffic};
 use crate::measure::Measure;
 use crate::media::Media;
@@ -91,6 +92,8 @@ pub(super) struct Core<M> {
     pub(super) schedule: Option<Schedule>,
     pub(super) clock: Clock,
     pub(super) logs: LogSender,
+    /// Mirrors messages to a collector.
+    pub(super) mirror: Option<Box<Mirror>>,
     /// What traces know of single calls, if one wants to.
     pub(super) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.
@@ -161,6 +164,7 @@ impl<M: Machine> Core<M> {
             schedule,
             clock,
             logs,
+            mirror: None,
             watch: None,
             measure: None,
             about: 0,
@@ -247,6 +251,11 @@ impl<M: Machine> Core<M> {
         };
         if let Some((traffic, bytes)) = received {
             self.note_received(now, traffic, bytes);
+        }
+        if let Some(mirror) = &mut self.mirror
+            && let Input::Message { flow, src, bytes } = input
+        {
+            mirror.received(self.clock.wall_us(now), flow, src, bytes);
         }
         self.carry_out(now, received.map_or(b"", |(_, bytes)| bytes));
         while let Some(answer) = self.answers.pop() {
@@ -435,16 +444,16 @@ impl<M: Machine> Core<M> {
         }
         let now = self.clock.now();
         let wall_us = self.clock.wall_us(now);
-        let (logs, watch) = (&mut self.logs, &self.watch);
+        let (logs, watch, mirror) = (&mut self.logs, &self.watch, &mut self.mirror);
         let sides = self.sides.iter_mut();
         let ways = sides.map(|side| (&side.socket, &mut side.outbox));
         let first = self.socket.as_ref().zip(Some(&mut self.outbox)).into_iter();
-        for (socket, outbox) in first.chain(ways) {
+        for (flow, (socket, outbox)) in (0..).map(FlowId).zip(first.chain(ways)) {
             outbox.flush(
                 socket,
                 &mut self.counts,
                 &mut self.refused,
-                |bytes, sent, call| {
+                |bytes, sent, call, to| {
                     let traffic = if sent {
                         Traffic::Sent
                     } else {
@@ -452,6 +461,11 @@ impl<M: Machine> Core<M> {
                     };
                     let call = watch.as_ref().map_or(0, |watch| watch.number(call));
                     logs.message(wall_us, traffic, call, bytes);
+                    if let Some(mirror) = mirror
+                        && sent
+                    {
+                        mirror.sent(wall_us, flow, to, bytes);
+                    }
                 },
             );
         }

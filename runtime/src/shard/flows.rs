@@ -126,6 +126,11 @@ impl<M: Machine> Core<M> {
             Err(_) => Traffic::SendFailed,
         };
         self.note_sent(now, traffic, bytes);
+        if let Some(mirror) = &mut self.mirror
+            && pushed.is_ok()
+        {
+            mirror.sent(self.clock.wall_us(now), flow, to, bytes);
+        }
         match pushed {
             Ok(()) => self.counts.sent_bytes += bytes.len() as u64,
             Err(why) => {

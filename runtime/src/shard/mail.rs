@@ -65,6 +65,9 @@ impl<M: Machine> Core<M> {
             return;
         };
         if post.send(shard_of(flow), (flow, to), call, bytes, within) {
+            if let Some(mirror) = &mut self.mirror {
+                mirror.sent(self.clock.wall_us(now), flow, to, bytes);
+            }
             return self.note_sent(now, Traffic::Sent, bytes);
         }
         self.note_sent(now, Traffic::SendFailed, bytes);

@@ -56,6 +56,7 @@ use crate::config::WatchdogConfig;
 use crate::echo::EchoSwitch;
 use crate::flows::FlowSetup;
 use crate::group::{Post, Role};
+use crate::hep::Mirror;
 use crate::logs::LogSender;
 use crate::media::MediaSetup;
 use crate::schedule::Schedule;
@@ -186,6 +187,8 @@ pub(crate) struct Setup<M> {
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) clock: Clock,
     pub(crate) logs: LogSender,
+    /// Mirrors messages to a collector.
+    pub(crate) mirror: Option<Box<Mirror>>,
     /// What traces know of single calls, if one wants to.
     pub(crate) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.

@@ -103,6 +103,7 @@ impl<M: Machine> Shard<M> {
             remote,
             clock,
             logs,
+            mirror,
             watch,
             measure,
             sampling,
@@ -148,6 +149,7 @@ impl<M: Machine> Shard<M> {
         core.echo = echo;
         core.media = media.map(|setup| Box::new(Media::new(setup)));
         core.watch = watch;
+        core.mirror = mirror;
         core.measure = measure;
         core.sides = ways_out;
         core.place = role.place().cloned();
@@ -296,6 +298,9 @@ impl<M: Machine> Shard<M> {
         self.sample(now);
         self.core.tick(now);
         self.core.logs.hand_over();
+        if let Some(mirror) = &mut self.core.mirror {
+            mirror.hand_over();
+        }
         busy
     }
 

@@ -252,6 +252,7 @@ fn bench(machine: Script) -> Bench {
         coalesce: Micros(500),
         clock,
         logs,
+        mirror: None,
         watch: None,
         measure: None,
         sampling: None,

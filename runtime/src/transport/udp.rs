@@ -303,13 +303,13 @@ impl Outbox {
     }
 
     /// Sends until all is out or the socket is full. `done` sees each datagram that is dealt with, whether it was sent,
-    /// and whose it is.
+    /// whose it is, and where it goes.
     pub fn flush(
         &mut self,
         socket: &UdpSocket,
         counts: &mut TransportCounts,
         refused: &mut Vec<Refused>,
-        mut done: impl FnMut(&[u8], bool, Option<CallKey>),
+        mut done: impl FnMut(&[u8], bool, Option<CallKey>, SocketAddr),
     ) {
         if self.items.is_empty() {
             return;
@@ -339,7 +339,7 @@ impl Outbox {
                 counts.sent_bytes += item.len as u64;
             }
             let bytes = &self.arena[item.off..item.off + item.len];
-            done(bytes, sent, self.calls[index]);
+            done(bytes, sent, self.calls[index], item.to);
         }
         if outcome.done == self.items.len() {
             self.arena.clear();
@@ -459,7 +459,7 @@ mod tests {
         outbox.push(Some(CallKey::default()), v6, b"two", &mut counts);
         outbox.push(None, bound.address, b"three", &mut counts);
         let socket = bound.socket.as_ref().expect("a socket");
-        outbox.flush(socket, &mut counts, &mut refused, |bytes, sent, _| {
+        outbox.flush(socket, &mut counts, &mut refused, |bytes, sent, _, _| {
             seen.push((bytes.to_vec(), sent))
         });
         assert!(outbox.is_empty());

@@ -6,6 +6,7 @@
 //! [`super::low::LowArgs`]; the tests below, the help and `docs/flags.md` find it by themselves.
 
 mod calls;
+mod hep;
 mod load;
 mod media;
 mod network;
@@ -23,7 +24,7 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 14] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 15] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Media, media::FLAGS),
@@ -34,6 +35,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 14] = [
     (Category::Rates, rates::FLAGS),
     (Category::Calls, calls::FLAGS),
     (Category::Traces, traces::FLAGS),
+    (Category::Hep, hep::FLAGS),
     (Category::Results, results::FLAGS),
     (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),
