@@ -19,6 +19,7 @@
 //! | `measure` | what reports want to know beyond that |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
 //! | `hep` | messages mirrored to a collector |
+//! | `events` | what happens, told to people and to collectors of OpenTelemetry |
 //! | [`sys`] | batched system calls, the only `unsafe` of the workspace |
 //!
 //! A server on a port that the system chooses, ended by its operator:
@@ -54,6 +55,7 @@ pub mod clock;
 pub mod config;
 mod echo;
 pub mod error;
+mod events;
 pub mod exec;
 mod flows;
 mod group;

@@ -180,7 +180,10 @@ mod tests {
         let none = HeaderMap::new();
         let of = |body: &[u8]| of_http(StatusCode::OK, &none, body);
         assert_eq!(of(b""), Outcome::Taken(0, String::new()));
-        assert_eq!(of(&partial(7, "too\nold")), Outcome::Taken(7, "tooold".into()));
+        assert_eq!(
+            of(&partial(7, "too\nold")),
+            Outcome::Taken(7, "tooold".into())
+        );
         assert_eq!(of(&partial(-7, "")), Outcome::Taken(0, String::new()));
         let mut framed = vec![0; 5];
         framed.extend(partial(3, ""));
@@ -195,12 +198,25 @@ mod tests {
     fn only_what_the_protocol_names_is_tried_again() {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, "3600".parse().expect("a value"));
-        for (status, again) in [(400, false), (401, false), (404, false), (500, false), (429, true), (502, true), (503, true), (504, true)] {
+        for (status, again) in [
+            (400, false),
+            (401, false),
+            (404, false),
+            (500, false),
+            (429, true),
+            (502, true),
+            (503, true),
+            (504, true),
+        ] {
             let status = StatusCode::from_u16(status).expect("a status");
             let outcome = of_http(status, &headers, b"\x12\x03no\x07");
             let why = format!("HTTP {status}: no");
             let pause = Some(Duration::from_secs(LONGEST_PAUSE));
-            let expected = if again { Outcome::Later(pause, why) } else { Outcome::Refused(why) };
+            let expected = if again {
+                Outcome::Later(pause, why)
+            } else {
+                Outcome::Refused(why)
+            };
             assert_eq!(outcome, expected);
         }
         for code in 1..=17 {

@@ -49,9 +49,16 @@ impl Client {
             host.clone()
         };
         let authority = format!("{host}:{}", collector.port);
-        let scheme = if collector.wrap.is_some() { "https" } else { "http" };
+        let scheme = if collector.wrap.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let (uri, kind) = match collector.protocol {
-            Protocol::Grpc => (format!("{scheme}://{authority}{EXPORT}"), "application/grpc"),
+            Protocol::Grpc => (
+                format!("{scheme}://{authority}{EXPORT}"),
+                "application/grpc",
+            ),
             // With the authority in a header, as HTTP/1.1 has it.
             Protocol::Http => (collector.path.clone(), "application/x-protobuf"),
         };

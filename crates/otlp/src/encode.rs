@@ -217,8 +217,7 @@ impl Encoder {
     /// The request with what was collected; collecting begins anew.
     pub fn take(&mut self) -> Request {
         let scope_logs = self.scope.len() + self.records.len();
-        let resource_logs =
-            self.resource.len() + 1 + varint_len(scope_logs as u64) + scope_logs;
+        let resource_logs = self.resource.len() + 1 + varint_len(scope_logs as u64) + scope_logs;
         let mut out = Vec::with_capacity(resource_logs + 16);
         tag(&mut out, 1, BYTES);
         varint(&mut out, resource_logs as u64);
@@ -244,7 +243,8 @@ mod tests {
     use prost::Message as _;
 
     fn decoded(request: &Request) -> ExportLogsServiceRequest {
-        ExportLogsServiceRequest::decode(&request.bytes[..]).expect("what the protocol's own crate reads")
+        ExportLogsServiceRequest::decode(&request.bytes[..])
+            .expect("what the protocol's own crate reads")
     }
 
     fn pairs(attributes: &[KeyValue]) -> Vec<(String, String)> {
@@ -277,16 +277,30 @@ mod tests {
         let name = scope.scope.as_ref().expect("a scope");
         assert_eq!((&*name.name, &*name.version), ("scope", "1.2"));
         let record = &scope.log_records[0];
-        assert_eq!((record.time_unix_nano, record.observed_time_unix_nano), (5, 5));
-        assert_eq!((record.severity_number, &*record.severity_text), (13, "WARN"));
+        assert_eq!(
+            (record.time_unix_nano, record.observed_time_unix_nano),
+            (5, 5)
+        );
+        assert_eq!(
+            (record.severity_number, &*record.severity_text),
+            (13, "WARN")
+        );
         assert_eq!(record.event_name, "sip.recv");
         let body = record.body.as_ref().and_then(|any| any.value.clone());
-        assert_eq!(body, Some(any_value::Value::StringValue("broken \u{fffd} text".into())));
+        assert_eq!(
+            body,
+            Some(any_value::Value::StringValue("broken \u{fffd} text".into()))
+        );
         let seen = pairs(&record.attributes);
         let seen: Vec<_> = seen.iter().map(|(k, v)| (&**k, &**v)).collect();
         assert_eq!(seen, [("a", ""), ("b", "#-1"), ("c", "#300")]);
         assert_eq!(scope.log_records[1].severity_text, "INFO");
-        assert!(encoder.is_empty() && decoded(&encoder.take()).resource_logs[0].scope_logs[0].log_records.is_empty());
+        assert!(
+            encoder.is_empty()
+                && decoded(&encoder.take()).resource_logs[0].scope_logs[0]
+                    .log_records
+                    .is_empty()
+        );
     }
 
     proptest! {

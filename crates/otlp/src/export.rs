@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::answer::Outcome;
 use crate::client::Client;
@@ -233,7 +233,10 @@ impl Exporter {
         self.shared.wake.notify_one();
         if thread.join().is_err() {
             // A bug, but the run's result matters more than its events.
-            self.shared.lock().counts.trouble("the OTLP exporter panicked");
+            self.shared
+                .lock()
+                .counts
+                .trouble("the OTLP exporter panicked");
         }
     }
 }
@@ -291,16 +294,12 @@ async fn persist(
     let given_up = Instant::now() + TRIED_FOR;
     let mut pause = FIRST_PAUSE;
     loop {
-        let end = deadline(shared, given_up);
-        let until = end.min(Instant::now() + patience);
-        let outcome = {
-            let attempt = timeout_at(until, client.deliver(message));
-            match attempt.await {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    client.disconnect();
-                    Outcome::Later(None, format!("no answer within {patience:?}"))
-                }
+        let answered = answer(shared, client, message, Instant::now() + patience, given_up);
+        let outcome = match answered.await {
+            Some(outcome) => outcome,
+            None => {
+                client.disconnect();
+                Outcome::Later(None, "no answer in time".to_owned())
             }
         };
         let (asked, why) = match outcome {
@@ -318,6 +317,27 @@ async fn persist(
         pause = (pause * 2).min(LAST_PAUSE);
         if !wait(shared, again, given_up).await {
             return Err(why);
+        }
+    }
+}
+
+/// Delivers a request once; `None` if there is no answer by then, or before there is no more time.
+async fn answer(
+    shared: &Shared,
+    client: &mut Client,
+    message: &Bytes,
+    then: Instant,
+    given_up: Instant,
+) -> Option<Outcome> {
+    let mut attempt = pin!(client.deliver(message));
+    loop {
+        let until = deadline(shared, given_up).min(then);
+        tokio::select! {
+            biased;
+            outcome = &mut attempt => return Some(outcome),
+            () = sleep_until(until) => return None,
+            // The end may have come nearer.
+            () = shared.wake.notified() => {}
         }
     }
 }

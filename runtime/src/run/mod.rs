@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::config::{EngineConfig, LocalConfig, RunConfig};
 use crate::echo::{Echo, EchoSockets, EchoView};
 use crate::error::Error;
+use crate::events::{self, EventLog, EventView, Totals};
 use crate::group::{Group, Place};
 use crate::hep::{Exporter, HepView, Locals};
 use crate::logs::rows::Layout;
@@ -68,6 +69,7 @@ pub struct Run {
     threads: Vec<JoinHandle<std::io::Result<Remains>>>,
     logs: Option<LogWriter>,
     hep: Option<Exporter>,
+    events: Option<EventLog>,
     /// Ends with the run.
     echo: Option<Echo>,
     /// Ends when no shard records any more.
@@ -123,6 +125,7 @@ struct Shared {
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
     hep: Option<HepView>,
+    events: Option<EventView>,
     /// What the shards of the main scenario measure, where somebody wants to know.
     measures: Vec<measure::Slot>,
     echo: Option<EchoView>,
@@ -181,6 +184,7 @@ impl Shared {
             receiver: beside(BesideKind::Receiver),
             logs: self.logs.counts(),
             hep: self.hep.as_ref().map(HepView::counts),
+            events: self.events.as_ref().map(EventView::counts),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
         }
     }
@@ -239,7 +243,10 @@ impl Run {
             engine.params.names_calls = config.logs.names_calls();
         }
         let measured = config.measures || config.logs.call_records.is_some();
-        main.params.names_calls |= measured;
+        main.params.names_calls |= measured || config.logs.events.is_some();
+        let events = config.logs.events.as_ref();
+        let events = events.map(|config| EventLog::start(config, events::scene(&main), clock));
+        let events = events.transpose()?;
         let mut answers = None;
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
@@ -327,6 +334,7 @@ impl Run {
             inboxes,
             logs: logs.view(),
             hep: hep.as_ref().map(Exporter::view),
+            events: events.as_ref().map(EventLog::view),
             measures: (0..shards)
                 .filter(|_| measured)
                 .map(|_| measure::Slot::default())
@@ -345,9 +353,13 @@ impl Run {
             threads: Vec::new(),
             logs: Some(logs),
             hep,
+            events,
             echo,
             recorder,
         };
+        if let Some(events) = &run.events {
+            events.begun(config.pacing.total, config.pacing.rate.per_second());
+        }
         // Of the main scenario, and of the answerer, whose flows have the same names.
         let locals = [Locals::default(), Locals::default()];
         for (index, (part, inbox)) in parts.into_iter().zip(receivers).enumerate() {
@@ -356,10 +368,11 @@ impl Run {
             let setup = part.setup(
                 &run.shared,
                 inbox,
+                (sender.another(index < shards), &config.logs),
                 (
-                    sender.another(index < shards),
-                    &config.logs,
-                    run.hep.as_ref().zip(Some(of_each)),
+                    run.hep.as_ref(),
+                    run.events.as_ref().filter(|_| index < shards),
+                    of_each,
                 ),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
                 run.echo.as_ref().map(Echo::switch),
@@ -470,6 +483,15 @@ impl Run {
                 // The disk is asked once, and tells for the whole process.
                 media.recordings_lost = lost;
             }
+        }
+        if let Some(events) = self.events.take() {
+            let main = snapshot.main().map(|main| &main.calls);
+            let totals = main.map_or_else(Totals::default, |calls| Totals {
+                calls: calls.created(),
+                successful: calls.succeeded,
+                failed: calls.failed,
+            });
+            snapshot.events = Some(events.close(totals));
         }
         Ok(RunReport {
             snapshot,

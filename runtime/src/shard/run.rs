@@ -104,6 +104,7 @@ impl<M: Machine> Shard<M> {
             clock,
             logs,
             mirror,
+            tap,
             watch,
             measure,
             sampling,
@@ -150,6 +151,7 @@ impl<M: Machine> Shard<M> {
         core.media = media.map(|setup| Box::new(Media::new(setup)));
         core.watch = watch;
         core.mirror = mirror;
+        core.tap = tap;
         core.measure = measure;
         core.sides = ways_out;
         core.place = role.place().cloned();
@@ -300,6 +302,9 @@ impl<M: Machine> Shard<M> {
         self.core.logs.hand_over();
         if let Some(mirror) = &mut self.core.mirror {
             mirror.hand_over();
+        }
+        if let Some(tap) = &mut self.core.tap {
+            tap.hand_over();
         }
         busy
     }
