@@ -323,7 +323,8 @@ mod tests {
         let line = format!("-sn uas {line}");
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let parsed = argv::parse(Dialect::Gossipper, &args);
-        let (mut faults, mut notes) = (parsed.faults.clone(), Vec::new());
+        let mut faults: Vec<String> = parsed.faults.iter().map(ToString::to_string).collect();
+        let mut notes = Vec::new();
         let env = |name: &str| {
             let found = env.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
