@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! From the settings of the command line and the programs to what the runtime is told.
 
-use crate::flags::high::{HiArgs, LocalPort, Source};
+use crate::flags::high::{HiArgs, LocalPort, Refusal, Source};
 use crate::flags::low::{Behaviors, Dialect, RetransCheck};
 use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
@@ -11,8 +11,8 @@ use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::{Mode, Program};
 use gossipper_runtime::config::{
-    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, MediaConfig, PacingConfig,
-    RunConfig, SocketConfig, TimeLimits, TransportConfig,
+    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, LogForm, MediaConfig,
+    PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
@@ -34,7 +34,7 @@ pub(crate) fn run_config(
     program: Program,
     (answerer, beside): (Option<Program>, Option<(BesideKind, Program)>),
     injection: Vec<Arc<InjectionFile>>,
-) -> Result<RunConfig, String> {
+) -> Result<RunConfig, Refusal> {
     let server = program.mode() == Mode::Server;
     let twin = twin::config(args, &program)?;
     // Who is commanded first calls nobody before, and yet sends first.
@@ -43,7 +43,8 @@ pub(crate) fn run_config(
         return Err(format!(
             "-loopback needs a client scenario; `{}` waits for calls itself",
             program.name
-        ));
+        )
+        .into());
     }
     if calls && args.remote.is_none() && answerer.is_none() {
         let or = if twin.is_none() {
@@ -51,10 +52,10 @@ pub(crate) fn run_config(
         } else {
             ""
         };
-        return Err(format!(
+        return Err(Refusal::of_host(format!(
             "scenario `{}` calls somebody: name the remote host{or}",
             program.name
-        ));
+        )));
     }
     if let Some(answerer) = answerer
         .as_ref()
@@ -63,11 +64,13 @@ pub(crate) fn run_config(
         return Err(format!(
             "-loopback needs a server scenario to answer; `{}` calls somebody itself",
             answerer.name
-        ));
+        )
+        .into());
     }
     let beside = beside
         .map(|(kind, beside)| self::beside(args, kind, beside, &program))
-        .transpose()?;
+        .transpose()
+        .map_err(Refusal::of_host)?;
     if !args.injection_has_default && !args.injection.is_empty() {
         let receiver = beside.iter().map(|beside| &*beside.program);
         let mut programs = std::iter::once(&program).chain(receiver);
@@ -77,7 +80,7 @@ pub(crate) fn run_config(
                 "scenario `{}` uses [field] keywords of the file of -inf, and there is none: name it with `file`, \
                  or with -inf",
                 program.name
-            ));
+            ).into());
         }
     }
     args.mode.check_side(server)?;
@@ -198,6 +201,7 @@ pub(crate) fn run_config(
         },
         limits: TimeLimits {
             timeout: args.timeout,
+            timeout_drains: logs.form == LogForm::Sipp,
             timeout_is_error: args.timeout_error,
             timeout_global: args.timeout_global,
         },
@@ -302,8 +306,11 @@ fn media(args: &HiArgs, source: Option<&Source>) -> MediaConfig {
         Some(Source::File(path)) => path.parent().map(Path::to_path_buf),
         Some(Source::Builtin(_)) | None => None,
     };
+    let scales =
+        matches!(source, Some(Source::Builtin(builtin)) if builtin.name == "invite_media_scale");
     MediaConfig {
         folder,
+        scale: args.media.calls.scale || scales,
         ..args.media.calls.clone()
     }
 }

@@ -11,12 +11,14 @@ mod script;
 use gossipper_capture::write::Writer;
 use gossipper_capture::{Capture, Datagram, ReadOptions, read};
 use gossipper_pcap2scenario::{Options, convert, rung_on_wire};
-use gossipper_testkit::sipp::{Exit, Pair, PairOutcome, Scenario, Side, Tool};
+use gossipper_testkit::sipp::{
+    Exit, Pair, PairOutcome, Running, Scenario, Side, Tool, free_udp_port,
+};
 use gossipper_testkit::sipp_trace::Direction;
 use place::{BINARY, Place};
 use script::Talk;
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 /// A capture file of SIP over UDP.
 fn file_of(capture: &Capture) -> Vec<u8> {
@@ -66,7 +68,7 @@ fn a_capture_becomes_two_files_that_compile() {
     assert_eq!(ran.code, 0, "{}", ran.shown());
     assert_eq!(
         ran.out,
-        "call 1: INVITE alice0 -> bob, 200 Reason 200: scenario_uac.xml, scenario_uas.xml\n1 calls, 2 files\n"
+        "call 1: INVITE alice0 -> bob, 200 OK: scenario_uac.xml, scenario_uas.xml\n1 calls, 2 files\n"
     );
     let ran = place.run(
         "compile --check --lint --strict made/here/scenario_uac.xml made/here/scenario_uas.xml",
@@ -97,7 +99,7 @@ fn calls_are_listed_numbered_chosen_and_merged() {
     assert!(place.path("one/scenario_uac.xml").exists());
     let ran = place.run("pcap2scenario calls.pcap -merge -timing none -out merged");
     assert!(
-        ran.out.contains("call 1 and 2 like it: INVITE alice0 -> bob, 200 Reason 200: scenario_uac.xml, scenario_uas.xml, users.csv"),
+        ran.out.contains("call 1 and 2 like it: INVITE alice0 -> bob, 200 OK: scenario_uac.xml, scenario_uas.xml, users.csv"),
         "{}",
         ran.shown()
     );
@@ -325,4 +327,271 @@ fn runs_on_loopback_have_the_ladder_of_the_capture_with_sipp_on_either_side_too(
             );
         }
     }
+}
+
+/// The call of docs/pcap2scenario.md.
+fn example() -> Vec<u8> {
+    let talk = Talk {
+        caller: "192.0.2.10:5060".parse().expect("an address"),
+        callee: "192.0.2.20:5060".parse().expect("an address"),
+        start: Duration::from_millis(1_780_305_302_000),
+        ..Talk::new("3848276298220188511@192.0.2.10")
+    };
+    let mut capture = talk.say(&[
+        "> INVITE | sdp 4000",
+        "> INVITE | again | @600",
+        "< 100",
+        "< 180",
+        "< 200 | sdp 5000 | @2100",
+        "> ACK | @2120",
+        "> BYE | @7200",
+        "< 200",
+    ]);
+    let mut frames: Vec<Datagram> = Vec::new();
+    for message in capture.messages.drain(..) {
+        frames.push(Datagram {
+            frame: 0,
+            time: message.time,
+            source: message.source,
+            destination: message.destination,
+            payload: message.bytes,
+        });
+    }
+    for (from, to, first) in [
+        ("192.0.2.10:4000", "192.0.2.20:5000", 2140),
+        ("192.0.2.20:5000", "192.0.2.10:4000", 2125),
+    ] {
+        for packet in 0..250_u16 {
+            let mut payload = vec![0x80, 0];
+            payload.extend_from_slice(&packet.to_be_bytes());
+            payload.extend_from_slice(&(u32::from(packet) * 160).to_be_bytes());
+            payload.extend_from_slice(&[0, 0, 0, 1]);
+            payload.resize(172, 0xff);
+            frames.push(Datagram {
+                frame: 0,
+                time: talk.start + Duration::from_millis(first + u64::from(packet) * 20),
+                source: from.parse().expect("an address"),
+                destination: to.parse().expect("an address"),
+                payload,
+            });
+        }
+    }
+    frames.sort_by_key(|frame| frame.time);
+    let mut writer = Writer::new();
+    for frame in &frames {
+        writer.datagram(frame).expect("it fits");
+    }
+    writer.into_bytes()
+}
+
+#[test]
+fn the_worked_example_of_the_documentation_is_what_the_program_prints() {
+    let place = Place::new();
+    place.write("call.pcap", example());
+    let text = std::fs::read_to_string(
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pcap2scenario.md"),
+    )
+    .expect("readable");
+    let mut missing: Vec<String> = Vec::new();
+    for line in [
+        "pcap2scenario -list call.pcap",
+        "pcap2scenario call.pcap -out replay",
+        "compile --ladder --ascii replay/scenario_uac.xml",
+    ] {
+        let ran = place.run(line);
+        assert_eq!(ran.code, 0, "{}", ran.shown());
+        let shown = format!("$ gossipper {line}\n{}", ran.out.trim_end());
+        if !text.contains(&shown) {
+            missing.push(shown);
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "docs/pcap2scenario.md lacks\n{}",
+        missing.join("\n")
+    );
+}
+
+#[test]
+fn every_call_of_the_corpus_runs_on_loopback_with_sipp_on_either_side_too() {
+    let root = std::env::var_os("GOSSIPPER_CORPUS").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"),
+        std::path::PathBuf::from,
+    );
+    let Ok(sources) = std::fs::read_dir(root.join("captures")) else {
+        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!("SKIPPED: no captures in {}", root.display());
+        }
+        return;
+    };
+    let place = Place::new();
+    let ours = ours();
+    let sipp = Tool::sipp();
+    let mut runs = 0;
+    for source in sources {
+        for capture in std::fs::read_dir(source.expect("readable").path()).expect("readable") {
+            let path = capture.expect("readable").path();
+            let bytes = std::fs::read(&path).expect("readable");
+            let capture = read(&bytes, &ReadOptions::default()).expect("a capture");
+            let options = Options {
+                timing: gossipper_pcap2scenario::Timing::None,
+                ..Options::default()
+            };
+            let made = convert(&capture, &options);
+            for call in &made.calls {
+                let folder = place.path("corpus");
+                std::fs::create_dir_all(&folder).expect("a folder");
+                for (name, file) in ["scenario_uac.xml", "scenario_uas.xml"]
+                    .iter()
+                    .zip(&call.files)
+                {
+                    let file = made
+                        .files
+                        .iter()
+                        .find(|made| made.name == *file)
+                        .expect("made");
+                    std::fs::write(folder.join(name), &file.bytes).expect("written");
+                }
+                let read =
+                    |name: &str| std::fs::read_to_string(folder.join(name)).expect("readable");
+                let caller = read("scenario_uac.xml");
+                // Media is for another test: the ladder is the same without.
+                let mut flags = vec!["-au", "alice", "-ap", "secret", "-no_media"];
+                if caller.contains(" -t t1 ") {
+                    flags.extend(["-t", "t1"]);
+                }
+                if caller.contains(" -max_message ") {
+                    flags.extend(["-max_message", "200000"]);
+                }
+                let with: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+                let mut without = with.clone();
+                without.retain(|flag| flag != "-no_media");
+                let context = format!("{} call {}", path.display(), call.number);
+                // SIPp reads no file of more than 64 KiB.
+                let both = caller.len().max(read("scenario_uas.xml").len());
+                if call.files.len() == 2
+                    && both < 65_000
+                    && let Some(sipp) = &sipp
+                {
+                    check(&place, (sipp, &ours), call, (&without, &with), &context);
+                    check(&place, (&ours, sipp), call, (&with, &without), &context);
+                }
+                check(&place, (&ours, &ours), call, (&with, &with), &context);
+                runs += 1;
+            }
+        }
+    }
+    assert!(runs >= 30, "{runs}");
+}
+
+/// Runs one call and compares its ladder.
+fn check(
+    place: &Place,
+    (client, server): (&Tool, &Tool),
+    call: &gossipper_pcap2scenario::CallSummary,
+    (client_flags, server_flags): (&[String], &[String]),
+    context: &str,
+) {
+    let ran = run(
+        place,
+        "corpus",
+        client,
+        server,
+        1,
+        client_flags,
+        server_flags,
+    );
+    let mut seen = Vec::new();
+    for message in &ran.client.messages {
+        if !seen.contains(&message) {
+            seen.push(message);
+        }
+    }
+    let played: Vec<Option<String>> = seen
+        .iter()
+        .map(|message| rung_on_wire(message.direction == Direction::Sent, &message.bytes))
+        .collect();
+    let ladder: Vec<Option<String>> = call.ladder.iter().cloned().map(Some).collect();
+    assert_eq!(
+        played, ladder,
+        "{context}: {} calls {}",
+        client.name, server.name
+    );
+}
+
+#[test]
+fn the_media_of_a_capture_flows_again() {
+    let mut capture = Talk::new("media").say(&[
+        "> INVITE | sdp 4000",
+        "< 200 | sdp 5000",
+        "> ACK",
+        "> BYE | @1500",
+        "< 200",
+    ]);
+    for (from, to, packets) in [
+        ("10.0.0.1:4000", "10.0.0.2:5000", 40_u16),
+        ("10.0.0.2:5000", "10.0.0.1:4000", 30),
+    ] {
+        for packet in 0..packets {
+            let mut payload = vec![0x80, 0];
+            payload.extend_from_slice(&packet.to_be_bytes());
+            payload.extend_from_slice(&(u32::from(packet) * 160).to_be_bytes());
+            payload.extend_from_slice(&[0, 0, 0, 1]);
+            payload.resize(172, 0xd5);
+            capture.datagrams.push(Datagram {
+                frame: 0,
+                time: Duration::from_secs(1_700_000_000)
+                    + Duration::from_millis(400 + u64::from(packet) * 20),
+                source: from.parse().expect("an address"),
+                destination: to.parse().expect("an address"),
+                payload,
+            });
+        }
+    }
+    let place = Place::new();
+    let made = convert(&capture, &Options::default());
+    assert_eq!(made.calls[0].media, "audio 40/30");
+    std::fs::create_dir_all(place.path("media")).expect("a folder");
+    for file in &made.files {
+        place.write(&format!("media/{}", file.name), &file.bytes);
+    }
+    let ran =
+        place.run("compile --check --lint --strict media/scenario_uac.xml media/scenario_uas.xml");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.shown());
+    let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let port = || free_udp_port(host).expect("a free port");
+    let (uas, uac) = (port(), port());
+    // RTP has even ports, RTCP the odd ones above.
+    let media_port = || {
+        let mut ports = std::iter::repeat_with(port);
+        ports.find(|port| port % 2 == 0).expect("an even port")
+    };
+    let (called_media, calling_media) = (media_port(), media_port());
+    let scenario = place.path("media/scenario_uas.xml");
+    let line = format!(
+        "-sf {} -i {host} -p {uas} -mp {called_media} -m 1 -nostdin",
+        scenario.display()
+    );
+    let words = line.split_whitespace().map(str::to_owned).collect();
+    let mut called = Running::start(&ours(), words).expect("it starts");
+    called
+        .wait_for_port(SocketAddr::new(host, uas))
+        .expect("it listens");
+    let ran = place.run(&format!(
+        "sipp -sf media/scenario_uac.xml -i {host} -p {uac} -mp {calling_media} -m 1 -nostdin {host}:{uas}"
+    ));
+    let limit = Instant::now() + Duration::from_secs(20);
+    let outcome = called.finish(limit, uas).expect("it ends");
+    assert_eq!(
+        (ran.code, outcome.exit),
+        (0, Exit::Code(0)),
+        "{}",
+        ran.shown()
+    );
+    assert!(
+        ran.out.contains("rtp_sent=40 rtp_recv=30"),
+        "{}",
+        ran.shown()
+    );
 }

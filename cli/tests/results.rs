@@ -7,7 +7,7 @@ use place::{BINARY, Place, Ran};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::process::Stdio;
 
 /// Six kinds of calls in turn; five of them fail, each in its own way.
@@ -332,6 +332,102 @@ fn shards_report_what_one_would() {
     numbers.sort_unstable();
     let expected: Vec<_> = (1..=300).map(Some).collect();
     assert_eq!(numbers, expected);
+}
+
+#[test]
+fn media_is_reported_and_can_be_asked_for() {
+    let place = Place::new();
+    place.write("media.xml", include_str!("results/media.xml"));
+    let line = "sipp -sf media.xml -loopback -loopback_sn uas -rtp_echo -m 2 -r 20 -summary_json s.json \
+                -health_min_rtp_packets_recv_per_call 2 -health_min_rtp_packets_recv";
+    let ran = place.run(&format!("{line} 4"));
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let media = &json(&place, "s.json")["media"];
+    for (name, column) in [
+        ("rtp_packets_sent", "rtp_sent"),
+        ("rtp_packets_received", "rtp_recv"),
+    ] {
+        let told = ran.out.lines().last().unwrap_or_default();
+        let told = told
+            .split(' ')
+            .find_map(|pair| pair.strip_prefix(&format!("{column}=")));
+        assert_eq!(told, Some(media[name].to_string().as_str()), "{}", ran.out);
+    }
+    assert_eq!(media["heard"]["streams"], 2);
+    assert!(media["per_call_min_rtp_packets_received"].as_u64() >= Some(2));
+    let ran = place.run(&format!("{line} 1000000"));
+    assert_eq!(ran.code, 2, "{}", ran.shown());
+    assert!(ran.out.contains("below minimum 1000000"), "{}", ran.out);
+}
+
+/// The value of a header of a message.
+fn header<'a>(message: &'a str, name: &str) -> &'a str {
+    let prefix = format!("{name}: ");
+    let mut lines = message.lines();
+    let line = lines.find_map(|line| line.strip_prefix(&prefix));
+    line.unwrap_or_default()
+}
+
+#[test]
+fn a_peer_that_stalls_shows_in_the_times_and_not_in_the_pace() {
+    let place = Place::new();
+    let peer = UdpSocket::bind("127.0.0.1:0").expect("loopback binds");
+    let address = peer.local_addr().expect("an address");
+    let run = place
+        .command(
+            BINARY,
+            &format!(
+                "sipp -sn options {address} -nr -r 200 -m 300 -l 1000 -summary_json s.json \
+                 -threshold answer.p99<500ms -threshold answer.p50<500ms"
+            ),
+        )
+        .stdout(Stdio::null())
+        .spawn();
+    let mut run = run.expect("the binary runs");
+    let mut bytes = [0; 4096];
+    let mut held = Vec::new();
+    let answer = |message: &str, to| {
+        let headers = ["Via", "From", "To", "Call-ID", "CSeq"];
+        let headers = headers.map(|name| format!("{name}: {}\r\n", header(message, name)));
+        let response = format!(
+            "SIP/2.0 200 OK\r\n{}Content-Length: 0\r\n\r\n",
+            headers.concat()
+        );
+        peer.send_to(response.as_bytes(), to).expect("sent");
+    };
+    for number in 0..300 {
+        let (length, from) = peer.recv_from(&mut bytes).expect("requests come");
+        let message = String::from_utf8_lossy(&bytes[..length]).into_owned();
+        // From the hundredth on it hears and says nothing, for as long as 140 requests take: they come all the same.
+        match number {
+            0..100 | 240.. => answer(&message, from),
+            _ => held.push((message, from)),
+        }
+        if number == 239 {
+            for (message, from) in held.drain(..) {
+                answer(&message, from);
+            }
+        }
+    }
+    assert_eq!(run.wait().expect("it ends").code(), Some(2));
+    let summary = json(&place, "s.json");
+    let (sent, due) = (&summary["answer"], &summary["answer"]["due"]);
+    assert_eq!((&sent["count"], &due["count"]), (&300.into(), &300.into()));
+    // 140 requests at 200 a second are 700 ms; the generator may be late, and is never early.
+    assert!(due["max"].as_u64() >= Some(690_000_000), "{due}");
+    assert_eq!(
+        summary["calls_per_second"]
+            .as_f64()
+            .map(|rate| rate < 201.0),
+        Some(true)
+    );
+    // So many were open because none waited for the peer.
+    assert!(summary["run"]["peak_calls"].as_u64() >= Some(140));
+    let held = &summary["thresholds"][0];
+    assert_eq!(
+        (&held["pass"], &summary["thresholds"][1]["pass"]),
+        (&false.into(), &true.into())
+    );
 }
 
 /// One request; what comes back.

@@ -303,6 +303,7 @@ fn every_member_inherits_the_workspace_lints() {
         "crates/capture",
         "crates/media",
         "crates/hep",
+        "crates/results",
         "compiler",
         "vm",
     ] {

@@ -13,7 +13,7 @@
 //! | `calls` | which messages are one call; repetitions, and what is missing |
 //! | `media` | which datagrams are its media; pressed keys |
 //! | `side` | one side of a call as steps in order of time |
-//! | `headers`, `body`, `text` | messages as texts with keywords |
+//! | `headers`, `credentials`, `body`, `text` | messages as texts with keywords |
 //! | `merge` | many equal calls as one scenario and an injection file |
 //! | `scenario`, `names` | XML, and the files it goes to |
 //! | `list` | a table of the calls |
@@ -42,6 +42,7 @@
 
 mod body;
 mod calls;
+mod credentials;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 mod headers;
@@ -327,5 +328,6 @@ fn write_media(
             bytes: writer.into_bytes(),
         });
     }
+    written.sort_by_key(|file: &OutputFile| !file.name.starts_with("caller"));
     (files, written)
 }

@@ -210,8 +210,17 @@ pub fn table(calls: &[CallSummary]) -> String {
             printable(&call.result),
             messages,
             media.to_owned(),
-            printable(&call.call_id),
+            // The last column is as long as it is: it is what `-call-id` takes.
+            call.call_id
+                .chars()
+                .filter(|char| !char.is_control())
+                .collect(),
         ]);
+        for cell in rows.last_mut().into_iter().flatten() {
+            if cell.is_empty() {
+                cell.push('-');
+            }
+        }
     }
     let columns = rows[0].len();
     let widths: Vec<usize> = (0..columns)

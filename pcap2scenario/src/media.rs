@@ -122,7 +122,12 @@ pub(crate) fn find(calls: &[Call], datagrams: &[Datagram], takes_digits_out: boo
     }
     for ((call, from_caller, kind), packets) in streams {
         let pieces = cut(&calls[call], from_caller, kind, packets, datagrams);
-        media[call].pieces.extend(pieces);
+        let over = over(&calls[call]);
+        // What an agent still sends when the call is over goes to nobody.
+        let heard = pieces
+            .into_iter()
+            .filter(|piece| over.is_none_or(|over| piece.start < over));
+        media[call].pieces.extend(heard);
     }
     for ((call, _), found) in presses {
         media[call].digits.extend(found.done);
@@ -144,6 +149,24 @@ fn order(kind: MediaKind) -> u8 {
         MediaKind::Video => 1,
         MediaKind::Image => 2,
         MediaKind::Other => 3,
+    }
+}
+
+/// When a call was over for its media: it was hung up, or never taken. `None` if the capture does not show it.
+fn over(call: &Call) -> Option<Duration> {
+    let bye = call.events.iter().rev().find(|event| event.msg.asks("BYE"));
+    if let Some(bye) = bye {
+        return Some(bye.msg.time);
+    }
+    let invited = |from: u16, to: u16| {
+        call.events.iter().rev().find(move |event| {
+            let code = event.msg.code();
+            event.msg.method == "INVITE" && code.is_some_and(|code| (from..to).contains(&code))
+        })
+    };
+    match (invited(200, 300), invited(300, 700)) {
+        (None, Some(refused)) => Some(refused.msg.time),
+        _ => None,
     }
 }
 

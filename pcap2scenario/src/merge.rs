@@ -285,38 +285,80 @@ fn merged_line(line: &str, others: &[&str], columns: &mut Columns) -> String {
             out.push_str(part);
             continue;
         }
-        let front = values
-            .iter()
-            .map(|value| common(part.chars(), value.chars()))
-            .min()
-            .unwrap_or(0);
-        // Words are not cut: `100` and `101` differ as a whole.
-        let front = part[..front].rfind(|c| !is_word(c)).map_or(0, |at| at + 1);
-        let back = values
-            .iter()
-            .map(|value| {
-                let back = common(part.chars().rev(), value.chars().rev());
-                back.min(part.len() - front).min(value.len() - front)
-            })
-            .min()
-            .unwrap_or(0);
-        let back = part[part.len() - back..]
-            .find(|c| !is_word(c))
-            .map_or(0, |at| back - at);
-        let middle = |text: &str| text[front..text.len() - back].to_owned();
-        let all = core::iter::once(*part)
-            .chain(values.iter().copied())
-            .map(middle);
-        match columns.keyword(all.collect()) {
-            Some(keyword) => {
-                out.push_str(&part[..front]);
-                out.push_str(&keyword);
-                out.push_str(&part[part.len() - back..]);
-            }
-            None => out.push_str(part),
-        }
+        out.push_str(&merged_text(part, &values, columns));
     }
     out
+}
+
+/// A literal in which calls differ, with fields for what differs: word by word if the words stand in the same pattern, else
+/// from the first difference to the last.
+fn merged_text(text: &str, others: &[&str], columns: &mut Columns) -> String {
+    // Escapes mean nothing in an injection file.
+    if text.contains('\\') || others.iter().any(|other| other.contains('\\')) {
+        return text.to_owned();
+    }
+    let own = words(text);
+    let theirs: Vec<Vec<&str>> = others.iter().map(|other| words(other)).collect();
+    let is_pattern = theirs.iter().all(|their| {
+        their.len() == own.len()
+            && their.iter().zip(&own).all(|(one, two)| {
+                one == two || one.starts_with(is_word) && two.starts_with(is_word)
+            })
+    });
+    if is_pattern {
+        let merged = own.iter().enumerate().map(|(at, word)| {
+            let values = || theirs.iter().map(|their| their[at]);
+            if values().all(|value| value == *word) {
+                return (*word).to_owned();
+            }
+            let all = core::iter::once(*word).chain(values()).map(str::to_owned);
+            columns
+                .keyword(all.collect())
+                .unwrap_or_else(|| (*word).to_owned())
+        });
+        return merged.collect();
+    }
+    let front = others
+        .iter()
+        .map(|other| common(text.chars(), other.chars()))
+        .min()
+        .unwrap_or(0);
+    // Words are not cut: `100` and `101` differ as a whole.
+    let front = text[..front].rfind(|c| !is_word(c)).map_or(0, |at| at + 1);
+    let back = others
+        .iter()
+        .map(|other| {
+            let back = common(text.chars().rev(), other.chars().rev());
+            back.min(text.len() - front).min(other.len() - front)
+        })
+        .min()
+        .unwrap_or(0);
+    let back = text[text.len() - back..]
+        .find(|c| !is_word(c))
+        .map_or(0, |at| back - at);
+    let all = core::iter::once(text).chain(others.iter().copied());
+    let middles = all.map(|text| text[front..text.len() - back].to_owned());
+    match columns.keyword(middles.collect()) {
+        Some(keyword) => format!("{}{keyword}{}", &text[..front], &text[text.len() - back..]),
+        None => text.to_owned(),
+    }
+}
+
+/// A text as words and the single characters between them.
+fn words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = if is_word(first) {
+            rest.find(|c| !is_word(c)).unwrap_or(rest.len())
+        } else {
+            first.len_utf8()
+        };
+        let (word, behind) = rest.split_at(end);
+        words.push(word);
+        rest = behind;
+    }
+    words
 }
 
 /// What belongs to one word: a user name, a number, an address.
@@ -327,4 +369,44 @@ fn is_word(char: char) -> bool {
 /// How many characters two texts have in common at their beginning; texts of messages are ASCII.
 fn common(one: impl Iterator<Item = char>, two: impl Iterator<Item = char>) -> usize {
     one.zip(two).take_while(|(one, two)| one == two).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(lines: &[&str]) -> (String, Vec<Vec<String>>) {
+        let mut columns = Columns {
+            columns: Vec::new(),
+        };
+        let line = merged_line(lines[0], &lines[1..], &mut columns);
+        (line, columns.columns)
+    }
+
+    #[test]
+    fn words_that_differ_become_fields_and_the_same_difference_the_same_field() {
+        let (line, columns) = merged(&[
+            "From: \"A\" <sip:+491@[local_ip]>;x=+491",
+            "From: \"B\" <sip:+492@[local_ip]>;x=+492",
+        ]);
+        assert_eq!(
+            line,
+            "From: \"[field0]\" <sip:[field1]@[local_ip]>;x=[field1]"
+        );
+        assert_eq!(columns, [["A", "B"], ["+491", "+492"]]);
+    }
+
+    #[test]
+    fn texts_of_other_patterns_differ_from_the_first_difference_to_the_last() {
+        let (line, columns) = merged(&["X: a (one two) z", "X: a (three) z"]);
+        assert_eq!(line, "X: a ([field0]) z");
+        assert_eq!(columns, [["one two", "three"]]);
+        // Another keyword in it, or a value that such a file cannot hold: the line of the first call stays.
+        assert_eq!(merged(&["A: 1[pid]", "A: 2[users]"]).0, "A: 1[pid]");
+        assert_eq!(merged(&["A: x;y z", "A: x"]).0, "A: x;y z");
+        assert_eq!(
+            merged(&["CSeq: 1 INVITE", "CSeq: 7 INVITE"]).0,
+            "CSeq: 1 INVITE"
+        );
+    }
 }

@@ -8,6 +8,9 @@ use crate::side::Role;
 use crate::{CallSummary, Options, Timing};
 use gossipper_capture::Carrier;
 
+/// A run takes no message of more than 64 KiB unless it is told to; headers need their share.
+const LONG_BODY: usize = 60_000;
+
 /// The lines of the comment.
 #[expect(
     clippy::too_many_arguments,
@@ -98,6 +101,10 @@ fn command(call: &Call, role: Role, name: &str, injection: Option<&str>, merged:
         Carrier::Wss => " -t ws1",
     };
     let mut command = format!("gossipper sipp -sf {name}{transport}");
+    let longest = call.events.iter().map(|event| event.msg.body.len()).max();
+    if longest.is_some_and(|longest| longest > LONG_BODY) {
+        command.push_str(" -max_message 1000000");
+    }
     if role == Role::Uas {
         return command;
     }

@@ -381,12 +381,13 @@ impl<'a> Side<'a> {
                 rtd,
                 saves: Vec::new(),
             };
-        if is_first_answer && code != Some(100) {
-            let why = "not captured, but most servers send it".to_owned();
-            self.push(
-                vec![why],
-                is_recv(Expected::Response(100), true, false, None),
-            );
+        if let Some(request) = request.filter(|_| is_first_answer) {
+            for (code, why) in self.not_captured(request) {
+                self.push(
+                    vec![why.to_owned()],
+                    is_recv(Expected::Response(code), true, false, None),
+                );
+            }
         }
         let is_final = code.is_some_and(|code| code >= 200);
         let rtd = is_final
@@ -402,6 +403,26 @@ impl<'a> Side<'a> {
         if code.is_some() && !msg.to_tag.is_empty() {
             self.peer_tag = &msg.to_tag;
         }
+    }
+
+    /// Provisional responses to an INVITE that the capture does not have and another peer may send, where nothing depends
+    /// on them.
+    fn not_captured(&self, request: usize) -> Vec<(u16, &'static str)> {
+        let events = &self.call.events;
+        let invite = &events[request].msg;
+        let has = |code| {
+            events[request..]
+                .iter()
+                .any(|event| event.msg.code() == Some(code) && event.msg.answers(invite))
+        };
+        let mut codes = vec![(100, "not captured, but most servers send it")];
+        // A challenge comes at once.
+        if self.timed == Some(request) {
+            codes.push((180, "not captured; another peer may ring"));
+            codes.push((183, "not captured; another peer may play something"));
+        }
+        codes.retain(|(code, _)| !has(*code));
+        codes
     }
 
     /// The request that the response time counts from: the first INVITE whose answer is no challenge.

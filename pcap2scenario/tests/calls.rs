@@ -207,7 +207,7 @@ fn transfer_info_and_notify() {
 fn refusals_cancels_and_redirections_are_acknowledged() {
     let made = said(&["> INVITE | sdp 4000", "< 100", "< 486", "> ACK"]);
     let uac = file(&made, "scenario_uac.xml");
-    assert!(uac.contains("branch=[branch-4]"), "{uac}");
+    assert!(uac.contains("branch=[branch-6]"), "{uac}");
     made_despite_advice(&Talk::new("call").say(&[
         "> INVITE | sdp 4000",
         "< 100",
@@ -422,6 +422,58 @@ fn legs_beside_a_proxy_are_told_apart() {
             "scenario_uas_002.xml"
         ]
     );
+}
+
+#[test]
+fn what_the_phones_say_directly_belongs_to_both_legs_of_a_proxy_that_has_left() {
+    let proxy: std::net::SocketAddr = "10.0.0.5:5060".parse().expect("an address");
+    let direct = Talk::new("call");
+    let mut capture = direct.say(&CALL);
+    let mut behind = Vec::new();
+    for message in &mut capture.messages[..4] {
+        // The first four go through the proxy, which changes the branch.
+        let mut second = message.clone();
+        second.time += std::time::Duration::from_millis(3);
+        let text = String::from_utf8(second.bytes).expect("ASCII");
+        second.bytes = text.replace("z9hG4bK-call", "z9hG4bK-proxy").into_bytes();
+        if message.source == direct.caller {
+            message.destination = proxy;
+            second.source = proxy;
+        } else {
+            message.source = proxy;
+            second.destination = proxy;
+            second.time -= std::time::Duration::from_millis(6);
+        }
+        behind.push(second);
+    }
+    capture.messages.extend(behind);
+    let made = made(&capture);
+    let ladders: Vec<&[String]> = made.calls.iter().map(|call| &call.ladder[..]).collect();
+    assert_eq!(ladders.len(), 2, "{:#?}", made.calls);
+    assert_eq!(ladders[0], ladders[1]);
+    assert_eq!(ladders[0].len(), CALL.len());
+}
+
+#[test]
+fn invites_of_both_sides_may_cross() {
+    made_despite_advice(&Talk::new("call").say(&[
+        "> INVITE | sdp 4000",
+        "< 200 | sdp 5000",
+        "> ACK",
+        "> INVITE | held 4000 | @2000",
+        "< INVITE | held 5000",
+        "< 491/INVITE",
+        "> 491/INVITE",
+        "> ACK",
+        "< ACK",
+        "> INVITE | held 4000 | @4000",
+        "< 200/INVITE | sdp 5000",
+        "> ACK",
+        "< BYE",
+        "> BYE",
+        "< 200/BYE",
+        "> 200/BYE",
+    ]));
 }
 
 #[test]

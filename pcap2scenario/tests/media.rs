@@ -144,7 +144,7 @@ fn early_media_is_played_early() {
     let uas = file(&made, "scenario_uas.xml");
     let play = uas.find("play_pcap_audio").expect("played");
     assert!(
-        play < uas.find("SIP/2.0 200 Reason").expect("answered"),
+        play < uas.find("SIP/2.0 200 OK").expect("answered"),
         "{uas}"
     );
     assert!(!file(&made, "scenario_uac.xml").contains("play_pcap"));

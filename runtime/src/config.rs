@@ -262,6 +262,8 @@ impl Default for PacingConfig {
 pub struct TimeLimits {
     /// `-timeout`: abort all calls and end.
     pub timeout: Option<Duration>,
+    /// `-timeout` lets the open calls end, as SIPp does, and has no more opened.
+    pub timeout_drains: bool,
     /// `-timeout_error`: reaching `timeout` is an error.
     pub timeout_is_error: bool,
     /// `-timeout_global`: abort all calls and end, which counts as a normal end.

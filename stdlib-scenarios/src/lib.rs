@@ -3,7 +3,7 @@
 //!
 //! Each one is an ordinary scenario file of this crate's `scenarios` folder, written here to the message flow that
 //! SIPp documents under the same name: same messages, same header order, same literals, so that a peer cannot tell
-//! the tools apart. `options` and `options_uas` are our own, `management` is Gossipper's.
+//! the tools apart. `options`, `options_uas` and `media_uas` are our own, `management` and `invite_media…` are Gossipper's.
 //!
 //! Not for compiling: this crate hands out text and knows neither compiler nor VM (its tests do).
 //!
@@ -114,6 +114,31 @@ static ALL: &[Builtin] = &[
         "management",
         Server,
         "answers OPTIONS with 200 and allows nothing else"
+    ),
+    builtin!(
+        "invite_media",
+        Client,
+        "call that sends a tone of PCMU once it is answered; try it with -loopback_sn media_uas"
+    ),
+    builtin!(
+        "invite_media_early",
+        Client,
+        "the same from a 183 on, if there is one"
+    ),
+    builtin!(
+        "invite_media_early_180",
+        Client,
+        "the same from the 180 on, which has to come"
+    ),
+    builtin!(
+        "invite_media_scale",
+        Client,
+        "half a minute of PCMU for thousands of calls; implies -media_scale"
+    ),
+    builtin!(
+        "media_uas",
+        Server,
+        "answers a call and sends a tone of PCMU until its end"
     ),
 ];
 

@@ -34,13 +34,14 @@ const AT_FIRST: usize = 14;
 /// The tables.
 #[derive(Debug)]
 pub(crate) struct Stripes<T> {
-    tables: [HashTable<T>; STRIPES],
+    /// Apart, so that what holds them stays small enough to be moved.
+    tables: Box<[HashTable<T>; STRIPES]>,
 }
 
 impl<T: Hashed> Stripes<T> {
     pub(crate) fn new() -> Self {
         Self {
-            tables: std::array::from_fn(|_| HashTable::with_capacity(AT_FIRST)),
+            tables: Box::new(std::array::from_fn(|_| HashTable::with_capacity(AT_FIRST))),
         }
     }
 

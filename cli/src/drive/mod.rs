@@ -4,8 +4,8 @@
 //! One small loop on the main thread; calls live elsewhere. Signal handlers are in place before the first socket is
 //! bound, so whoever sees the port taken may interrupt.
 //!
-//! COMPAT(sipp): SIPp leaves at the first SIGINT; here the first drains, the second aborts the open calls, and a third
-//! ends the program (docs/adr/0009-dialects.md).
+//! COMPAT(sipp): SIPp leaves at the first SIGINT, and so does who stands in for it; elsewhere the first drains, the second
+//! aborts the open calls, and a third ends the program (docs/adr/0009-dialects.md).
 
 use crate::background;
 use crate::exit::ExitCode;
@@ -434,7 +434,7 @@ impl Session<'_> {
             .main()
             .map_or(Phase::Running, |engine| engine.phase);
         let before = self.requests;
-        match self.requests.step(wish, phase) {
+        match self.requests.step(wish, phase, self.sipps_files.is_some()) {
             Some(command) if self.controller.send(command) => true,
             // The run has just ended, or has too many commands to look at: the wish may be repeated.
             Some(_) => {

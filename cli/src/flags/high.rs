@@ -218,13 +218,43 @@ pub(crate) struct HiArgs {
     pub(crate) notes: Vec<String>,
 }
 
+/// Why a command line that can be read cannot be followed.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// Everything that is wrong, in words for the user.
+    pub(crate) faults: Vec<String>,
+    /// Nothing but hosts: SIPp finds that out after it has read the scenario, and ends with another code.
+    pub(crate) of_hosts: bool,
+}
+
+impl From<String> for Refusal {
+    fn from(fault: String) -> Self {
+        Self {
+            faults: vec![fault],
+            of_hosts: false,
+        }
+    }
+}
+
+impl Refusal {
+    /// One fault that is about a host.
+    pub(crate) fn of_host(fault: String) -> Self {
+        Self {
+            of_hosts: true,
+            ..Self::from(fault)
+        }
+    }
+}
+
 impl HiArgs {
     /// Applies the defaults and resolves the names.
     ///
     /// # Errors
     /// Everything that is wrong, in words for the user.
-    pub(crate) fn resolve(mut low: LowArgs) -> Result<Self, Vec<String>> {
+    pub(crate) fn resolve(mut low: LowArgs) -> Result<Self, Refusal> {
         let mut faults = Vec::new();
+        // About hosts and addresses.
+        let mut hosts = Vec::new();
         let dialect = low.dialect;
         let sipp = dialect == Dialect::Sipp;
         let mut notes = Vec::new();
@@ -383,11 +413,11 @@ impl HiArgs {
         let local_ip = low
             .local_ip
             .as_deref()
-            .and_then(|host| ip(host, "-i", &mut faults));
+            .and_then(|host| ip(host, "-i", &mut hosts));
         let media_ip = low
             .media_ip
             .as_deref()
-            .and_then(|host| ip(host, "-mi", &mut faults));
+            .and_then(|host| ip(host, "-mi", &mut hosts));
         let media_port = low.media_port.unwrap_or(6000);
         let media = Media::resolve(
             low.media,
@@ -402,7 +432,7 @@ impl HiArgs {
             (None, sending) => (sending, None),
             given => given,
         };
-        let remote = remote.and_then(|text| peer(&text, local_ip, &mut faults));
+        let remote = remote.and_then(|text| peer(&text, local_ip, &mut hosts));
         let family = local_ip.or_else(|| remote.as_ref().map(|peer| peer.address.ip()));
         let sending_address = sending
             .and_then(|text| peer(&text, family, &mut faults))
@@ -435,8 +465,10 @@ impl HiArgs {
             None | Some(0) => LocalPort::Any,
             Some(port) => LocalPort::Fixed(port),
         };
-        let Some(scenario) = scenario.filter(|_| faults.is_empty()) else {
-            return Err(faults);
+        let Some(scenario) = scenario.filter(|_| faults.is_empty() && hosts.is_empty()) else {
+            let of_hosts = faults.is_empty();
+            faults.append(&mut hosts);
+            return Err(Refusal { faults, of_hosts });
         };
         Ok(Self {
             dialect,

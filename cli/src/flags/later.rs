@@ -38,13 +38,17 @@ static GROUPS: &[Group] = &[
     },
     Group {
         part: "media",
-        switches: &["rtpcheck_debug", "srtpcheck_debug", "media_iouring"],
-        values: &["turn_server", "turn_user", "turn_pass", "turn_realm"],
-    },
-    Group {
-        part: "the RTP sender without SIP",
-        switches: &["rtp_send"],
+        switches: &[
+            "rtpcheck_debug",
+            "srtpcheck_debug",
+            "media_iouring",
+            "rtp_send",
+        ],
         values: &[
+            "turn_server",
+            "turn_user",
+            "turn_pass",
+            "turn_realm",
             "rtp_addr",
             "rtp_pt",
             "rtp_codec",
@@ -67,13 +71,7 @@ static GROUPS: &[Group] = &[
     Group {
         part: "reports and health gates",
         switches: &[],
-        values: &[
-            "summary_html",
-            "health_max_rtcp_fraction_lost",
-            "health_max_rtcp_jitter_ts",
-            "health_min_rtp_packets_recv",
-            "health_min_rtp_packets_recv_per_call",
-        ],
+        values: &["summary_html", "health_max_rtcp_jitter_ts"],
     },
     Group {
         part: "profiles of the program itself",
@@ -157,6 +155,7 @@ mod tests {
                 [
                     "SCTP",
                     "media",
+                    "the RTP sender without SIP",
                     "plug-ins",
                     "reports and health gates",
                     "RTCP and media reports over HEP",

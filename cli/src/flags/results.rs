@@ -20,6 +20,12 @@ pub(crate) struct ResultsLow {
     pub(crate) max_failed_calls: Option<i64>,
     /// `-health_max_timeouts`; below zero is none.
     pub(crate) max_timeouts: Option<i64>,
+    /// `-health_max_rtcp_fraction_lost`.
+    pub(crate) max_fraction_lost: Option<f64>,
+    /// `-health_min_rtp_packets_recv`.
+    pub(crate) min_rtp_received: Option<u64>,
+    /// `-health_min_rtp_packets_recv_per_call`.
+    pub(crate) min_rtp_received_per_call: Option<u64>,
     /// `-threshold`, in the order given.
     pub(crate) thresholds: Vec<Threshold>,
     /// `-threshold_abort`.
@@ -52,8 +58,13 @@ impl Results {
         faults: &mut Vec<String>,
         notes: &mut Vec<String>,
     ) -> Self {
-        if low.min_success_ratio.is_some_and(|ratio| ratio > 1.0) {
-            faults.push("-health_min_success_ratio is a part of one, 0 to 1".to_owned());
+        for (flag, ratio) in [
+            ("-health_min_success_ratio", low.min_success_ratio),
+            ("-health_max_rtcp_fraction_lost", low.max_fraction_lost),
+        ] {
+            if ratio.is_some_and(|ratio| ratio > 1.0) {
+                faults.push(format!("{flag} is a part of one, 0 to 1"));
+            }
         }
         if low.threshold_abort && low.thresholds.is_empty() {
             notes.push("-threshold_abort has no effect without -threshold".to_owned());
@@ -80,6 +91,9 @@ impl Results {
                 min_success_ratio: low.min_success_ratio.filter(|ratio| *ratio > 0.0),
                 max_failed_calls: most(low.max_failed_calls),
                 max_timeouts: most(low.max_timeouts),
+                max_fraction_lost: low.max_fraction_lost.filter(|part| *part > 0.0),
+                min_rtp_received: low.min_rtp_received.filter(|count| *count > 0),
+                min_rtp_received_per_call: low.min_rtp_received_per_call.filter(|count| *count > 0),
                 thresholds: low.thresholds,
             },
             threshold_abort: low.threshold_abort,

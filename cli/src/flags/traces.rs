@@ -166,6 +166,11 @@ impl LowTraces {
 }
 
 impl Traces {
+    /// Whose files are written.
+    pub(crate) const fn form(&self) -> LogForm {
+        self.form
+    }
+
     /// The table of the screen in gossipper's own form.
     pub(crate) fn screen_table(&self, pid: u32) -> Option<PathBuf> {
         let named = self.messages.file.as_deref();

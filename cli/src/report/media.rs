@@ -28,14 +28,14 @@ pub(super) fn lines(out: &mut String, media: &MediaSnapshot) -> usize {
         let mos = match closed.rated {
             0 => String::new(),
             rated => format!(
-                "  MOS {:.2} mean {:.2} lowest",
+                "  MOS {:.2} (lowest {:.2})",
                 closed.mos_sum / rated as f64,
                 closed.min_mos
             ),
         };
         let _ = writeln!(
             out,
-            "Heard      {} streams  jitter {:.2} ms mean {:.2} ms highest{mos}",
+            "Heard      {} streams  jitter {:.2} ms (highest {:.2}){mos}",
             closed.received,
             closed.jitter_ms_sum / closed.received as f64,
             closed.max_jitter_ms
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(
             text(&media),
             "RTP        100 sent  98 received  2 lost\n\
-             Heard      2 streams  jitter 1.50 ms mean 2.50 ms highest  MOS 4.00 mean 3.75 lowest\n\
+             Heard      2 streams  jitter 1.50 ms (highest 2.50)  MOS 4.00 (lowest 3.75)\n\
              RTP check  FAILED: 1 of 3 audio patterns, 30 of 90 packets without their echo\n"
         );
     }

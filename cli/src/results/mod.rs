@@ -16,6 +16,7 @@ use gossipper_runtime::{Ending, RunReport, Viewer};
 use jiff::Timestamp;
 use metrics::Metrics;
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -70,8 +71,7 @@ impl<'a> Reports<'a> {
         ] {
             let Some(path) = path else { continue };
             // It is written when the run is over; whether it can be is found out now.
-            let tried = OpenOptions::new().create(true).append(true).open(path);
-            if let Err(error) = tried {
+            if let Err(error) = try_writing(path) {
                 say_unwritable(what, path, &error);
             }
         }
@@ -184,6 +184,21 @@ impl<'a> Reports<'a> {
     }
 }
 
+/// Whether a file can be written, of which nothing is changed. Of a pipe or a device nobody knows before.
+fn try_writing(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    match std::fs::metadata(path) {
+        Ok(known) if known.is_file() => options.append(true).open(path).map(drop),
+        Ok(known) if known.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            options.write(true).create_new(true).open(path)?;
+            std::fs::remove_file(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn say_unwritable(what: &str, path: &Path, error: &std::io::Error) {
     stdio::error(&format!(
         "cannot write the {what} `{}`: {error}",
@@ -228,10 +243,27 @@ fn ending(ending: &Ending) -> &'static str {
         Ending::Drained => "drained",
         Ending::Stopped => "stopped",
         Ending::TimedOut => "timed_out",
-        Ending::TimeoutError => "timeout_error",
+        Ending::TimeoutError(_) => "timeout_error",
         Ending::TimedOutGlobally => "timed_out_globally",
         Ending::TwinEnded => "twin_ended",
         Ending::StopNow => "stop_now",
         Ending::Fatal(_) => "fatal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trying_to_write_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (new, old) = (folder.path().join("new"), folder.path().join("old"));
+        std::fs::write(&old, "kept").expect("written");
+        assert!(try_writing(&new).is_ok() && !new.exists());
+        assert!(try_writing(&old).is_ok());
+        assert_eq!(std::fs::read_to_string(&old).ok().as_deref(), Some("kept"));
+        assert!(try_writing(folder.path()).is_err());
+        assert!(try_writing(&folder.path().join("no/file")).is_err());
     }
 }

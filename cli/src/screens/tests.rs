@@ -6,7 +6,8 @@ use super::terminal::tests::{coloured, drawn};
 use super::*;
 use crate::report::sample;
 use gossipper_control::{
-    Cell, CounterSnapshot, EchoCounts, EchoSnapshot, Repartition, StepKind, StepSnapshot,
+    Cell, CounterSnapshot, EchoCounts, EchoSnapshot, MediaSnapshot, Repartition, StepKind,
+    StepSnapshot,
 };
 
 fn step(kind: StepKind, name: &str, messages: u64) -> StepSnapshot {
@@ -262,6 +263,34 @@ fn what_is_echoed_has_a_line_for_each_stream() {
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
     }
+}
+
+#[test]
+fn rtp_of_calls_has_a_line_with_what_was_sent() {
+    let media = |packets: u64| {
+        Some(Box::new(MediaSnapshot {
+            packets_sent: packets,
+            bytes_sent: packets * 172,
+            ..MediaSnapshot::default()
+        }))
+    };
+    let (mut now, mut before) = (now(), before());
+    before.engines[0].media = media(100);
+    now.engines[0].media = media(200);
+    let layouts = [layout()];
+    let frame = Frame {
+        now: &now,
+        before: &before,
+        layouts: &layouts,
+        view: View::default(),
+    };
+    let rate = 17.2 / (frame.period_us() as f64 / 1e6);
+    let line = format!(
+        "  {:<40}{rate:.3} last period RTP rate (kB/s)",
+        "200 Total RTP pckts sent"
+    );
+    let shown = text(&frame);
+    assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! Health gates and thresholds together: whether a run is what was asked for, and what a person should read first.
 
 use crate::make::ratio;
-use crate::summary::{Health, Summary, ThresholdResult};
+use crate::summary::{Health, Media, Summary, ThresholdResult};
 use crate::threshold::Threshold;
 
 /// Lateness of the generator that is worth a word, in ns.
@@ -20,6 +20,12 @@ pub struct Gates {
     pub max_failed_calls: Option<u64>,
     /// `-health_max_timeouts`.
     pub max_timeouts: Option<u64>,
+    /// `-health_max_rtcp_fraction_lost`.
+    pub max_fraction_lost: Option<f64>,
+    /// `-health_min_rtp_packets_recv`.
+    pub min_rtp_received: Option<u64>,
+    /// `-health_min_rtp_packets_recv_per_call`.
+    pub min_rtp_received_per_call: Option<u64>,
     /// `-threshold`.
     pub thresholds: Vec<Threshold>,
 }
@@ -37,6 +43,39 @@ impl Gates {
         self.thresholds
             .iter()
             .find(|threshold| threshold.is_lost(summary))
+    }
+
+    /// What of its media is not as it should be.
+    fn media(&self, media: &Media) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let lost = media.rtcp_max_fraction_lost.unwrap_or(0.0);
+        if let Some(most) = self.max_fraction_lost
+            && lost > most
+        {
+            reasons.push(format!(
+                "rtcp_max_fraction_lost {lost:.4} exceeds maximum {most:.4}"
+            ));
+        }
+        let received = media.rtp_packets_received;
+        if let Some(least) = self.min_rtp_received
+            && received < least
+        {
+            reasons.push(format!(
+                "rtp_packets_received {received} below minimum {least}"
+            ));
+        }
+        if let Some(least) = self.min_rtp_received_per_call {
+            match media.per_call_min_rtp_packets_received {
+                None => {
+                    reasons.push("per-call RTP recv gate: no calls observed inbound RTP".to_owned())
+                }
+                Some(received) if received < least => reasons.push(format!(
+                    "per_call_min_rtp_packets_received {received} below minimum {least}"
+                )),
+                Some(_) => {}
+            }
+        }
+        reasons
     }
 
     /// Writes into the summary what it is worth. `aborted_by` is the expression of the threshold that ended the run.
@@ -62,6 +101,7 @@ impl Gates {
             let timeouts = summary.timeouts;
             reasons.push(format!("timeouts {timeouts} exceeds maximum {most}"));
         }
+        reasons.extend(self.media(&summary.media));
         let judged = self.thresholds.iter().map(|threshold| {
             let (holds, found) = threshold.judge(summary);
             let aborted = aborted_by == Some(threshold.expression());
@@ -128,6 +168,12 @@ fn findings(summary: &Summary) -> Vec<String> {
             .map(|(class, count)| format!("{class}={count}"))
             .collect();
         findings.push(format!("Top failure classes: {}", named.join(", ")));
+    }
+    if let Some(lost) = summary.media.rtcp_max_fraction_lost {
+        let jitter = summary.media.reported.unwrap_or_default().jitter_ms_max;
+        findings.push(format!(
+            "RTCP QoS: max_fraction_lost={lost:.4} max_jitter_ms={jitter:.2}"
+        ));
     }
     if summary.lateness.sent.p99 >= LATE {
         findings.push(format!(
@@ -209,6 +255,7 @@ mod tests {
             max_failed_calls: Some(8),
             max_timeouts: Some(3),
             thresholds: vec![Threshold::parse("failed_ratio < 9%").expect("read")],
+            ..Gates::default()
         };
         let all = judged(&gates, None);
         assert!(
@@ -229,6 +276,7 @@ mod tests {
                 Threshold::parse("failed_ratio < 1%").expect("read"),
                 Threshold::parse("timeouts < 9").expect("read"),
             ],
+            ..Gates::default()
         };
         let summary = judged(&gates, Some("timeouts < 9"));
         insta::assert_snapshot!(summary.findings.join("\n"), @r"
@@ -241,6 +289,50 @@ mod tests {
         Records of logs that are lost: 7
         ");
         assert_eq!(summary.health.reasons.len(), 5);
+    }
+
+    #[test]
+    fn gates_on_media_say_what_came() {
+        let gates = Gates {
+            max_fraction_lost: Some(0.01),
+            min_rtp_received: Some(100),
+            min_rtp_received_per_call: Some(50),
+            ..Gates::default()
+        };
+        let reasons = |media: Media| {
+            let mut summary = Summary {
+                media,
+                ..Summary::default()
+            };
+            gates.judge(&mut summary, None);
+            summary.health.reasons
+        };
+        assert_eq!(
+            reasons(Media::default()),
+            [
+                "rtp_packets_received 0 below minimum 100",
+                "per-call RTP recv gate: no calls observed inbound RTP"
+            ]
+        );
+        let bad = Media {
+            rtp_packets_received: 100,
+            per_call_min_rtp_packets_received: Some(49),
+            rtcp_max_fraction_lost: Some(0.02),
+            ..Media::default()
+        };
+        assert_eq!(
+            reasons(bad),
+            [
+                "rtcp_max_fraction_lost 0.0200 exceeds maximum 0.0100",
+                "per_call_min_rtp_packets_received 49 below minimum 50"
+            ]
+        );
+        let good = Media {
+            per_call_min_rtp_packets_received: Some(50),
+            rtcp_max_fraction_lost: Some(0.01),
+            ..bad
+        };
+        assert!(reasons(good).is_empty());
     }
 
     #[test]

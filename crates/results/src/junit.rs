@@ -105,7 +105,11 @@ fn cases(summary: &Summary, gates: &Gates) -> Vec<Case> {
     // The reasons of the three gates come before those of thresholds, and begin with what they are about.
     let gate = |name: &str| {
         let mut reasons = summary.health.reasons.iter();
-        let reason = reasons.find(|reason| reason.starts_with(name));
+        let other = match name {
+            "per_call_min_rtp_packets_received" => "per-call RTP recv gate",
+            name => name,
+        };
+        let reason = reasons.find(|reason| reason.starts_with(name) || reason.starts_with(other));
         Case {
             group: "health",
             name: name.to_owned(),
@@ -115,6 +119,18 @@ fn cases(summary: &Summary, gates: &Gates) -> Vec<Case> {
     cases.extend(gates.min_success_ratio.map(|_| gate("success_ratio")));
     cases.extend(gates.max_failed_calls.map(|_| gate("failed_calls")));
     cases.extend(gates.max_timeouts.map(|_| gate("timeouts")));
+    cases.extend(
+        gates
+            .max_fraction_lost
+            .map(|_| gate("rtcp_max_fraction_lost")),
+    );
+    cases.extend(gates.min_rtp_received.map(|_| gate("rtp_packets_received")));
+    // It has two ways to fail.
+    cases.extend(
+        gates
+            .min_rtp_received_per_call
+            .map(|_| gate("per_call_min_rtp_packets_received")),
+    );
     cases.extend(summary.thresholds.iter().map(|threshold| Case {
         group: "threshold",
         name: threshold.expression.clone(),
@@ -247,10 +263,10 @@ mod tests {
         let gates = Gates {
             min_success_ratio: Some(0.5),
             max_failed_calls: Some(2),
-            max_timeouts: None,
             thresholds: ["invite.p99 < 10ms", "calls == 10"]
                 .map(|text| Threshold::parse(text).expect("read"))
                 .into(),
+            ..Gates::default()
         };
         summary.run.ending = "fatal".to_owned();
         gates.judge(&mut summary, Some("invite.p99 < 10ms"));

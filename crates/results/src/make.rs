@@ -2,8 +2,12 @@
 //! The model of a run, from what the runtime publishes.
 
 use crate::latency::Latency;
-use crate::summary::{Beside, Counts, Logs, Media, Response, Run, SCHEMA, Step, Summary};
-use gossipper_control::{EngineSnapshot, FailReason, Limit, Measures, Mode, Snapshot, StepKind};
+use crate::summary::{
+    Beside, Counts, Heard, Jitter, Logs, Media, Patterns, Response, Run, SCHEMA, Step, Summary,
+};
+use gossipper_control::{
+    EngineSnapshot, FailReason, Limit, Measures, MediaSnapshot, Mode, Snapshot, StepKind,
+};
 
 /// What the runtime does not know of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -153,7 +157,7 @@ impl Summary {
             average_invite_rtt: invite_rtt.sent.average,
             call_length,
             invite_rtt,
-            media: Media::default(),
+            media: engine.media.as_deref().map(media).unwrap_or_default(),
             rtd: measures
                 .timers
                 .iter()
@@ -203,6 +207,53 @@ impl Summary {
             receiver: snapshot.receiver.as_deref().map(beside),
             ..Self::default()
         }
+    }
+}
+
+fn media(counted: &MediaSnapshot) -> Media {
+    let closed = &counted.closed;
+    let mean = |sum: f64, of: u64| if of == 0 { 0.0 } else { sum / of as f64 };
+    let heard = closed.received > 0;
+    let reported = closed.reported > 0;
+    let rated = closed.rated > 0;
+    let mut patterns = Patterns::default();
+    for pattern in &counted.patterns {
+        patterns.streams += pattern.streams;
+        patterns.failed += pattern.failed;
+        patterns.packets += pattern.packets;
+        patterns.errors += pattern.errors;
+    }
+    Media {
+        rtp_packets_sent: counted.packets_sent,
+        rtp_octets_sent: closed.octets_sent,
+        rtp_packets_received: counted.packets_received,
+        rtcp_sender_reports: counted.sender_reports,
+        rtcp_receiver_reports: counted.receiver_reports,
+        rtcp_packets_received: counted.reports_received,
+        rtcp_max_fraction_lost: reported.then(|| closed.max_reported_loss_percent / 100.0),
+        rtp_recv_max_cumulative_lost: heard.then_some(closed.max_lost),
+        per_call_min_rtp_packets_received: heard.then_some(closed.min_packets_received),
+        heard: heard.then(|| Heard {
+            streams: closed.received,
+            lost: closed.lost,
+            duplicates: closed.duplicates,
+            reordered: closed.reordered,
+            jitter_ms_avg: mean(closed.jitter_ms_sum, closed.received),
+            jitter_ms_max: closed.max_jitter_ms,
+            mos_avg: rated.then(|| mean(closed.mos_sum, closed.rated)),
+            mos_min: rated.then_some(closed.min_mos),
+        }),
+        reported: reported.then(|| Jitter {
+            streams: closed.reported,
+            jitter_ms_avg: mean(closed.reported_jitter_ms_sum, closed.reported),
+            jitter_ms_min: closed.min_reported_jitter_ms,
+            jitter_ms_max: closed.max_reported_jitter_ms,
+        }),
+        rtp_packets_not_sent: counted.unsent + counted.skipped,
+        useless_packets: counted.useless,
+        digits_heard: counted.digits_heard,
+        recordings_lost: counted.recordings_lost,
+        patterns,
     }
 }
 

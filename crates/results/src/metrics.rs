@@ -7,7 +7,7 @@
 
 use crate::make::{Facts, element, limit_name, reason_name};
 use gossipper_control::measures::{BORDERS_MS, Distribution, Measures, Times};
-use gossipper_control::{EngineSnapshot, FailReason, Limit, Snapshot};
+use gossipper_control::{EngineSnapshot, FailReason, Limit, MediaSnapshot, Snapshot};
 use std::fmt::{Display, Write as _};
 
 /// Which form.
@@ -66,6 +66,9 @@ pub fn exposition(
         messages(&mut page, engine);
         steps(&mut page, engine);
         network(&mut page, engine);
+        if let Some(counted) = &engine.media {
+            media(&mut page, counted);
+        }
         others(&mut page, snapshot);
     }
     if let Some(measures) = measures {
@@ -473,6 +476,55 @@ fn network(page: &mut Page, engine: &EngineSnapshot) {
         ("received", "Bytes read.", n.received_bytes),
     ] {
         let name = format!("gossipper_network_{name}_bytes");
+        page.counter(&name, "bytes", help, &[(&[], &bytes)]);
+    }
+}
+
+fn media(page: &mut Page, media: &MediaSnapshot) {
+    for (name, help, count) in [
+        ("rtp_sent", "RTP packets sent.", media.packets_sent),
+        (
+            "rtp_received",
+            "RTP packets received.",
+            media.packets_received,
+        ),
+        (
+            "rtp_unsent",
+            "RTP packets that could not be sent, or that the machine came too late for.",
+            media.unsent + media.skipped,
+        ),
+        (
+            "rtp_lost",
+            "RTP packets that never came, of streams that are closed.",
+            media.closed.lost,
+        ),
+        (
+            "rtp_useless",
+            "Packets that are no RTP, replayed, or sealed with another key.",
+            media.useless,
+        ),
+        (
+            "rtcp_received",
+            "RTCP packets received.",
+            media.reports_received,
+        ),
+    ] {
+        page.count(&format!("gossipper_{name}"), help, count);
+    }
+    page.counter(
+        "gossipper_rtcp_sent",
+        "",
+        "RTCP packets sent, by kind of report.",
+        &[
+            (&[("report", "sender")], &media.sender_reports),
+            (&[("report", "receiver")], &media.receiver_reports),
+        ],
+    );
+    for (name, help, bytes) in [
+        ("sent", "Bytes of RTP sent.", media.bytes_sent),
+        ("received", "Bytes of RTP received.", media.bytes_received),
+    ] {
+        let name = format!("gossipper_rtp_{name}_bytes");
         page.counter(&name, "bytes", help, &[(&[], &bytes)]);
     }
 }

@@ -144,6 +144,85 @@ pub struct Media {
     pub rtcp_receiver_reports: u64,
     /// RTCP packets received.
     pub rtcp_packets_received: u64,
+    /// The largest share that a peer reported lost at last, of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtcp_max_fraction_lost: Option<f64>,
+    /// The most packets of a peer that never came, on one stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtp_recv_max_cumulative_lost: Option<u64>,
+    /// The fewest packets on a stream that got any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_call_min_rtp_packets_received: Option<u64>,
+    /// What came on streams that are closed, if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Heard>,
+    /// What peers reported of how they receive, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Jitter>,
+    /// Packets that could not be sent, or that the machine came too late for.
+    #[serde(default)]
+    pub rtp_packets_not_sent: u64,
+    /// Packets of no use: no RTP, replayed, or sealed with another key.
+    #[serde(default)]
+    pub useless_packets: u64,
+    /// Digits that were heard.
+    #[serde(default)]
+    pub digits_heard: u64,
+    /// Recordings that lack something.
+    #[serde(default)]
+    pub recordings_lost: u64,
+    /// Streams whose pattern was checked, and of which how many failed.
+    #[serde(default)]
+    pub patterns: Patterns,
+}
+
+/// What came on streams that are closed.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Heard {
+    /// Streams.
+    pub streams: u64,
+    /// Packets that never came.
+    pub lost: u64,
+    /// Packets that came again.
+    pub duplicates: u64,
+    /// Packets that came after a later one.
+    pub reordered: u64,
+    /// Mean of the streams' jitters.
+    pub jitter_ms_avg: f64,
+    /// The highest jitter.
+    pub jitter_ms_max: f64,
+    /// Mean of the streams' ratings by the E-model (MOS), if it rates any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mos_avg: Option<f64>,
+    /// The lowest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mos_min: Option<f64>,
+}
+
+/// Jitter as peers reported it at last.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Jitter {
+    /// Streams.
+    pub streams: u64,
+    /// Mean.
+    pub jitter_ms_avg: f64,
+    /// Lowest.
+    pub jitter_ms_min: f64,
+    /// Highest.
+    pub jitter_ms_max: f64,
+}
+
+/// Streams that played a pattern and expected its echo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Patterns {
+    /// How many.
+    pub streams: u64,
+    /// Of which failed.
+    pub failed: u64,
+    /// Packets sent.
+    pub packets: u64,
+    /// Packets without their echo.
+    pub errors: u64,
 }
 
 /// What gates and thresholds say.

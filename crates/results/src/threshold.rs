@@ -59,7 +59,7 @@ enum Counted {
 /// Counts of the whole run, by name.
 type Plain = (&'static str, fn(&Summary) -> u64);
 
-const PLAIN: [Plain; 14] = [
+const PLAIN: [Plain; 17] = [
     ("calls", |s| s.total_calls),
     ("success_calls", |s| s.success_calls),
     ("failed_calls", |s| s.failed_calls),
@@ -74,6 +74,9 @@ const PLAIN: [Plain; 14] = [
     ("held_back", |s| s.run.held_back),
     ("dropped_unread", |s| s.network.recv_dropped),
     ("dropped_logs", |s| s.dropped_logs),
+    ("rtp_packets_sent", |s| s.media.rtp_packets_sent),
+    ("rtp_packets_received", |s| s.media.rtp_packets_received),
+    ("rtp_patterns_failed", |s| s.media.patterns.failed),
 ];
 
 /// Something per something.

@@ -6,8 +6,8 @@ use gossipper_control::measures::{
     Cells, Distribution, Measures, Point, ResponseTimes, Series, StepTimes, TimerTimes, Times,
 };
 use gossipper_control::{
-    CounterSnapshot, EngineSnapshot, FailCount, FailReason, LogCounts, Mode, Snapshot, StepKind,
-    StepSnapshot,
+    CounterSnapshot, EngineSnapshot, FailCount, FailReason, LogCounts, MediaSnapshot, Mode,
+    Snapshot, StepKind, StepSnapshot,
 };
 use gossipper_results::{Facts, Gates, Summary, Threshold};
 use serde_json::Value;
@@ -21,6 +21,10 @@ struct Schema {
 }
 
 impl Schema {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test compares with a file of the documentation"
+    )]
     fn read() -> Self {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -197,6 +201,10 @@ fn run() -> Summary {
         last_warning: Some("a warning".to_owned()),
         ..EngineSnapshot::default()
     };
+    let mut media = MediaSnapshot::default();
+    (media.closed.received, media.closed.rated) = (1, 1);
+    (media.closed.reported, media.closed.max_lost) = (1, 3);
+    engine.media = Some(Box::new(media));
     engine.rate.users = Some(3);
     engine.calls.total_limit = Some(10);
     engine.calls.failed = 1;

@@ -68,6 +68,17 @@ impl Tool {
         }
     }
 
+    /// A program with a command line of its own: our binary in its own dialect, or a peer that is not a load tool.
+    pub fn program(name: &'static str, program: impl Into<PathBuf>) -> Self {
+        Self {
+            name,
+            version: name.to_owned(),
+            program: program.into(),
+            as_sipp: false,
+            writes_statistics: false,
+        }
+    }
+
     /// A command of this tool in a folder, its streams piped, nothing to read.
     #[must_use]
     pub fn command(&self, folder: &Path) -> Command {

@@ -28,8 +28,6 @@ pub(crate) fn compiled(name: &str, xml: &str, advise: bool) -> Compiled {
     let options = Options {
         name: name.trim_end_matches(".xml").to_owned(),
         advise,
-        // Whether media is played is no matter of the scenario.
-        skips_media: true,
         ..Options::default()
     };
     let compiled = compile(name, xml.as_bytes(), &options);

@@ -144,7 +144,7 @@ impl State<'_> {
                 cseq: request.cseq,
                 branch: request.branch.clone(),
             };
-            (format!("SIP/2.0 {code} Reason {code}"), answered)
+            (format!("SIP/2.0 {code} {}", reason(code)), answered)
         } else {
             let side = usize::from(!from_caller);
             let is_new = what != "ACK" && what != "CANCEL";
@@ -256,5 +256,17 @@ impl State<'_> {
         }
         text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
         text.into_bytes()
+    }
+}
+
+fn reason(code: &str) -> &'static str {
+    match code {
+        "100" => "Trying",
+        "180" => "Ringing",
+        "200" => "OK",
+        "401" => "Unauthorized",
+        "486" => "Busy Here",
+        "487" => "Request Terminated",
+        _ => "Some Reason",
     }
 }

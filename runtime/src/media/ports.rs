@@ -18,6 +18,12 @@ const REST: Micros = Micros::from_ms(500);
 /// Ports that are bound ahead, in calls.
 const AHEAD: usize = 8;
 
+/// Ports that are tried before other work is done.
+const TRIED_AT_ONCE: usize = 256;
+
+/// How long the search rests when it has found too little.
+const SEARCH_AGAIN: Micros = Micros::from_ms(50);
+
 /// Which ports a shard may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PortRange {
@@ -80,6 +86,8 @@ pub(super) struct Ports {
     with_rtcp: bool,
     /// Where the search goes on.
     next: usize,
+    /// When.
+    search_at: Micros,
     /// Bound, and not given to the machine.
     idle: VecDeque<Pair>,
     /// Given back, with the time they have rested at.
@@ -94,6 +102,7 @@ impl Ports {
             range,
             with_rtcp,
             next: 0,
+            search_at: Micros(0),
             idle: VecDeque::new(),
             resting: VecDeque::new(),
             given: HashMap::default(),
@@ -113,7 +122,12 @@ impl Ports {
         }
         let wanted = per_call * AHEAD;
         let mut tried = 0;
-        while self.idle.len() < wanted && tried < self.range.len() {
+        let most = match self.search_at <= now {
+            true => self.range.len().min(TRIED_AT_ONCE),
+            // Every input asks while there are none: peers must not decide how long that takes.
+            false => 0,
+        };
+        while self.idle.len() < wanted && tried < most {
             tried += 1;
             match self.bind_next(sockets) {
                 Ok(pair) => self.idle.push_back(pair),
@@ -122,6 +136,9 @@ impl Ports {
                 // No descriptors, say: another port is no better.
                 Err(_) => break,
             }
+        }
+        if most > 0 && self.idle.len() < per_call {
+            self.search_at = now + SEARCH_AGAIN;
         }
         // Better one that was used a moment ago than none.
         while self.idle.len() < per_call
@@ -176,6 +193,51 @@ impl Ports {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::sockets::SocketParams;
+    use crate::sys::Backend;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    fn sockets() -> Sockets {
+        Sockets::new(SocketParams {
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            buffer_bytes: None,
+            backend: Backend::Auto,
+            reads: false,
+        })
+    }
+
+    /// A port that is free together with the three above it.
+    fn free_ports() -> u16 {
+        let free = |port: u16| std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        let found = (20_000..60_000)
+            .step_by(16)
+            .find(|first| (*first..first + 4).all(free));
+        found.expect("four free ports")
+    }
+
+    #[test]
+    fn pairs_are_handed_out_rest_and_come_again_and_a_search_in_vain_is_not_repeated_at_once() {
+        let first = free_ports();
+        let range = PortRange {
+            first,
+            end: first + 4,
+            stripe: 0,
+            stripes: 1,
+        };
+        let (mut ports, mut sockets) = (Ports::new(range, true), sockets());
+        let given = ports.supply(Micros(0), 1, &mut sockets);
+        assert_eq!(given, [first, first + 2]);
+        // There are no others, and nobody looks again for a while.
+        assert!(ports.supply(Micros(1), 1, &mut sockets).is_empty());
+        assert_eq!(ports.search_at, Micros(1) + SEARCH_AGAIN);
+        assert!(ports.supply(Micros(2), 1, &mut sockets).is_empty());
+        assert_eq!(ports.search_at, Micros(1) + SEARCH_AGAIN);
+        let pair = ports.pair(first).expect("it is known");
+        ports.give_back(Micros(3), pair, &mut sockets);
+        assert_eq!(ports.pair(first), None);
+        // Rather one that has not rested than none.
+        assert_eq!(ports.supply(Micros(4), 1, &mut sockets), [first]);
+    }
 
     #[test]
     fn stripes_of_a_range_share_no_port() {

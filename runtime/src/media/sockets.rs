@@ -65,7 +65,9 @@ pub(super) struct Sockets {
 impl Sockets {
     pub(super) fn new(params: SocketParams) -> Self {
         Self {
-            sender: BatchSender::new(params.backend),
+            // A stream sends one packet at a time, so there is nothing to join; and where it catches up, joined datagrams
+            // would be one packet to whoever watches the loopback interface.
+            sender: BatchSender::new(Backend::Portable),
             params,
             entries: Vec::new(),
             free: Vec::new(),
@@ -231,7 +233,7 @@ mod watched {
     impl Watched {
         #[expect(
             deprecated,
-            reason = "its successor is unsafe, for owners that might close or change their descriptor; a shared socket does neither"
+            reason = "its successor asks for a promise about owners that close or change their descriptor; a shared socket does neither"
         )]
         pub(super) fn new(socket: &Arc<UdpSocket>) -> io::Result<Self> {
             AsyncFd::with_interest(Arc::clone(socket), Interest::READABLE).map(Self)

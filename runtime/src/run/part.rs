@@ -362,6 +362,7 @@ impl Part {
         };
         let deadlines = main.map_or_else(Deadlines::default, |(_, limits, _)| Deadlines {
             timeout: after(limits.timeout),
+            timeout_drains: limits.timeout_drains,
             timeout_is_error: limits.timeout_is_error,
             timeout_global: after(limits.timeout_global),
         });

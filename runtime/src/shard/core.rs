@@ -541,6 +541,14 @@ impl<M: Machine> Core<M> {
         self.say(now, Concern::Warning, text);
     }
 
+    /// Says that the time of the run is over, which is an error, and with which words.
+    pub(super) fn timed_out(&mut self, now: Micros) -> String {
+        let name = self.stats.scenario();
+        let text = format!("{name} timed out after '{:.3}' seconds", now.0 as f64 / 1e6);
+        self.say(now, Concern::Fatal, text.as_bytes());
+        text
+    }
+
     fn say(&mut self, now: Micros, concern: Concern, text: &[u8]) {
         self.stats.counters.warning();
         let (wall_us, call) = (self.clock.wall_us(now), self.about);

@@ -140,10 +140,10 @@ pub enum Ending {
     Drained,
     /// The operator had the open calls aborted.
     Stopped,
-    /// `-timeout` had them aborted.
+    /// `-timeout` had them aborted, or had no more of them opened.
     TimedOut,
-    /// `-timeout` with `-timeout_error`.
-    TimeoutError,
+    /// `-timeout` with `-timeout_error`; the text says after which time.
+    TimeoutError(String),
     /// `-timeout_global` had them aborted.
     TimedOutGlobally,
     /// A twin has closed its connection, and what that leaves to do is done.
@@ -158,6 +158,7 @@ pub enum Ending {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Deadlines {
     pub(crate) timeout: Option<Micros>,
+    pub(crate) timeout_drains: bool,
     pub(crate) timeout_is_error: bool,
     pub(crate) timeout_global: Option<Micros>,
 }

@@ -150,7 +150,7 @@ pub(super) static FLAGS: &[Flag] = &[
         },
         default: Default::None,
         short: "Record what each call hears into a WAV file of its own in this folder.",
-        long: "Named after the Call-ID, with `_` for what is unsafe in a name. G.711 and G.722 are understood; a call that \
+        long: "Named after the Call-ID, with `_` for what a name should not have. G.711 and G.722 are understood; a call that \
                heard nothing leaves no file. For scenarios that use media.",
     },
     Flag {

@@ -125,6 +125,38 @@ pub(super) static FLAGS: &[Flag] = &[
         short: "Most timeouts of receive steps and of repetitions.",
         long: "",
     },
+    Flag {
+        names: &["health_max_rtcp_fraction_lost"],
+        arg: Arg::Double {
+            metavar: "PART",
+            set: |low, part| low.results.max_fraction_lost = Some(part),
+        },
+        default: Default::Same("0, no gate"),
+        short: "Largest part of our RTP that a peer may report lost, 0 to 1.",
+        long: "The last report of each stream counts.",
+    },
+    Flag {
+        names: &["health_min_rtp_packets_recv"],
+        arg: Arg::Int {
+            metavar: "N",
+            range: (0, u64::MAX as i128),
+            set: |low, n| low.results.min_rtp_received = u64::try_from(n).ok(),
+        },
+        default: Default::Same("0, no gate"),
+        short: "Least RTP packets that must come in the whole run.",
+        long: "",
+    },
+    Flag {
+        names: &["health_min_rtp_packets_recv_per_call"],
+        arg: Arg::Int {
+            metavar: "N",
+            range: (0, u64::MAX as i128),
+            set: |low, n| low.results.min_rtp_received_per_call = u64::try_from(n).ok(),
+        },
+        default: Default::Same("0, no gate"),
+        short: "Least RTP packets that must come on each stream that gets any.",
+        long: "Of calls that have ended. Where no stream gets any, the gate is not kept.",
+    },
 ];
 
 #[cfg(test)]

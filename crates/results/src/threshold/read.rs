@@ -92,7 +92,15 @@ fn metric(name: &str) -> Result<Metric, String> {
 /// `rtd.invite.p99`, `step.3.sent.max`, `response.INVITE.200.avg`…
 fn time(name: &str) -> Result<Metric, String> {
     let Some((rest, figure)) = figure(name) else {
-        return Err(unknown(name));
+        let is_time = |name: &str| time(&format!("{name}.p50")).is_ok();
+        // Whoever has the time right is told the figures alone.
+        return Err(match name.rsplit_once('.') {
+            Some((what, last)) if is_time(what) => {
+                format!("`{last}` is no figure of a time; there are {}", figures())
+            }
+            _ if is_time(name) => format!("`{name}` needs a figure; there are {}", figures()),
+            _ => unknown(name),
+        });
     };
     let (rest, from) = if let Some(rest) = rest.strip_suffix(".sent") {
         (rest, From::Sent)
@@ -142,15 +150,19 @@ fn figure(name: &str) -> Option<(&str, Figure)> {
 fn unknown(name: &str) -> String {
     let counts: Vec<_> = PLAIN.iter().map(|(name, _)| *name).collect();
     let parts: Vec<_> = PARTS.iter().map(|(name, _)| *name).collect();
-    let figures: Vec<_> = FIGURES.iter().map(|(names, _)| names[0]).collect();
     format!(
         "`{name}` is no metric; there are {}, {}, calls_per_second, class.CLASS, reason.REASON, counter.NAME, and the \
          times rtd.NAME, call_length, invite, answer, lateness, step.N and response.METHOD.CODE, each with `.sent` or \
-         `.due` if need be and one of .{}, .count",
+         `.due` if need be and one of {}",
         counts.join(", "),
         parts.join(", "),
-        figures.join(", .")
+        figures()
     )
+}
+
+fn figures() -> String {
+    let figures: Vec<_> = FIGURES.iter().map(|(names, _)| names[0]).collect();
+    format!(".{}, .count", figures.join(", ."))
 }
 
 impl Metric {

@@ -129,6 +129,8 @@ fn what_cannot_be_read_is_told_with_what_there_is() {
         "faild < 3",
         "rtd.p99 < 3ms",
         "rtd.invite.p97 < 3ms",
+        "answer < 3ms",
+        "rtd.my.timer < 3ms",
         "rtd.invite.p99 < 250",
         "rtd.invite.p99 < fast",
         "rtd.invite.p99 < -3ms",

@@ -3,13 +3,14 @@
 //!
 //! Instruction counts come from callgrind and are the same on every run of the same build; they decide whether a change
 //! made something cheaper ([`baseline`]). CPU time beside SIPp ([`versus`]), the rate that is held ([`clean_rate`]), calls held
-//! open ([`held`]) and the floor below all of them tell how much that matters in a whole program. What was measured is
+//! open ([`held`]), packets of audio ([`media`]) and the floor below all of them tell how much that matters in a whole program. What was measured is
 //! printed as Markdown and written as JSON and as a chart ([`result`]).
 
 pub(crate) mod baseline;
 mod chart;
 mod clean_rate;
 mod held;
+mod media;
 mod process;
 mod result;
 mod versus;
@@ -45,15 +46,18 @@ pub(crate) enum Part {
     CleanRate,
     /// Very many calls held open.
     Held,
+    /// Packets of audio: what they cost, and how evenly they leave.
+    Media,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Counts,
         Self::Floor,
         Self::Versus,
         Self::CleanRate,
         Self::Held,
+        Self::Media,
     ];
 }
 
@@ -71,6 +75,7 @@ pub(crate) fn measure(parts: &[Part], scale: Scale) -> Result<()> {
             Part::Versus => versus::run(scale, &mut results)?,
             Part::CleanRate => clean_rate::run(scale, &mut results)?,
             Part::Held => held::run(scale, &mut results)?,
+            Part::Media => media::run(scale, &mut results)?,
         }
         // What was measured is not lost when a later part fails.
         results.write()?;

@@ -15,11 +15,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(super) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// CPUs that client and server are tied to.
-const CLIENT_CPU: usize = 0;
-const SERVER_CPU: usize = 1;
+pub(super) const CLIENT_CPU: usize = 0;
+pub(super) const SERVER_CPU: usize = 1;
 
 /// What a client is to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
