@@ -197,6 +197,7 @@ pub(crate) fn run_config(
             beside: beside.map(Box::new),
             twin,
             shards: args.shards,
+            watches_calls: true,
             ..EngineConfig::new(Arc::new(program), params)
         },
         limits: TimeLimits {

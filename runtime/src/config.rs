@@ -81,6 +81,9 @@ pub struct EngineConfig {
     pub beside: Option<Box<BesideConfig>>,
     /// The twins of a scenario with commands. Their kind is also in [`RunParams::twin`].
     pub twin: Option<TwinConfig>,
+    /// A sample of the calls of the main scenario is watched for how they fail:
+    /// [`gossipper_control::Snapshot::failure_shapes`].
+    pub watches_calls: bool,
 }
 
 impl EngineConfig {
@@ -103,6 +106,7 @@ impl EngineConfig {
             keep_edits: false,
             beside: None,
             twin: None,
+            watches_calls: false,
         }
     }
 }

@@ -17,6 +17,7 @@
 //! | [`twin`] | connections to the twins of a 3PCC scenario |
 //! | [`stats`] | counters and histograms, copied into snapshots |
 //! | `measure` | what reports want to know beyond that |
+//! | `shapes` | how calls fail, with examples |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
 //! | `hep` | messages mirrored to a collector |
 //! | `events` | what happens, told to people and to collectors of OpenTelemetry |
@@ -67,6 +68,7 @@ pub mod pacing;
 pub mod profile;
 pub mod run;
 mod schedule;
+mod shapes;
 mod shard;
 pub mod stats;
 pub mod sys;

@@ -11,10 +11,11 @@ use crate::background;
 use crate::exit::ExitCode;
 use crate::flags::high::HiArgs;
 use crate::inject;
+use crate::ladder::Charset;
 use crate::operator::control::{ControlSocket, Opened};
 use crate::operator::keyboard::Keyboard;
 use crate::operator::{Deed, Operator};
-use crate::report::summary;
+use crate::report::{shapes, summary};
 use crate::results::Reports;
 use crate::screens::dump::Dump;
 use crate::screens::layout::Layout;
@@ -255,17 +256,25 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     trouble::say(&report.snapshot);
     let code = verdict(&report.ending, &report.snapshot);
     let (code, health) = reports.finish(&report, code);
+    let charset = if stdio::locale_is_utf8() {
+        Charset::Boxes
+    } else {
+        Charset::Ascii
+    };
+    let shapes = shapes::text(report.snapshot.failure_shapes.as_deref(), charset);
     if session.sipps_files.is_some() {
         // What scripts read is where SIPp puts it; what it does not say comes beside it.
         if !in_background {
             stdio::out(&session.last_screens(&report.snapshot));
         }
         stdio::err(&summary::text(&report.snapshot, false));
+        stdio::err(&shapes);
         stdio::err(&health);
         stdio::err(&summary::line(&report.snapshot));
     } else {
         let colour = stdio::stdout_takes_colour();
         stdio::out(&summary::text(&report.snapshot, colour));
+        stdio::out(&shapes);
         stdio::out(&health);
         stdio::out(&summary::line(&report.snapshot));
     }

@@ -71,7 +71,7 @@ static GROUPS: &[Group] = &[
     Group {
         part: "reports and health gates",
         switches: &[],
-        values: &["summary_html", "health_max_rtcp_jitter_ts"],
+        values: &["health_max_rtcp_jitter_ts"],
     },
     Group {
         part: "profiles of the program itself",

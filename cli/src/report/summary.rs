@@ -394,7 +394,7 @@ fn failures(out: &mut String, engine: &EngineSnapshot, colour: bool) {
 }
 
 /// Text that came from outside, on one line and not too long.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     let mut shown: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

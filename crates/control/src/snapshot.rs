@@ -7,6 +7,7 @@
 //! microseconds and say so in their names.
 
 use crate::media::MediaSnapshot;
+use crate::shapes::FailureShapes;
 use gossipper_bytecode::{FailReason, Mode, StepKind};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,9 @@ pub struct Snapshot {
     /// The echo of RTP, if there is one.
     #[serde(default)]
     pub rtp_echo: Option<EchoSnapshot>,
+    /// How calls of the main scenario failed: once it has ended, in a run that watches calls.
+    #[serde(default)]
+    pub failure_shapes: Option<Box<FailureShapes>>,
 }
 
 impl Snapshot {

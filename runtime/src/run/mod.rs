@@ -39,6 +39,7 @@ use crate::logs::rows::Layout;
 use crate::logs::{LogView, LogWriter, Scene};
 use crate::measure;
 use crate::media::{Plan, RecorderThread};
+use crate::shapes;
 use crate::shard::{self, Ending, Remains, ShardCommand};
 use crate::transport::udp;
 use crate::twin;
@@ -128,6 +129,8 @@ struct Shared {
     events: Option<EventView>,
     /// What the shards of the main scenario measure, where somebody wants to know.
     measures: Vec<measure::Slot>,
+    /// How calls of the main scenario failed, where somebody wants to know.
+    shapes: Vec<shapes::Slot>,
     echo: Option<EchoView>,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
@@ -186,6 +189,7 @@ impl Shared {
             hep: self.hep.as_ref().map(HepView::counts),
             events: self.events.as_ref().map(EventView::counts),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
+            failure_shapes: shapes::shapes(&self.shapes),
         }
     }
 }
@@ -243,7 +247,8 @@ impl Run {
             engine.params.names_calls = config.logs.names_calls();
         }
         let measured = config.measures || config.logs.call_records.is_some();
-        main.params.names_calls |= measured || config.logs.events.is_some();
+        let watches = main.watches_calls;
+        main.params.names_calls |= measured || watches || config.logs.events.is_some();
         let events = config.logs.events.as_ref();
         let events = events.map(|config| EventLog::start(config, events::scene(&main), clock));
         let events = events.transpose()?;
@@ -339,6 +344,10 @@ impl Run {
                 .filter(|_| measured)
                 .map(|_| measure::Slot::default())
                 .collect(),
+            shapes: (0..shards)
+                .filter(|_| watches)
+                .map(|_| shapes::Slot::default())
+                .collect(),
             echo: echo.as_ref().map(Echo::view),
             ended: Mutex::new(Progress {
                 running: parts.len(),
@@ -376,7 +385,10 @@ impl Run {
                 ),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
                 run.echo.as_ref().map(Echo::switch),
-                run.shared.measures.get(index).cloned(),
+                (
+                    run.shared.measures.get(index).cloned(),
+                    run.shared.shapes.get(index).cloned(),
+                ),
             );
             let guard = EndGuard {
                 shared: Arc::clone(&run.shared),

@@ -29,6 +29,7 @@ use crate::measure::{self, Measure};
 use crate::media::{MediaSetup, Plan, PortRange, RecorderThread};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
+use crate::shapes::{self, Shapes};
 use crate::shard::{Beside, Deadlines, Sampling, Setup, ShardCommand, Watch};
 use crate::stats::Stats;
 use crate::transport::resolve::resolve_host;
@@ -326,7 +327,7 @@ impl Part {
         (hep, events, locals): (Option<&Exporter>, Option<&EventLog>, &Locals),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
         echo: Option<EchoSwitch>,
-        measures: Option<measure::Slot>,
+        (measures, shapes): (Option<measure::Slot>, Option<shapes::Slot>),
     ) -> Setup<Engine> {
         let program = &self.config.program;
         let now = shared.clock.now();
@@ -399,6 +400,7 @@ impl Part {
                 (self.config.params.transport, shared.clock.wall_base_us()),
             ),
             measure: measures.map(|slot| Measure::new(program, logs.wanted().call_records, slot)),
+            shapes: shapes.map(Shapes::new),
             sampling: logs.wanted().samples.then(|| {
                 let period = log_config.tables.period.as_micros();
                 Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))

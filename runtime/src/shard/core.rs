@@ -9,6 +9,7 @@ use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
 
 use gossipper_bytecode::{LogLevel, PeerId};
+use gossipper_control::shapes::Way;
 use gossipper_control::{EngineSnapshot, TransportCounts};
 use gossipper_vm::{
     BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output,
@@ -31,6 +32,7 @@ use crate::logs::{Concern, LogSender, Traffic};
 use crate::measure::Measure;
 use crate::media::Media;
 use crate::schedule::{Opening, Schedule};
+use crate::shapes::Shapes;
 use crate::stats::Stats;
 use crate::sys::Datagram;
 use crate::transport::udp::{Outbox, Refused};
@@ -101,6 +103,8 @@ pub(super) struct Core<M> {
     pub(super) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.
     pub(super) measure: Option<Box<Measure>>,
+    /// The calls that are watched for how they fail.
+    pub(super) shapes: Option<Box<Shapes>>,
     /// The call that the orders at hand are about, if the machine was asked to say so.
     about: u64,
     exec: Executor,
@@ -171,6 +175,7 @@ impl<M: Machine> Core<M> {
             tap: None,
             watch: None,
             measure: None,
+            shapes: None,
             about: 0,
             exec: Executor::default(),
             echo: None,
@@ -255,6 +260,18 @@ impl<M: Machine> Core<M> {
         };
         if let Some((traffic, bytes)) = received {
             self.note_received(now, traffic, bytes);
+        }
+        if let Some(shapes) = &mut self.shapes {
+            let call = || first_named(&self.out);
+            match input {
+                Input::Message { src, bytes, .. } => {
+                    shapes.received(now, call(), Way::Received, Some(src), bytes);
+                }
+                Input::Twin { bytes } => {
+                    shapes.received(now, call(), Way::CommandReceived, None, bytes);
+                }
+                _ => {}
+            }
         }
         if let Some(mirror) = &mut self.mirror
             && let Input::Message { flow, src, bytes } = input
@@ -419,6 +436,9 @@ impl<M: Machine> Core<M> {
         let now = self.clock.now();
         if let Some(measure) = &mut self.measure {
             measure.last(now, &self.stats, self.schedule.as_ref());
+        }
+        if let Some(shapes) = &self.shapes {
+            shapes.leave();
         }
     }
 
@@ -605,6 +625,9 @@ impl<M: Machine> Core<M> {
                         let wall_us = self.clock.wall_us(now);
                         tap.sent(wall_us, self.about, flow, to, out.bytes(bytes));
                     }
+                    if let Some(shapes) = &mut self.shapes {
+                        shapes.sends(now, self.about, to, out.bytes(bytes));
+                    }
                     let outbox = match (flow.0 as usize).checked_sub(1) {
                         None if !self.main_is_stream => &mut self.outbox,
                         side => match side.and_then(|side| self.sides.get_mut(side)) {
@@ -626,6 +649,9 @@ impl<M: Machine> Core<M> {
                 Output::Close { flow } => self.close_flow(flow),
                 Output::Unfinished { flow, event } => self.unfinished.push_back((flow, event)),
                 Output::Twin { call, peer, bytes } => {
+                    if let Some(shapes) = &mut self.shapes {
+                        shapes.commands(now, self.about, out.bytes(bytes));
+                    }
                     if !self.send_command(now, peer, out.bytes(bytes)) {
                         self.trouble(now, "cannot hand a command to the twin");
                         self.uncommanded.extend(call);
@@ -657,6 +683,9 @@ impl<M: Machine> Core<M> {
                     self.stats.apply(now, event);
                     if traced {
                         self.trace(now, event, received);
+                    }
+                    if let Some(shapes) = &mut self.shapes {
+                        shapes.event(now, self.about, event, received);
                     }
                     if let Some(place) = &self.place {
                         group::note(place, &mut self.stats, now, event);

@@ -146,6 +146,9 @@ impl<M: Machine> Shard<M> {
         if let Some(measure) = &mut self.core.measure {
             measure.clear();
         }
+        if let Some(shapes) = &mut self.core.shapes {
+            shapes.clear();
+        }
         self.recent.clear();
         self.publish(now);
     }

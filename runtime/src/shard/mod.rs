@@ -67,6 +67,7 @@ use crate::transport::udp::Bound;
 use crate::twin::Opened;
 
 use crate::measure::Measure;
+use crate::shapes::Shapes;
 pub(crate) use core::Beside;
 pub(crate) use inbox::ShardCommand;
 pub(crate) use sampling::Sampling;
@@ -197,6 +198,8 @@ pub(crate) struct Setup<M> {
     pub(crate) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.
     pub(crate) measure: Option<Box<Measure>>,
+    /// The calls that are watched for how they fail, if anybody wants to know.
+    pub(crate) shapes: Option<Box<Shapes>>,
     /// When figures for tables are taken.
     pub(crate) sampling: Option<Sampling>,
     pub(crate) deadlines: Deadlines,

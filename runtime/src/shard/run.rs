@@ -107,6 +107,7 @@ impl<M: Machine> Shard<M> {
             tap,
             watch,
             measure,
+            shapes,
             sampling,
             deadlines,
             watchdog,
@@ -153,6 +154,7 @@ impl<M: Machine> Shard<M> {
         core.mirror = mirror;
         core.tap = tap;
         core.measure = measure;
+        core.shapes = shapes;
         core.sides = ways_out;
         core.place = role.place().cloned();
         core.post = post;

@@ -256,6 +256,7 @@ fn bench(machine: Script) -> Bench {
         tap: None,
         watch: None,
         measure: None,
+        shapes: None,
         sampling: None,
         deadlines: Deadlines::default(),
         watchdog: None,
