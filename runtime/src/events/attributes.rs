@@ -140,7 +140,7 @@ impl Addresses {
         if let Some((_, own)) = self.ways.iter().find(|(known, _)| *known == peer) {
             return *own;
         }
-        let own = local_ip_towards(remote).unwrap_or(local.ip());
+        let own = local_ip_towards(remote).unwrap_or_else(|_| local.ip());
         if self.ways.len() == REMEMBERED {
             self.ways.remove(0);
         }

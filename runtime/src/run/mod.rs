@@ -376,7 +376,7 @@ impl Run {
             let of_each = &locals[usize::from(index >= shards)];
             let setup = part.setup(
                 &run.shared,
-                inbox,
+                (inbox, run.echo.as_ref().map(Echo::switch)),
                 (sender.another(index < shards), &config.logs),
                 (
                     run.hep.as_ref(),
@@ -384,7 +384,6 @@ impl Run {
                     of_each,
                 ),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
-                run.echo.as_ref().map(Echo::switch),
                 (
                     run.shared.measures.get(index).cloned(),
                     run.shared.shapes.get(index).cloned(),

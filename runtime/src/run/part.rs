@@ -322,11 +322,10 @@ impl Part {
     pub(super) fn setup(
         mut self,
         shared: &Arc<Shared>,
-        inbox: mpsc::Receiver<ShardCommand>,
+        (inbox, echo): (mpsc::Receiver<ShardCommand>, Option<EchoSwitch>),
         (logs, log_config): (LogSender, &LogConfig),
         (hep, events, locals): (Option<&Exporter>, Option<&EventLog>, &Locals),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
-        echo: Option<EchoSwitch>,
         (measures, shapes): (Option<measure::Slot>, Option<shapes::Slot>),
     ) -> Setup<Engine> {
         let program = &self.config.program;
