@@ -106,6 +106,11 @@ fn hostile() -> Summary {
         let first = fields.values().next().expect(map).clone();
         fields.insert(HOSTILE.to_owned(), first);
     }
+    // Where a message goes is one of four words, and nothing else is read.
+    for message in ["0", "1"] {
+        let at = format!("/failure_shapes/shapes/0/example/messages/{message}/way");
+        *value.pointer_mut(&at).expect("a message") = "sent".into();
+    }
     // Kinds of steps stay what they are, or none would be an arrow.
     value["steps"][0]["kind"] = "send".into();
     Summary::from_json(&value.to_string()).expect("a summary")

@@ -307,7 +307,8 @@ fn failures(run: &Summary) -> Option<Section> {
         counted("", "Class", &run.failure_classes, failed),
         counted("", "Reason", &run.failure_reasons, failed),
     ];
-    let blocks: Vec<_> = blocks.into_iter().flatten().collect();
+    let mut blocks: Vec<_> = blocks.into_iter().flatten().collect();
+    blocks.extend(steps::shapes(run));
     (!blocks.is_empty()).then(|| Section {
         title: "Failed calls",
         note: String::new(),

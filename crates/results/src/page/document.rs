@@ -133,9 +133,17 @@ impl Cell {
     }
 }
 
-/// The steps of a scenario between lifelines.
+/// Steps or messages between lifelines.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Ladder {
+    /// What it is of, if the section does not say so already.
+    pub(super) caption: String,
+    /// More about it.
+    pub(super) note: String,
+    /// What the column next to the lifelines is.
+    pub(super) count: &'static str,
+    /// What the figures are.
+    pub(super) figures: &'static [&'static str],
     /// There is a third lifeline on the left.
     pub(super) twin: bool,
     /// From top to bottom.
@@ -153,15 +161,11 @@ pub(super) struct Rung {
     pub(super) label: String,
     /// How often.
     pub(super) count: String,
-    /// That as a part of the greatest count.
-    pub(super) part: f64,
-    /// Figures in the order of [`RUNG_FIGURES`]; zeroes are faint.
+    /// That as a part of the greatest count, to be shown as a bar.
+    pub(super) part: Option<f64>,
+    /// Figures in the order of [`Ladder::figures`]; zeroes are faint.
     pub(super) figures: Vec<Cell>,
 }
-
-/// What the figures of a [`Rung`] are.
-pub(super) const RUNG_FIGURES: [&str; 6] =
-    ["again", "timeouts", "unexpected", "lost", "median", "p99"];
 
 /// Where a step goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -2,7 +2,7 @@
 //! A document as a page: one file, without anything from a network, for screens of any width and for print.
 
 use super::document::{
-    Block, Card, Cell, Document, Ladder, RUNG_FIGURES, Rung, Section, Table, Tone, Verdict, Way,
+    Block, Card, Cell, Document, Ladder, Rung, Section, Table, Tone, Verdict, Way,
 };
 use super::printable;
 
@@ -228,27 +228,36 @@ fn table(out: &mut String, table: &Table) {
 }
 
 fn ladder(out: &mut String, ladder: &Ladder) {
+    if !ladder.caption.is_empty() {
+        out.push_str(&format!("<h3>{}</h3>\n", escaped(&ladder.caption)));
+    }
+    if !ladder.note.is_empty() {
+        let note = escaped(&ladder.note);
+        out.push_str(&format!("<p class=\"note\">{note}</p>\n"));
+    }
     let twin = if ladder.twin { " twin" } else { "" };
-    out.push_str(&format!("<div class=\"ladder{twin}\" role=\"table\">\n<div class=\"rung top\" role=\"row\"><span></span><span class=\"lane\">"));
+    let few = if ladder.figures.len() < 3 { " few" } else { "" };
+    out.push_str(&format!(
+        "<div class=\"ladder{twin}{few}\">\n<div class=\"rung top\"><span></span><span class=\"lane\">"
+    ));
     if ladder.twin {
         out.push_str("<b>twin</b>");
     }
-    out.push_str(
-        "<b>gossipper</b><b>peer</b></span><span class=\"n\">count</span><span class=\"fs\">",
-    );
-    for name in RUNG_FIGURES {
-        out.push_str(&format!(
-            "<span class=\"f\" role=\"columnheader\">{name}</span>"
-        ));
+    out.push_str(&format!(
+        "<b>gossipper</b><b>peer</b></span><span class=\"n\">{}</span><span class=\"fs\">",
+        ladder.count
+    ));
+    for name in ladder.figures {
+        out.push_str(&format!("<span class=\"f\">{name}</span>"));
     }
     out.push_str("</span></div>\n");
     for step in &ladder.rungs {
-        rung(out, step, ladder.twin);
+        rung(out, step, ladder);
     }
     out.push_str("</div>\n");
 }
 
-fn rung(out: &mut String, rung: &Rung, twin: bool) {
+fn rung(out: &mut String, rung: &Rung, ladder: &Ladder) {
     let (class, left) = match rung.way {
         Way::ToPeer => ("to", false),
         Way::FromPeer => ("from", false),
@@ -261,20 +270,20 @@ fn rung(out: &mut String, rung: &Rung, twin: bool) {
         escaped(&rung.label)
     );
     let empty = "<span class=\"half\"></span>";
-    let lane = match (twin, left) {
+    let lane = match (ladder.twin, left) {
         (false, _) => arrow,
         (true, true) => format!("{arrow}{empty}"),
         (true, false) => format!("{empty}{arrow}"),
     };
     out.push_str(&format!(
-        "<div class=\"rung\" role=\"row\"><span class=\"no\">{}</span><span class=\"lane\">{lane}</span><span class=\"n\">{}{}</span><span class=\"fs\">",
+        "<div class=\"rung\"><span class=\"no\">{}</span><span class=\"lane\">{lane}</span><span class=\"n\">{}{}</span><span class=\"fs\">",
         escaped(&rung.index),
-        bar(rung.part),
+        rung.part.map(bar).unwrap_or_default(),
         escaped(&rung.count)
     ));
-    for (name, cell) in RUNG_FIGURES.iter().zip(&rung.figures) {
+    for (name, cell) in ladder.figures.iter().zip(&rung.figures) {
         out.push_str(&format!(
-            "<span class=\"f {}\" data-name=\"{name}\" role=\"cell\">{}</span>",
+            "<span class=\"f {}\" data-name=\"{name}\">{}</span>",
             tone(cell.tone),
             escaped(&cell.text)
         ));

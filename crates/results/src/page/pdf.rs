@@ -2,8 +2,7 @@
 //! A document as PDF: laid out here, so that no browser is needed.
 
 use super::document::{
-    Block, Card, Cell, Chart, Document, Ladder, RUNG_FIGURES, Rung, Section, Table, Tone, Verdict,
-    Way,
+    Block, Card, Cell, Chart, Document, Ladder, Rung, Section, Table, Tone, Verdict, Way,
 };
 use font::{Face, cut, width, wrapped};
 use sheet::{BAD, Color, DIM, EDGE, FAINT, GOOD, INNER, MARGIN, SOFT, Sheets, TEXT};
@@ -364,7 +363,7 @@ struct Lanes {
 
 fn ladder(sheets: &mut Sheets, ladder: &Ladder) {
     const FIGURE: f64 = 41.0;
-    let figures = RUNG_FIGURES.len();
+    let figures = ladder.figures.len();
     let right = MARGIN + INNER;
     let ends = (0..=figures).map(|place| right - (figures - place) as f64 * FIGURE);
     let (from, to) = (MARGIN + 34.0, right - figures as f64 * FIGURE - 86.0);
@@ -390,13 +389,28 @@ fn ladder(sheets: &mut Sheets, ladder: &Ladder) {
         for (x, name) in lanes
             .ends
             .iter()
-            .zip(std::iter::once(&"count").chain(&RUNG_FIGURES))
+            .zip(std::iter::once(&ladder.count).chain(ladder.figures))
         {
             sheets.text_before((*x, y), Face::Plain, 7.0, DIM, name);
         }
         sheets.y += 14.0;
     };
-    sheets.need(14.0 + 2.0 * RUNG);
+    let note = if ladder.note.is_empty() {
+        Vec::new()
+    } else {
+        wrapped(Face::Plain, 8.0, &ladder.note, INNER)
+    };
+    let first = if ladder.caption.is_empty() { 0.0 } else { 16.0 };
+    sheets.need(first + note.len() as f64 * 11.0 + 14.0 + 2.0 * RUNG);
+    if !ladder.caption.is_empty() {
+        let caption = cut(Face::Bold, 9.0, &ladder.caption, INNER);
+        sheets.text((MARGIN, sheets.y + 10.0), Face::Bold, 9.0, TEXT, &caption);
+        sheets.y += 16.0;
+    }
+    for line in note {
+        sheets.text((MARGIN, sheets.y + 6.0), Face::Plain, 8.0, DIM, &line);
+        sheets.y += 11.0;
+    }
     heading(sheets);
     for step in &ladder.rungs {
         if sheets.need(RUNG) {
@@ -463,13 +477,12 @@ fn rung(sheets: &mut Sheets, rung: &Rung, lanes: &Lanes) {
     }
     let count = lanes.ends[0];
     sheets.text_before((count, ground), Face::Plain, 7.5, TEXT, &rung.count);
-    let bar = [lanes.lines[last] + 14.0, middle - 1.5, 30.0, 3.0];
-    sheets.fill(bar, SOFT);
-    let part = rung.part.clamp(0.0, 1.0);
-    sheets.fill(
-        [bar[0], bar[1], bar[2] * part, bar[3]],
-        plot::ink(super::document::Ink::Blue),
-    );
+    if let Some(part) = rung.part {
+        let [x, y, wide, high] = [lanes.lines[last] + 14.0, middle - 1.5, 30.0, 3.0];
+        sheets.fill([x, y, wide, high], SOFT);
+        let part = wide * part.clamp(0.0, 1.0);
+        sheets.fill([x, y, part, high], plot::ink(super::document::Ink::Blue));
+    }
     for (x, cell) in lanes.ends.iter().skip(1).zip(&rung.figures) {
         field(sheets, cell, (*x, ground), 7.0);
     }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Made-up runs, the same every time.
 
+use gossipper_control::MessageCounts;
+use gossipper_control::shapes::Way;
 use gossipper_results::Summary;
 use gossipper_results::latency::{Latency, Timing};
 use gossipper_results::series::{Quantiles, Series};
+use gossipper_results::shapes::{Example, FailureShapes, Message, Shape};
 use gossipper_results::summary::{
     Beside, Health, Heard, Media, Response, Run, SCHEMA, Step, ThresholdResult,
 };
@@ -179,6 +182,38 @@ pub(crate) fn long(seconds: u64) -> Summary {
             peak_calls: 431,
             peak_at: 501_000_000_000,
             ..Run::default()
+        },
+        failure_shapes: Some(FailureShapes {
+            shapes: vec![Shape {
+                count: lost,
+                reason: "max_udp_retrans".to_owned(),
+                class: "timeout".to_owned(),
+                example: Example {
+                    call_number: 5001,
+                    call_id: "5001-7@192.0.2.10".to_owned(),
+                    peer: Some("192.0.2.7:5060".to_owned()),
+                    duration: 31_500_000_000,
+                    messages: [(Way::Sent, "INVITE", 6), (Way::Received, "100 Trying", 0)]
+                        .map(|(way, label, repeated)| Message {
+                            at: 2_000_000,
+                            way,
+                            label: label.to_owned(),
+                            repeated,
+                            last: 31_500_000_000,
+                        })
+                        .into(),
+                    left_out: 4,
+                    left_out_after: 1,
+                    ..Example::default()
+                },
+            }],
+            ..FailureShapes::default()
+        }),
+        messages: MessageCounts {
+            sent: calls * 3,
+            received: calls * 4,
+            unexpected: lost / 3,
+            ..MessageCounts::default()
         },
         sipp: [
             ("TotalCallCreated".to_owned(), calls),

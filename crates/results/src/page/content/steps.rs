@@ -3,7 +3,12 @@
 
 use super::super::document::{Block, Cell, Ladder, Rung, Section, Tone, Way};
 use super::super::units;
+use crate::shapes::Shape;
 use crate::summary::{Step, Summary};
+use gossipper_control::shapes::Way as Goes;
+
+/// Shapes that are drawn.
+const SHAPES: usize = 3;
 
 /// The section, if the steps are known.
 pub(super) fn section(run: &Summary) -> Option<Section> {
@@ -19,8 +24,11 @@ pub(super) fn section(run: &Summary) -> Option<Section> {
                received. Lost: dropped on purpose. Times are how long the step waited, from due."
             .to_owned(),
         blocks: vec![Block::Ladder(Ladder {
+            count: "count",
+            figures: &["again", "timeouts", "unexpected", "lost", "median", "p99"],
             twin,
             rungs: rungs.collect(),
+            ..Ladder::default()
         })],
     })
 }
@@ -66,7 +74,77 @@ fn rung(step: &Step, greatest: u64) -> Rung {
             _ => step.name.clone(),
         },
         count: units::count(step.messages),
-        part: step.messages as f64 / greatest as f64,
+        part: Some(step.messages as f64 / greatest as f64),
         figures,
+    }
+}
+
+/// How calls failed, each with the messages of one of them.
+pub(super) fn shapes(run: &Summary) -> Vec<Block> {
+    let shapes = run.failure_shapes.iter().flat_map(|shapes| &shapes.shapes);
+    let shapes = shapes
+        .take(SHAPES)
+        .map(|shape| Block::Ladder(example(shape)));
+    shapes.collect()
+}
+
+fn example(shape: &Shape) -> Ladder {
+    let example = &shape.example;
+    let mut rungs: Vec<Rung> = Vec::new();
+    for (place, message) in example.messages.iter().enumerate() {
+        if example.left_out > 0 && place as u64 == example.left_out_after {
+            rungs.push(left_out(example.left_out));
+        }
+        let again = if message.repeated > 0 {
+            Cell::from(units::count(message.repeated))
+        } else {
+            Cell::toned("0", Tone::Faint)
+        };
+        rungs.push(Rung {
+            index: (place + 1).to_string(),
+            way: match message.way {
+                Goes::Sent => Way::ToPeer,
+                Goes::Received => Way::FromPeer,
+                Goes::CommandSent => Way::ToTwin,
+                Goes::CommandReceived => Way::FromTwin,
+            },
+            label: message.label.clone(),
+            count: units::time(message.at),
+            part: None,
+            figures: vec![again],
+        });
+    }
+    let twin = rungs
+        .iter()
+        .any(|rung| matches!(rung.way, Way::ToTwin | Way::FromTwin));
+    let mut note = format!(
+        "Call {}, {}, began {} into the run and lasted {}",
+        units::count(example.call_number),
+        example.call_id,
+        units::time(example.began),
+        units::time(example.duration)
+    );
+    if let Some(peer) = &example.peer {
+        note.push_str(&format!("; peer {peer}"));
+    }
+    Ladder {
+        caption: format!(
+            "{}: {}. One of them:",
+            units::calls(shape.count),
+            units::words(&shape.reason)
+        ),
+        note,
+        count: "after",
+        figures: &["again"],
+        twin,
+        rungs,
+    }
+}
+
+fn left_out(messages: u64) -> Rung {
+    Rung {
+        label: format!("{} messages left out", units::count(messages)),
+        figures: vec![Cell::from("")],
+        ..Rung::default()
     }
 }

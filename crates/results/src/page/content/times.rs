@@ -131,7 +131,8 @@ fn histogram(name: &str, latency: &Latency) -> Option<Chart> {
     let most = all().map(|(begins, _)| cell_ends(*begins)).max()?;
     let x = Axis::log(least as f64, most as f64, |ns| units::time(ns as u64));
     let greatest = all().map(|(_, count)| *count).max()?;
-    let y = Axis::linear(greatest as f64, units::digits, true);
+    // Above the bars there is space for words.
+    let y = Axis::linear(greatest as f64 * 1.2, units::digits, true);
     let mut chart = Chart {
         title: name.to_owned(),
         note: "samples by how long they took; logarithmic".to_owned(),
