@@ -175,7 +175,7 @@ pub(super) fn resolve(
 /// Whether the collector is spoken with over TLS, as far as the flags say.
 pub(super) fn asks_for_tls(low: &EventsLow) -> bool {
     let place = low.endpoint.as_deref().and_then(place);
-    place.is_some_and(|place| place.secure.unwrap_or(low.insecure != Some(true)))
+    place.is_some_and(|place| place.secure.unwrap_or_else(|| low.insecure != Some(true)))
 }
 
 fn collector(
@@ -249,7 +249,7 @@ fn collector(
     let insecure = low
         .insecure
         .or_else(|| Some(said("INSECURE")?.1.eq_ignore_ascii_case("true")));
-    let speaks_tls = place.secure.unwrap_or(insecure != Some(true));
+    let speaks_tls = place.secure.unwrap_or_else(|| insecure != Some(true));
     let tls = speaks_tls.then(|| {
         let mut tls = secure.towards_collector();
         // There are secrets among the headers.
