@@ -145,6 +145,7 @@ pub(crate) fn run_config(
     let logs = LogConfig {
         call_records: args.results.call_records.clone().map(LogFileConfig::new),
         hep: args.hep.as_ref().map(|hep| hep.config(&args.secure)),
+        events: args.events.clone(),
         ..args.traces.config(&program.name, std::process::id())
     };
     Ok(RunConfig {

@@ -12,6 +12,9 @@ use gossipper_bytecode::Program;
 use gossipper_vm::{BesideKind, Micros, RunParams};
 
 pub use crate::echo::EchoConfig;
+pub use crate::events::{
+    BUFFER_DEFAULT as EVENT_BUFFER_DEFAULT, EventConfig, EventLevel, OtlpConfig, OtlpProtocol,
+};
 pub use crate::hep::{HepConfig, HepTransport};
 pub use crate::media::config::{MediaConfig, MediaRules, RecordConfig, SrtpPolicy};
 use crate::pacing::{Ramp, Rate};
@@ -335,6 +338,8 @@ pub struct LogConfig {
     pub max_bytes: Option<u64>,
     /// `-hep_addr`: where messages are mirrored to.
     pub hep: Option<HepConfig>,
+    /// Who is told of events.
+    pub events: Option<EventConfig>,
 }
 
 impl LogConfig {

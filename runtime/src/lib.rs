@@ -20,6 +20,7 @@
 //! | `shapes` | how calls fail, with examples |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
 //! | `hep` | messages mirrored to a collector |
+//! | `events` | what happens, told to people and to collectors of OpenTelemetry |
 //! | [`sys`] | batched system calls, the only `unsafe` of the workspace |
 //!
 //! A server on a port that the system chooses, ended by its operator:
@@ -55,6 +56,7 @@ pub mod clock;
 pub mod config;
 mod echo;
 pub mod error;
+mod events;
 pub mod exec;
 mod flows;
 mod group;

@@ -156,7 +156,10 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     };
     let mut row_due = ticks(session.rows.as_ref().map(|_| row_period));
     let mut line_due = ticks(args.running.line_period);
-    let mut display = Display::new(args.refresh.filter(|_| !in_background));
+    let mut display = Display::new(
+        args.refresh.filter(|_| !in_background),
+        args.events.as_ref().is_some_and(|events| events.text) && stdio::stderr_is_terminal(),
+    );
     session.draw(&mut display, &run.snapshot());
     let ended = loop {
         let deed = tokio::select! {

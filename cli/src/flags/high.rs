@@ -13,6 +13,7 @@ mod values;
 pub(crate) use scenario::builtin;
 pub(crate) use values::last_of_each;
 
+use super::events;
 use super::hep::{self, Hep};
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
@@ -25,7 +26,7 @@ use super::streams;
 use super::traces::Traces;
 use super::twin::{self, Twin};
 use super::value::BareTime;
-use gossipper_runtime::config::{LogForm, TransportConfig};
+use gossipper_runtime::config::{EventConfig, LogForm, TransportConfig};
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::circuits::CircuitMap;
 use gossipper_vm::{BesideKind, CallIdFormat, Trunk};
@@ -203,6 +204,8 @@ pub(crate) struct HiArgs {
     pub(crate) traces: Traces,
     /// `-hep_addr`.
     pub(crate) hep: Option<Hep>,
+    /// Who is told of events.
+    pub(crate) events: Option<EventConfig>,
     /// What it leaves for pipelines.
     pub(crate) results: Results,
     /// `-f`; `None` is never.
@@ -274,7 +277,9 @@ impl HiArgs {
         faults.extend(mode.check_dialect(dialect).err());
         let stream = mode.stream;
         for flag in low.secure.unused(
-            stream.is_some_and(streams::Stream::has_tls) || hep::asks_for_tls(&low.hep),
+            stream.is_some_and(streams::Stream::has_tls)
+                || hep::asks_for_tls(&low.hep)
+                || events::asks_for_tls(&low.events),
             stream.is_some_and(streams::Stream::has_ws),
         ) {
             let needs = if flag.starts_with("-ws") {
@@ -452,6 +457,8 @@ impl HiArgs {
 
         let traces = low.traces.resolve(&mut notes, &mut faults);
         let hep = hep::resolve(low.hep, &mut faults, &mut notes);
+        let env = |name: &str| std::env::var(name).ok();
+        let events = events::resolve(low.events, &low.secure, &env, &mut faults, &mut notes);
         let results = Results::resolve(low.results, &mut faults, &mut notes);
         let local_port = match low.local_port {
             None if sipp => LocalPort::FirstFree,
@@ -537,6 +544,7 @@ impl HiArgs {
             seed: low.seed,
             traces,
             hep,
+            events,
             results,
             refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1)))
                 .filter(|time| !time.is_zero()),

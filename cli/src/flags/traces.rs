@@ -230,6 +230,7 @@ impl Traces {
             ring: self.ring,
             max_bytes: self.max_bytes,
             hep: None,
+            events: None,
         }
     }
 }

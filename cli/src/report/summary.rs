@@ -108,6 +108,22 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
             cut(why, 100)
         );
     }
+    if let Some(events) = &snapshot.events
+        && (events.overwritten > 0 || events.lost() > 0 || events.error.is_some())
+    {
+        let why = match (&events.error, events.overwritten) {
+            (Some(why), _) => why,
+            (None, _) => "more of them than -log_buffer_size",
+        };
+        let _ = writeln!(
+            out,
+            "Events     of {} {} overwritten, {} not taken: {}",
+            events.recorded,
+            events.overwritten,
+            events.lost(),
+            cut(why, 100)
+        );
+    }
     if let Some(warning) = &engine.last_warning {
         let _ = writeln!(
             out,

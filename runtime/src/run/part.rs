@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! A linked engine with its socket, until it is a shard; of several shards, one each.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::config::{
 };
 use crate::echo::EchoSwitch;
 use crate::error::Error;
+use crate::events::{EventLog, Tap};
 use crate::flows::{FlowSetup, MAX_SHARDS};
 use crate::group::{self, Group, Place, Post, Role, Router};
 use crate::hep::{Exporter, Locals, Mirror};
@@ -252,8 +253,9 @@ impl Part {
         Ok((parts, Some(group)))
     }
 
-    /// What mirrors the messages of the shard. The shards of a scenario have their flows in common (`locals`).
-    fn mirror(&mut self, exporter: &Exporter, locals: &Locals) -> Box<Mirror> {
+    /// The addresses of the shard's UDP sockets, by flow, and where those of its other flows are found. The shards of a
+    /// scenario have their flows in common (`locals`).
+    fn ends(&mut self, locals: &Locals) -> (Vec<SocketAddr>, Option<Locals>) {
         let sockets = self.bound.socket.iter().chain(&self.bound.sides);
         let own = sockets.filter_map(|socket| socket.local_addr().ok());
         let own = own.collect();
@@ -261,7 +263,19 @@ impl Part {
             flows.locals = Some(locals.clone());
             locals.clone()
         });
+        (own, locals)
+    }
+
+    /// What mirrors the messages of the shard.
+    fn mirror(&mut self, exporter: &Exporter, locals: &Locals) -> Box<Mirror> {
+        let (own, locals) = self.ends(locals);
         exporter.mirror(own, locals)
+    }
+
+    /// What tells of the shard's events.
+    fn tap(&mut self, events: &EventLog, locals: &Locals) -> Box<Tap> {
+        let (own, locals) = self.ends(locals);
+        events.tap(own, locals, self.bound.address)
     }
 
     /// Reads what the scenario plays, if it uses media. Gives what further shards of it share.
@@ -308,10 +322,10 @@ impl Part {
     pub(super) fn setup(
         mut self,
         shared: &Arc<Shared>,
-        inbox: mpsc::Receiver<ShardCommand>,
-        (logs, log_config, hep): (LogSender, &LogConfig, Option<(&Exporter, &Locals)>),
+        (inbox, echo): (mpsc::Receiver<ShardCommand>, Option<EchoSwitch>),
+        (logs, log_config): (LogSender, &LogConfig),
+        (hep, events, locals): (Option<&Exporter>, Option<&EventLog>, &Locals),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
-        echo: Option<EchoSwitch>,
         (measures, shapes): (Option<measure::Slot>, Option<shapes::Slot>),
     ) -> Setup<Engine> {
         let program = &self.config.program;
@@ -353,7 +367,8 @@ impl Part {
             timeout_global: after(limits.timeout_global),
         });
         let shard = self.role.place().map_or(0, Place::index);
-        let mirror = hep.map(|(exporter, locals)| self.mirror(exporter, locals));
+        let mirror = hep.map(|exporter| self.mirror(exporter, locals));
+        let tap = events.map(|events| self.tap(events, locals));
         let program = &self.config.program;
         Setup {
             machine: self.engine,
@@ -391,6 +406,7 @@ impl Part {
             }),
             logs,
             mirror,
+            tap,
             deadlines,
             watchdog: main.and_then(|(_, _, watchdog)| watchdog),
             keep_edits: main.is_some() && self.config.keep_edits,

@@ -23,6 +23,7 @@ use super::watch::Watch;
 use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::echo::EchoSwitch;
+use crate::events::Tap;
 use crate::exec::Executor;
 use crate::flows::Table;
 use crate::group::{self, Place, Post};
@@ -96,6 +97,8 @@ pub(super) struct Core<M> {
     pub(super) logs: LogSender,
     /// Mirrors messages to a collector.
     pub(super) mirror: Option<Box<Mirror>>,
+    /// Tells events.
+    pub(super) tap: Option<Box<Tap>>,
     /// What traces know of single calls, if one wants to.
     pub(super) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.
@@ -169,6 +172,7 @@ impl<M: Machine> Core<M> {
             clock,
             logs,
             mirror: None,
+            tap: None,
             watch: None,
             measure: None,
             shapes: None,
@@ -274,6 +278,12 @@ impl<M: Machine> Core<M> {
         {
             mirror.received(self.clock.wall_us(now), flow, src, bytes);
         }
+        if let Some(tap) = &mut self.tap
+            && let Input::Message { flow, src, bytes } = input
+        {
+            let call = first_named(&self.out);
+            tap.received(self.clock.wall_us(now), call, flow, src, bytes);
+        }
         self.carry_out(now, received.map_or(b"", |(_, bytes)| bytes));
         while let Some(answer) = self.answers.pop() {
             let input = match answer {
@@ -322,6 +332,9 @@ impl<M: Machine> Core<M> {
         self.counts.received += 1;
         self.counts.received_bytes += datagram.bytes.len() as u64;
         self.counts.handover_dropped += 1;
+        if let Some(tap) = &mut self.tap {
+            tap.mailbox(self.clock.wall_us(self.clock.now()));
+        }
         self.trouble(
             self.clock.now(),
             "a message is dropped: the shard that owns its call does not keep up",
@@ -386,6 +399,9 @@ impl<M: Machine> Core<M> {
             && let Some(history) = watch.event(now, call, event, received, &mut self.stats)
         {
             self.logs.call_debug(wall_us, &history);
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.event(wall_us, call, event, received);
         }
         if let Some(measure) = &mut self.measure
             && let Some(record) = measure.event(now, call, event, received)
@@ -524,6 +540,14 @@ impl<M: Machine> Core<M> {
             0 => text.to_owned(),
             more => format!("{text} ({more} more errors since the last such line)"),
         };
+        if let Some(tap) = &mut self.tap {
+            tap.error(
+                self.clock.wall_us(now),
+                self.about,
+                "transport",
+                text.as_bytes(),
+            );
+        }
         self.warn(now, text.as_bytes());
     }
 
@@ -552,13 +576,25 @@ impl<M: Machine> Core<M> {
         if let Some(watch) = &mut self.watch {
             watch.warning(now, call, text);
         }
+        if let Some(tap) = &mut self.tap {
+            match concern {
+                // Those of the machine are told as what they are about; trouble is told by whoever has it.
+                Concern::Warning => {}
+                Concern::Action => tap.action(wall_us, call, true, text),
+                Concern::Fatal => tap.error(wall_us, call, "fatal", text),
+            }
+        }
         let head = &text[..text.len().min(LAST_WARNING_BYTES)];
         self.last_warning = Some(String::from_utf8_lossy(head).into_owned());
     }
 
     fn carry_out(&mut self, now: Micros, received: &[u8]) {
         let wanted = self.logs.wanted();
-        let traced = wanted.codes || wanted.rtts || self.watch.is_some() || self.measure.is_some();
+        let traced = wanted.codes
+            || wanted.rtts
+            || self.watch.is_some()
+            || self.measure.is_some()
+            || self.tap.is_some();
         // The buffer is moved out so that the orders can be read while the rest changes.
         let out = std::mem::take(&mut self.out);
         let mut within = None;
@@ -584,6 +620,10 @@ impl<M: Machine> Core<M> {
                 } => {
                     if let Some(measure) = &mut self.measure {
                         measure.sends(self.about, out.bytes(bytes));
+                    }
+                    if let Some(tap) = &mut self.tap {
+                        let wall_us = self.clock.wall_us(now);
+                        tap.sent(wall_us, self.about, flow, to, out.bytes(bytes));
                     }
                     if let Some(shapes) = &mut self.shapes {
                         shapes.sends(now, self.about, to, out.bytes(bytes));
@@ -663,7 +703,13 @@ impl<M: Machine> Core<M> {
                 Output::Log {
                     kind: LogKind::Action(LogLevel::Log),
                     text,
-                } => self.logs.action(self.clock.wall_us(now), out.bytes(text)),
+                } => {
+                    let wall_us = self.clock.wall_us(now);
+                    self.logs.action(wall_us, out.bytes(text));
+                    if let Some(tap) = &mut self.tap {
+                        tap.action(wall_us, self.about, false, out.bytes(text));
+                    }
+                }
                 Output::Exec { command } => {
                     if !self.exec.run(out.bytes(command)) {
                         self.trouble(

@@ -54,6 +54,7 @@ use gossipper_vm::{Engine, Input, Micros, OutBuf};
 use crate::clock::Clock;
 use crate::config::WatchdogConfig;
 use crate::echo::EchoSwitch;
+use crate::events::Tap;
 use crate::flows::FlowSetup;
 use crate::group::{Post, Role};
 use crate::hep::Mirror;
@@ -191,6 +192,8 @@ pub(crate) struct Setup<M> {
     pub(crate) logs: LogSender,
     /// Mirrors messages to a collector.
     pub(crate) mirror: Option<Box<Mirror>>,
+    /// Tells events.
+    pub(crate) tap: Option<Box<Tap>>,
     /// What traces know of single calls, if one wants to.
     pub(crate) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.

@@ -104,6 +104,7 @@ impl<M: Machine> Shard<M> {
             clock,
             logs,
             mirror,
+            tap,
             watch,
             measure,
             shapes,
@@ -151,6 +152,7 @@ impl<M: Machine> Shard<M> {
         core.media = media.map(|setup| Box::new(Media::new(setup)));
         core.watch = watch;
         core.mirror = mirror;
+        core.tap = tap;
         core.measure = measure;
         core.shapes = shapes;
         core.sides = ways_out;
@@ -302,6 +304,9 @@ impl<M: Machine> Shard<M> {
         self.core.logs.hand_over();
         if let Some(mirror) = &mut self.core.mirror {
             mirror.hand_over();
+        }
+        if let Some(tap) = &mut self.core.tap {
+            tap.hand_over();
         }
         busy
     }

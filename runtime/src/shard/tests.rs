@@ -253,6 +253,7 @@ fn bench(machine: Script) -> Bench {
         clock,
         logs,
         mirror: None,
+        tap: None,
         watch: None,
         measure: None,
         shapes: None,
