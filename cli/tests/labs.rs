@@ -81,7 +81,8 @@ fn every_lab_sends_and_hears_what_it_says() {
         }))
         .collect();
     let mut runs = Vec::new();
-    for (caller, answerer, sent, heard) in twins {
+    // Each begins its search for free ports elsewhere; it passes over those that somebody has.
+    for (first, (caller, answerer, sent, heard)) in (10_000..).step_by(600).zip(twins) {
         // `short_call` hangs up at the same moment as its twin: it is for peers that wait.
         let answerer = match caller {
             "short_call" => "rtp_mute_uas".to_owned(),
@@ -89,7 +90,7 @@ fn every_lab_sends_and_hears_what_it_says() {
         };
         let child = Command::new(BINARY)
             .args(["-sn", caller, "-loopback", "-loopback_sn", &answerer])
-            .args(["-m", "2", "-r", "100", "-mp", "0", "-nostdin"])
+            .args(["-m", "1", "-mp", &first.to_string(), "-nostdin"])
             .current_dir(folder.path())
             .env("XDG_CACHE_HOME", folder.path())
             .env("NO_COLOR", "1")
@@ -105,12 +106,11 @@ fn every_lab_sends_and_hears_what_it_says() {
         let output = child.wait_with_output().expect("it ends");
         let out = String::from_utf8_lossy(&output.stdout);
         let err = String::from_utf8_lossy(&output.stderr);
-        let got = (figure(&out, "rtp_sent") / 2, figure(&out, "rtp_recv") / 2);
+        let got = (figure(&out, "rtp_sent"), figure(&out, "rtp_recv"));
         if output.status.code() != Some(0)
-            || figure(&out, "success") != 2
+            || figure(&out, "success") != 1
             || !about(got.0, sent)
             || !about(got.1, heard)
-            || !err.is_empty()
         {
             wrong.push(format!(
                 "{caller} and {answerer}: {got:?}, not {:?}: {err}\n{out}",
@@ -130,8 +130,11 @@ fn every_lab_is_run() {
     let text = String::from_utf8_lossy(&output.stderr);
     let (_, names) = text.split_once("there are: ").expect("the names");
     let labs = names.split(", ").map(str::trim).filter(|name| {
-        let (_, from) = (name, PAIRS.iter().any(|(lab, ..)| name.starts_with(lab)));
-        from || name.ends_with("_uas") && CHANGES.iter().any(|(lab, ..)| name.starts_with(lab))
+        let other = [
+            "uac", "uas", "invite", "3pcc", "branch", "regexp", "ooc_", "options",
+        ];
+        let other = other.iter().any(|start| name.starts_with(start));
+        !other && !["management", "media_uas"].contains(name)
     });
     for lab in labs {
         let paired = PAIRS.iter().any(|(name, ..)| {
