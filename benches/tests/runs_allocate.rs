@@ -53,7 +53,10 @@ fn allocations(calls: u64) -> (usize, f64) {
     };
     let uac = gossipper_stdlib_scenarios::find("uac").expect("a built-in");
     let config = RunConfig {
-        main: EngineConfig::new(program("uac", uac.xml), RunParams::default()),
+        main: EngineConfig {
+            watches_calls: true,
+            ..EngineConfig::new(program("uac", uac.xml), RunParams::default())
+        },
         answerer: Some(EngineConfig::new(
             program("uas", &server()),
             RunParams::default(),

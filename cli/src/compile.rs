@@ -12,6 +12,7 @@ use crate::inject;
 use crate::ladder::{self, Charset};
 use crate::load::{How, Input};
 use crate::pcap2scenario;
+use crate::reports;
 use crate::stdio;
 use clap::{Args, ValueEnum};
 use gossipper_bytecode::Program;
@@ -109,6 +110,7 @@ pub(crate) fn normalise(args: &[OsString]) -> Vec<OsString> {
     let one_dash: &[&str] = match args.first().and_then(|verb| verb.to_str()) {
         Some("compile") => &ONE_DASH,
         Some("pcap2scenario") => &pcap2scenario::ONE_DASH,
+        Some("report-html" | "summary-to-pdf") => &reports::ONE_DASH,
         _ => return args,
     };
     let mut at = 1;

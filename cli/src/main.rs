@@ -8,6 +8,7 @@
 //! | [`load`], [`cache`] | from a scenario file to a program |
 //! | [`compile`] | `gossipper compile`, `gossipper explain` |
 //! | [`complete`], [`man`] | `gossipper completions`, `gossipper man` |
+//! | [`reports`] | `gossipper report-html`, `gossipper summary-to-pdf` |
 //! | [`pcap2scenario`] | `gossipper pcap2scenario` |
 //! | [`sipp`] | a run: from settings to an exit code |
 //! | [`infindex`] | the index of an injection file, as a file |
@@ -34,6 +35,7 @@ mod man;
 mod operator;
 mod pcap2scenario;
 mod report;
+mod reports;
 mod results;
 mod root;
 mod screens;

@@ -313,7 +313,7 @@ mod tests {
             }
         }
         for command in Root::command().get_subcommands() {
-            let name = command.get_name();
+            let name = escaped(command.get_name());
             assert!(page.contains(&format!("gossipper {name}")), "{name}");
         }
         for code in exit_codes() {

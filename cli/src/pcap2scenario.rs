@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// Largest file that is read: everything of it is in memory at once.
 const MOST_BYTES: u64 = 4 << 30;
 
-/// Losses and calls that are shown one by one.
+/// Calls that are shown one by one.
 const MOST_SHOWN: usize = 20;
 
 /// What becomes of pressed keys.
@@ -144,17 +144,8 @@ fn convert_file(args: &PcapArgs) -> Result<ExitCode, String> {
         std::fs::read(&args.file).map_err(|error| format!("cannot read `{shown}`: {error}"))?;
     let capture = read(&bytes, &options).map_err(|error| format!("`{shown}`: {error}"))?;
     drop(bytes);
-    for loss in capture.losses.iter().take(MOST_SHOWN) {
-        match loss.frame {
-            Some(frame) => stdio::note(&format!("frame {frame}: {}", loss.what)),
-            None => stdio::note(&loss.what),
-        }
-    }
-    if capture.losses.len() > MOST_SHOWN {
-        stdio::note(&format!(
-            "{} more losses",
-            capture.losses.len() - MOST_SHOWN
-        ));
+    for loss in &capture.losses {
+        stdio::note(&loss.what);
     }
     let options = Options {
         call_id: args.call_id.as_ref().map(|id| id.clone().into_bytes()),
@@ -190,7 +181,9 @@ fn convert_file(args: &PcapArgs) -> Result<ExitCode, String> {
 fn nothing(args: &PcapArgs, frames: u64, messages: usize) -> String {
     let file = args.file.display();
     if messages == 0 {
-        let hint = if args.sip_port == 0 {
+        let hint = if !args.link.eq_ignore_ascii_case("auto") {
+            "--pcap-link says what the frames are; without it the file does"
+        } else if args.sip_port == 0 {
             "if there is some, say on which port: --sip-port N"
         } else {
             "without --sip-port SIP is recognised on any port"

@@ -7,36 +7,28 @@
 
 use crate::exit::ExitCode;
 use crate::flags::low::Dialect;
-use crate::{compile, complete, ladder, man, pcap2scenario, sipp, stdio, version};
+use crate::{compile, complete, ladder, man, pcap2scenario, reports, sipp, stdio, version};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// The verbs of this version.
-pub(crate) const VERBS: [&str; 8] = [
+pub(crate) const VERBS: [&str; 10] = [
     "sipp",
     "compile",
     "explain",
     "ladder",
     "pcap2scenario",
+    "report-html",
+    "summary-to-pdf",
     "completions",
     "man",
     "help",
 ];
 
 /// Verbs that this version does not have yet.
-const LATER_VERBS: [&str; 11] = [
-    "server",
-    "ui",
-    "worker",
-    "tui",
-    "shell",
-    "cli",
-    "auth",
-    "report-html",
-    "summary-to-pdf",
-    "profile",
-    "replay",
+const LATER_VERBS: [&str; 9] = [
+    "server", "ui", "worker", "tui", "shell", "cli", "auth", "profile", "replay",
 ];
 
 /// What `gossipper -h` shows.
@@ -74,6 +66,10 @@ enum Verb {
     Explain(compile::ExplainArgs),
     /// Turn the calls of a capture into scenarios that replay them.
     Pcap2scenario(pcap2scenario::PcapArgs),
+    /// Make a page for people of a run's summary.
+    ReportHtml(reports::HtmlArgs),
+    /// Make a PDF of a run's summary, or of a page.
+    SummaryToPdf(reports::PdfArgs),
     /// Draw the calls of a message trace, gossipper's or SIPp's.
     Ladder(ladder::trace::LadderArgs),
     /// Print a script that lets a shell complete commands and flags.
@@ -174,6 +170,12 @@ fn verb(args: &[OsString]) -> ExitCode {
         Ok(Root {
             verb: Verb::Pcap2scenario(args),
         }) => pcap2scenario::run(&args),
+        Ok(Root {
+            verb: Verb::ReportHtml(args),
+        }) => reports::html(&args),
+        Ok(Root {
+            verb: Verb::SummaryToPdf(args),
+        }) => reports::pdf(&args),
         Ok(Root {
             verb: Verb::Ladder(args),
         }) => ladder::trace::run(&args),

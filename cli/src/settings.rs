@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! From the settings of the command line and the programs to what the runtime is told.
 
-use crate::flags::high::{HiArgs, LocalPort, Source};
+use crate::flags::high::{HiArgs, LocalPort, Refusal, Source};
 use crate::flags::low::{Behaviors, Dialect, RetransCheck};
 use crate::flags::rates::RateUnit;
 use crate::included::{self, Files};
@@ -12,8 +12,8 @@ use crate::version::VERSION;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::{Mode, Program, Segment, Slot};
 use gossipper_runtime::config::{
-    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, MediaConfig, MediaRules,
-    PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
+    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, LogForm, MediaConfig,
+    MediaRules, PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
@@ -66,7 +66,7 @@ pub(crate) fn run_config(
     program: Program,
     (answerer, beside): (Option<Program>, Option<(BesideKind, Program)>),
     injection: Vec<Arc<InjectionFile>>,
-) -> Result<RunConfig, String> {
+) -> Result<RunConfig, Refusal> {
     let server = program.mode() == Mode::Server;
     let twin = twin::config(args, &program)?;
     // Who is commanded first calls nobody before, and yet sends first.
@@ -75,7 +75,8 @@ pub(crate) fn run_config(
         return Err(format!(
             "-loopback needs a client scenario; `{}` waits for calls itself",
             program.name
-        ));
+        )
+        .into());
     }
     if calls && args.remote.is_none() && answerer.is_none() {
         let or = if twin.is_none() {
@@ -83,10 +84,10 @@ pub(crate) fn run_config(
         } else {
             ""
         };
-        return Err(format!(
+        return Err(Refusal::of_host(format!(
             "scenario `{}` calls somebody: name the remote host{or}",
             program.name
-        ));
+        )));
     }
     if let Some(answerer) = answerer
         .as_ref()
@@ -95,11 +96,13 @@ pub(crate) fn run_config(
         return Err(format!(
             "-loopback needs a server scenario to answer; `{}` calls somebody itself",
             answerer.name
-        ));
+        )
+        .into());
     }
     let beside = beside
         .map(|(kind, beside)| self::beside(args, kind, beside, &program))
-        .transpose()?;
+        .transpose()
+        .map_err(Refusal::of_host)?;
     if !args.injection_has_default && !args.injection.is_empty() {
         let receiver = beside.iter().map(|beside| &*beside.program);
         let mut programs = std::iter::once(&program).chain(receiver);
@@ -109,7 +112,7 @@ pub(crate) fn run_config(
                 "scenario `{}` uses [field] keywords of the file of -inf, and there is none: name it with `file`, \
                  or with -inf",
                 program.name
-            ));
+            ).into());
         }
     }
     args.mode.check_side(server)?;
@@ -177,6 +180,7 @@ pub(crate) fn run_config(
     let logs = LogConfig {
         call_records: args.results.call_records.clone().map(LogFileConfig::new),
         hep: args.hep.as_ref().map(|hep| hep.config(&args.secure)),
+        events: args.events.clone(),
         ..args.traces.config(&program.name, std::process::id())
     };
     Ok(RunConfig {
@@ -228,10 +232,12 @@ pub(crate) fn run_config(
             beside: beside.map(Box::new),
             twin,
             shards: args.shards,
+            watches_calls: true,
             ..EngineConfig::new(Arc::new(program), params)
         },
         limits: TimeLimits {
             timeout: args.timeout,
+            timeout_drains: logs.form == LogForm::Sipp,
             timeout_is_error: args.timeout_error,
             timeout_global: args.timeout_global,
         },

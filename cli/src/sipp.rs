@@ -5,7 +5,7 @@ use crate::background;
 use crate::cache::Cache;
 use crate::drive;
 use crate::exit::ExitCode;
-use crate::flags::high::{self, HiArgs, Source};
+use crate::flags::high::{self, HiArgs, Refusal, Source};
 use crate::flags::low::{Dialect, Special};
 use crate::flags::{argv, help};
 use crate::infindex;
@@ -53,14 +53,22 @@ fn run_as(dialect: Dialect, form: LogForm, args: &[OsString]) -> ExitCode {
     if infindex::is_meant(&parsed.low) {
         return infindex::write(&parsed.low, inject::form(dialect));
     }
+    let as_sipp = parsed.low.traces.form() == LogForm::Sipp;
     match HiArgs::resolve(parsed.low) {
         Ok(args) => start(&args),
-        Err(faults) => {
-            for fault in &faults {
-                stdio::error(fault);
-            }
-            ExitCode::Failed
-        }
+        Err(refusal) => refused(&refusal, as_sipp),
+    }
+}
+
+/// Says why nothing is run. In place of SIPp with its code: it asks for hosts when all else is right, as part of the run.
+fn refused(refusal: &Refusal, as_sipp: bool) -> ExitCode {
+    for fault in &refusal.faults {
+        stdio::error(fault);
+    }
+    if as_sipp && refusal.of_hosts {
+        ExitCode::Fatal
+    } else {
+        ExitCode::Failed
     }
 }
 
@@ -133,10 +141,7 @@ fn start(args: &HiArgs) -> ExitCode {
     }
     match settings::run_config(args, program, (answerer, beside), injection) {
         Ok(config) => drive::run(args, config),
-        Err(fault) => {
-            stdio::error(&fault);
-            ExitCode::Failed
-        }
+        Err(refusal) => refused(&refusal, args.traces.form() == LogForm::Sipp),
     }
 }
 

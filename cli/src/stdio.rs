@@ -33,6 +33,11 @@ pub(crate) fn note(text: &str) {
     err(&format!("note: {text}\n"));
 }
 
+/// Whether what is said goes to a terminal.
+pub(crate) fn stderr_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
 /// How findings are rendered for standard error: in colour where that is welcome (<https://no-color.org>).
 pub(crate) fn stderr_style() -> Style {
     if std::io::stderr().is_terminal() && colour_wanted() {

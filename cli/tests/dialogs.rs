@@ -66,11 +66,9 @@ fn succeeds(name: &str, running: Running, port: u16) -> Outcome {
 
 #[track_caller]
 fn shows(outcome: &Outcome, what: &str) {
-    assert!(
-        outcome.stdout.contains(what),
-        "no `{what}` in\n{}",
-        outcome.stdout
-    );
+    // Under SIPp's name the summary is beside SIPp's last screens.
+    let text = format!("{}\n{}", outcome.stdout, outcome.stderr);
+    assert!(text.contains(what), "no `{what}` in\n{text}");
 }
 
 #[test]

@@ -456,13 +456,20 @@ fn the_table_of_the_screen_gets_a_row_when_a_signal_asks_for_it_and_one_at_the_e
         run.signal(Signal::USR1);
         until(|| (rows().len() == count).then_some(()));
     }
+    // On a busy machine a run may be asked before it has made a call.
+    let asked = until(|| {
+        run.signal(Signal::USR1);
+        let rows = rows();
+        let calls = rows.last()?.split(',').nth(1)?;
+        (calls.parse::<u64>().ok()? > 0).then_some(rows.len())
+    });
     run.tell("q");
     let place = run.place.path("s.csv");
     let ran = Ran::from(run.child.wait_with_output().expect("ended"));
     assert_eq!(ran.code, 0, "{}", ran.shown());
     let text = std::fs::read_to_string(place).expect("text");
     let last: Vec<&str> = text.lines().last().expect("a row").split(',').collect();
-    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(text.lines().count() > asked, "{text}");
     assert!(last[1] == last[2] && last[1] != "0", "{text}");
     assert!(ran.err.matches("calls=").count() > 1, "{}", ran.shown());
 }

@@ -106,9 +106,10 @@ impl Call {
 /// not be read.
 pub(crate) fn find(messages: &[SipMessage]) -> (Vec<Call>, usize) {
     let mut read: Vec<Msg> = messages.iter().filter_map(Msg::read).collect();
-    let unreadable = messages.len() - read.len();
+    let mut unreadable = messages.len() - read.len();
     // Captures that were put together of several need not be in order.
     read.sort_by_key(|msg| msg.time);
+    unreadable += crate::torn::mend(&mut read);
     let mut by_id: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut groups: Vec<Vec<Msg>> = Vec::new();
     for msg in read {

@@ -299,6 +299,9 @@ pub(crate) fn request<'a>(side: &mut Side<'a>, at: usize, method: &str, uri: &[u
         // The dialog has no target without it (RFC 3261 §8.1.1.8).
         text.header("Contact", "<sip:[local_ip]:[local_port]>");
     }
+    if msg.truncated && !msg.has(HeaderName::MaxForwards) {
+        text.header("Max-Forwards", "70");
+    }
     content_type(&mut text, msg);
     length(&mut text, &body);
     text.finish(&body)

@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | `message` | one message, owned and unfolded |
 //! | `calls` | which messages are one call; repetitions, and what is missing |
+//! | `torn` | messages that the capture cut within their headers |
 //! | `media` | which datagrams are its media; pressed keys |
 //! | `side` | one side of a call as steps in order of time |
 //! | `headers`, `credentials`, `body`, `text` | messages as texts with keywords |
@@ -55,6 +56,7 @@ mod preface;
 mod scenario;
 mod side;
 mod text;
+mod torn;
 
 use calls::Call;
 use core::net::SocketAddr;
@@ -199,7 +201,7 @@ fn analyse(capture: &Capture, options: &Options) -> (Conversion, Vec<Call>) {
     let mut conversion = Conversion::default();
     if unreadable > 0 {
         conversion.notes.push(format!(
-            "{unreadable} of {} SIP messages cannot be read: their first line is none, or a response has no CSeq",
+            "{unreadable} of {} SIP messages cannot be read: their first line is none, or nothing tells what a response answers",
             capture.messages.len()
         ));
     }

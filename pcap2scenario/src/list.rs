@@ -112,7 +112,7 @@ fn result(call: &Call) -> String {
         .events
         .iter()
         .rev()
-        .find(|event| event.msg.code().is_some());
+        .find(|event| event.msg.code().is_some() && event.msg.method == first.method);
     match provisional {
         Some(event) => format!("{}, then nothing", event.msg.title()),
         None if first.method == "ACK" => "ACK alone".to_owned(),

@@ -64,7 +64,7 @@ pub(crate) struct Msg {
     pub(crate) call_id: Vec<u8>,
     /// Number of its CSeq.
     pub(crate) cseq: u32,
-    /// Method of its CSeq; of a request, its own.
+    /// Method of its CSeq; of a request, its own. Empty in a response that was cut, until it is mended.
     pub(crate) method: String,
     /// Branch of its topmost Via.
     pub(crate) branch: Vec<u8>,
@@ -101,6 +101,8 @@ impl Msg {
         };
         let method = match &start {
             Start::Request { method, .. } => method.clone(),
+            // What a cut response answers may be known from elsewhere.
+            Start::Status { .. } if captured.truncated => named().unwrap_or_default(),
             Start::Status { .. } => named()?,
         };
         let headers = message.fields().map(|field| Header {

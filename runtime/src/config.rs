@@ -12,6 +12,9 @@ use gossipper_bytecode::Program;
 use gossipper_vm::{BesideKind, Micros, RunParams};
 
 pub use crate::echo::EchoConfig;
+pub use crate::events::{
+    BUFFER_DEFAULT as EVENT_BUFFER_DEFAULT, EventConfig, EventLevel, OtlpConfig, OtlpProtocol,
+};
 pub use crate::hep::{HepConfig, HepTransport};
 pub use crate::media::config::{MediaConfig, MediaRules, RecordConfig, SrtpPolicy};
 use crate::pacing::{Ramp, Rate};
@@ -78,6 +81,9 @@ pub struct EngineConfig {
     pub beside: Option<Box<BesideConfig>>,
     /// The twins of a scenario with commands. Their kind is also in [`RunParams::twin`].
     pub twin: Option<TwinConfig>,
+    /// A sample of the calls of the main scenario is watched for how they fail:
+    /// [`gossipper_control::Snapshot::failure_shapes`].
+    pub watches_calls: bool,
 }
 
 impl EngineConfig {
@@ -100,6 +106,7 @@ impl EngineConfig {
             keep_edits: false,
             beside: None,
             twin: None,
+            watches_calls: false,
         }
     }
 }
@@ -259,6 +266,8 @@ impl Default for PacingConfig {
 pub struct TimeLimits {
     /// `-timeout`: abort all calls and end.
     pub timeout: Option<Duration>,
+    /// `-timeout` lets the open calls end, as SIPp does, and has no more opened.
+    pub timeout_drains: bool,
     /// `-timeout_error`: reaching `timeout` is an error.
     pub timeout_is_error: bool,
     /// `-timeout_global`: abort all calls and end, which counts as a normal end.
@@ -329,6 +338,8 @@ pub struct LogConfig {
     pub max_bytes: Option<u64>,
     /// `-hep_addr`: where messages are mirrored to.
     pub hep: Option<HepConfig>,
+    /// Who is told of events.
+    pub events: Option<EventConfig>,
 }
 
 impl LogConfig {

@@ -17,8 +17,10 @@
 //! | [`twin`] | connections to the twins of a 3PCC scenario |
 //! | [`stats`] | counters and histograms, copied into snapshots |
 //! | `measure` | what reports want to know beyond that |
+//! | `shapes` | how calls fail, with examples |
 //! | [`logs`], [`exec`] | SIPp's trace files; external programs |
 //! | `hep` | messages mirrored to a collector |
+//! | `events` | what happens, told to people and to collectors of OpenTelemetry |
 //! | [`sys`] | batched system calls, the only `unsafe` of the workspace |
 //!
 //! A server on a port that the system chooses, ended by its operator:
@@ -54,6 +56,7 @@ pub mod clock;
 pub mod config;
 mod echo;
 pub mod error;
+mod events;
 pub mod exec;
 mod flows;
 mod group;
@@ -65,6 +68,7 @@ pub mod pacing;
 pub mod profile;
 pub mod run;
 mod schedule;
+mod shapes;
 mod shard;
 pub mod stats;
 pub mod sys;

@@ -50,8 +50,7 @@ pub(crate) fn expire(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
             call.pause_until = Deadline::NONE;
             return Verdict::Run;
         }
-        let what = b"Receive timeout, Call-Id";
-        return timed_out(cx, call, step, FailReason::TimeoutOnRecv, what);
+        return timed_out(cx, call, step, FailReason::TimeoutOnRecv);
     }
     if call.pause_until.has_come(cx.now) && call.wait == Wait::Pause {
         return Verdict::Run;
@@ -95,8 +94,7 @@ fn repetition(cx: &mut Cx<'_>, call: &mut Call) -> Verdict {
             Expired::Again => exec::send::repeat(cx, call, id),
             Expired::Exhausted => {
                 txn::stop(call, &mut cx.shared.buffers);
-                let what = b"Aborting call on UDP retransmission timeout for Call-ID";
-                return timed_out(cx, call, send.step, FailReason::MaxUdpRetrans, what);
+                return timed_out(cx, call, send.step, FailReason::MaxUdpRetrans);
             }
         }
     }
@@ -132,23 +130,44 @@ fn passed_over(cx: &Cx<'_>, call: &Call, step: StepId) -> Option<Pc> {
 }
 
 /// A timeout of a step: its `ontimeout`, or the end of the call.
-fn timed_out(
-    cx: &mut Cx<'_>,
-    call: &mut Call,
-    step: StepId,
-    reason: FailReason,
-    what: &[u8],
-) -> Verdict {
+fn timed_out(cx: &mut Cx<'_>, call: &mut Call, step: StepId, reason: FailReason) -> Verdict {
     cx.stat(StatEvent::TimedOut { step });
-    if let OnTimeout::Goto(pc) = cx.image.program.steps[step.index()].on_timeout {
+    let on_timeout = cx.image.program.steps[step.index()].on_timeout;
+    warn_timed_out(cx, call, reason, on_timeout);
+    if let OnTimeout::Goto(pc) = on_timeout {
         call.pc = pc;
         call.pause_until = Deadline::NONE;
         return Verdict::Run;
     }
-    let mut text = what.to_vec();
-    text.extend_from_slice(b" '");
-    text.extend_from_slice(&call.call_id);
-    text.extend_from_slice(format!("' (index {})", call.step).as_bytes());
-    cx.warn(&text);
     unexpected::give_up(cx, call, reason, None)
+}
+
+/// Says what came too late, in the words that SIPp's logs are searched for.
+fn warn_timed_out(cx: &mut Cx<'_>, call: &Call, reason: FailReason, on_timeout: OnTimeout) {
+    let program = &cx.image.program;
+    let label = match on_timeout {
+        OnTimeout::Goto(pc) => {
+            let reached = |step: &&gossipper_bytecode::Step| step.entry.index() < pc.index();
+            Some(program.steps.iter().take_while(reached).count())
+        }
+        OnTimeout::Fail => None,
+    };
+    let id = String::from_utf8_lossy(&call.call_id);
+    let (name, index) = (&program.name, call.step);
+    let text = match (reason, label) {
+        (FailReason::MaxUdpRetrans, Some(label)) => format!(
+            "Call-Id: {id}, timeout on max UDP retrans for message {index}, jumping to label {label}"
+        ),
+        (FailReason::MaxUdpRetrans, None) => {
+            format!("Aborting call on UDP retransmission timeout for Call-ID '{id}'")
+        }
+        (_, Some(label)) => format!(
+            "Call-Id: {id}, receive timeout on message {name}:{index}, jumping to label {label}"
+        ),
+        (_, None) => format!(
+            "Call-Id: {id}, receive timeout on message {name}:{index} without label to jump to (ontimeout attribute): \
+             aborting call"
+        ),
+    };
+    cx.warn(text.as_bytes());
 }

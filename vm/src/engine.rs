@@ -494,6 +494,12 @@ impl Engine {
         self.draining = true;
         let keys: SmallVec<[CallKey; 32]> = self.calls.keys().take(ABORT_BATCH).collect();
         for key in keys {
+            if let Some(call) = self.calls.get(key) {
+                let mut text = b"Aborted call with Call-ID '".to_vec();
+                text.extend_from_slice(&call.call_id);
+                text.push(b'\'');
+                reports::warn(out, &text);
+            }
             let verdict = Verdict::Abort(FailReason::Aborted);
             self.settle(now, key, verdict, out);
         }

@@ -370,7 +370,7 @@ fn accept(
         call.ack_pending = true;
     }
     if recv.rrs && !dialog::store_routes(call, msg) {
-        let mut text = b"rrs: the message has no Contact, Call-Id '".to_vec();
+        let mut text = b"Cannot record route set if there is no Contact, Call-Id '".to_vec();
         text.extend_from_slice(&call.call_id);
         text.push(b'\'');
         cx.warn(&text);

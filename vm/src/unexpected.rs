@@ -12,6 +12,10 @@ use crate::render::LastView;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, StepId, TemplateId};
 use gossipper_sip::Message;
 
+/// What is said of a request that `-aa` answers; its Call-ID follows.
+pub(crate) const AUTO_ANSWERED: &[u8] =
+    b"Automatic response mode for an unexpected INFO, NOTIFY, OPTIONS or UPDATE for call: ";
+
 /// Requests that `-aa` answers.
 pub(crate) fn is_auto_answered(method: &[u8]) -> bool {
     matches!(method, b"INFO" | b"NOTIFY" | b"OPTIONS" | b"UPDATE")
@@ -30,7 +34,7 @@ pub(crate) fn unexpected(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) ->
             let mut text = if behaviors.abort_unexpected {
                 b"Aborting call on an unexpected ".to_vec()
             } else {
-                b"Unexpected ".to_vec()
+                b"Continuing call on an unexpected ".to_vec()
             };
             text.extend_from_slice(method);
             text.extend_from_slice(b" for call: ");
@@ -60,6 +64,9 @@ pub(crate) fn unexpected(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) ->
             Verdict::Wait
         }
         Some(method) if params.auto_answer && is_auto_answered(method) => {
+            let mut text = AUTO_ANSWERED.to_vec();
+            text.extend_from_slice(&call.call_id);
+            cx.warn(&text);
             auto(cx, call, AutoMessage::Ok, LastView::Whole(msg));
             cx.stat(StatEvent::AutoAnswered);
             Verdict::Wait

@@ -42,8 +42,11 @@ pub(super) enum Shown {
 }
 
 impl Display {
-    pub(super) fn new(refresh: Option<Duration>) -> Self {
-        let screens = refresh.and_then(|_| Screens::open(stdio::stdout_takes_colour()));
+    /// Lines of events that go to the terminal (`told`) take the place of the screens.
+    pub(super) fn new(refresh: Option<Duration>, told: bool) -> Self {
+        let screens = refresh
+            .filter(|_| !told)
+            .and_then(|_| Screens::open(stdio::stdout_takes_colour()));
         let (shown, period) = match screens {
             Some(screens) => (Shown::Screens(Box::new(screens)), refresh),
             None => {

@@ -4,17 +4,18 @@
 //! One small loop on the main thread; calls live elsewhere. Signal handlers are in place before the first socket is
 //! bound, so whoever sees the port taken may interrupt.
 //!
-//! COMPAT(sipp): SIPp leaves at the first SIGINT; here the first drains, the second aborts the open calls, and a third
-//! ends the program (docs/adr/0009-dialects.md).
+//! COMPAT(sipp): SIPp leaves at the first SIGINT, and so does who stands in for it; elsewhere the first drains, the second
+//! aborts the open calls, and a third ends the program (docs/adr/0009-dialects.md).
 
 use crate::background;
 use crate::exit::ExitCode;
 use crate::flags::high::HiArgs;
 use crate::inject;
+use crate::ladder::Charset;
 use crate::operator::control::{ControlSocket, Opened};
 use crate::operator::keyboard::Keyboard;
 use crate::operator::{Deed, Operator};
-use crate::report::summary;
+use crate::report::{shapes, summary};
 use crate::results::Reports;
 use crate::screens::dump::Dump;
 use crate::screens::layout::Layout;
@@ -155,7 +156,10 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     };
     let mut row_due = ticks(session.rows.as_ref().map(|_| row_period));
     let mut line_due = ticks(args.running.line_period);
-    let mut display = Display::new(args.refresh.filter(|_| !in_background));
+    let mut display = Display::new(
+        args.refresh.filter(|_| !in_background),
+        args.events.as_ref().is_some_and(|events| events.text) && stdio::stderr_is_terminal(),
+    );
     session.draw(&mut display, &run.snapshot());
     let ended = loop {
         let deed = tokio::select! {
@@ -252,17 +256,25 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     trouble::say(&report.snapshot);
     let code = verdict(&report.ending, &report.snapshot);
     let (code, health) = reports.finish(&report, code);
+    let charset = if stdio::locale_is_utf8() {
+        Charset::Boxes
+    } else {
+        Charset::Ascii
+    };
+    let shapes = shapes::text(report.snapshot.failure_shapes.as_deref(), charset);
     if session.sipps_files.is_some() {
         // What scripts read is where SIPp puts it; what it does not say comes beside it.
         if !in_background {
             stdio::out(&session.last_screens(&report.snapshot));
         }
         stdio::err(&summary::text(&report.snapshot, false));
+        stdio::err(&shapes);
         stdio::err(&health);
         stdio::err(&summary::line(&report.snapshot));
     } else {
         let colour = stdio::stdout_takes_colour();
         stdio::out(&summary::text(&report.snapshot, colour));
+        stdio::out(&shapes);
         stdio::out(&health);
         stdio::out(&summary::line(&report.snapshot));
     }
@@ -431,7 +443,7 @@ impl Session<'_> {
             .main()
             .map_or(Phase::Running, |engine| engine.phase);
         let before = self.requests;
-        match self.requests.step(wish, phase) {
+        match self.requests.step(wish, phase, self.sipps_files.is_some()) {
             Some(command) if self.controller.send(command) => true,
             // The run has just ended, or has too many commands to look at: the wish may be repeated.
             Some(_) => {

@@ -42,11 +42,7 @@ pub(super) fn verdict(ending: &Ending, snapshot: &Snapshot) -> ExitCode {
         Ending::TimedOut if succeeded + failed == 0 => ExitCode::Stopped,
         Ending::TimedOut => by_calls,
         Ending::StopNow => ExitCode::Stopped,
-        Ending::TimeoutError => {
-            stdio::error("the run reached its -timeout");
-            ExitCode::Fatal
-        }
-        Ending::Fatal(text) => {
+        Ending::TimeoutError(text) | Ending::Fatal(text) => {
             stdio::error(text);
             ExitCode::Fatal
         }
@@ -79,7 +75,10 @@ mod tests {
         assert_eq!(verdict(&Ending::TimedOut, &good), ExitCode::Good);
         assert_eq!(verdict(&Ending::TimedOut, &none), ExitCode::Stopped);
         assert_eq!(verdict(&Ending::StopNow, &good), ExitCode::Stopped);
-        assert_eq!(verdict(&Ending::TimeoutError, &good), ExitCode::Fatal);
+        assert_eq!(
+            verdict(&Ending::TimeoutError(String::new()), &good),
+            ExitCode::Fatal
+        );
         assert_eq!(
             verdict(&Ending::Fatal(String::new()), &good),
             ExitCode::Fatal

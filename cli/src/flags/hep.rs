@@ -117,7 +117,7 @@ mod tests {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let parsed = argv::parse(Dialect::Gossipper, &args);
         assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
-        HiArgs::resolve(parsed.low).map_err(|faults| faults.join("\n"))
+        HiArgs::resolve(parsed.low).map_err(|refusal| refusal.faults.join("\n"))
     }
 
     fn config(line: &str) -> HepConfig {

@@ -13,6 +13,7 @@ mod values;
 pub(crate) use scenario::builtin;
 pub(crate) use values::last_of_each;
 
+use super::events;
 use super::hep::{self, Hep};
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
@@ -25,7 +26,7 @@ use super::streams;
 use super::traces::Traces;
 use super::twin::{self, Twin};
 use super::value::BareTime;
-use gossipper_runtime::config::{LogForm, TransportConfig};
+use gossipper_runtime::config::{EventConfig, LogForm, TransportConfig};
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::circuits::CircuitMap;
 use gossipper_vm::{BesideKind, CallIdFormat, Trunk};
@@ -203,6 +204,8 @@ pub(crate) struct HiArgs {
     pub(crate) traces: Traces,
     /// `-hep_addr`.
     pub(crate) hep: Option<Hep>,
+    /// Who is told of events.
+    pub(crate) events: Option<EventConfig>,
     /// What it leaves for pipelines.
     pub(crate) results: Results,
     /// `-f`; `None` is never.
@@ -215,13 +218,43 @@ pub(crate) struct HiArgs {
     pub(crate) notes: Vec<String>,
 }
 
+/// Why a command line that can be read cannot be followed.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// Everything that is wrong, in words for the user.
+    pub(crate) faults: Vec<String>,
+    /// Nothing but hosts: SIPp finds that out after it has read the scenario, and ends with another code.
+    pub(crate) of_hosts: bool,
+}
+
+impl From<String> for Refusal {
+    fn from(fault: String) -> Self {
+        Self {
+            faults: vec![fault],
+            of_hosts: false,
+        }
+    }
+}
+
+impl Refusal {
+    /// One fault that is about a host.
+    pub(crate) fn of_host(fault: String) -> Self {
+        Self {
+            of_hosts: true,
+            ..Self::from(fault)
+        }
+    }
+}
+
 impl HiArgs {
     /// Applies the defaults and resolves the names.
     ///
     /// # Errors
     /// Everything that is wrong, in words for the user.
-    pub(crate) fn resolve(mut low: LowArgs) -> Result<Self, Vec<String>> {
+    pub(crate) fn resolve(mut low: LowArgs) -> Result<Self, Refusal> {
         let mut faults = Vec::new();
+        // About hosts and addresses.
+        let mut hosts = Vec::new();
         let dialect = low.dialect;
         let sipp = dialect == Dialect::Sipp;
         let mut notes = Vec::new();
@@ -244,7 +277,9 @@ impl HiArgs {
         faults.extend(mode.check_dialect(dialect).err());
         let stream = mode.stream;
         for flag in low.secure.unused(
-            stream.is_some_and(streams::Stream::has_tls) || hep::asks_for_tls(&low.hep),
+            stream.is_some_and(streams::Stream::has_tls)
+                || hep::asks_for_tls(&low.hep)
+                || events::asks_for_tls(&low.events),
             stream.is_some_and(streams::Stream::has_ws),
         ) {
             let needs = if flag.starts_with("-ws") {
@@ -378,11 +413,11 @@ impl HiArgs {
         let local_ip = low
             .local_ip
             .as_deref()
-            .and_then(|host| ip(host, "-i", &mut faults));
+            .and_then(|host| ip(host, "-i", &mut hosts));
         let media_ip = low
             .media_ip
             .as_deref()
-            .and_then(|host| ip(host, "-mi", &mut faults));
+            .and_then(|host| ip(host, "-mi", &mut hosts));
         let media_port = low.media_port.unwrap_or(6000);
         let media = Media::resolve(
             low.media,
@@ -397,7 +432,7 @@ impl HiArgs {
             (None, sending) => (sending, None),
             given => given,
         };
-        let remote = remote.and_then(|text| peer(&text, local_ip, &mut faults));
+        let remote = remote.and_then(|text| peer(&text, local_ip, &mut hosts));
         let family = local_ip.or_else(|| remote.as_ref().map(|peer| peer.address.ip()));
         let sending_address = sending
             .and_then(|text| peer(&text, family, &mut faults))
@@ -422,14 +457,18 @@ impl HiArgs {
 
         let traces = low.traces.resolve(&mut notes, &mut faults);
         let hep = hep::resolve(low.hep, &mut faults, &mut notes);
+        let env = |name: &str| std::env::var(name).ok();
+        let events = events::resolve(low.events, &low.secure, &env, &mut faults, &mut notes);
         let results = Results::resolve(low.results, &mut faults, &mut notes);
         let local_port = match low.local_port {
             None if sipp => LocalPort::FirstFree,
             None | Some(0) => LocalPort::Any,
             Some(port) => LocalPort::Fixed(port),
         };
-        let Some(scenario) = scenario.filter(|_| faults.is_empty()) else {
-            return Err(faults);
+        let Some(scenario) = scenario.filter(|_| faults.is_empty() && hosts.is_empty()) else {
+            let of_hosts = faults.is_empty();
+            faults.append(&mut hosts);
+            return Err(Refusal { faults, of_hosts });
         };
         Ok(Self {
             dialect,
@@ -505,6 +544,7 @@ impl HiArgs {
             seed: low.seed,
             traces,
             hep,
+            events,
             results,
             refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1)))
                 .filter(|time| !time.is_zero()),

@@ -71,23 +71,12 @@ static GROUPS: &[Group] = &[
     Group {
         part: "reports and health gates",
         switches: &[],
-        values: &["summary_html", "health_max_rtcp_jitter_ts"],
+        values: &["health_max_rtcp_jitter_ts"],
     },
     Group {
-        part: "events and OTLP export",
-        switches: &["log_stdout", "log_otel_insecure"],
-        values: &[
-            "log_file_jsonl",
-            "log_otel_endpoint",
-            "log_otel_proto",
-            "log_otel_header",
-            "log_attr",
-            "log_buffer_size",
-            "log_level",
-            "pprof",
-            "cpuprofile",
-            "memprofile",
-        ],
+        part: "profiles of the program itself",
+        switches: &[],
+        values: &["pprof", "cpuprofile", "memprofile"],
     },
     Group {
         part: "the HTTP interface, profiles and the full-screen terminal",
@@ -170,7 +159,7 @@ mod tests {
                     "plug-ins",
                     "reports and health gates",
                     "RTCP and media reports over HEP",
-                    "events and OTLP export",
+                    "profiles of the program itself",
                     "the HTTP interface, profiles and the full-screen terminal"
                 ]
                 .contains(&part),

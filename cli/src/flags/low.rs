@@ -5,6 +5,7 @@
 //! resolution, no default. `None` means "not given", because the default depends on the dialect and is applied once,
 //! in [`super::high`].
 
+use super::events::EventsLow;
 use super::hep::HepLow;
 use super::media::MediaLow;
 use super::rates::RatesLow;
@@ -353,6 +354,8 @@ pub(crate) struct LowArgs {
     pub(crate) traces: LowTraces,
     /// The flags about HEP.
     pub(crate) hep: HepLow,
+    /// The flags about events.
+    pub(crate) events: EventsLow,
     /// `-f`.
     pub(crate) refresh: Option<Duration>,
     /// `-nostdin`.

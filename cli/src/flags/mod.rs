@@ -11,6 +11,7 @@
 
 pub(crate) mod argv;
 pub(crate) mod defs;
+pub(crate) mod events;
 pub(crate) mod help;
 pub(crate) mod hep;
 pub(crate) mod high;
@@ -58,6 +59,8 @@ pub(crate) enum Category {
     Traces,
     /// Messages mirrored to a collector.
     Hep,
+    /// What happens, told to people and collectors.
+    Events,
     /// What a run leaves for pipelines.
     Results,
     /// How a run is watched and steered.
@@ -83,6 +86,7 @@ impl Category {
             Self::Calls => "Call behaviour",
             Self::Traces => "Traces and tables",
             Self::Hep => "Mirroring to a collector (HEP)",
+            Self::Events => "Events (OpenTelemetry)",
             Self::Results => "Reports, gates and thresholds",
             Self::Running => "Control, background and watchdog",
             Self::Output => "Terminal",

@@ -12,6 +12,8 @@ pub(crate) struct ResultsLow {
     pub(crate) summary_json: Option<PathBuf>,
     /// `-summary_junit`.
     pub(crate) summary_junit: Option<PathBuf>,
+    /// `-summary_html`.
+    pub(crate) summary_html: Option<PathBuf>,
     /// `-call_records_jsonl`.
     pub(crate) call_records: Option<PathBuf>,
     /// `-health_min_success_ratio`.
@@ -41,6 +43,8 @@ pub(crate) struct Results {
     pub(crate) summary_json: Option<PathBuf>,
     /// Where its form for CI goes.
     pub(crate) summary_junit: Option<PathBuf>,
+    /// Where its form for people goes.
+    pub(crate) summary_html: Option<PathBuf>,
     /// Where a line per call goes.
     pub(crate) call_records: Option<PathBuf>,
     /// What is asked of the run.
@@ -72,6 +76,7 @@ impl Results {
         let paths = [
             ("-summary_json", &low.summary_json),
             ("-summary_junit", &low.summary_junit),
+            ("-summary_html", &low.summary_html),
             ("-call_records_jsonl", &low.call_records),
         ];
         for (place, (flag, path)) in paths.iter().enumerate() {
@@ -86,6 +91,7 @@ impl Results {
         Self {
             summary_json: low.summary_json,
             summary_junit: low.summary_junit,
+            summary_html: low.summary_html,
             call_records: low.call_records,
             gates: Gates {
                 min_success_ratio: low.min_success_ratio.filter(|ratio| *ratio > 0.0),
@@ -105,6 +111,7 @@ impl Results {
     pub(crate) fn measures(&self) -> bool {
         self.summary_json.is_some()
             || self.summary_junit.is_some()
+            || self.summary_html.is_some()
             || self.metrics.is_some()
             || self.gates.thresholds.iter().any(Threshold::needs_times)
     }

@@ -166,6 +166,11 @@ impl LowTraces {
 }
 
 impl Traces {
+    /// Whose files are written.
+    pub(crate) const fn form(&self) -> LogForm {
+        self.form
+    }
+
     /// The table of the screen in gossipper's own form.
     pub(crate) fn screen_table(&self, pid: u32) -> Option<PathBuf> {
         let named = self.messages.file.as_deref();
@@ -225,6 +230,7 @@ impl Traces {
             ring: self.ring,
             max_bytes: self.max_bytes,
             hep: None,
+            events: None,
         }
     }
 }

@@ -101,7 +101,7 @@ mod tests {
         assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
         HiArgs::resolve(parsed.low)
             .map(|args| args.twin)
-            .map_err(|faults| faults.join("\n"))
+            .map_err(|refusal| refusal.faults.join("\n"))
     }
 
     #[test]

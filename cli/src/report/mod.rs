@@ -6,6 +6,7 @@
 
 pub(crate) mod media;
 pub(crate) mod progress;
+pub(crate) mod shapes;
 pub(crate) mod summary;
 
 /// A time with a unit that suits it: microseconds below 10 ms, so that loopback runs do not read as zero.

@@ -108,6 +108,22 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
             cut(why, 100)
         );
     }
+    if let Some(events) = &snapshot.events
+        && (events.overwritten > 0 || events.lost() > 0 || events.error.is_some())
+    {
+        let why = match (&events.error, events.overwritten) {
+            (Some(why), _) => why,
+            (None, _) => "more of them than -log_buffer_size",
+        };
+        let _ = writeln!(
+            out,
+            "Events     of {} {} overwritten, {} not taken: {}",
+            events.recorded,
+            events.overwritten,
+            events.lost(),
+            cut(why, 100)
+        );
+    }
     if let Some(warning) = &engine.last_warning {
         let _ = writeln!(
             out,
@@ -378,7 +394,7 @@ fn failures(out: &mut String, engine: &EngineSnapshot, colour: bool) {
 }
 
 /// Text that came from outside, on one line and not too long.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     let mut shown: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -10,7 +10,7 @@ use crate::stdio;
 use crate::version::VERSION;
 use gossipper_bytecode::Program;
 use gossipper_control::{Measures, Snapshot};
-use gossipper_results::{Facts, Summary, junit};
+use gossipper_results::{Facts, Summary, junit, page};
 use gossipper_runtime::config::RunConfig;
 use gossipper_runtime::{Ending, RunReport, Viewer};
 use jiff::Timestamp;
@@ -68,6 +68,7 @@ impl<'a> Reports<'a> {
         for (what, path) in [
             ("summary", &results.summary_json),
             ("JUnit report", &results.summary_junit),
+            ("report", &results.summary_html),
         ] {
             let Some(path) = path else { continue };
             // It is written when the run is over; whether it can be is found out now.
@@ -151,7 +152,8 @@ impl<'a> Reports<'a> {
         let gates = &self.results.gates;
         let wanted = gates.active()
             || self.results.summary_json.is_some()
-            || self.results.summary_junit.is_some();
+            || self.results.summary_junit.is_some()
+            || self.results.summary_html.is_some();
         if !wanted {
             return (code, String::new());
         }
@@ -179,6 +181,9 @@ impl<'a> Reports<'a> {
         }
         if let Some(path) = &self.results.summary_junit {
             write("JUnit report", path, &junit::report(&summary, gates));
+        }
+        if let Some(path) = &self.results.summary_html {
+            write("report", path, &page::html(&summary, None));
         }
         (code, lines(&summary))
     }
@@ -243,7 +248,7 @@ fn ending(ending: &Ending) -> &'static str {
         Ending::Drained => "drained",
         Ending::Stopped => "stopped",
         Ending::TimedOut => "timed_out",
-        Ending::TimeoutError => "timeout_error",
+        Ending::TimeoutError(_) => "timeout_error",
         Ending::TimedOutGlobally => "timed_out_globally",
         Ending::TwinEnded => "twin_ended",
         Ending::StopNow => "stop_now",

@@ -5,6 +5,7 @@
 //! and its share of the power of what arrived is measured.
 
 mod baresip;
+mod captures;
 mod relay;
 mod rtpengine;
 mod sipp;

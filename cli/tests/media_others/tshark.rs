@@ -121,10 +121,13 @@ fn what_we_say_of_a_stream_is_what_tshark_says_of_it() {
         "{line}"
     );
     assert_eq!(heard_of.received, sent.sent, "{line}");
-    // "jitter 0.50 ms mean 1.39 ms highest"
+    // "jitter 0.50 ms (highest 1.39)"
     let words: Vec<&str> = heard.split_whitespace().collect();
     for (word, theirs) in [(4, mean), (7, max)] {
-        let ours: f64 = words[word].parse().unwrap_or_else(|_| panic!("{heard}"));
+        let ours: f64 = words[word]
+            .trim_end_matches(')')
+            .parse()
+            .unwrap_or_else(|_| panic!("{heard}"));
         // Two digits of ours, three of theirs.
         assert!(
             (ours - theirs).abs() <= 0.01 * theirs + 0.006,

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod coalesced;
 pub mod file;
 mod fragment;
 #[cfg(any(test, feature = "internal-fuzz"))]

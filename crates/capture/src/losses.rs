@@ -5,7 +5,7 @@ use crate::Loss;
 use std::collections::BTreeMap;
 
 /// So many losses of a kind are told one by one.
-const EACH: u64 = 20;
+const EACH: u64 = 5;
 
 /// Kinds of loss, each with the words for those that are only counted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -15,7 +15,7 @@ use crate::sctp::Associations;
 use crate::stream::Path;
 use crate::tcp::Streams;
 use crate::{Capture, CaptureError, Carrier, Datagram, ReadOptions, SipMessage};
-use crate::{hep, sip, tunnel, unpack};
+use crate::{coalesced, hep, sip, tunnel, unpack};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -451,26 +451,36 @@ impl Reader<'_> {
         } else if truncated {
             self.found.cut(seen, way.wire);
         }
-        if self.found.is_sip(path, udp.payload) {
+        let last = udp.payload.as_ptr_range().end;
+        for part in coalesced::parts(udp.payload) {
+            let truncated = truncated && part.as_ptr_range().end == last;
+            self.datagram(way, path, part, truncated);
+        }
+    }
+
+    fn datagram(&mut self, way: Way, path: Path, payload: &[u8], truncated: bool) {
+        let Way { seen, .. } = way;
+        if self.found.is_sip(path, payload) {
             return self.found.message(SipMessage {
                 frame: seen.frame,
                 time: seen.time,
                 source: path.source,
                 destination: path.destination,
                 carrier: Carrier::Udp,
-                bytes: sip::without_blank(udp.payload).to_vec(),
+                bytes: sip::without_blank(payload).to_vec(),
                 truncated,
             });
         }
-        if hep::is_packet(udp.payload) {
-            if !self.found.reported(seen, udp.payload) {
+        if hep::is_packet(payload) {
+            if !self.found.reported(seen, payload) {
                 self.found.unreadable(seen, path);
             }
             return;
         }
-        match tunnel::datagram([udp.source, udp.destination], udp.payload) {
+        let ports = [path.source.port(), path.destination.port()];
+        match tunnel::datagram(ports, payload) {
             Some(packet) if way.depth < MAX_DEPTH => self.packet(way, packet),
-            _ => self.found.datagram(seen, path, udp.payload),
+            _ => self.found.datagram(seen, path, payload),
         }
     }
 

@@ -62,6 +62,8 @@ pub(crate) struct Stream {
     framed: Option<Framed>,
     /// Where in the buffer the bytes of which frame begin.
     marks: VecDeque<(usize, Seen)>,
+    /// The last frame that brought bytes.
+    latest: Option<Seen>,
     /// Something of ours was found in it before.
     known: bool,
     /// It has been read or searched since it began, or since the last gap.
@@ -77,6 +79,7 @@ impl Stream {
             return;
         }
         self.marks.push_back((self.buffer.len(), seen));
+        self.latest = Some(seen);
         self.buffer.extend_from_slice(bytes);
         self.run(path, found, false);
         self.forget();
@@ -127,7 +130,9 @@ impl Stream {
             .last();
         brought
             .or_else(|| self.marks.front())
-            .map_or(Seen::NONE, |(_, seen)| *seen)
+            .map(|(_, seen)| *seen)
+            .or(self.latest)
+            .unwrap_or(Seen::NONE)
     }
 
     fn advance(&mut self, bytes: usize) {
@@ -517,6 +522,16 @@ fn next_message(bytes: &[u8]) -> Option<usize> {
         lines.line = None;
     }
     None
+}
+
+/// The length of the message with which a datagram begins, if that can be told.
+pub(crate) fn message_len(bytes: &[u8]) -> Option<usize> {
+    let head = head_len(bytes, 0)?;
+    match body_len(&bytes[..head]) {
+        Body::None => Some(head),
+        Body::Bytes(body) => head.checked_add(body),
+        Body::Open => None,
+    }
 }
 
 /// How long a body is.

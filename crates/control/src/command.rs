@@ -29,6 +29,8 @@ pub enum ControlCommand {
     Drain,
     /// Abort all calls now, with ACK, CANCEL or BYE as each call's state asks, and end (key `Q`).
     Stop,
+    /// End now, and leave the calls that are open as they are (SIGINT and SIGTERM, as SIPp has them).
+    Leave,
     /// A new rate; the arrival schedule begins anew. A negative number of calls becomes 0.
     SetRate {
         /// Calls per period.

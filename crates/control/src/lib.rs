@@ -10,19 +10,23 @@
 //! | [`media`] | the same of the media of calls |
 //! | [`snapshot`] | everything counted and measured so far |
 //! | [`measures`] | distributions and time series for reports |
+//! | [`shapes`] | how calls failed, with examples |
 #![forbid(unsafe_code)]
 
 pub mod command;
 pub mod measures;
 pub mod media;
+pub mod shapes;
 pub mod snapshot;
 
 pub use command::{ControlCommand, Trace};
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
 pub use measures::Measures;
 pub use media::{ClosedStreams, MediaSnapshot, PatternCounts};
+pub use shapes::{FailedCall, FailureShape, FailureShapes, WatchedMessage};
 pub use snapshot::{
     CallCounts, Cell, ConnectionCounts, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot,
-    FailCount, HepCounts, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase, RateSnapshot,
-    Repartition, ResponseTime, Snapshot, StepSnapshot, TimeSummary, TransportCounts,
+    EventCounts, FailCount, HepCounts, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase,
+    RateSnapshot, Repartition, ResponseTime, SinkCounts, Snapshot, StepSnapshot, TimeSummary,
+    TransportCounts,
 };

@@ -7,6 +7,7 @@
 //! microseconds and say so in their names.
 
 use crate::media::MediaSnapshot;
+use crate::shapes::FailureShapes;
 use gossipper_bytecode::{FailReason, Mode, StepKind};
 use serde::{Deserialize, Serialize};
 
@@ -30,9 +31,15 @@ pub struct Snapshot {
     /// Messages mirrored to a collector, in a run that does so.
     #[serde(default)]
     pub hep: Option<HepCounts>,
+    /// Events, in a run that tells them.
+    #[serde(default)]
+    pub events: Option<EventCounts>,
     /// The echo of RTP, if there is one.
     #[serde(default)]
     pub rtp_echo: Option<EchoSnapshot>,
+    /// How calls of the main scenario failed: once it has ended, in a run that watches calls.
+    #[serde(default)]
+    pub failure_shapes: Option<Box<FailureShapes>>,
 }
 
 impl Snapshot {
@@ -452,6 +459,42 @@ pub struct LogCounts {
     pub call_records_lost: u64,
     /// The first failure of a log file.
     pub error: Option<String>,
+}
+
+/// What became of events in one place that is told of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SinkCounts {
+    /// Written, or taken by the collector.
+    pub written: u64,
+    /// Not written, or refused.
+    pub lost: u64,
+}
+
+/// What became of events.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EventCounts {
+    /// All that happened, of the level that was asked for.
+    pub recorded: u64,
+    /// Overwritten by later ones before anybody was told.
+    pub overwritten: u64,
+    /// Lines of text.
+    pub text: SinkCounts,
+    /// Lines of the file.
+    pub file: SinkCounts,
+    /// Records for the collector.
+    pub otlp: SinkCounts,
+    /// Attempts at the collector that were made again.
+    pub retries: u64,
+    /// The first thing that went wrong.
+    pub error: Option<String>,
+}
+
+impl EventCounts {
+    /// What somebody who asked for it was not told.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.text.lost + self.file.lost + self.otlp.lost
+    }
 }
 
 /// Messages mirrored to a collector of HEP.

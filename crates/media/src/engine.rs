@@ -100,6 +100,10 @@ impl Context<'_> {
     }
 }
 
+/// Datagrams of a tick after which it does not go on to another stream: whoever comes late to thousands of streams would
+/// else hold all of their packets at once.
+const MAX_SENDS: usize = 1024;
+
 impl MediaEngine {
     /// An engine without streams.
     #[must_use]
@@ -169,7 +173,9 @@ impl MediaEngine {
                 found.on_packet(cx, port, from, bytes);
             }),
             Input::Tick => {
-                while let Some(index) = self.wheel.pop(now) {
+                while out.sends.len() < MAX_SENDS
+                    && let Some(index) = self.wheel.pop(now)
+                {
                     let generation = self.slots[index as usize].generation;
                     let key = StreamKey { index, generation };
                     self.with(now, key, out, Stream::run);
@@ -178,7 +184,8 @@ impl MediaEngine {
         }
     }
 
-    /// When to call again with [`Input::Tick`]; `None` while nothing is going on.
+    /// When to call again with [`Input::Tick`]; `None` while nothing is going on. It may be now: a tick that has much to
+    /// send leaves the rest to the next one.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Micros> {
         self.wheel.next_deadline()

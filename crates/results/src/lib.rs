@@ -10,11 +10,13 @@
 //! | [`summary`] | the model |
 //! | [`latency`] | a distribution of times in it |
 //! | [`series`] | what happened, second by second |
+//! | [`shapes`] | how calls failed, with examples |
 //! | `make` | the model of a run, from what the runtime publishes |
 //! | [`gates`] | health gates and thresholds together, and what they found |
 //! | [`threshold`] | `rtd.invite.p99 < 250ms` |
 //! | [`junit`] | the form for CI |
 //! | [`metrics`] | the form for Prometheus |
+//! | [`page`] | the form for people: HTML and PDF |
 #![forbid(unsafe_code)]
 
 pub mod gates;
@@ -23,7 +25,9 @@ pub mod junit;
 pub mod latency;
 mod make;
 pub mod metrics;
+pub mod page;
 pub mod series;
+pub mod shapes;
 pub mod summary;
 pub mod threshold;
 

@@ -117,7 +117,7 @@ pub(crate) fn limit_name(limit: Limit) -> &'static str {
     }
 }
 
-fn ns(us: u64) -> u64 {
+pub(crate) fn ns(us: u64) -> u64 {
     us.saturating_mul(1000)
 }
 
@@ -172,6 +172,7 @@ impl Summary {
             dropped_logs: logs.lost,
             run: run(facts, engine),
             failure_reasons: reasons(engine),
+            failure_shapes: snapshot.failure_shapes.as_deref().map(Into::into),
             sipp: sipp(engine, facts.ending == "fatal"),
             messages: engine.messages,
             network: engine.transport,

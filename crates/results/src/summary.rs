@@ -8,6 +8,7 @@
 use crate::json;
 use crate::latency::Latency;
 use crate::series::Series;
+use crate::shapes::FailureShapes;
 use gossipper_control::{MessageCounts, TransportCounts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -85,6 +86,9 @@ pub struct Summary {
     /// Failed calls by reason; reasons that did not occur are left out.
     #[serde(default)]
     pub failure_reasons: Counts,
+    /// How they failed; absent while the run lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_shapes: Option<FailureShapes>,
     /// SIPp's counters under SIPp's names, all of them.
     #[serde(default)]
     pub sipp: Counts,
@@ -366,7 +370,7 @@ impl Summary {
     /// Calls that have ended.
     #[must_use]
     pub fn finished_calls(&self) -> u64 {
-        self.success_calls + self.failed_calls
+        self.success_calls.saturating_add(self.failed_calls)
     }
 
     /// The text of the file.

@@ -5,9 +5,11 @@
 use gossipper_control::measures::{
     Cells, Distribution, Measures, Point, ResponseTimes, Series, StepTimes, TimerTimes, Times,
 };
+use gossipper_control::shapes::Way;
 use gossipper_control::{
-    CounterSnapshot, EngineSnapshot, FailCount, FailReason, LogCounts, MediaSnapshot, Mode,
-    Snapshot, StepKind, StepSnapshot,
+    CounterSnapshot, EngineSnapshot, FailCount, FailReason, FailedCall, FailureShape,
+    FailureShapes, LogCounts, MediaSnapshot, Mode, Snapshot, StepKind, StepSnapshot,
+    WatchedMessage,
 };
 use gossipper_results::{Facts, Gates, Summary, Threshold};
 use serde_json::Value;
@@ -208,7 +210,28 @@ fn run() -> Summary {
     engine.rate.users = Some(3);
     engine.calls.total_limit = Some(10);
     engine.calls.failed = 1;
+    let shapes = FailureShapes {
+        failed: 1,
+        watched: 1,
+        shapes: vec![FailureShape {
+            count: 1,
+            reason: FailReason::MaxUdpRetrans,
+            example: FailedCall {
+                peer: Some("127.0.0.1:5060".to_owned()),
+                messages: vec![WatchedMessage {
+                    at_us: 3,
+                    way: Way::CommandReceived,
+                    label: "INVITE".to_owned(),
+                    repeated: 7,
+                    last_us: 9,
+                }],
+                ..FailedCall::default()
+            },
+        }],
+        rarer: 0,
+    };
     let snapshot = Snapshot {
+        failure_shapes: Some(Box::new(shapes)),
         engines: vec![engine.clone(), engine.clone()],
         out_of_call: Some(Box::new(engine.clone())),
         receiver: Some(Box::new(engine)),

@@ -56,7 +56,7 @@ impl Locals {
         });
     }
 
-    fn get(&self, flow: FlowId) -> Option<SocketAddr> {
+    pub(crate) fn get(&self, flow: FlowId) -> Option<SocketAddr> {
         self.with(|ends| ends.flows.get(&flow).copied())
     }
 

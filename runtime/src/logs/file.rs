@@ -21,22 +21,22 @@ const NAMES: u32 = 1000;
 
 /// What a file may grow to.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     /// Rotation.
-    pub(super) ring: Option<Ring>,
+    pub(crate) ring: Option<Ring>,
     /// Bytes after which it is left as it is.
-    pub(super) max_bytes: Option<u64>,
+    pub(crate) max_bytes: Option<u64>,
 }
 
 /// What has become of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) written: u64,
-    pub(super) lost: u64,
+pub(crate) struct Tally {
+    pub(crate) written: u64,
+    pub(crate) lost: u64,
 }
 
 #[derive(Debug)]
-pub(super) struct LogFile {
+pub(crate) struct LogFile {
     config: LogFileConfig,
     bounds: Bounds,
     /// Stands at the beginning, and of a table (`true`) at the beginning of every rotated part.
@@ -66,7 +66,7 @@ pub(super) struct LogFile {
 
 impl LogFile {
     /// A file that is made at its first record.
-    pub(super) fn lazy(config: LogFileConfig, bounds: Bounds) -> Self {
+    pub(crate) fn lazy(config: LogFileConfig, bounds: Bounds) -> Self {
         Self {
             config,
             bounds,
@@ -88,18 +88,18 @@ impl LogFile {
     }
 
     /// The same, switched off.
-    pub(super) fn off(mut self) -> Self {
+    pub(crate) fn off(mut self) -> Self {
         self.off = true;
         self
     }
 
     /// Whether it takes records.
-    pub(super) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         !self.off
     }
 
     /// Switches it on or off. Off it is closed, on it is there at once.
-    pub(super) fn switch(&mut self, on: bool, wall_us: u64) {
+    pub(crate) fn switch(&mut self, on: bool, wall_us: u64) {
         if self.off != on {
             return;
         }
@@ -127,7 +127,7 @@ impl LogFile {
     }
 
     /// Begins with a line that explains the others.
-    pub(super) fn with_head(mut self, head: impl Into<Vec<u8>>, is_table: bool) -> Self {
+    pub(crate) fn with_head(mut self, head: impl Into<Vec<u8>>, is_table: bool) -> Self {
         self.head = head.into();
         self.is_table = is_table;
         self
@@ -137,7 +137,7 @@ impl LogFile {
     ///
     /// # Errors
     /// When that cannot be done.
-    pub(super) fn made(mut self, wall_us: u64) -> Result<Self, Error> {
+    pub(crate) fn made(mut self, wall_us: u64) -> Result<Self, Error> {
         self.open(wall_us, self.config.overwrite)
             .map_err(|source| Error::LogFile {
                 path: self.config.path.clone(),
@@ -173,7 +173,7 @@ impl LogFile {
     }
 
     /// Adds a record.
-    pub(super) fn record(&mut self, wall_us: u64, parts: &[&[u8]]) {
+    pub(crate) fn record(&mut self, wall_us: u64, parts: &[&[u8]]) {
         if self.off || self.bounds.max_bytes.is_some_and(|max| self.total > max) {
             return;
         }
@@ -197,7 +197,7 @@ impl LogFile {
     }
 
     /// Counts records that never came here.
-    pub(super) fn lose(&mut self, records: u64) {
+    pub(crate) fn lose(&mut self, records: u64) {
         if self.off {
             return;
         }
@@ -206,7 +206,7 @@ impl LogFile {
     }
 
     /// Writes what has been collected.
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         let Some(file) = &mut self.file else {
             return;
         };
@@ -281,7 +281,7 @@ impl LogFile {
     }
 
     /// What has become of the records so far, and the first failure.
-    pub(super) fn state(&self) -> (Tally, Option<&str>) {
+    pub(crate) fn state(&self) -> (Tally, Option<&str>) {
         (self.tally, self.failure.as_deref())
     }
 }

@@ -16,7 +16,7 @@
 //!
 //! Names and forms are SIPp's or gossipper's own ([`crate::config::LogForm`]).
 
-mod file;
+pub(crate) mod file;
 pub(crate) mod headers;
 mod lines;
 mod message;

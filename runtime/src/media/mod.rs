@@ -205,13 +205,15 @@ impl Media {
         !self.warnings.is_empty()
     }
 
-    /// Does what is due.
-    pub(crate) fn tick(&mut self, now: gossipper_vm::Micros) {
+    /// Does what is due; true when more is left, for the next turn.
+    pub(crate) fn tick(&mut self, now: gossipper_vm::Micros) -> bool {
         let now = micros(now);
-        if self.engine.next_deadline().is_some_and(|at| at <= now) {
+        let due = |engine: &MediaEngine| engine.next_deadline().is_some_and(|at| at <= now);
+        if due(&self.engine) {
             self.engine.handle(now, Input::Tick, &mut self.out);
             self.settle();
         }
+        due(&self.engine)
     }
 
     /// Reads what has come, as long as `allow` does; true when more is left.

@@ -32,12 +32,14 @@ use crate::clock::Clock;
 use crate::config::{EngineConfig, LocalConfig, RunConfig};
 use crate::echo::{Echo, EchoSockets, EchoView};
 use crate::error::Error;
+use crate::events::{self, EventLog, EventView, Totals};
 use crate::group::{Group, Place};
 use crate::hep::{Exporter, HepView, Locals};
 use crate::logs::rows::Layout;
 use crate::logs::{LogView, LogWriter, Scene};
 use crate::measure;
 use crate::media::{Plan, PortShare, RecorderThread};
+use crate::shapes;
 use crate::shard::{self, Ending, Remains, ShardCommand};
 use crate::transport::udp;
 use crate::twin;
@@ -68,6 +70,7 @@ pub struct Run {
     threads: Vec<JoinHandle<std::io::Result<Remains>>>,
     logs: Option<LogWriter>,
     hep: Option<Exporter>,
+    events: Option<EventLog>,
     /// Ends with the run.
     echo: Option<Echo>,
     /// Ends when no shard records any more.
@@ -123,8 +126,11 @@ struct Shared {
     inboxes: Vec<Sender<ShardCommand>>,
     logs: LogView,
     hep: Option<HepView>,
+    events: Option<EventView>,
     /// What the shards of the main scenario measure, where somebody wants to know.
     measures: Vec<measure::Slot>,
+    /// How calls of the main scenario failed, where somebody wants to know.
+    shapes: Vec<shapes::Slot>,
     echo: Option<EchoView>,
     /// Set once no shard runs any more, with the time.
     ended: Mutex<Progress>,
@@ -181,7 +187,9 @@ impl Shared {
             receiver: beside(BesideKind::Receiver),
             logs: self.logs.counts(),
             hep: self.hep.as_ref().map(HepView::counts),
+            events: self.events.as_ref().map(EventView::counts),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
+            failure_shapes: shapes::shapes(&self.shapes),
         }
     }
 }
@@ -239,7 +247,11 @@ impl Run {
             engine.params.names_calls = config.logs.names_calls();
         }
         let measured = config.measures || config.logs.call_records.is_some();
-        main.params.names_calls |= measured;
+        let watches = main.watches_calls;
+        main.params.names_calls |= measured || watches || config.logs.events.is_some();
+        let events = config.logs.events.as_ref();
+        let events = events.map(|config| EventLog::start(config, events::scene(&main), clock));
+        let events = events.transpose()?;
         let mut answers = None;
         if let Some(answerer) = answerer {
             let answerer = on_loopback(answerer);
@@ -333,9 +345,14 @@ impl Run {
             inboxes,
             logs: logs.view(),
             hep: hep.as_ref().map(Exporter::view),
+            events: events.as_ref().map(EventLog::view),
             measures: (0..shards)
                 .filter(|_| measured)
                 .map(|_| measure::Slot::default())
+                .collect(),
+            shapes: (0..shards)
+                .filter(|_| watches)
+                .map(|_| shapes::Slot::default())
                 .collect(),
             echo: echo.as_ref().map(Echo::view),
             ended: Mutex::new(Progress {
@@ -351,9 +368,13 @@ impl Run {
             threads: Vec::new(),
             logs: Some(logs),
             hep,
+            events,
             echo,
             recorder,
         };
+        if let Some(events) = &run.events {
+            events.begun(config.pacing.total, config.pacing.rate.per_second());
+        }
         // Of the main scenario, and of the answerer, whose flows have the same names.
         let locals = [Locals::default(), Locals::default()];
         for (index, (part, inbox)) in parts.into_iter().zip(receivers).enumerate() {
@@ -361,15 +382,18 @@ impl Run {
             let of_each = &locals[usize::from(index >= shards)];
             let setup = part.setup(
                 &run.shared,
-                inbox,
+                (inbox, run.echo.as_ref().map(Echo::switch)),
+                (sender.another(index < shards), &config.logs),
                 (
-                    sender.another(index < shards),
-                    &config.logs,
-                    run.hep.as_ref().zip(Some(of_each)),
+                    run.hep.as_ref(),
+                    run.events.as_ref().filter(|_| index < shards),
+                    of_each,
                 ),
                 is_main.then_some((&config.pacing, &config.limits, config.watchdog)),
-                run.echo.as_ref().map(Echo::switch),
-                run.shared.measures.get(index).cloned(),
+                (
+                    run.shared.measures.get(index).cloned(),
+                    run.shared.shapes.get(index).cloned(),
+                ),
             );
             let guard = EndGuard {
                 shared: Arc::clone(&run.shared),
@@ -476,6 +500,15 @@ impl Run {
                 // The disk is asked once, and tells for the whole process.
                 media.recordings_lost = lost;
             }
+        }
+        if let Some(events) = self.events.take() {
+            let main = snapshot.main().map(|main| &main.calls);
+            let totals = main.map_or_else(Totals::default, |calls| Totals {
+                calls: calls.created(),
+                successful: calls.succeeded,
+                failed: calls.failed,
+            });
+            snapshot.events = Some(events.close(totals));
         }
         Ok(RunReport {
             snapshot,

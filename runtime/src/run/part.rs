@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! A linked engine with its socket, until it is a shard; of several shards, one each.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::config::{
 };
 use crate::echo::EchoSwitch;
 use crate::error::Error;
+use crate::events::{EventLog, Tap};
 use crate::flows::{FlowSetup, MAX_SHARDS};
 use crate::group::{self, Group, Place, Post, Role, Router};
 use crate::hep::{Exporter, Locals, Mirror};
@@ -28,6 +29,7 @@ use crate::measure::{self, Measure};
 use crate::media::{MediaSetup, Plan, PortRange, PortShare, RecorderThread};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
+use crate::shapes::{self, Shapes};
 use crate::shard::{Beside, Deadlines, Sampling, Setup, ShardCommand, Watch};
 use crate::stats::Stats;
 use crate::transport::resolve::resolve_host;
@@ -251,8 +253,9 @@ impl Part {
         Ok((parts, Some(group)))
     }
 
-    /// What mirrors the messages of the shard. The shards of a scenario have their flows in common (`locals`).
-    fn mirror(&mut self, exporter: &Exporter, locals: &Locals) -> Box<Mirror> {
+    /// The addresses of the shard's UDP sockets, by flow, and where those of its other flows are found. The shards of a
+    /// scenario have their flows in common (`locals`).
+    fn ends(&mut self, locals: &Locals) -> (Vec<SocketAddr>, Option<Locals>) {
         let sockets = self.bound.socket.iter().chain(&self.bound.sides);
         let own = sockets.filter_map(|socket| socket.local_addr().ok());
         let own = own.collect();
@@ -260,12 +263,24 @@ impl Part {
             flows.locals = Some(locals.clone());
             locals.clone()
         });
+        (own, locals)
+    }
+
+    /// What mirrors the messages of the shard.
+    fn mirror(&mut self, exporter: &Exporter, locals: &Locals) -> Box<Mirror> {
+        let (own, locals) = self.ends(locals);
         exporter.mirror(own, locals)
     }
 
     /// Whether its calls have streams.
     pub(super) fn plays_media(&self) -> bool {
         self.engine.image().plays_media()
+    }
+
+    /// What tells of the shard's events.
+    fn tap(&mut self, events: &EventLog, locals: &Locals) -> Box<Tap> {
+        let (own, locals) = self.ends(locals);
+        events.tap(own, locals, self.bound.address)
     }
 
     /// Reads what the scenario plays, if it uses media. Gives what further shards of it share.
@@ -307,11 +322,11 @@ impl Part {
     pub(super) fn setup(
         mut self,
         shared: &Arc<Shared>,
-        inbox: mpsc::Receiver<ShardCommand>,
-        (logs, log_config, hep): (LogSender, &LogConfig, Option<(&Exporter, &Locals)>),
+        (inbox, echo): (mpsc::Receiver<ShardCommand>, Option<EchoSwitch>),
+        (logs, log_config): (LogSender, &LogConfig),
+        (hep, events, locals): (Option<&Exporter>, Option<&EventLog>, &Locals),
         main: Option<(&PacingConfig, &TimeLimits, Option<WatchdogConfig>)>,
-        echo: Option<EchoSwitch>,
-        measures: Option<measure::Slot>,
+        (measures, shapes): (Option<measure::Slot>, Option<shapes::Slot>),
     ) -> Setup<Engine> {
         let program = &self.config.program;
         let now = shared.clock.now();
@@ -347,11 +362,13 @@ impl Part {
         };
         let deadlines = main.map_or_else(Deadlines::default, |(_, limits, _)| Deadlines {
             timeout: after(limits.timeout),
+            timeout_drains: limits.timeout_drains,
             timeout_is_error: limits.timeout_is_error,
             timeout_global: after(limits.timeout_global),
         });
         let shard = self.role.place().map_or(0, Place::index);
-        let mirror = hep.map(|(exporter, locals)| self.mirror(exporter, locals));
+        let mirror = hep.map(|exporter| self.mirror(exporter, locals));
+        let tap = events.map(|events| self.tap(events, locals));
         let program = &self.config.program;
         Setup {
             machine: self.engine,
@@ -382,12 +399,14 @@ impl Part {
                 (self.config.params.transport, shared.clock.wall_base_us()),
             ),
             measure: measures.map(|slot| Measure::new(program, logs.wanted().call_records, slot)),
+            shapes: shapes.map(Shapes::new),
             sampling: logs.wanted().samples.then(|| {
                 let period = log_config.tables.period.as_micros();
                 Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))
             }),
             logs,
             mirror,
+            tap,
             deadlines,
             watchdog: main.and_then(|(_, _, watchdog)| watchdog),
             keep_edits: main.is_some() && self.config.keep_edits,

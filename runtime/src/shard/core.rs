@@ -9,6 +9,7 @@ use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
 
 use gossipper_bytecode::{LogLevel, PeerId};
+use gossipper_control::shapes::Way;
 use gossipper_control::{EngineSnapshot, TransportCounts};
 use gossipper_vm::{
     BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output,
@@ -22,6 +23,7 @@ use super::watch::Watch;
 use super::{Ending, Machine};
 use crate::clock::Clock;
 use crate::echo::EchoSwitch;
+use crate::events::Tap;
 use crate::exec::Executor;
 use crate::flows::Table;
 use crate::group::{self, Place, Post};
@@ -30,6 +32,7 @@ use crate::logs::{Concern, LogSender, Traffic};
 use crate::measure::Measure;
 use crate::media::Media;
 use crate::schedule::{Opening, Schedule};
+use crate::shapes::Shapes;
 use crate::stats::Stats;
 use crate::sys::Datagram;
 use crate::transport::udp::{Outbox, Refused};
@@ -94,10 +97,14 @@ pub(super) struct Core<M> {
     pub(super) logs: LogSender,
     /// Mirrors messages to a collector.
     pub(super) mirror: Option<Box<Mirror>>,
+    /// Tells events.
+    pub(super) tap: Option<Box<Tap>>,
     /// What traces know of single calls, if one wants to.
     pub(super) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.
     pub(super) measure: Option<Box<Measure>>,
+    /// The calls that are watched for how they fail.
+    pub(super) shapes: Option<Box<Shapes>>,
     /// The call that the orders at hand are about, if the machine was asked to say so.
     about: u64,
     exec: Executor,
@@ -165,8 +172,10 @@ impl<M: Machine> Core<M> {
             clock,
             logs,
             mirror: None,
+            tap: None,
             watch: None,
             measure: None,
+            shapes: None,
             about: 0,
             exec: Executor::default(),
             echo: None,
@@ -252,10 +261,28 @@ impl<M: Machine> Core<M> {
         if let Some((traffic, bytes)) = received {
             self.note_received(now, traffic, bytes);
         }
+        if let Some(shapes) = &mut self.shapes {
+            let call = || first_named(&self.out);
+            match input {
+                Input::Message { src, bytes, .. } => {
+                    shapes.received(now, call(), Way::Received, Some(src), bytes);
+                }
+                Input::Twin { bytes } => {
+                    shapes.received(now, call(), Way::CommandReceived, None, bytes);
+                }
+                _ => {}
+            }
+        }
         if let Some(mirror) = &mut self.mirror
             && let Input::Message { flow, src, bytes } = input
         {
             mirror.received(self.clock.wall_us(now), flow, src, bytes);
+        }
+        if let Some(tap) = &mut self.tap
+            && let Input::Message { flow, src, bytes } = input
+        {
+            let call = first_named(&self.out);
+            tap.received(self.clock.wall_us(now), call, flow, src, bytes);
         }
         self.carry_out(now, received.map_or(b"", |(_, bytes)| bytes));
         while let Some(answer) = self.answers.pop() {
@@ -305,6 +332,9 @@ impl<M: Machine> Core<M> {
         self.counts.received += 1;
         self.counts.received_bytes += datagram.bytes.len() as u64;
         self.counts.handover_dropped += 1;
+        if let Some(tap) = &mut self.tap {
+            tap.mailbox(self.clock.wall_us(self.clock.now()));
+        }
         self.trouble(
             self.clock.now(),
             "a message is dropped: the shard that owns its call does not keep up",
@@ -370,6 +400,9 @@ impl<M: Machine> Core<M> {
         {
             self.logs.call_debug(wall_us, &history);
         }
+        if let Some(tap) = &mut self.tap {
+            tap.event(wall_us, call, event, received);
+        }
         if let Some(measure) = &mut self.measure
             && let Some(record) = measure.event(now, call, event, received)
         {
@@ -403,6 +436,9 @@ impl<M: Machine> Core<M> {
         let now = self.clock.now();
         if let Some(measure) = &mut self.measure {
             measure.last(now, &self.stats, self.schedule.as_ref());
+        }
+        if let Some(shapes) = &self.shapes {
+            shapes.leave();
         }
     }
 
@@ -504,6 +540,14 @@ impl<M: Machine> Core<M> {
             0 => text.to_owned(),
             more => format!("{text} ({more} more errors since the last such line)"),
         };
+        if let Some(tap) = &mut self.tap {
+            tap.error(
+                self.clock.wall_us(now),
+                self.about,
+                "transport",
+                text.as_bytes(),
+            );
+        }
         self.warn(now, text.as_bytes());
     }
 
@@ -517,6 +561,14 @@ impl<M: Machine> Core<M> {
         self.say(now, Concern::Warning, text);
     }
 
+    /// Says that the time of the run is over, which is an error, and with which words.
+    pub(super) fn timed_out(&mut self, now: Micros) -> String {
+        let name = self.stats.scenario();
+        let text = format!("{name} timed out after '{:.3}' seconds", now.0 as f64 / 1e6);
+        self.say(now, Concern::Fatal, text.as_bytes());
+        text
+    }
+
     fn say(&mut self, now: Micros, concern: Concern, text: &[u8]) {
         self.stats.counters.warning();
         let (wall_us, call) = (self.clock.wall_us(now), self.about);
@@ -524,13 +576,25 @@ impl<M: Machine> Core<M> {
         if let Some(watch) = &mut self.watch {
             watch.warning(now, call, text);
         }
+        if let Some(tap) = &mut self.tap {
+            match concern {
+                // Those of the machine are told as what they are about; trouble is told by whoever has it.
+                Concern::Warning => {}
+                Concern::Action => tap.action(wall_us, call, true, text),
+                Concern::Fatal => tap.error(wall_us, call, "fatal", text),
+            }
+        }
         let head = &text[..text.len().min(LAST_WARNING_BYTES)];
         self.last_warning = Some(String::from_utf8_lossy(head).into_owned());
     }
 
     fn carry_out(&mut self, now: Micros, received: &[u8]) {
         let wanted = self.logs.wanted();
-        let traced = wanted.codes || wanted.rtts || self.watch.is_some() || self.measure.is_some();
+        let traced = wanted.codes
+            || wanted.rtts
+            || self.watch.is_some()
+            || self.measure.is_some()
+            || self.tap.is_some();
         // The buffer is moved out so that the orders can be read while the rest changes.
         let out = std::mem::take(&mut self.out);
         let mut within = None;
@@ -557,6 +621,13 @@ impl<M: Machine> Core<M> {
                     if let Some(measure) = &mut self.measure {
                         measure.sends(self.about, out.bytes(bytes));
                     }
+                    if let Some(tap) = &mut self.tap {
+                        let wall_us = self.clock.wall_us(now);
+                        tap.sent(wall_us, self.about, flow, to, out.bytes(bytes));
+                    }
+                    if let Some(shapes) = &mut self.shapes {
+                        shapes.sends(now, self.about, to, out.bytes(bytes));
+                    }
                     let outbox = match (flow.0 as usize).checked_sub(1) {
                         None if !self.main_is_stream => &mut self.outbox,
                         side => match side.and_then(|side| self.sides.get_mut(side)) {
@@ -578,6 +649,9 @@ impl<M: Machine> Core<M> {
                 Output::Close { flow } => self.close_flow(flow),
                 Output::Unfinished { flow, event } => self.unfinished.push_back((flow, event)),
                 Output::Twin { call, peer, bytes } => {
+                    if let Some(shapes) = &mut self.shapes {
+                        shapes.commands(now, self.about, out.bytes(bytes));
+                    }
                     if !self.send_command(now, peer, out.bytes(bytes)) {
                         self.trouble(now, "cannot hand a command to the twin");
                         self.uncommanded.extend(call);
@@ -610,6 +684,9 @@ impl<M: Machine> Core<M> {
                     if traced {
                         self.trace(now, event, received);
                     }
+                    if let Some(shapes) = &mut self.shapes {
+                        shapes.event(now, self.about, event, received);
+                    }
                     if let Some(place) = &self.place {
                         group::note(place, &mut self.stats, now, event);
                     }
@@ -626,7 +703,13 @@ impl<M: Machine> Core<M> {
                 Output::Log {
                     kind: LogKind::Action(LogLevel::Log),
                     text,
-                } => self.logs.action(self.clock.wall_us(now), out.bytes(text)),
+                } => {
+                    let wall_us = self.clock.wall_us(now);
+                    self.logs.action(wall_us, out.bytes(text));
+                    if let Some(tap) = &mut self.tap {
+                        tap.action(wall_us, self.about, false, out.bytes(text));
+                    }
+                }
                 Output::Exec { command } => {
                     if !self.exec.run(out.bytes(command)) {
                         self.trouble(

@@ -52,6 +52,9 @@ impl<M: Machine> Shard<M> {
         match command {
             ControlCommand::Drain => self.drain(now, Ending::Drained),
             ControlCommand::Stop => self.abort(now, Ending::Stopped),
+            ControlCommand::Leave => {
+                self.core.ending.get_or_insert(Ending::Stopped);
+            }
             ControlCommand::SetRate { calls, period_ms } => {
                 self.with_pacer(|pacer| {
                     let period_ms = period_ms.unwrap_or_else(|| pacer.rate(now).period_ms());
@@ -143,6 +146,9 @@ impl<M: Machine> Shard<M> {
         if let Some(measure) = &mut self.core.measure {
             measure.clear();
         }
+        if let Some(shapes) = &mut self.core.shapes {
+            shapes.clear();
+        }
         self.recent.clear();
         self.publish(now);
     }
@@ -169,15 +175,15 @@ impl<M: Machine> Shard<M> {
         if self.phase != Phase::Aborting {
             let passed = |at: Option<Micros>| at.is_some_and(|at| at <= now);
             if passed(deadlines.timeout) {
-                let error = deadlines.timeout_is_error;
-                self.abort(
-                    now,
-                    if error {
-                        Ending::TimeoutError
-                    } else {
-                        Ending::TimedOut
-                    },
-                );
+                if deadlines.timeout_is_error {
+                    let text = self.core.timed_out(now);
+                    self.abort(now, Ending::TimeoutError(text));
+                } else if deadlines.timeout_drains {
+                    self.deadlines.timeout = None;
+                    self.drain(now, Ending::TimedOut);
+                } else {
+                    self.abort(now, Ending::TimedOut);
+                }
             } else if passed(deadlines.timeout_global) {
                 self.abort(now, Ending::TimedOutGlobally);
             } else if passed(self.twin_end) {

@@ -66,9 +66,9 @@ impl<M: Machine> Core<M> {
         };
         let mut limit = WorkLimit::new(&self.clock);
         let clock = self.clock;
-        let more = media.receive(limit.now(), || limit.allow(&clock));
+        let mut more = media.receive(limit.now(), || limit.allow(&clock));
         let now = clock.now();
-        media.tick(now);
+        more |= media.tick(now);
         self.tell_media(now);
         more
     }

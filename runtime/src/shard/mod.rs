@@ -54,6 +54,7 @@ use gossipper_vm::{Engine, Input, Micros, OutBuf};
 use crate::clock::Clock;
 use crate::config::WatchdogConfig;
 use crate::echo::EchoSwitch;
+use crate::events::Tap;
 use crate::flows::FlowSetup;
 use crate::group::{Post, Role};
 use crate::hep::Mirror;
@@ -66,6 +67,7 @@ use crate::transport::udp::Bound;
 use crate::twin::Opened;
 
 use crate::measure::Measure;
+use crate::shapes::Shapes;
 pub(crate) use core::Beside;
 pub(crate) use inbox::ShardCommand;
 pub(crate) use sampling::Sampling;
@@ -139,10 +141,10 @@ pub enum Ending {
     Drained,
     /// The operator had the open calls aborted.
     Stopped,
-    /// `-timeout` had them aborted.
+    /// `-timeout` had them aborted, or had no more of them opened.
     TimedOut,
-    /// `-timeout` with `-timeout_error`.
-    TimeoutError,
+    /// `-timeout` with `-timeout_error`; the text says after which time.
+    TimeoutError(String),
     /// `-timeout_global` had them aborted.
     TimedOutGlobally,
     /// A twin has closed its connection, and what that leaves to do is done.
@@ -157,6 +159,7 @@ pub enum Ending {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Deadlines {
     pub(crate) timeout: Option<Micros>,
+    pub(crate) timeout_drains: bool,
     pub(crate) timeout_is_error: bool,
     pub(crate) timeout_global: Option<Micros>,
 }
@@ -189,10 +192,14 @@ pub(crate) struct Setup<M> {
     pub(crate) logs: LogSender,
     /// Mirrors messages to a collector.
     pub(crate) mirror: Option<Box<Mirror>>,
+    /// Tells events.
+    pub(crate) tap: Option<Box<Tap>>,
     /// What traces know of single calls, if one wants to.
     pub(crate) watch: Option<Box<Watch>>,
     /// What reports want to know, if there are any.
     pub(crate) measure: Option<Box<Measure>>,
+    /// The calls that are watched for how they fail, if anybody wants to know.
+    pub(crate) shapes: Option<Box<Shapes>>,
     /// When figures for tables are taken.
     pub(crate) sampling: Option<Sampling>,
     pub(crate) deadlines: Deadlines,

@@ -104,8 +104,10 @@ impl<M: Machine> Shard<M> {
             clock,
             logs,
             mirror,
+            tap,
             watch,
             measure,
+            shapes,
             sampling,
             deadlines,
             watchdog,
@@ -150,7 +152,9 @@ impl<M: Machine> Shard<M> {
         core.media = media.map(|setup| Box::new(Media::new(setup)));
         core.watch = watch;
         core.mirror = mirror;
+        core.tap = tap;
         core.measure = measure;
+        core.shapes = shapes;
         core.sides = ways_out;
         core.place = role.place().cloned();
         core.post = post;
@@ -300,6 +304,9 @@ impl<M: Machine> Shard<M> {
         self.core.logs.hand_over();
         if let Some(mirror) = &mut self.core.mirror {
             mirror.hand_over();
+        }
+        if let Some(tap) = &mut self.core.tap {
+            tap.hand_over();
         }
         busy
     }

@@ -75,7 +75,7 @@ impl<M: Machine> Shard<M> {
                     .and_then(Schedule::pacer)
                     .map_or(0.0, |pacer| pacer.rate(now).per_second()),
                 users: schedule.and_then(Schedule::users),
-                fatal: matches!(ending, Some(Ending::Fatal(_))),
+                fatal: matches!(ending, Some(Ending::Fatal(_) | Ending::TimeoutError(_))),
             },
         };
         let wall_us = self.core.clock.wall_us(now);

@@ -253,8 +253,10 @@ fn bench(machine: Script) -> Bench {
         clock,
         logs,
         mirror: None,
+        tap: None,
         watch: None,
         measure: None,
+        shapes: None,
         sampling: None,
         deadlines: Deadlines::default(),
         watchdog: None,
@@ -539,7 +541,7 @@ fn the_timeout_aborts_and_says_which_one_it_was() {
                 timeout_is_error: true,
                 ..Deadlines::default()
             },
-            Ending::TimeoutError,
+            Ending::TimeoutError(String::new()),
         ),
         (
             Deadlines {
@@ -551,10 +553,50 @@ fn the_timeout_aborts_and_says_which_one_it_was() {
     ] {
         let mut bench = bench(Script::client(to)).paced(10_000.0, None, 5);
         bench.setup.deadlines = deadlines;
-        let (ending, snapshot) = bench.run();
+        let (mut ending, snapshot) = bench.run();
+        if let Ending::TimeoutError(text) = &mut ending {
+            assert!(text.contains(" timed out after '0.0"), "{text}");
+            text.clear();
+        }
         assert_eq!(ending, expected);
         assert_eq!((snapshot.calls.failed, snapshot.calls.current), (5, 0));
     }
+}
+
+#[test]
+fn a_timeout_that_drains_opens_no_more_and_waits_for_the_open_calls() {
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
+    let mut bench =
+        bench(Script::client(silent.local_addr().expect("bound"))).paced(10_000.0, None, 5);
+    bench.setup.deadlines = Deadlines {
+        timeout: Some(Micros(20_000)),
+        timeout_drains: true,
+        timeout_global: Some(Micros(60_000)),
+        ..Deadlines::default()
+    };
+    // Nobody answers: the calls stay open until the second limit aborts them.
+    let (ending, snapshot) = bench.run();
+    assert_eq!(ending, Ending::TimedOutGlobally);
+    assert_eq!((snapshot.calls.failed, snapshot.calls.current), (5, 0));
+    let mut bench = self::bench(Script::server());
+    bench.setup.deadlines = Deadlines {
+        timeout: Some(Micros(20_000)),
+        timeout_drains: true,
+        ..Deadlines::default()
+    };
+    assert_eq!(bench.run().0, Ending::TimedOut);
+}
+
+#[test]
+fn who_leaves_leaves_the_calls_as_they_are() {
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
+    let bench = bench(Script::client(silent.local_addr().expect("bound"))).paced(10_000.0, None, 5);
+    bench
+        .commands
+        .try_send(ShardCommand::Control(ControlCommand::Leave))
+        .expect("room");
+    let (ending, snapshot) = bench.run();
+    assert_eq!((ending, snapshot.calls.failed), (Ending::Stopped, 0));
 }
 
 #[test]

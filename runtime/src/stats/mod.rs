@@ -137,6 +137,11 @@ impl Stats {
         self.lateness.distribution()
     }
 
+    /// The name of the scenario.
+    pub(crate) fn scenario(&self) -> &str {
+        &self.layout.scenario
+    }
+
     /// The scenario's timers with their names.
     pub(crate) fn timers(&self) -> impl Iterator<Item = (String, measures::Times)> {
         let names = self.layout.response_times.iter();

@@ -6,6 +6,7 @@ mod loopback;
 mod media;
 mod moving;
 mod secure;
+mod shapes;
 mod shards;
 mod streams;
 mod support;

@@ -29,7 +29,11 @@ pub(super) fn warn_dead(out: &mut OutBuf, id: &[u8], death: Death, bytes: &[u8])
     text.extend_from_slice(format!(" ({reason}), received '").as_bytes());
     text.extend_from_slice(bytes);
     text.push(b'\'');
-    let text = out.store(&text);
+    warn(out, &text);
+}
+
+pub(super) fn warn(out: &mut OutBuf, text: &[u8]) {
+    let text = out.store(text);
     out.push(Output::Log {
         kind: LogKind::Warning,
         text,

@@ -8,7 +8,7 @@ use crate::output::{ByteRange, LogKind, Output, StatEvent};
 use crate::posix::{GaveUp, Spans};
 use core::cmp::Ordering;
 use gossipper_bytecode::media::{Argument, Media};
-use gossipper_bytecode::program::{Check, Compare, SearchIn, StrOperand};
+use gossipper_bytecode::program::{Check, Compare, SearchIn, StrCmp, StrOperand};
 use gossipper_bytecode::{
     ArithOp, EregId, FailReason, MediaId, Op, Operand, RegexId, StepId, StrCmpId, TestId, VarId,
 };
@@ -78,7 +78,16 @@ pub(super) fn action(
         },
         Op::ToDouble { var, from } => match cx.value(call, from).to_number() {
             Some(number) => set_number(cx, call, var, number),
-            None => warn_about(cx, call, from, "todouble: not a number"),
+            None => {
+                let text = format!(
+                    "Invalid double conversion from ${} to ${}: Call-Id {}, step {}",
+                    name_of(cx, from),
+                    name_of(cx, var),
+                    String::from_utf8_lossy(&call.call_id),
+                    call.step
+                );
+                cx.warn(text.as_bytes());
+            }
         },
         Op::Arith { op, var, by } => arith(cx, call, op, var, by),
         Op::GetTime { seconds, micros } => {
@@ -245,17 +254,9 @@ pub(super) fn set_bool(cx: &mut Cx<'_>, call: &mut Call, var: VarId, value: bool
     regs.set_bool(slot, value);
 }
 
-fn warn_about(cx: &mut Cx<'_>, call: &Call, var: VarId, what: &str) {
-    let name = cx
-        .image
-        .program
-        .display(cx.image.program.variables[var.index()].name);
-    let text = format!(
-        "Call-Id: {}, {what}: variable {name} at step {}",
-        String::from_utf8_lossy(&call.call_id),
-        call.step
-    );
-    cx.warn(text.as_bytes());
+fn name_of(cx: &Cx<'_>, var: VarId) -> String {
+    let program = &cx.image.program;
+    program.display(program.variables[var.index()].name)
 }
 
 fn arith(cx: &mut Cx<'_>, call: &mut Call, op: ArithOp, var: VarId, by: Operand) {
@@ -266,7 +267,17 @@ fn arith(cx: &mut Cx<'_>, call: &mut Call, op: ArithOp, var: VarId, by: Operand)
         ArithOp::Subtract => left - right,
         ArithOp::Multiply => left * right,
         ArithOp::Divide if right == 0.0 => {
-            warn_about(cx, call, var, "division by zero");
+            let by = match by {
+                Operand::Var(by) => format!("${}", name_of(cx, by)),
+                Operand::Num(_) => right.to_string(),
+            };
+            let text = format!(
+                "Action failure: Can not divide by zero (${}/{by}): Call-Id {}, step {}",
+                name_of(cx, var),
+                String::from_utf8_lossy(&call.call_id),
+                call.step
+            );
+            cx.warn(text.as_bytes());
             return;
         }
         ArithOp::Divide => left / right,
@@ -305,7 +316,61 @@ fn test(cx: &mut Cx<'_>, call: &mut Call, id: TestId) -> Option<FailReason> {
     if let (None, Some(var)) = (failed, test.assign_to) {
         set_bool(cx, call, var, result);
     }
+    if failed.is_some() {
+        let sign = match test.compare {
+            Compare::Equal => "==",
+            Compare::NotEqual => "!=",
+            Compare::Greater => ">",
+            Compare::Less => "<",
+            Compare::GreaterEqual => ">=",
+            Compare::LessEqual => "<=",
+        };
+        let with = match test.with {
+            Operand::Var(var) => name_of(cx, var),
+            Operand::Num(_) => String::new(),
+        };
+        let text = format!(
+            "test \"{}:{left:.6} {sign} {with}:{right:.6}\" with {} failed",
+            name_of(cx, test.var),
+            flag(test.check)
+        );
+        cx.warn(text.as_bytes());
+    }
     failed
+}
+
+/// The attribute that asks for a check.
+const fn flag(check: Check) -> &'static str {
+    match check {
+        Check::None => "",
+        Check::Match => "check_it",
+        Check::NoMatch => "check_it_inverse",
+    }
+}
+
+/// Says that two texts are not as they should be.
+#[cold]
+fn warn_strcmp(cx: &mut Cx<'_>, call: &Call, strcmp: &StrCmp) {
+    let left = text_of(cx, call, strcmp.var);
+    let (name, right) = match strcmp.with {
+        StrOperand::Text(text) => (String::new(), cx.image.program.bytes(text)),
+        StrOperand::Var(var) => (name_of(cx, var), text_of(cx, call, var)),
+    };
+    // As C has it: the difference of the first bytes that differ, the end being a zero.
+    let longer = left.len().max(right.len());
+    let byte = |text: &[u8], at: usize| text.get(at).copied().map_or(0, i32::from);
+    let returned = (0..longer)
+        .map(|at| byte(left, at) - byte(right, at))
+        .find(|difference| *difference != 0)
+        .unwrap_or(0);
+    let text = format!(
+        "strcmp {}:\"{}\" and {name}:\"{}\" with {} returned {returned}",
+        name_of(cx, strcmp.var),
+        String::from_utf8_lossy(left),
+        String::from_utf8_lossy(right),
+        flag(strcmp.check)
+    );
+    cx.warn(text.as_bytes());
 }
 
 fn strcmp(cx: &mut Cx<'_>, call: &mut Call, id: StrCmpId) -> Option<FailReason> {
@@ -332,6 +397,9 @@ fn strcmp(cx: &mut Cx<'_>, call: &mut Call, id: StrCmpId) -> Option<FailReason> 
         };
         set_number(cx, call, var, value);
     }
+    if failed.is_some() {
+        warn_strcmp(cx, call, &strcmp);
+    }
     failed
 }
 
@@ -343,6 +411,16 @@ fn text_of<'v>(cx: &'v Cx<'_>, call: &'v Call, var: VarId) -> &'v [u8] {
     }
 }
 
+/// The message that the actions are about.
+fn bytes_of<'m>(cx: &'m Cx<'_>, current: Current<'m>) -> &'m [u8] {
+    match current {
+        Current::None => b"",
+        Current::Received(msg) => msg.bytes(),
+        Current::Sent(range) => cx.out.bytes(range),
+        Current::Command(command) => command,
+    }
+}
+
 fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> Option<FailReason> {
     let image = cx.image;
     let ereg = &image.program.eregs[id.index()];
@@ -350,12 +428,7 @@ fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> O
     let mut subject = core::mem::take(&mut cx.shared.scratch);
     subject.clear();
     let found = {
-        let message = match current {
-            Current::None => &b""[..],
-            Current::Received(msg) => msg.bytes(),
-            Current::Sent(range) => cx.out.bytes(range),
-            Current::Command(command) => command,
-        };
+        let message = bytes_of(cx, current);
         match ereg.search_in {
             SearchIn::Message => Some(message),
             SearchIn::Header {
@@ -401,14 +474,25 @@ fn ereg(cx: &mut Cx<'_>, call: &mut Call, id: EregId, current: Current<'_>) -> O
         )
     };
     if let Some(reason) = failure {
-        let text = format!(
-            "Failed regexp match: {} in '{}' with '{}'",
-            reason.text(),
-            String::from_utf8_lossy(&subject),
-            image
-                .program
-                .display(image.program.regexes[ereg.regex.index()].source)
-        );
+        let program = &image.program;
+        let regex = || program.display(program.regexes[ereg.regex.index()].source);
+        let text = match (reason, ereg.search_in) {
+            (FailReason::RegexpHdrNotFound, SearchIn::Header { header, .. }) => format!(
+                "Failed regexp match: header {} not found in message\n{}\n",
+                program.display(header),
+                String::from_utf8_lossy(bytes_of(cx, current))
+            ),
+            (FailReason::RegexpShouldntMatch, _) => format!(
+                "Regexp matched but should not: looking in '{}', with regexp '{}'",
+                String::from_utf8_lossy(&subject),
+                regex()
+            ),
+            _ => format!(
+                "Failed regexp match: looking in '{}', with regexp '{}'",
+                String::from_utf8_lossy(&subject),
+                regex()
+            ),
+        };
         cx.warn(text.as_bytes());
     }
     cx.shared.scratch = subject;

@@ -47,15 +47,15 @@ pub(super) fn verify(
     });
     let complaint = match verdict {
         Some(Verdict::Right | Verdict::Wrong) => None,
-        Some(Verdict::NotDigest) => Some("the Authorization header holds no digest"),
+        Some(Verdict::NotDigest) => Some("authentication must be digest is something else"),
         Some(Verdict::Unsupported) => {
             Some("the algorithm of the Authorization header is not supported")
         }
-        None => Some("the message has no Authorization header"),
+        None => Some("authentication must be digest is absent"),
     };
     if let Some(complaint) = complaint {
         let text = format!(
-            "Call-Id: {}, verifyauth at step {}: {complaint}",
+            "verifyAuthHeader: {complaint}, Call-Id: {}, step {}",
             String::from_utf8_lossy(&call.call_id),
             call.step
         );

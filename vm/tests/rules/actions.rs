@@ -84,7 +84,7 @@ fn a_division_by_nought_warns_and_changes_nothing() {
     assert_eq!(outcome.lines, ["a=7.000000 b= c="]);
     assert_eq!(outcome.warnings.len(), 1);
     assert!(
-        outcome.warnings[0].contains("division by zero"),
+        outcome.warnings[0].starts_with("Action failure: Can not divide by zero ("),
         "{:?}",
         outcome.warnings
     );
@@ -556,4 +556,49 @@ fn digits_print_the_variable_of_that_name() {
     ]);
     stage.spawn();
     assert_eq!(stage.lines, ["12#"]);
+}
+
+#[test]
+fn a_check_that_fails_says_so_in_the_words_that_logs_are_searched_for() {
+    for (action, said) in [
+        (
+            "<ereg regexp='x' search_in='hdr' header='Foo:' check_it='true' assign_to='a'/>",
+            "Failed regexp match: header Foo: not found in message\nINFO ",
+        ),
+        (
+            "<ereg regexp='xyz' search_in='hdr' header='X-To:' check_it='true' assign_to='a'/>",
+            "Failed regexp match: looking in ' nobody', with regexp 'xyz'",
+        ),
+        (
+            "<ereg regexp='no' search_in='hdr' header='X-To:' check_it_inverse='true' assign_to='a'/>",
+            "Regexp matched but should not: looking in ' nobody', with regexp 'no'",
+        ),
+        (
+            "<assign assign_to='b' value='3'/><test assign_to='a' variable='b' compare='equal' value='4' check_it='true'/>",
+            "test \"b:3.000000 == :4.000000\" with check_it failed",
+        ),
+        (
+            "<assign assign_to='b' value='3'/><assign assign_to='c' value='2'/>\
+             <test variable='b' compare='greater_than' variable2='c' check_it_inverse='true'/>",
+            "test \"b:3.000000 > c:2.000000\" with check_it_inverse failed",
+        ),
+        (
+            "<assignstr assign_to='b' value='hello'/><assignstr assign_to='c' value='hellu'/>\
+             <strcmp assign_to='a' variable='b' variable2='c' check_it='true'/>",
+            "strcmp b:\"hello\" and c:\"hellu\" with check_it returned -6",
+        ),
+    ] {
+        let outcome = on_info(action);
+        assert_eq!(
+            outcome.warnings.len(),
+            1,
+            "{action}: {:?}",
+            outcome.warnings
+        );
+        assert!(
+            outcome.warnings[0].starts_with(said),
+            "{:?}",
+            outcome.warnings
+        );
+    }
 }

@@ -535,3 +535,44 @@ fn a_bye_is_waited_for_longer_unless_the_step_says_how_long() {
     patient.advance(90_000);
     patient.assert_open();
 }
+
+#[test]
+fn what_comes_too_late_is_said_in_the_words_that_logs_are_searched_for() {
+    let warned = |parts: &[String]| {
+        let mut stage = Stage::client_with(parts, |params| params.max_non_invite_retrans = 1);
+        stage.spawn();
+        stage.advance(3_000);
+        stage.warnings.join("\n")
+    };
+    let label = || "<label id='late'/>".to_owned();
+    let fails = warned(&[send("OPTIONS", ""), response(200, "timeout='100'")]);
+    assert!(
+        fails.ends_with(":1 without label to jump to (ontimeout attribute): aborting call"),
+        "{fails}"
+    );
+    assert!(fails.contains(", receive timeout on message "), "{fails}");
+    let jumps = warned(&[
+        send("OPTIONS", ""),
+        response(200, "timeout='100' ontimeout='late'"),
+        log("answered"),
+        label(),
+        log("late"),
+    ]);
+    assert!(jumps.ends_with(":1, jumping to label 3"), "{jumps}");
+    let lost = warned(&[send("OPTIONS", "retrans='100'"), response(200, "")]);
+    assert!(
+        lost.starts_with("Aborting call on UDP retransmission timeout for Call-ID '")
+            && lost.ends_with('\''),
+        "{lost}"
+    );
+    let jumps = warned(&[
+        send("OPTIONS", "retrans='100' ontimeout='late'"),
+        response(200, ""),
+        label(),
+        log("late"),
+    ]);
+    assert!(
+        jumps.ends_with(", timeout on max UDP retrans for message 1, jumping to label 2"),
+        "{jumps}"
+    );
+}

@@ -6,6 +6,7 @@
 //! [`super::low::LowArgs`]; the tests below, the help and `docs/flags.md` find it by themselves.
 
 mod calls;
+mod events;
 mod hep;
 mod load;
 mod media;
@@ -24,7 +25,7 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 15] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 16] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Media, media::FLAGS),
@@ -36,6 +37,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 15] = [
     (Category::Calls, calls::FLAGS),
     (Category::Traces, traces::FLAGS),
     (Category::Hep, hep::FLAGS),
+    (Category::Events, events::FLAGS),
     (Category::Results, results::FLAGS),
     (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),

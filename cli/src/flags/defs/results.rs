@@ -43,6 +43,18 @@ pub(super) static FLAGS: &[Flag] = &[
                are gates or thresholds, calls that failed are no failure by themselves.",
     },
     Flag {
+        names: &["summary_html"],
+        arg: Arg::Path {
+            metavar: "FILE",
+            set: |low, path| low.results.summary_html = Some(path),
+        },
+        default: Default::None,
+        short: "Write what the run came to as a page for people.",
+        long: "One file that needs no network: verdict, key figures, charts over time, response times, the scenario as a ladder with \
+               counts, failures. `gossipper report-html` makes the same page of a summary that -summary_json wrote, and compares two \
+               runs; `gossipper summary-to-pdf` makes a PDF.",
+    },
+    Flag {
         names: &["prometheus_addr"],
         arg: Arg::Text {
             metavar: "IP:PORT",

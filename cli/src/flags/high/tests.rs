@@ -10,7 +10,7 @@ fn resolve(dialect: Dialect, line: &str) -> Result<HiArgs, Vec<String>> {
     let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     let parsed = argv::parse(dialect, &args);
     assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
-    HiArgs::resolve(parsed.low)
+    HiArgs::resolve(parsed.low).map_err(|refusal| refusal.faults)
 }
 
 fn sipp(line: &str) -> HiArgs {

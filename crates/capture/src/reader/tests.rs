@@ -73,16 +73,40 @@ fn a_cut_message_is_given_and_the_loss_named() {
 }
 
 #[test]
+fn datagrams_that_left_together_come_apart() {
+    let rtp = |number: u8| [&[0x80, 0, 0, number, 0, 0, 0, 0, 1, 2, 3, 4][..], &[7; 160]].concat();
+    let second = OPTIONS.to_ascii_uppercase();
+    let mut writer = Writer::new();
+    for payload in [[OPTIONS, &second].concat(), [rtp(8), rtp(9)].concat()] {
+        let together = datagram("192.0.2.1:5070", "192.0.2.2:5070", &payload);
+        writer.datagram(&together).unwrap();
+    }
+    let capture = whole(&writer.into_bytes());
+    let messages: Vec<(u64, &[u8])> = capture
+        .messages
+        .iter()
+        .map(|message| (message.frame, &message.bytes[..]))
+        .collect();
+    assert_eq!(messages, [(1, OPTIONS), (1, &second[..])]);
+    let datagrams: Vec<(u64, &[u8])> = capture
+        .datagrams
+        .iter()
+        .map(|datagram| (datagram.frame, &datagram.payload[..]))
+        .collect();
+    assert_eq!(datagrams, [(2, &rtp(8)[..]), (2, &rtp(9))]);
+}
+
+#[test]
 fn losses_of_a_kind_are_summed_up() {
     let mut file = PcapFile::new(101);
     for _ in 0..25 {
         file.snapped(1, &[0x45; 10], 60);
     }
     let losses = whole(file.bytes()).losses;
-    assert_eq!(losses.len(), 21);
+    assert_eq!(losses.len(), 6);
     assert_eq!(
-        (losses[20].frame, &losses[20].what[..]),
-        (None, "5 more frames were cut")
+        (losses[5].frame, &losses[5].what[..]),
+        (None, "20 more frames were cut")
     );
 }
 

@@ -62,6 +62,17 @@ fn a_body_without_a_length_ends_where_the_next_message_begins() {
 }
 
 #[test]
+fn what_is_not_sip_at_the_end_is_told_with_its_frame() {
+    let losses = pieces(&[PLAIN, b"\x01binary\x02"]).losses;
+    assert_eq!(losses.len(), 1, "{losses:?}");
+    assert_eq!(losses[0].frame, Some(2));
+    assert!(
+        losses[0].what.ends_with("are not SIP (frame 2)"),
+        "{losses:?}"
+    );
+}
+
+#[test]
 fn what_claims_to_be_very_long_costs_itself_only() {
     for length in ["4001", "99999999999999999999999999"] {
         let long = format!("INFO sip:a SIP/2.0\r\nContent-Length: {length}\r\n\r\n");

@@ -64,22 +64,19 @@ const PLAIN: Load = Load {
     srtp: false,
     flags: &[],
 };
-/// For what the process takes without streams.
-const FEW: Load = Load {
-    name: "few",
-    streams: 10,
-    srtp: false,
-    flags: &["-media_scale"],
-};
 const MANY: Load = Load {
     name: "-media_scale",
     streams: 5000,
-    ..FEW
+    srtp: false,
+    flags: &["-media_scale"],
 };
 const MOST: Load = Load {
     streams: 10_000,
     ..MANY
 };
+
+/// Streams of the run whose memory is what a process takes anyway.
+const FEW: u32 = 10;
 
 /// What was seen of a load.
 struct Seen {
@@ -109,13 +106,17 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
     );
     println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let mut rows = Vec::new();
-    let empty = stage.measure(&ours, FEW, span)?.resident;
     let mut loads: Vec<(&Tool, Load)> = sipp.iter().map(|sipp| (sipp, PLAIN)).collect();
     loads.extend([PLAIN, SRTP_STREAMS, MANY, MOST].map(|load| (&ours, load)));
     for (tool, load) in loads {
+        let few = Load {
+            streams: FEW,
+            ..load
+        };
+        let empty = stage.measure(tool, few, SETTLE)?.resident;
         let seen = stage.measure(tool, load, span)?;
         let due = f64::from(load.streams) * PACKETS_PER_SECOND;
-        let bytes = seen.resident.saturating_sub(empty) / u64::from(load.streams);
+        let bytes = seen.resident.saturating_sub(empty) / u64::from(load.streams - FEW);
         let off = seen
             .spacing
             .map_or_else(|| "-".to_owned(), |(_, off, _)| format!("{off:.2} ms"));

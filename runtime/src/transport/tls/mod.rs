@@ -160,6 +160,19 @@ impl TlsClient {
     /// # Errors
     /// When a file cannot be used.
     pub fn new(config: &TlsConfig, host: &str, address: IpAddr) -> Result<Self, TlsError> {
+        Self::speaking(config, host, address, &[])
+    }
+
+    /// The same, for one of these protocols (RFC 7301).
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn speaking(
+        config: &TlsConfig,
+        host: &str,
+        address: IpAddr,
+        protocols: &[&[u8]],
+    ) -> Result<Self, TlsError> {
         let provider = provider();
         let identity = identity(config, &provider)?;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -173,6 +186,7 @@ impl TlsClient {
             }
             None => builder.with_no_client_auth(),
         };
+        client.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         client.resumption = if config.resume {
             Resumption::store(Arc::new(tickets::Tickets::default()))
         } else {

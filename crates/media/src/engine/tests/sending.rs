@@ -316,3 +316,32 @@ fn a_stream_with_everything_is_below_two_kilobytes() {
     let all = secured + size_of::<Waiting>() + size_of::<Pattern>();
     assert!(all <= 2048, "{all}: {plain}, {secured}");
 }
+
+#[test]
+fn whoever_comes_late_to_many_streams_gets_their_packets_in_portions() {
+    let mut engine = MediaEngine::new(EngineParams {
+        unix_us: 0,
+        name: b"test".as_slice().into(),
+    });
+    let mut out = MediaOut::default();
+    let streams = 500;
+    for ssrc in 0..streams {
+        let stream = engine.open(Micros(0), params(ssrc));
+        for op in [Op::Remote(remote()), tone(Length::Endless)] {
+            engine.handle(Micros(0), Input::Op { stream, op }, &mut out);
+        }
+    }
+    out.clear();
+    // Ten packets of each are due.
+    let now = Micros::from_ms(200);
+    let (mut sent, mut ticks) = (0, 0);
+    while engine.next_deadline().is_some_and(|due| due <= now) {
+        engine.handle(now, Input::Tick, &mut out);
+        assert!(out.sends.len() < MAX_SENDS + 10, "{}", out.sends.len());
+        sent += out.sends.len();
+        ticks += 1;
+        out.clear();
+    }
+    assert_eq!(sent, streams as usize * 10);
+    assert_eq!(ticks, sent.div_ceil(MAX_SENDS));
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! How calls fail: a sample of the open calls is watched, and what went to and fro in those that failed is counted.
+//!
+//! There are so many places for calls that are watched, each call has one of them by its number, and is watched if that is
+//! free when it begins and not too many calls per second are. So nearly every call is watched as long as calls are few, and
+//! where they are many it is chance that decides, never how a call will end. A call that is not watched costs a look at its
+//! place per message. Everything is bounded: places, messages of a call, names of messages, shapes.
+//!
+//! | Module | Idea |
+//! | --- | --- |
+//! | `names` | methods and status codes, each kept once |
+//! | `open` | the messages of a call that is watched |
+//! | `counted` | the shapes of those that failed |
+
+mod counted;
+mod names;
+mod open;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gossipper_control::FailureShapes;
+use gossipper_control::shapes::Way;
+use gossipper_vm::{CallEnd, Micros, StatEvent};
+
+use counted::Counted;
+use names::Names;
+use open::Watched;
+
+/// Calls that are watched at the same time; a power of two.
+const PLACES: usize = 256;
+
+/// One more call per so many microseconds may be watched, so that what it costs does not grow with the rate of calls.
+const PER_CALL: Micros = Micros(1_000);
+
+/// Calls that may begin to be watched at once.
+const AT_ONCE: u64 = PLACES as u64;
+
+/// Shapes that a run names.
+const MOST_NAMED: usize = 10;
+
+/// Where a shard leaves what it has seen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Slot(Arc<Mutex<Option<FailureShapes>>>);
+
+/// The calls that a shard watches.
+#[derive(Debug)]
+pub(crate) struct Shapes {
+    /// Where each call has its place by its number.
+    open: Vec<Watched>,
+    /// So many more may be watched.
+    allowed: u64,
+    /// As of this time.
+    allowed_at: Micros,
+    /// How the message at hand has come, and from whom.
+    input: (Way, Option<SocketAddr>),
+    names: Names,
+    counted: Counted,
+    slot: Slot,
+}
+
+impl Shapes {
+    pub(crate) fn new(slot: Slot) -> Box<Self> {
+        Box::new(Self {
+            open: (0..PLACES).map(|_| Watched::default()).collect(),
+            allowed: AT_ONCE,
+            allowed_at: Micros(0),
+            input: (Way::Received, None),
+            names: Names::default(),
+            counted: Counted::default(),
+            slot,
+        })
+    }
+
+    /// The place of a call.
+    fn place(call: u64) -> usize {
+        // What is left is less than the number of places.
+        (call % PLACES as u64) as usize
+    }
+
+    /// The machine has taken in a message: of this call, or of one that it will begin.
+    pub(crate) fn received(
+        &mut self,
+        now: Micros,
+        call: u64,
+        way: Way,
+        from: Option<SocketAddr>,
+        message: &[u8],
+    ) {
+        self.input = (way, from);
+        self.message(now, call, way, from, message);
+    }
+
+    /// A call sends a message.
+    pub(crate) fn sends(&mut self, now: Micros, call: u64, to: SocketAddr, message: &[u8]) {
+        self.message(now, call, Way::Sent, Some(to), message);
+    }
+
+    /// A call sends a command.
+    pub(crate) fn commands(&mut self, now: Micros, call: u64, command: &[u8]) {
+        self.message(now, call, Way::CommandSent, None, command);
+    }
+
+    fn message(
+        &mut self,
+        now: Micros,
+        call: u64,
+        way: Way,
+        peer: Option<SocketAddr>,
+        message: &[u8],
+    ) {
+        let watched = &mut self.open[Self::place(call)];
+        if call != 0 && watched.call() == call {
+            watched.message(now, way, peer, message, &mut self.names);
+        }
+    }
+
+    /// Something has happened to a call.
+    pub(crate) fn event(&mut self, now: Micros, call: u64, event: StatEvent, received: &[u8]) {
+        match event {
+            StatEvent::Created { .. } => self.created(now, call, received),
+            StatEvent::Ended { end, .. } => {
+                let watched = &mut self.open[Self::place(call)];
+                let watched = (call != 0 && watched.call() == call).then_some(watched);
+                if let CallEnd::Failure(reason) = end {
+                    self.counted.failed(now, reason, watched.as_deref());
+                }
+                if let Some(watched) = watched {
+                    watched.forget();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn created(&mut self, now: Micros, call: u64, received: &[u8]) {
+        if call == 0 || self.open[Self::place(call)].call() != 0 || !self.allows(now) {
+            return;
+        }
+        self.open[Self::place(call)].begin(call, now);
+        if !received.is_empty() {
+            let (way, from) = self.input;
+            self.message(now, call, way, from, received);
+        }
+    }
+
+    /// Takes one of the calls that may be watched.
+    fn allows(&mut self, now: Micros) -> bool {
+        if self.allowed < AT_ONCE {
+            let more = now.since(self.allowed_at).0 / PER_CALL.0;
+            self.allowed = self.allowed.saturating_add(more).min(AT_ONCE);
+            self.allowed_at = self.allowed_at.plus(Micros(more * PER_CALL.0));
+        }
+        if self.allowed == AT_ONCE {
+            self.allowed_at = now;
+        }
+        let allows = self.allowed > 0;
+        self.allowed = self.allowed.saturating_sub(1);
+        allows
+    }
+
+    /// Counts anew.
+    pub(crate) fn clear(&mut self) {
+        self.counted = Counted::default();
+    }
+
+    /// Leaves what was counted for whoever wants to see it.
+    pub(crate) fn leave(&self) {
+        let shapes = self.counted.shapes(&self.names);
+        *self.slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(shapes);
+    }
+}
+
+/// What the shards of a scenario have seen, as one would have; `None` as long as none has left anything.
+pub(crate) fn shapes(slots: &[Slot]) -> Option<Box<FailureShapes>> {
+    let mut whole: Option<Box<FailureShapes>> = None;
+    for slot in slots {
+        let part = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(part) = &*part {
+            whole.get_or_insert_default().add(part);
+        }
+    }
+    if let Some(whole) = &mut whole {
+        whole.keep(MOST_NAMED);
+    }
+    whole
+}
