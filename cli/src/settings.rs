@@ -9,10 +9,11 @@ use crate::results;
 use crate::stdio;
 use crate::twin;
 use crate::version::VERSION;
-use gossipper_bytecode::{Mode, Program};
+use gossipper_bytecode::media::Media;
+use gossipper_bytecode::{Mode, Program, Segment, Slot};
 use gossipper_runtime::config::{
     BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, LogForm, MediaConfig,
-    PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
+    MediaRules, PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
@@ -24,6 +25,37 @@ use std::time::Duration;
 
 /// How long an optional `recvCmd` waits in Gossipper's dialect, in ms.
 const OPTIONAL_COMMAND_MS: u32 = 250;
+
+/// Says that calls describe a port that is none of theirs, as SIPp's rules have it, so that what comes is not heard.
+fn unheard(args: &HiArgs, program: &Program) -> Option<String> {
+    let prints = |wanted: fn(&Slot) -> bool| {
+        (program.segments.iter())
+            .any(|segment| matches!(segment, Segment::Slot(slot) if wanted(slot)))
+    };
+    let streams = (program.media.iter()).any(|entry| matches!(entry.media, Media::RtpStream(_)));
+    let unheard = args.media.calls.rules == MediaRules::Sipp
+        && args.media.echo.is_none()
+        && !args.skips_media
+        && streams
+        && prints(|slot| matches!(slot, Slot::MediaPort(_)))
+        && !prints(|slot| {
+            matches!(
+                slot,
+                Slot::RtpStreamAudioPort(_) | Slot::RtpStreamVideoPort(_)
+            )
+        });
+    unheard.then(|| {
+        let (port, whose) = (args.media_port, match args.media_port % 2 {
+            0 => "that of one call at most",
+            _ => "no call's, since streams have even ports",
+        });
+        format!(
+            "scenario `{}` describes its streams with [media_port], which is {port} for all calls and {whose}: what is \
+             sent there is not heard; [rtpstream_audio_port] prints the port of the call",
+            program.name
+        )
+    })
+}
 
 /// Checks that the scenarios fit what was asked, and puts a run together.
 ///
@@ -128,6 +160,9 @@ pub(crate) fn run_config(
             "scenario `{}` switches the RTP echo, and there is none: -rtp_echo begins it",
             program.name
         ));
+    }
+    if let Some(note) = unheard(args, &program) {
+        stdio::note(&note);
     }
     let period_ms = millis(args.rate_period);
     let per_call = if server {

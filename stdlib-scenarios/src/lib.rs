@@ -3,7 +3,8 @@
 //!
 //! Each one is an ordinary scenario file of this crate's `scenarios` folder, written here to the message flow that
 //! SIPp documents under the same name: same messages, same header order, same literals, so that a peer cannot tell
-//! the tools apart. `options`, `options_uas` and `media_uas` are our own, `management` and `invite_media…` are Gossipper's.
+//! the tools apart. `options`, `options_uas` and `media_uas` are our own, `management`, `invite_media…` and the labs
+//! (their descriptions begin with `lab:`) are Gossipper's.
 //!
 //! Not for compiling: this crate hands out text and knows neither compiler nor VM (its tests do).
 //!
@@ -139,6 +140,234 @@ static ALL: &[Builtin] = &[
         "media_uas",
         Server,
         "answers a call and sends a tone of PCMU until its end"
+    ),
+    builtin!(
+        "one_way",
+        Client,
+        "lab: sends for 5 s what nobody answers (sendonly)"
+    ),
+    builtin!(
+        "recvonly",
+        Client,
+        "lab: listens for 5 s and sends nothing (recvonly)"
+    ),
+    builtin!(
+        "no_rtp",
+        Client,
+        "lab: agrees upon a stream that neither side uses (inactive), for 5 s"
+    ),
+    builtin!(
+        "cn_only",
+        Client,
+        "lab: sends nothing but comfort noise, for 5 s"
+    ),
+    builtin!(
+        "audio_gap",
+        Client,
+        "lab: 2 s of tone, then a re-INVITE to inactive and 3 s of nothing"
+    ),
+    builtin!("codec_chg", Client, "lab: 2 s of PCMU, then 3 s of PCMA"),
+    builtin!(
+        "codec_chg_alaw",
+        Client,
+        "lab: 2 s of PCMA, then 3 s of PCMU"
+    ),
+    builtin!("hairpin", Client, "lab: 5 s of tone, to hear it come back"),
+    builtin!(
+        "media_redirect",
+        Client,
+        "lab: 2 s of tone, then a re-INVITE that moves the stream to another address of the loopback"
+    ),
+    builtin!(
+        "fas_cadence",
+        Client,
+        "lab: answers that are none: a ring-back tone of 1 s in 3 s, sent as if by the called side"
+    ),
+    builtin!(
+        "fake_ringing",
+        Client,
+        "lab: a ring-back tone of 1 s in 3 s after the call is answered"
+    ),
+    builtin!(
+        "fas_speech",
+        Client,
+        "lab: 10 s of tone without a gap, in place of speech"
+    ),
+    builtin!(
+        "fas_early",
+        Client,
+        "lab: 0.7 s of tone, 0.8 s of silence, 6.5 s of tone"
+    ),
+    builtin!(
+        "fas_late",
+        Client,
+        "lab: 10 s of silence, then a ring-back tone of 1 s in 3 s"
+    ),
+    builtin!(
+        "kws",
+        Client,
+        "lab: 8 s of tone, in place of speech with words to be spotted"
+    ),
+    builtin!(
+        "short_call",
+        Client,
+        "lab: hangs up 1.5 s after the answer, without a packet"
+    ),
+    builtin!(
+        "fax_t38",
+        Client,
+        "lab: offers T.38 alone and holds it for 5 s; no fax is sent"
+    ),
+    builtin!(
+        "fax_switch",
+        Client,
+        "lab: 2 s of tone, then a re-INVITE to T.38; no fax is sent"
+    ),
+    builtin!(
+        "hold_moh",
+        Client,
+        "lab: 2 s of tone, then hold with music: a re-INVITE to sendonly, and the tone goes on"
+    ),
+    builtin!(
+        "hold_resume",
+        Client,
+        "lab: 1.5 s of tone, 2 s of hold (inactive), 2 s of tone again"
+    ),
+    builtin!(
+        "port_move",
+        Client,
+        "lab: 2 s of tone, then a re-INVITE that moves the stream to another port"
+    ),
+    builtin!(
+        "rtp_mute",
+        Client,
+        "lab: agrees upon a stream in both directions and sends nothing, for 5 s"
+    ),
+    builtin!(
+        "g711_silence",
+        Client,
+        "lab: 5 s of packets that hold silence"
+    ),
+    builtin!(
+        "cn_then_speech",
+        Client,
+        "lab: 2 s of comfort noise, then 3 s of tone"
+    ),
+    builtin!(
+        "lab_uac",
+        Client,
+        "lab: calls, sends a tone, and takes what the called side does; peer of labs that answer"
+    ),
+    builtin!("one_way_uas", Server, "lab: the answering side of one_way"),
+    builtin!(
+        "recvonly_uas",
+        Server,
+        "lab: the answering side of recvonly"
+    ),
+    builtin!("no_rtp_uas", Server, "lab: the answering side of no_rtp"),
+    builtin!("cn_only_uas", Server, "lab: the answering side of cn_only"),
+    builtin!(
+        "audio_gap_uas",
+        Server,
+        "lab: the answering side of audio_gap"
+    ),
+    builtin!(
+        "codec_chg_uas",
+        Server,
+        "lab: the answering side of codec_chg"
+    ),
+    builtin!(
+        "codec_chg_alaw_uas",
+        Server,
+        "lab: the answering side of codec_chg_alaw"
+    ),
+    builtin!("hairpin_uas", Server, "lab: the answering side of hairpin"),
+    builtin!(
+        "media_redirect_uas",
+        Server,
+        "lab: the answering side of media_redirect"
+    ),
+    builtin!(
+        "fas_cadence_uas",
+        Server,
+        "lab: the answering side of fas_cadence"
+    ),
+    builtin!(
+        "fake_ringing_uas",
+        Server,
+        "lab: the answering side of fake_ringing"
+    ),
+    builtin!(
+        "fas_speech_uas",
+        Server,
+        "lab: the answering side of fas_speech"
+    ),
+    builtin!(
+        "fas_early_uas",
+        Server,
+        "lab: the answering side of fas_early"
+    ),
+    builtin!(
+        "fas_late_uas",
+        Server,
+        "lab: the answering side of fas_late"
+    ),
+    builtin!("kws_uas", Server, "lab: the answering side of kws"),
+    builtin!("fax_t38_uas", Server, "lab: the answering side of fax_t38"),
+    builtin!(
+        "fax_switch_uas",
+        Server,
+        "lab: the answering side of fax_switch"
+    ),
+    builtin!(
+        "hold_moh_uas",
+        Server,
+        "lab: the answering side of hold_moh"
+    ),
+    builtin!(
+        "hold_resume_uas",
+        Server,
+        "lab: the answering side of hold_resume"
+    ),
+    builtin!(
+        "port_move_uas",
+        Server,
+        "lab: the answering side of port_move"
+    ),
+    builtin!(
+        "rtp_mute_uas",
+        Server,
+        "lab: the answering side of rtp_mute"
+    ),
+    builtin!(
+        "g711_silence_uas",
+        Server,
+        "lab: the answering side of g711_silence"
+    ),
+    builtin!(
+        "cn_then_speech_uas",
+        Server,
+        "lab: the answering side of cn_then_speech"
+    ),
+    builtin!(
+        "short_call_uas",
+        Server,
+        "lab: answers and hangs up after 1.5 s"
+    ),
+    builtin!(
+        "early_183",
+        Server,
+        "lab: sends from its 183 on, answers half a second later, and hangs up"
+    ),
+    builtin!(
+        "late_180",
+        Server,
+        "lab: sends a 180 after its 200, and hangs up"
+    ),
+    builtin!(
+        "lab_uas",
+        Server,
+        "lab: answers with a tone, and takes re-INVITEs; peer of labs that call"
     ),
 ];
 

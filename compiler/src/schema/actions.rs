@@ -292,7 +292,7 @@ pub const ACTIONS: &[Element] = &[
             a(
                 "rtp_stream",
                 Template,
-                "`FILE[,LOOP[,PT[,NAME]]]`, `apattern[,ID[,PT[,NAME]]]`, `vpattern…`, `synthetic…`, `mic[,INPUT]`, \
+                "`FILE[,LOOP[,PT[,NAME]]]`, `apattern[,ID[,PT[,NAME]]]`, `vpattern…`, `synthetic…`, `silence…`, `mic[,INPUT]`, \
                  `echo`, `stop`, `pause`, `resume`, `pauseapattern`…: starts or steers an RTP stream.",
             ),
             a(

@@ -106,8 +106,10 @@ pub enum RtpStream<T> {
         /// The device; `None` is the default one.
         input: Option<T>,
     },
-    /// `synthetic[,LOOP[,PT[,CODEC[,PERIOD[,DURATION[,CHANNELS]]]]]]`: a tone.
+    /// `synthetic[,LOOP[,PT[,CODEC[,PERIOD[,DURATION[,CHANNELS]]]]]]`: a tone; with `silence` in place of the first word, silence.
     Synthetic {
+        /// Silence instead of a tone.
+        silent: bool,
         /// In what form it is.
         payload: Option<Payload>,
         /// Length of a packet in ms; `None` is the codec's.
@@ -166,11 +168,13 @@ impl<T> RtpStream<T> {
             Self::Stop => RtpStream::Stop,
             Self::Echo => RtpStream::Echo,
             Self::Synthetic {
+                silent,
                 payload,
                 packet_ms,
                 duration_ms,
                 channels,
             } => RtpStream::Synthetic {
+                silent,
                 payload,
                 packet_ms,
                 duration_ms,

@@ -41,6 +41,7 @@ pub const STREAM_WORDS: &[&str] = &[
     "mic",
     "microphone",
     "synthetic",
+    "silence",
 ];
 
 /// Words of `exec rtp_echo`.
@@ -188,7 +189,8 @@ pub fn rtp_stream(text: &[u8]) -> Result<RtpStream<&[u8]>, ArgumentError> {
             nothing_more(&mut rest, "write mic[,INPUT]")?;
             Ok(RtpStream::Microphone { input })
         }
-        b"synthetic" => synthetic(rest),
+        b"synthetic" => synthetic(false, rest),
+        b"silence" => synthetic(true, rest),
         file => {
             let loops = loops(given(&mut rest))?;
             let payload = payload(MediaStream::Audio, &mut rest)?;
@@ -227,7 +229,7 @@ fn pattern<'a>(
     })
 }
 
-fn synthetic<'a>(mut rest: Fields<'_>) -> Result<RtpStream<&'a [u8]>, ArgumentError> {
+fn synthetic<'a>(silent: bool, mut rest: Fields<'_>) -> Result<RtpStream<&'a [u8]>, ArgumentError> {
     // The tone has no end of its own that could be looped.
     loops(given(&mut rest))?;
     let payload = payload(MediaStream::Audio, &mut rest)?;
@@ -243,6 +245,7 @@ fn synthetic<'a>(mut rest: Fields<'_>) -> Result<RtpStream<&'a [u8]>, ArgumentEr
     })?;
     nothing_more(&mut rest, SYNTHETIC_HELP)?;
     Ok(RtpStream::Synthetic {
+        silent,
         payload,
         packet_ms,
         duration_ms,

@@ -264,6 +264,7 @@ impl Plan {
                 length: Length::Endless,
             },
             RtpStream::Synthetic {
+                silent,
                 payload: known,
                 packet_ms,
                 duration_ms,
@@ -275,7 +276,11 @@ impl Plan {
                     ));
                 }
                 PlaySpec {
-                    source: Source::Computed(Sound::default()),
+                    source: Source::Computed(if silent {
+                        Sound::Silence
+                    } else {
+                        Sound::default()
+                    }),
                     payload: payload(known),
                     packet_ms,
                     length: match duration_ms {

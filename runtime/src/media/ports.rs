@@ -37,10 +37,41 @@ pub(crate) struct PortRange {
     pub(crate) stripes: usize,
 }
 
+/// Ports from `-mp` on that an answerer without media may describe: its audio and its video, with a port each for RTCP.
+const DESCRIBED: u16 = 4;
+
+/// What a shard has of the ports of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PortShare {
+    pub(crate) stripe: usize,
+    pub(crate) stripes: usize,
+    /// The first ports are described by somebody who does not bind them.
+    pub(crate) described: bool,
+}
+
 /// Where ports begin if the system may choose them: SIPp's first port.
 const ANY_FIRST: u16 = 6000;
 
 impl PortRange {
+    /// The shard's share of the ports from the first to before the end.
+    pub(crate) fn new((first, end): (u16, u16), share: PortShare) -> Self {
+        let PortShare {
+            stripe,
+            stripes,
+            described,
+        } = share;
+        let of = |first| Self {
+            first,
+            end,
+            stripe,
+            stripes,
+        };
+        let beyond = first.saturating_add(DESCRIBED);
+        // In a narrow range a stream is worth more.
+        let spares = described && first != 0 && of(beyond).len() > 0;
+        of(if spares { beyond } else { first })
+    }
+
     fn first_even(self) -> usize {
         let first = if self.first == 0 {
             ANY_FIRST
@@ -237,6 +268,24 @@ mod tests {
         assert_eq!(ports.pair(first), None);
         // Rather one that has not rested than none.
         assert_eq!(ports.supply(Micros(4), 1, &mut sockets), [first]);
+    }
+
+    #[test]
+    fn ports_that_somebody_else_describes_are_passed_over_where_there_are_others() {
+        let first = |ports, described| {
+            let share = PortShare {
+                stripe: 0,
+                stripes: 2,
+                described,
+            };
+            PortRange::new(ports, share).port(0)
+        };
+        assert_eq!(first((6000, 6100), false), 6000);
+        assert_eq!(first((6000, 6100), true), 6004);
+        assert_eq!(first((6001, 6100), true), 6006);
+        assert_eq!(first((6000, 6005), true), 6000);
+        assert_eq!(first((0, 6100), true), 6000);
+        assert_eq!(first((65_534, 65_535), true), 65_534);
     }
 
     #[test]

@@ -38,7 +38,7 @@ use crate::hep::{Exporter, HepView, Locals};
 use crate::logs::rows::Layout;
 use crate::logs::{LogView, LogWriter, Scene};
 use crate::measure;
-use crate::media::{Plan, RecorderThread};
+use crate::media::{Plan, PortShare, RecorderThread};
 use crate::shapes;
 use crate::shard::{self, Ending, Remains, ShardCommand};
 use crate::transport::udp;
@@ -305,12 +305,18 @@ impl Run {
         main[0].twin = twin.as_ref().map(twin::open).transpose()?;
         let answerer = std::mem::replace(&mut parts, main);
         parts.extend(answerer);
+        // An answerer without media describes ports that nobody has: they are not to be those of a call.
+        let described = echo.is_none() && parts.get(shards).is_some_and(|part| !part.plays_media());
         let mut plan: Option<Arc<Plan>> = None;
         for (stripe, part) in parts.iter_mut().enumerate() {
             // Shards of one scenario share what is read and coded.
             let shared = plan.take().filter(|_| stripe < shards);
-            let stripe = (stripe, stripes);
-            plan = part.prepare_media(shared, stripe, &echo_sockets, recorder.as_ref(), &clock)?;
+            let share = PortShare {
+                stripe,
+                stripes,
+                described,
+            };
+            plan = part.prepare_media(shared, share, &echo_sockets, recorder.as_ref(), &clock)?;
         }
 
         let (mut inboxes, mut receivers) = (Vec::new(), Vec::new());

@@ -26,7 +26,7 @@ use crate::group::{self, Group, Place, Post, Role, Router};
 use crate::hep::{Exporter, Locals, Mirror};
 use crate::logs::LogSender;
 use crate::measure::{self, Measure};
-use crate::media::{MediaSetup, Plan, PortRange, RecorderThread};
+use crate::media::{MediaSetup, Plan, PortRange, PortShare, RecorderThread};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
 use crate::shapes::{self, Shapes};
@@ -272,6 +272,11 @@ impl Part {
         exporter.mirror(own, locals)
     }
 
+    /// Whether its calls have streams.
+    pub(super) fn plays_media(&self) -> bool {
+        self.engine.image().plays_media()
+    }
+
     /// What tells of the shard's events.
     fn tap(&mut self, events: &EventLog, locals: &Locals) -> Box<Tap> {
         let (own, locals) = self.ends(locals);
@@ -282,7 +287,7 @@ impl Part {
     pub(super) fn prepare_media(
         &mut self,
         shared: Option<Arc<Plan>>,
-        (stripe, stripes): (usize, usize),
+        share: PortShare,
         echo_sockets: &[(u16, Arc<UdpSocket>)],
         recorder: Option<&RecorderThread>,
         clock: &Clock,
@@ -304,12 +309,7 @@ impl Part {
         self.media = Some(MediaSetup {
             plan: Arc::clone(&plan),
             ip: params.media_ip,
-            range: PortRange {
-                first: params.media_port,
-                end: params.media_port_end,
-                stripe,
-                stripes,
-            },
+            range: PortRange::new((params.media_port, params.media_port_end), share),
             backend: self.config.socket.backend,
             media_port: params.media_port,
             wall_base_us: clock.wall_base_us(),

@@ -86,6 +86,7 @@ fn rtp_stream(d: &Draft, stream: &RtpStream<TextRef>) -> String {
             format!("microphone {}", quoted(d, *input))
         }
         RtpStream::Synthetic {
+            silent,
             payload: form,
             packet_ms,
             duration_ms,
@@ -97,7 +98,8 @@ fn rtp_stream(d: &Draft, stream: &RtpStream<TextRef>) -> String {
                 ms => format!("for {ms}ms"),
             };
             let form = payload(*form);
-            format!("tone {lasts}{packet} channels {channels}{form}")
+            let sound = if *silent { "silence" } else { "tone" };
+            format!("{sound} {lasts}{packet} channels {channels}{form}")
         }
     }
 }

@@ -75,10 +75,21 @@ fn patterns_and_words() {
     assert_eq!(
         stream("synthetic,-1,0,PCMU,30,5000,2"),
         RtpStream::Synthetic {
+            silent: false,
             payload: form(0, Codec::Pcmu),
             packet_ms: Some(30),
             duration_ms: 5000,
             channels: 2
+        }
+    );
+    assert_eq!(
+        stream("silence"),
+        RtpStream::Synthetic {
+            silent: true,
+            payload: None,
+            packet_ms: None,
+            duration_ms: 0,
+            channels: 1
         }
     );
 }

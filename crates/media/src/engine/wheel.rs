@@ -132,6 +132,8 @@ impl Wheel {
                 self.tick = self.tick.max(last);
                 return None;
             }
+            // Nothing lies between, and what is put in again must not come into the list that is being emptied.
+            self.tick = next - 1;
             let slot = (next % SLOTS) as usize;
             let stream = self.heads[slot];
             self.disarm(stream);
@@ -208,6 +210,24 @@ mod tests {
         let now = Micros(60_000_000);
         wheel.arm(now, 0, Micros(60_020_000));
         assert_eq!(wheel.next_deadline(), Some(Micros(60_020_000)));
+    }
+
+    #[test]
+    fn streams_that_lay_beyond_the_wheel_in_its_last_list_leave_it() {
+        let mut wheel = Wheel::new();
+        let (late, due) = (Micros(600_000), Micros(1_100_000));
+        for stream in [0, 1] {
+            wheel.arm(Micros(0), stream, Micros(500_000));
+        }
+        // Nobody has turned the wheel for more than half of its length.
+        for stream in [0, 1] {
+            wheel.arm(late, stream, due);
+        }
+        assert_eq!(drain(&mut wheel, Micros(1_023_000)), []);
+        assert_eq!(wheel.next_deadline(), Some(due));
+        let mut found = drain(&mut wheel, due);
+        found.sort_unstable();
+        assert_eq!(found, [0, 1]);
     }
 
     proptest! {
