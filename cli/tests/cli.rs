@@ -86,7 +86,7 @@ fn under_the_name_sipp_it_is_sipp() {
     assert_eq!(ran("").code, 99);
     // A host of that name, not a verb; it cannot be resolved, since the name is reserved (RFC 6761).
     let host = ran("-m 1 tui.invalid");
-    assert_eq!(host.code, 1);
+    assert_eq!(host.code, 255);
     assert!(
         host.err.contains("cannot resolve `tui.invalid`"),
         "{}",
