@@ -62,11 +62,12 @@ fn figure(out: &str, name: &str) -> u32 {
     value.unwrap_or_else(|| panic!("no {name} in {out}"))
 }
 
-/// As many as were promised, but for what a busy machine puts on the other side of a border between two phases.
+/// As many as were promised, but for what a busy machine does: an INVITE that is answered a second later lengthens the
+/// phase before it, and packets of a shard that could not run are skipped.
 fn about(found: u32, wanted: u32) -> bool {
     match wanted {
         0 => found == 0,
-        _ => found.abs_diff(wanted) <= 8 + wanted / 10,
+        _ => (wanted * 3 / 4..=wanted + wanted / 10 + 60).contains(&found),
     }
 }
 
