@@ -7,6 +7,7 @@
 
 use crate::message::Msg;
 use core::net::IpAddr;
+use gossipper_capture::METHODS;
 use gossipper_sip::HeaderName;
 use std::collections::{HashMap, HashSet};
 
@@ -38,22 +39,6 @@ fn lacks(msg: &Msg, name: HeaderName) -> bool {
 
 /// Whether CSeq is missing; the name of a method at the end is whole.
 fn lacks_cseq(msg: &Msg) -> bool {
-    const METHODS: [&[u8]; 14] = [
-        b"INVITE",
-        b"ACK",
-        b"BYE",
-        b"CANCEL",
-        b"OPTIONS",
-        b"REGISTER",
-        b"PRACK",
-        b"SUBSCRIBE",
-        b"NOTIFY",
-        b"PUBLISH",
-        b"INFO",
-        b"REFER",
-        b"MESSAGE",
-        b"UPDATE",
-    ];
     let value = msg.header(HeaderName::CSeq).unwrap_or_default();
     let method = value.rsplit(u8::is_ascii_whitespace).next();
     lacks(msg, HeaderName::CSeq) && !method.is_some_and(|method| METHODS.contains(&method))

@@ -36,6 +36,8 @@ mod tunnel;
 mod unpack;
 pub mod write;
 
+pub use sip::METHODS;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use link::LinkType;

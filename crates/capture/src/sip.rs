@@ -82,24 +82,26 @@ pub(crate) fn is_odd_message(bytes: &[u8]) -> bool {
     is_text(bytes) && near.windows(7).any(|word| word == b"SIP/2.0")
 }
 
+/// The methods of RFC 3261 and its extensions.
+pub const METHODS: [&[u8]; 14] = [
+    b"INVITE",
+    b"ACK",
+    b"BYE",
+    b"CANCEL",
+    b"OPTIONS",
+    b"REGISTER",
+    b"PRACK",
+    b"SUBSCRIBE",
+    b"NOTIFY",
+    b"PUBLISH",
+    b"INFO",
+    b"REFER",
+    b"MESSAGE",
+    b"UPDATE",
+];
+
 /// Whether a line begins with the end of a known method: a stream joined within it, not a method of its own.
 pub(crate) fn is_rest_of_method(bytes: &[u8]) -> bool {
-    const METHODS: [&[u8]; 14] = [
-        b"INVITE",
-        b"ACK",
-        b"BYE",
-        b"CANCEL",
-        b"OPTIONS",
-        b"REGISTER",
-        b"PRACK",
-        b"SUBSCRIBE",
-        b"NOTIFY",
-        b"PUBLISH",
-        b"INFO",
-        b"REFER",
-        b"MESSAGE",
-        b"UPDATE",
-    ];
     let near = &bytes[..bytes.len().min(10)];
     let Some(space) = near.iter().position(|byte| *byte == b' ') else {
         return false;
