@@ -470,19 +470,19 @@ impl Running {
 }
 
 impl Running {
-    /// Interrupts the process as Ctrl-C does, and once more if it still waits for open calls when `patience` has
-    /// passed; kills it after ten seconds.
+    /// Has the process open no more calls (SIGUSR1), and interrupts it as Ctrl-C does if it still waits for open ones
+    /// when `patience` has passed; kills it after ten seconds.
     ///
     /// # Errors
     /// When there is no `kill` command, or the system cannot say how the process ended.
     pub fn stop(mut self, port: u16, patience: Duration) -> io::Result<Outcome> {
-        for _ in 0..2 {
+        for signal in ["-USR1", "-INT"] {
             if self.has_ended()? {
                 break;
             }
             // The child is not yet waited for, so its id cannot belong to another process.
             Command::new("kill")
-                .args(["-INT", &self.pid().to_string()])
+                .args([signal, &self.pid().to_string()])
                 .status()?;
             match self.ended.recv_timeout(patience) {
                 Err(RecvTimeoutError::Timeout) => {}
