@@ -6,37 +6,19 @@ mod place;
 use place::run;
 
 #[test]
-fn requests_outside_calls_are_answered_and_counted_by_themselves() {
+fn what_comes_in_beside_calls_is_taken_and_counted_by_itself() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/scenarios");
-    let ran = run(&format!(
-        "sipp -sf {folder}/out_of_call_client.xml -loopback -loopback_sf {folder}/out_of_call_server.xml \
-         -callid_slash_ign -oocsn ooc_default -m 2 -timeout 30"
-    ));
-    assert_eq!(ran.code, 0, "{}", ran.shown());
-    assert!(
-        ran.out.contains("2 created  2 succeeded  0 failed"),
-        "{}",
-        ran.out
-    );
-    let beside = "ooc_default (out of call)  4 calls  0 failed";
-    assert!(ran.out.contains(beside), "{}", ran.out);
-}
-
-#[test]
-fn calls_that_come_in_are_taken_and_counted_by_themselves() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/scenarios");
-    let ran = run(&format!(
-        "sipp -sf {folder}/out_of_call_client.xml -loopback -loopback_sf {folder}/out_of_call_server.xml \
-         -callid_slash_ign -rxsn ooc_default -m 2 -timeout 30"
-    ));
-    assert_eq!(ran.code, 0, "{}", ran.shown());
-    assert!(
-        ran.out.contains("2 created  2 succeeded  0 failed"),
-        "{}",
-        ran.out
-    );
-    let beside = "ooc_default (receiving)  4 calls  0 failed";
-    assert!(ran.out.contains(beside), "{}", ran.out);
+    for (flag, kind) in [("-oocsn", "out of call"), ("-rxsn", "receiving")] {
+        let ran = run(&format!(
+            "sipp -sf {folder}/out_of_call_client.xml -loopback -loopback_sf {folder}/out_of_call_server.xml \
+             -callid_slash_ign {flag} ooc_default -m 2 -timeout 30"
+        ));
+        assert_eq!(ran.code, 0, "{}", ran.shown());
+        let calls = "2 created  2 succeeded  0 failed";
+        assert!(ran.out.contains(calls), "{}", ran.out);
+        let beside = format!("ooc_default ({kind})  4 calls  0 failed");
+        assert!(ran.out.contains(&beside), "{}", ran.out);
+    }
 }
 
 #[test]

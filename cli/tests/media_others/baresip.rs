@@ -68,7 +68,7 @@ fn call(modules: &str, description: &str, account: &str, flags: &str) -> [f64; 2
         record.display()
     );
     let ours = finish(Runner::own().start(port(), &calls, &flags));
-    let theirs = peer.stop(0, Duration::from_secs(3)).expect("it ends");
+    let theirs = peer.interrupt().expect("it ends");
     let said = format!("{}{}\n{}", ours.stdout, theirs.stdout, theirs.stderr);
     assert_eq!(ours.exit, gossipper_testkit::sipp::Exit::Code(0), "{said}");
     let Packets {

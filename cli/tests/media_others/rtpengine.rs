@@ -90,7 +90,7 @@ fn through(calls: &str, takes: &str, profile: &'static str, flags: [&str; 2]) ->
     .expect("it starts");
     let mut client = Control::new(control);
     if client.ask(&[("command", "ping")]).is_none() {
-        let outcome = engine.stop(0, Duration::from_secs(2)).expect("it ends");
+        let outcome = engine.interrupt().expect("it ends");
         panic!("{}{}", outcome.stdout, outcome.stderr);
     }
     let runner = Runner::own();
@@ -105,7 +105,7 @@ fn through(calls: &str, takes: &str, profile: &'static str, flags: [&str; 2]) ->
     let calling = runner.start(here, calls, &format!("{} {}", relay.address, flags[0]));
     let outcomes = [finish(calling), finish(taking)];
     drop(relay);
-    engine.stop(0, Duration::from_secs(2)).expect("it ends");
+    engine.interrupt().expect("it ends");
     outcomes
 }
 

@@ -54,7 +54,7 @@ impl Watch {
 
     /// What was written is whole afterwards.
     fn stop(self) {
-        let ended = self.0.stop(0, Duration::from_secs(5)).expect("it ends");
+        let ended = self.0.interrupt().expect("it ends");
         assert_eq!(ended.exit, Exit::Code(0), "{}", ended.stderr);
     }
 }

@@ -388,32 +388,8 @@ impl Reader<'_> {
             }
             ip::IPV4 | ip::IPV6 => Ok(payload),
             ip::GRE => tunnel::gre(payload),
-            ip::AH => {
-                if let Ok((protocol, payload)) = tunnel::ah(payload) {
-                    self.behind(
-                        way,
-                        &Carried {
-                            protocol,
-                            payload,
-                            ..*carried
-                        },
-                    );
-                }
-                return;
-            }
-            ip::ESP => {
-                if let Some((protocol, payload)) = tunnel::esp(payload) {
-                    self.behind(
-                        way,
-                        &Carried {
-                            protocol,
-                            payload,
-                            ..*carried
-                        },
-                    );
-                }
-                return;
-            }
+            ip::AH => return self.behind(way, carried, tunnel::ah(payload).ok()),
+            ip::ESP => return self.behind(way, carried, tunnel::esp(payload)),
             _ => return,
         };
         match inner {
@@ -423,12 +399,18 @@ impl Reader<'_> {
         }
     }
 
-    /// Goes on behind a header that stands between IP and what is carried.
-    fn behind(&mut self, way: Way, carried: &Carried<'_>) {
-        if way.depth < MAX_DEPTH {
-            let depth = way.depth + 1;
-            self.carried(Way { depth, ..way }, carried);
-        }
+    /// Goes on behind a header that stands between IP and what is carried: its protocol and bytes, if there are any.
+    fn behind(&mut self, way: Way, carried: &Carried<'_>, within: Option<(u8, &[u8])>) {
+        let Some((protocol, payload)) = within.filter(|_| way.depth < MAX_DEPTH) else {
+            return;
+        };
+        let depth = way.depth + 1;
+        let carried = Carried {
+            protocol,
+            payload,
+            ..*carried
+        };
+        self.carried(Way { depth, ..way }, &carried);
     }
 
     fn udp(&mut self, way: Way, carried: &Carried<'_>) {

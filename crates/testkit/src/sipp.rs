@@ -470,19 +470,31 @@ impl Running {
 }
 
 impl Running {
-    /// Has the process open no more calls (SIGUSR1), and interrupts it as Ctrl-C does if it still waits for open ones
+    /// Has a load tool open no more calls (SIGUSR1), and interrupts it as Ctrl-C does if it still waits for open ones
     /// when `patience` has passed; kills it after ten seconds.
     ///
     /// # Errors
     /// When there is no `kill` command, or the system cannot say how the process ended.
-    pub fn stop(mut self, port: u16, patience: Duration) -> io::Result<Outcome> {
-        for signal in ["-USR1", "-INT"] {
+    pub fn stop(self, port: u16, patience: Duration) -> io::Result<Outcome> {
+        self.signal(&["-USR1", "-INT"], port, patience)
+    }
+
+    /// Interrupts a program that is no load tool as Ctrl-C does; kills it after ten seconds.
+    ///
+    /// # Errors
+    /// When there is no `kill` command, or the system cannot say how the process ended.
+    pub fn interrupt(self) -> io::Result<Outcome> {
+        self.signal(&["-INT"], 0, START_LIMIT)
+    }
+
+    fn signal(mut self, signals: &[&str], port: u16, patience: Duration) -> io::Result<Outcome> {
+        for signal in signals {
             if self.has_ended()? {
                 break;
             }
             // The child is not yet waited for, so its id cannot belong to another process.
             Command::new("kill")
-                .args([signal, &self.pid().to_string()])
+                .args([signal, self.pid().to_string().as_str()])
                 .status()?;
             match self.ended.recv_timeout(patience) {
                 Err(RecvTimeoutError::Timeout) => {}
