@@ -8,7 +8,6 @@ use crate::stage::{
 use gossipper_testkit::sipp::{Running, Tool};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Where distributions keep its modules.
 const MODULES: [&str; 3] = [
