@@ -8,12 +8,12 @@ use crate::exit::ExitCode;
 use crate::stdio;
 
 /// Says what went wrong with the machine, and which exit code that is.
-pub(super) fn failed(error: &Error) -> ExitCode {
+pub(crate) fn failed(error: &Error) -> ExitCode {
     stdio::error(&error.to_string());
     match error {
         error if error.is_address_in_use() => ExitCode::Bind,
         // What the scenario and the flags do not agree on is a wrong command line, nothing of the machine's.
-        Error::Link(_) => ExitCode::Failed,
+        Error::Link(_) | Error::RtpSender { .. } => ExitCode::Failed,
         _ => ExitCode::Fatal,
     }
 }

@@ -104,6 +104,8 @@ pub(crate) struct Parsed {
     pub(crate) faults: Vec<Fault>,
     /// What is right and yet may surprise.
     pub(crate) notes: Vec<String>,
+    /// The flags that were given, by the name of each that help uses.
+    pub(crate) given: Vec<&'static str>,
 }
 
 /// Reads the scenario flags that follow the program name and the verb.
@@ -223,6 +225,7 @@ impl Parsed {
     }
 
     fn apply(&mut self, flag: &'static Flag, inline: Option<&str>, values: &[&OsStr]) {
+        self.given.push(flag.name());
         let shown = format!("-{}", flag.name());
         if values.len() < flag.arg.arity() {
             self.faults.push(Fault::NoValue {

@@ -2,7 +2,7 @@
 //! The help text and the flag reference, from the table.
 
 use super::low::Dialect;
-use super::{Default, Flag, defs};
+use super::{Category, Default, Flag, defs};
 use std::fmt::Write as _;
 
 /// Width of the help: a terminal of 80 columns.
@@ -31,6 +31,10 @@ pub(crate) fn text(dialect: Dialect) -> String {
         }
     });
     for (category, flags) in &defs::GROUPS {
+        // Whoever uses SIPp's command line has calls; the flags are taken all the same.
+        if dialect == Dialect::Sipp && *category == Category::Sender {
+            continue;
+        }
         let _ = write!(out, "\n{}:\n", category.title());
         for flag in *flags {
             entry(&mut out, flag, dialect);

@@ -38,25 +38,8 @@ static GROUPS: &[Group] = &[
     },
     Group {
         part: "media",
-        switches: &[
-            "rtpcheck_debug",
-            "srtpcheck_debug",
-            "media_iouring",
-            "rtp_send",
-        ],
-        values: &[
-            "turn_server",
-            "turn_user",
-            "turn_pass",
-            "turn_realm",
-            "rtp_addr",
-            "rtp_pt",
-            "rtp_codec",
-            "rtp_freq",
-            "rtp_dur",
-            "rtp_ch",
-            "rtp_streams",
-        ],
+        switches: &["rtpcheck_debug", "srtpcheck_debug"],
+        values: &["turn_server", "turn_user", "turn_pass", "turn_realm"],
     },
     Group {
         part: "RTCP and media reports over HEP",
@@ -155,7 +138,6 @@ mod tests {
                 [
                     "SCTP",
                     "media",
-                    "the RTP sender without SIP",
                     "plug-ins",
                     "reports and health gates",
                     "RTCP and media reports over HEP",

@@ -2,6 +2,7 @@
 //! What the flags about media come to: the range of ports and the echo.
 
 use super::low::Dialect;
+use super::sender::SenderLow;
 use gossipper_runtime::config::{
     EchoConfig, LinkType, MediaConfig, MediaRules, RecordConfig, SrtpPolicy,
 };
@@ -44,6 +45,25 @@ pub(crate) struct MediaLow {
     pub(crate) reject_srtp: bool,
     /// `-media_scale`.
     pub(crate) scale: bool,
+    /// `-media_iouring`.
+    pub(crate) iouring: bool,
+    /// The flags about RTP without SIP.
+    pub(crate) sender: SenderLow,
+}
+
+impl MediaLow {
+    /// `-media_iouring` asks for what is done anyway.
+    pub(crate) fn check_iouring(&self, faults: &mut Vec<String>, notes: &mut Vec<String>) {
+        if self.iouring && !self.scale {
+            faults.push("media_iouring requires media_scale".to_owned());
+        } else if self.iouring {
+            notes.push(
+                "-media_iouring changes nothing: whoever makes packets sends them, without workers in between, which is \
+                 what it asks for; io_uring itself was measured and takes no less than sending in batches"
+                    .to_owned(),
+            );
+        }
+    }
 }
 
 /// The flags about media, checked.
@@ -90,6 +110,12 @@ impl Media {
                     "-{flag} {share} is no share: it is between 0.0 and 1.0"
                 ));
             }
+        }
+        low.check_iouring(faults, notes);
+        if let Some(flag) = low.sender.given() {
+            faults.push(format!(
+                "{flag} is about RTP without SIP: it needs -rtp_send"
+            ));
         }
         if low.scale && low.srtp {
             faults.push("media_scale is incompatible with media_srtp".to_owned());

@@ -12,6 +12,7 @@
 //! | `sockets` | sockets that are ready, and batches |
 //! | `recorder` | recordings on their way to the disk |
 //! | `figures` | what is counted |
+//! | [`sender`] | RTP without SIP |
 //!
 //! It exists only where the scenario uses media. Nothing here waits; packets that cannot be sent at once are dropped.
 
@@ -22,6 +23,7 @@ mod figures;
 mod plan;
 mod ports;
 mod recorder;
+pub mod sender;
 mod sockets;
 
 use std::collections::VecDeque;

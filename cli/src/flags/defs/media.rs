@@ -184,6 +184,14 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "Each stream has one socket, which is not read. Not with -media_srtp.",
     },
     Flag {
+        names: &["media_iouring"],
+        arg: Arg::Switch(|low, on| low.media.iouring = on),
+        default: Default::None,
+        short: "Send without workers in between, which is done anyway; needs -media_scale.",
+        long: "The flag has no effect, and a note says so: each shard sends the packets that it makes. io_uring was measured \
+               and takes no less than sending in batches.",
+    },
+    Flag {
         names: &["no_media"],
         arg: Arg::Switch(|low, on| low.no_media = on),
         default: Default::None,
