@@ -474,6 +474,8 @@ mod tests {
                 ("oocsn", _) => "-oocsn ooc_default".to_owned(),
                 ("rxsn", _) => "-rxsn uas".to_owned(),
                 ("cid_type", _) => "-cid_type uuid".to_owned(),
+                ("rtp_codec", _) => "-rtp_codec PCMA/8000".to_owned(),
+                ("rtp_sound", _) => "-rtp_sound noise".to_owned(),
                 ("compat", _) => "-compat sipp".to_owned(),
                 ("tdmmap", _) => "-tdmmap {0-3}{99}{5-8}{1-31}".to_owned(),
                 ("default_behaviors", _) => "-default_behaviors all".to_owned(),

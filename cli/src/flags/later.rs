@@ -37,8 +37,8 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "media",
-        switches: &["rtpcheck_debug", "srtpcheck_debug"],
+        part: "ICE and TURN: packets go to the address in the SDP",
+        switches: &[],
         values: &["turn_server", "turn_user", "turn_pass", "turn_realm"],
     },
     Group {
@@ -137,7 +137,7 @@ mod tests {
             assert!(
                 [
                     "SCTP",
-                    "media",
+                    "ICE and TURN: packets go to the address in the SDP",
                     "plug-ins",
                     "reports and health gates",
                     "RTCP and media reports over HEP",

@@ -47,6 +47,10 @@ pub(crate) struct MediaLow {
     pub(crate) scale: bool,
     /// `-media_iouring`.
     pub(crate) iouring: bool,
+    /// `-rtpcheck_debug`.
+    pub(crate) check_debug: bool,
+    /// `-srtpcheck_debug`.
+    pub(crate) srtp_debug: bool,
     /// The flags about RTP without SIP.
     pub(crate) sender: SenderLow,
 }
@@ -112,6 +116,16 @@ impl Media {
             }
         }
         low.check_iouring(faults, notes);
+        for (given, flag) in [
+            (low.check_debug, "-rtpcheck_debug"),
+            (low.srtp_debug, "-srtpcheck_debug"),
+        ] {
+            if given && skipped {
+                faults.push(format!(
+                    "{flag} tells of media and -no_media runs none: give one of them"
+                ));
+            }
+        }
         if let Some(flag) = low.sender.given() {
             faults.push(format!(
                 "{flag} is about RTP without SIP: it needs -rtp_send"
@@ -133,6 +147,9 @@ impl Media {
         if low.record_duplex && low.record_folder.is_none() {
             faults
                 .push("-record_wav_duplex is about -record_wav_dir, which is not given".to_owned());
+        }
+        if low.echo_bytes.is_some() && !low.echo {
+            notes.push("-mb has no effect without -rtp_echo".to_owned());
         }
         if low.thread_tasks {
             notes.push(
@@ -169,6 +186,8 @@ impl Media {
                     folder,
                     duplex: low.record_duplex,
                 }),
+                check_debug: low.check_debug,
+                srtp_debug: low.srtp_debug,
                 scale: low.scale,
             },
         }

@@ -12,7 +12,7 @@ use gossipper_bytecode::media::{
     Argument, Codec as CodecName, Direction, Dtmf, Loops, Media, MediaStream, Paused, Payload,
     Record, RtpCheck, RtpStream, Sound as SoundName,
 };
-use gossipper_bytecode::{Program, Segment, Slot, media_args};
+use gossipper_bytecode::{Mode, Program, Segment, Slot, media_args};
 use gossipper_media::codec::PacketShape;
 use gossipper_media::engine::{CheckDirection, CheckParams, Length};
 use gossipper_media::replay::{Keep, Replay};
@@ -20,6 +20,7 @@ use gossipper_media::tone::{Sound, TONE_AMPLITUDE, Tone};
 use gossipper_media::{Clip, Codec, Micros};
 
 use super::config::{MediaConfig, MediaRules};
+use super::debug::DebugFiles;
 use crate::error::Error;
 
 /// SIPp's `-rtp_payload`.
@@ -151,6 +152,7 @@ pub(crate) struct Plan {
     echo_sockets: Vec<(u16, Arc<UdpSocket>)>,
     /// What else writes: recordings.
     pub(super) seed: u64,
+    pub(super) debug: DebugFiles,
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -165,7 +167,12 @@ impl Plan {
         seed: u64,
         echo_sockets: Vec<(u16, Arc<UdpSocket>)>,
     ) -> Result<Self, Error> {
+        let role = match program.mode() {
+            Mode::Client => "uac",
+            Mode::Server => "uas",
+        };
         let mut plan = Self {
+            debug: DebugFiles::open(config.check_debug, config.srtp_debug, role)?,
             config,
             actions: Vec::new(),
             play_ports: play_ports(program),

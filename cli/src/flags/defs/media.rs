@@ -122,6 +122,23 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "",
     },
     Flag {
+        names: &["rtpcheck_debug"],
+        arg: Arg::Switch(|low, on| low.media.check_debug = on),
+        default: Default::None,
+        short: "Write what became of each pattern into files of the current folder.",
+        long: "`debugafile` for audio and `debugvfile` for video, a line for each stream when its call ends. For scenarios that \
+               use media.",
+    },
+    Flag {
+        names: &["srtpcheck_debug"],
+        arg: Arg::Switch(|low, on| low.media.srtp_debug = on),
+        default: Default::None,
+        short: "Write what became of encrypted streams into files of the current folder.",
+        long: "`debuglsrtpafile_uac` and `debuglsrtpvfile_uac` say what was sent, `debugrsrtpafile_uac` and \
+               `debugrsrtpvfile_uac` what was taken and refused, `srtpctxdebugfile_uac` which suites were agreed upon; for a \
+               server they end with `_uas`. No key is written. For scenarios that use media.",
+    },
+    Flag {
         names: &["pcap-link"],
         arg: Arg::Text {
             metavar: "LINK",

@@ -21,7 +21,7 @@ const CHAR: usize = 8;
 const MORE: &str = "\
 .when{stroke:var(--line);stroke-width:1}.grid{stroke:var(--line);stroke-dasharray:1 5}\
 .bar{fill:var(--out);fill-opacity:.75}.digit{fill:var(--in)}.lost{stroke:var(--mark);stroke-width:2}\
-.report{fill:var(--soft)}.on{font-size:12px;fill:var(--bg);text-anchor:middle;font-weight:600}.axis{text-anchor:middle;\
+.over{paint-order:stroke;stroke:var(--bg);stroke-width:4px;stroke-linejoin:round}.report{fill:var(--soft)}.on{font-size:12px;fill:var(--bg);text-anchor:middle;font-weight:600}.axis{text-anchor:middle;\
 font-size:12.5px;fill:var(--soft)}";
 
 /// Draws it.
@@ -44,14 +44,17 @@ pub(in super::super) fn svg(timeline: &Timeline) -> String {
         escaped(&described(timeline)),
     );
     axis(timeline, top, bottom, &mut out);
-    for (message, (x, row)) in timeline.messages.iter().zip(&rows) {
+    // Lines first, so that they cover no name.
+    for (message, (_, row)) in timeline.messages.iter().zip(&rows) {
         let at = place(message.at_us, timeline.span_us);
-        let y = NAMES + row * LINE;
+        let y = NAMES + row * LINE + 4;
+        let _ = writeln!(out, "<path class=\"when\" d=\"M{at} {y}V{bottom}\"/>");
+    }
+    for (message, (x, row)) in timeline.messages.iter().zip(&rows) {
         let _ = writeln!(
             out,
-            "<path class=\"when\" d=\"M{at} {}V{bottom}\"/><text class=\"note\" x=\"{x}\" y=\"{}\">{}</text>",
-            y + 4,
-            y + 12,
+            "<text class=\"note over\" x=\"{x}\" y=\"{}\">{}</text>",
+            NAMES + row * LINE + 12,
             escaped(&message.label),
         );
     }
@@ -60,7 +63,7 @@ pub(in super::super) fn svg(timeline: &Timeline) -> String {
         let bar_at = y + 26;
         let _ = writeln!(
             out,
-            "<text x=\"{MARGIN}\" y=\"{}\"><tspan font-weight=\"600\">{}</tspan><tspan class=\"note\">  {}</tspan></text>",
+            "<text class=\"over\" x=\"{MARGIN}\" y=\"{}\"><tspan font-weight=\"600\">{}</tspan><tspan class=\"note\">  {}</tspan></text>",
             y + 18,
             escaped(&lane.name),
             escaped(&lane.figures),

@@ -23,15 +23,15 @@ pub(in super::super) fn text(timeline: &Timeline, charset: Charset) -> String {
     let mut out = format!("{}\n\n", printable(&timeline.title));
     // Writing to a String cannot fail.
     for mark in &timeline.messages {
-        let mut line = vec![' '; cell(mark.at_us)];
-        line.push(if ascii { '|' } else { '▏' });
-        let line: String = line.into_iter().collect();
-        let _ = writeln!(
-            out,
-            "  {line}{} {}",
-            printable(&mark.label),
-            seconds(mark.at_us)
-        );
+        let at = cell(mark.at_us);
+        let stroke = if ascii { '|' } else { '▏' };
+        let name = format!("{} {}", printable(&mark.label), seconds(mark.at_us));
+        let len = name.chars().count();
+        // Near the end it stands in front of its stroke.
+        let _ = match at + 1 + len <= CELLS || at < len {
+            true => writeln!(out, "  {:at$}{stroke}{name}", ""),
+            false => writeln!(out, "  {:width$}{name}{stroke}", "", width = at - len),
+        };
     }
     for lane in &timeline.lanes {
         let mut line = vec![if ascii { '.' } else { '·' }; CELLS];
