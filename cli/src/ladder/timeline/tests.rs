@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
+//! Captures made here, and the lanes, bars and figures that come of them.
 
 use super::super::Charset;
 use super::*;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
+//! What receivers get of a sender: packets, reports, goodbyes, and what is refused before.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
