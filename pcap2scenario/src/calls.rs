@@ -297,6 +297,25 @@ fn is_from_caller(msg: &Msg, caller: SocketAddr, callee: SocketAddr, caller_tag:
     tagged == msg.is_request()
 }
 
+/// Whether a request is another one in all but its branch: proxies without state give each repetition a new one.
+fn is_sent_anew(first: &Msg, msg: &Msg) -> bool {
+    let said = |msg: &Msg| {
+        let on_the_way = [HeaderName::Via, HeaderName::MaxForwards];
+        let kept = msg.headers.iter();
+        let kept = kept.filter(|header| !on_the_way.contains(&header.name));
+        kept.map(|header| (header.name, header.value.clone()))
+            .collect::<Vec<_>>()
+    };
+    first.start == msg.start
+        && first.cseq == msg.cseq
+        && !msg.call_id.is_empty()
+        && first.from_tag == msg.from_tag
+        && first.to_tag == msg.to_tag
+        && first.body == msg.body
+        && !msg.from_tag.is_empty()
+        && said(first) == said(msg)
+}
+
 /// The event that a message repeats.
 fn repeated(call: &Call, msg: &Msg, from_caller: bool) -> Option<usize> {
     let same = |event: &Event| {
@@ -313,7 +332,8 @@ fn repeated(call: &Call, msg: &Msg, from_caller: bool) -> Option<usize> {
         Start::Request { .. } => events.find_map(|(at, event)| {
             let is_request = event.msg.is_request() && same(event);
             // Without a branch only the text tells a repetition.
-            let is = is_request && (!msg.branch.is_empty() || event.msg.body == msg.body);
+            let is = is_request && (!msg.branch.is_empty() || event.msg.body == msg.body)
+                || event.from_caller == from_caller && is_sent_anew(&event.msg, msg);
             is.then_some(at)
         }),
         Start::Status { code, .. } if *code >= 200 => events

@@ -113,6 +113,39 @@ fn repetitions_are_one_step() {
 }
 
 #[test]
+fn what_comes_again_with_another_branch_is_a_repetition_too() {
+    let mut capture = Talk::new("call").say(&[
+        "> INVITE | sdp 4000",
+        "> INVITE | again | @600",
+        "< 100",
+        "< 200 | sdp 5000",
+        "> ACK",
+        "> BYE",
+        "< 200",
+    ]);
+    let text = String::from_utf8(capture.messages[1].bytes.clone()).expect("ASCII");
+    let other = text
+        .replace("z9hG4bK-call-0", "z9hG4bK-other")
+        .replace("Forwards: 70", "Forwards: 69");
+    capture.messages[1].bytes = other.into_bytes();
+    let folded = made(&capture);
+    assert_eq!(
+        (folded.calls[0].messages, folded.calls[0].repetitions),
+        (6, 1)
+    );
+    // Something else in it makes it another request.
+    let other = text
+        .replace("z9hG4bK-call-0", "z9hG4bK-other")
+        .replace("RTP/AVP 0", "RTP/AVP 8");
+    capture.messages[1].bytes = other.into_bytes();
+    let apart = convert(&capture, &Options::default());
+    assert_eq!(
+        (apart.calls[0].messages, apart.calls[0].repetitions),
+        (7, 0)
+    );
+}
+
+#[test]
 fn the_callee_may_hang_up() {
     let made = said(&[
         "> INVITE | sdp 4000",
