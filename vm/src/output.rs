@@ -275,6 +275,8 @@ pub enum Output {
         of: SdpOf,
         /// It is in a request that may make an offer (RFC 3264), rather than in a response or an ACK.
         offers: bool,
+        /// The number of its message's CSeq; 0 if it has none. An answer has that of its offer, but in a PRACK.
+        cseq: u32,
         /// The body.
         body: ByteRange,
     },

@@ -325,6 +325,7 @@ fn described(cx: &mut Cx<'_>, msg: &Message<'_>) {
             may_move_play,
         },
         offers: send::may_offer(msg.method().unwrap_or_default()),
+        cseq: msg.cseq().map_or(0, |cseq| cseq.number),
         body,
     });
 }

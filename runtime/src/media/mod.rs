@@ -23,6 +23,8 @@ mod plan;
 mod ports;
 mod recorder;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -42,6 +44,7 @@ use crate::sys::{Backend, Outgoing};
 
 use calls::CallMedia;
 use config::{MediaRules, SrtpPolicy};
+pub(crate) use describe::Place;
 pub(crate) use plan::Plan;
 use ports::Ports;
 pub(crate) use ports::{PortRange, PortShare};

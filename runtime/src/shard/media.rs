@@ -9,6 +9,7 @@ use gossipper_vm::{Input, Micros, OutBuf, Output};
 use super::Machine;
 use super::core::Core;
 use super::work_limit::WorkLimit;
+use crate::media::Place;
 
 impl<M: Machine> Core<M> {
     /// Hands in ports if the next call would find too few.
@@ -38,8 +39,9 @@ impl<M: Machine> Core<M> {
                 call,
                 of,
                 offers,
+                cseq,
                 body,
-            } => media.described(now, call, of, offers, out.bytes(body)),
+            } => media.described(now, call, of, Place { offers, cseq }, out.bytes(body)),
             _ => {}
         }
     }

@@ -91,10 +91,14 @@ fn describe(cx: &mut Cx<'_>, message: ByteRange, offers: bool) {
     let start = message.start + (at + EMPTY_LINE.len()) as u32;
     if start < message.end {
         let end = message.end;
+        let parsed = Message::parse(bytes).ok();
+        let cseq = parsed.as_ref().and_then(Message::cseq);
+        let cseq = cseq.map_or(0, |cseq| cseq.number);
         cx.out.push(Output::Sdp {
             call: cx.key,
             of: SdpOf::Us,
             offers,
+            cseq,
             body: ByteRange { start, end },
         });
     }
