@@ -374,7 +374,7 @@ fn keys_are(stage: &mut Stage, there: &There, ours: &CryptoLine, theirs: &Crypto
     let header = Header {
         marker: false,
         payload_type: 8,
-        sequence: stage.now.0 as u16,
+        sequence: (stage.now.0 / 100_000) as u16,
         timestamp: 0,
         ssrc: 9,
     };
