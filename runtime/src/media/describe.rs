@@ -10,7 +10,7 @@ use gossipper_media::described::{Described, Security, format_among, sipp_remote}
 use gossipper_media::engine::{Format, Keys, Op, Remote};
 use gossipper_media::srtp::{CryptoLine, Suite};
 use gossipper_sip::sdp::{Media as MediaLine, MediaKind, Sdp, sipp};
-use gossipper_vm::{CallKey, SdpOf};
+use gossipper_vm::{CallKey, SdpOf, SdpPlace};
 
 use super::config::{MediaRules, SrtpPolicy};
 use super::{Media, micros};
@@ -28,29 +28,32 @@ enum Side {
     Peer,
 }
 
-/// The message that a description is in.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    /// It is a request that may make an offer.
-    pub(crate) offers: bool,
-    /// Its CSeq.
-    pub(crate) cseq: u32,
-}
-
 /// The last offer.
 #[derive(Debug, Clone, Copy)]
 struct Offer {
     by: Side,
-    cseq: u32,
+    /// Whose request it is in or answers, and the number of that: each side counts its own.
+    exchange: (Side, u32),
     answered: bool,
+}
+
+/// The exchange that a message of this side belongs to.
+fn exchange(side: Side, place: SdpPlace, cseq: u32) -> (Side, u32) {
+    match (place, side) {
+        (SdpPlace::Response, Side::Us) => (Side::Peer, cseq),
+        (SdpPlace::Response, Side::Peer) => (Side::Us, cseq),
+        (SdpPlace::Request | SdpPlace::Acknowledgement, side) => (side, cseq),
+    }
 }
 
 impl Offer {
     /// Whether a description of this side is its answer. A 183 and the 200 behind it may both hold it.
-    fn is_answered_by(self, side: Side, place: Place) -> bool {
-        // A response without an offer in its request makes one itself, though an earlier offer is known (RFC 3261 §13.2.1).
-        // What answers an offer of a 183 in a PRACK has another number (RFC 3262 §5).
-        side != self.by && !place.offers && (place.cseq == self.cseq || !self.answered)
+    fn is_answered_by(self, side: Side, place: SdpPlace, exchange: (Side, u32)) -> bool {
+        let may = side != self.by && place != SdpPlace::Request;
+        // A response to a request that offered nothing makes an offer itself, whatever was offered before (RFC 3261
+        // §13.2.1). A PRACK that answers the offer of a 183 has another number (RFC 3262 §5).
+        let prack = place == SdpPlace::Acknowledgement && !self.answered;
+        may && (exchange == self.exchange || prack)
     }
 }
 
@@ -182,7 +185,7 @@ impl Media {
         now: gossipper_vm::Micros,
         call: CallKey,
         of: SdpOf,
-        place: Place,
+        (place, cseq): (SdpPlace, u32),
         body: &[u8],
     ) {
         let now = micros(now);
@@ -208,17 +211,18 @@ impl Media {
             return;
         };
         let agreed = &mut record.agreed;
+        let exchange = exchange(side, place, cseq);
         let answers = match &mut agreed.offer {
-            Some(offer) if offer.is_answered_by(side, place) => {
+            Some(offer) if offer.is_answered_by(side, place, exchange) => {
                 offer.answered = true;
                 true
             }
             // The same offer again: in a 183 and in the 200 behind it.
-            Some(offer) if offer.by == side && offer.cseq == place.cseq => false,
+            Some(offer) if offer.by == side && offer.exchange == exchange => false,
             offer => {
                 *offer = Some(Offer {
                     by: side,
-                    cseq: place.cseq,
+                    exchange,
                     answered: false,
                 });
                 false

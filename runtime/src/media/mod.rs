@@ -44,7 +44,6 @@ use crate::sys::{Backend, Outgoing};
 
 use calls::CallMedia;
 use config::{MediaRules, SrtpPolicy};
-pub(crate) use describe::Place;
 pub(crate) use plan::Plan;
 use ports::Ports;
 pub(crate) use ports::{PortRange, PortShare};

@@ -205,7 +205,9 @@ impl Sockets {
             return (0, items.len());
         };
         if entry.connection != Connection::Never {
-            let sent = items.iter().filter(|item| entry.send(item.bytes(arena), item.to));
+            let sent = items
+                .iter()
+                .filter(|item| entry.send(item.bytes(arena), item.to));
             let sent = sent.count();
             return (sent, items.len() - sent);
         }

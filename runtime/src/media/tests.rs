@@ -9,6 +9,7 @@ use std::sync::Arc;
 use gossipper_media::Codec;
 use gossipper_media::rtp::{Header, Packet};
 use gossipper_media::srtp::{CryptoLine, Opener, Sealer};
+use gossipper_vm::SdpPlace::{self, Acknowledgement, Request, Response};
 use gossipper_vm::{CallKey, Micros, SdpOf};
 use slotmap::SlotMap;
 
@@ -30,15 +31,6 @@ Content-Length: 0
 
 const AUDIO: usize = 0;
 const VIDEO: usize = 1;
-
-/// A message that a description is in.
-#[derive(Clone, Copy)]
-enum In {
-    /// A request that may offer: INVITE, UPDATE.
-    Request,
-    /// A response, an ACK, or a PRACK.
-    Other,
-}
 
 /// A pair of sockets of the peer.
 struct There {
@@ -150,24 +142,20 @@ impl Stage {
         self
     }
 
-    fn says(&mut self, of: SdpOf, place: In, cseq: u32, lines: &str) {
+    fn says(&mut self, of: SdpOf, place: SdpPlace, cseq: u32, lines: &str) {
         let body = format!(
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n{lines}"
         );
-        let place = Place {
-            offers: matches!(place, In::Request),
-            cseq,
-        };
         self.media
-            .described(self.now, self.call, of, place, body.as_bytes());
+            .described(self.now, self.call, of, (place, cseq), body.as_bytes());
         self.media.flush();
     }
 
-    fn we_say(&mut self, place: In, cseq: u32, lines: &str) {
+    fn we_say(&mut self, place: SdpPlace, cseq: u32, lines: &str) {
         self.says(SdpOf::Us, place, cseq, lines);
     }
 
-    fn peer_says(&mut self, place: In, cseq: u32, lines: &str) {
+    fn peer_says(&mut self, place: SdpPlace, cseq: u32, lines: &str) {
         let of = SdpOf::Peer {
             declared: true,
             may_move_play: true,
@@ -217,11 +205,11 @@ fn an_offer_in_the_200_is_answered_in_the_ack() {
     let there = There::new();
     assert_eq!(stage.within_200_ms(&[&there]), [0], "nobody said where");
     let offer = format!("m=audio {} RTP/AVP 9 8 0\r\n", there.port());
-    stage.peer_says(In::Other, 1, &offer);
+    stage.peer_says(Response, 1, &offer);
     let payload = |stage: &Stage| stage.media.calls[stage.call].agreed.payload(AUDIO);
     assert_eq!(payload(&stage), Some((9, Codec::G722)));
     stage.we_say(
-        In::Other,
+        Acknowledgement,
         1,
         &format!("m=audio {} RTP/AVP 0\r\n", stage.ports[AUDIO]),
     );
@@ -236,20 +224,20 @@ fn a_re_invite_moves_the_port_and_so_does_an_update() {
     let there = [There::new(), There::new(), There::new()];
     let all: Vec<&There> = there.iter().collect();
     let ours = audio(stage.ports[AUDIO], "");
-    stage.we_say(In::Request, 1, &ours);
-    stage.peer_says(In::Other, 1, &audio(there[0].port(), ""));
+    stage.we_say(Request, 1, &ours);
+    stage.peer_says(Response, 1, &audio(there[0].port(), ""));
     assert_eq!(stage.within_200_ms(&all), [10, 0, 0]);
     // The peer's INVITE has numbers of its own.
-    stage.peer_says(In::Request, 1, &audio(there[1].port(), ""));
-    stage.we_say(In::Other, 1, &ours);
+    stage.peer_says(Request, 1, &audio(there[1].port(), ""));
+    stage.we_say(Response, 1, &ours);
     assert_eq!(stage.within_200_ms(&all), [0, 10, 0]);
     // Our UPDATE, and its answer.
-    stage.we_say(In::Request, 2, &ours);
-    stage.peer_says(In::Other, 2, &audio(there[2].port(), ""));
+    stage.we_say(Request, 2, &ours);
+    stage.peer_says(Response, 2, &audio(there[2].port(), ""));
     assert_eq!(stage.within_200_ms(&all), [0, 0, 10]);
     // The INVITE of ours that describes nothing, whose 200 offers and whose ACK answers.
-    stage.peer_says(In::Other, 3, &audio(there[0].port(), ""));
-    stage.we_say(In::Other, 3, &ours);
+    stage.peer_says(Response, 3, &audio(there[0].port(), ""));
+    stage.we_say(Acknowledgement, 3, &ours);
     assert_eq!(stage.within_200_ms(&all), [10, 0, 0]);
 }
 
@@ -258,14 +246,14 @@ fn a_peer_that_holds_gets_no_packets_until_it_resumes() {
     let mut stage = Stage::new(SrtpPolicy::Unsaid).plays();
     let there = There::new();
     let ours = audio(stage.ports[AUDIO], "");
-    stage.we_say(In::Request, 1, &ours);
-    stage.peer_says(In::Other, 1, &audio(there.port(), ""));
+    stage.we_say(Request, 1, &ours);
+    stage.peer_says(Response, 1, &audio(there.port(), ""));
     let mut cseq = 10;
     for hold in ["a=sendonly\r\n", "a=inactive\r\n", "c=IN IP4 0.0.0.0\r\n"] {
         for (lines, packets) in [(hold, 0), ("a=recvonly\r\n", 10), (hold, 0), ("", 10)] {
             cseq += 1;
-            stage.peer_says(In::Request, cseq, &audio(there.port(), lines));
-            stage.we_say(In::Other, cseq, &ours);
+            stage.peer_says(Request, cseq, &audio(there.port(), lines));
+            stage.we_say(Response, cseq, &ours);
             assert_eq!(
                 stage.within_200_ms(&[&there]),
                 [packets],
@@ -274,19 +262,19 @@ fn a_peer_that_holds_gets_no_packets_until_it_resumes() {
         }
     }
     // It is we who say that we send nothing, once the peer agrees; reports go on.
-    stage.we_say(In::Request, 2, &audio(stage.ports[AUDIO], "a=inactive\r\n"));
+    stage.we_say(Request, 2, &audio(stage.ports[AUDIO], "a=inactive\r\n"));
     assert_eq!(stage.within_200_ms(&[&there]), [10], "it may refuse");
-    stage.peer_says(In::Other, 2, &audio(there.port(), ""));
+    stage.peer_says(Response, 2, &audio(there.port(), ""));
     assert_eq!(stage.within_200_ms(&[&there]), [0]);
-    stage.we_say(In::Request, 3, &ours);
-    stage.peer_says(In::Other, 3, &audio(there.port(), ""));
+    stage.we_say(Request, 3, &ours);
+    stage.peer_says(Response, 3, &audio(there.port(), ""));
     assert_eq!(stage.within_200_ms(&[&there]), [10]);
     // A stream that is refused, or not spoken of any more.
-    stage.peer_says(In::Request, 90, &audio(0, ""));
+    stage.peer_says(Request, 90, &audio(0, ""));
     assert_eq!(stage.within_200_ms(&[&there]), [0]);
-    stage.peer_says(In::Request, 91, &audio(there.port(), ""));
+    stage.peer_says(Request, 91, &audio(there.port(), ""));
     assert_eq!(stage.within_200_ms(&[&there]), [10]);
-    stage.peer_says(In::Request, 92, "m=video 4 RTP/AVP 96\r\n");
+    stage.peer_says(Request, 92, "m=video 4 RTP/AVP 96\r\n");
     assert_eq!(stage.within_200_ms(&[&there]), [0]);
 }
 
@@ -301,8 +289,8 @@ fn each_stream_has_the_address_of_its_own_line() {
         "m=audio {} RTP/AVP 8\r\nm=video {port} RTP/AVP 96\r\nc=IN IP4 127.0.0.2\r\na=rtpmap:96 H264/90000\r\n",
         there[0].port()
     );
-    stage.we_say(In::Request, 1, &audio(stage.ports[AUDIO], ""));
-    stage.peer_says(In::Other, 1, &lines);
+    stage.we_say(Request, 1, &audio(stage.ports[AUDIO], ""));
+    stage.peer_says(Response, 1, &lines);
     stage.pass(1000);
     let (heard, seen) = (taken(&there[0].rtp), taken(&elsewhere));
     assert!(
@@ -326,11 +314,11 @@ fn reports_share_the_port_where_both_want_it() {
         let there = There::new();
         let (ours, theirs) = (audio(stage.ports[AUDIO], ours), audio(there.port(), theirs));
         if we_offer {
-            stage.we_say(In::Request, 1, &ours);
-            stage.peer_says(In::Other, 1, &theirs);
+            stage.we_say(Request, 1, &ours);
+            stage.peer_says(Response, 1, &theirs);
         } else {
-            stage.peer_says(In::Request, 1, &theirs);
-            stage.we_say(In::Other, 1, &ours);
+            stage.peer_says(Request, 1, &theirs);
+            stage.we_say(Response, 1, &ours);
         }
         stage.pass(1000);
         let shared = taken(&there.rtp);
@@ -409,22 +397,22 @@ fn keys_are_those_of_the_last_offer_and_its_answer_whoever_made_it() {
         |n: usize| secure(their_port, &keys[n].0),
     );
     // In the INVITE and a 183, and the same again in the 200.
-    stage.we_say(In::Request, 1, &ours(0));
+    stage.we_say(Request, 1, &ours(0));
     for _ in 0..2 {
-        stage.peer_says(In::Other, 1, &theirs(1));
+        stage.peer_says(Response, 1, &theirs(1));
     }
     assert!(keys_are(&mut stage, &there, &keys[0].1, &keys[1].1));
     // Our INVITE says nothing: the 200 offers, the ACK answers.
-    stage.peer_says(In::Other, 2, &theirs(3));
-    stage.we_say(In::Other, 2, &ours(2));
+    stage.peer_says(Response, 2, &theirs(3));
+    stage.we_say(Acknowledgement, 2, &ours(2));
     assert!(keys_are(&mut stage, &there, &keys[2].1, &keys[3].1));
     // The peer's INVITE says nothing either; its number is one that we had.
-    stage.we_say(In::Other, 2, &ours(4));
-    stage.peer_says(In::Other, 2, &theirs(5));
+    stage.we_say(Response, 2, &ours(4));
+    stage.peer_says(Acknowledgement, 2, &theirs(5));
     assert!(keys_are(&mut stage, &there, &keys[4].1, &keys[5].1));
     // An offer in a 183, answered in the PRACK, which has a number of its own.
-    stage.peer_says(In::Other, 3, &theirs(7));
-    stage.we_say(In::Other, 4, &ours(6));
+    stage.peer_says(Response, 3, &theirs(7));
+    stage.we_say(Acknowledgement, 4, &ours(6));
     assert!(keys_are(&mut stage, &there, &keys[6].1, &keys[7].1));
     assert!(
         !keys_are(&mut stage, &there, &keys[0].1, &keys[7].1),

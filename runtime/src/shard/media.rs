@@ -9,7 +9,6 @@ use gossipper_vm::{Input, Micros, OutBuf, Output};
 use super::Machine;
 use super::core::Core;
 use super::work_limit::WorkLimit;
-use crate::media::Place;
 
 impl<M: Machine> Core<M> {
     /// Hands in ports if the next call would find too few.
@@ -38,10 +37,10 @@ impl<M: Machine> Core<M> {
             Output::Sdp {
                 call,
                 of,
-                offers,
+                place,
                 cseq,
                 body,
-            } => media.described(now, call, of, Place { offers, cseq }, out.bytes(body)),
+            } => media.described(now, call, of, (place, cseq), out.bytes(body)),
             _ => {}
         }
     }
