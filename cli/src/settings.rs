@@ -237,7 +237,6 @@ pub(crate) fn run_config(
         },
         limits: TimeLimits {
             timeout: args.timeout,
-            timeout_drains: logs.form == LogForm::Sipp,
             timeout_is_error: args.timeout_error,
             timeout_global: args.timeout_global,
         },

@@ -49,7 +49,7 @@ pub(crate) mod sample {
 
     use gossipper_control::{
         CallCounts, EngineSnapshot, FailCount, FailReason, MessageCounts, Mode, Phase,
-        RateSnapshot, ResponseTime, Snapshot, TimeSummary, TransportCounts,
+        RateSnapshot, ResponseTime, MeanTime, Snapshot, TimeSummary, TransportCounts,
     };
 
     fn times(count: u64, p50_us: u64) -> TimeSummary {
@@ -120,6 +120,11 @@ pub(crate) mod sample {
                     sent: 3009,
                     received: 3993,
                     ..TransportCounts::default()
+                },
+                invite: MeanTime {
+                    count: 998,
+                    mean_us: 362.5,
+                    stdev_us: 120.0,
                 },
                 response_times: vec![ResponseTime {
                     name: "1".to_owned(),

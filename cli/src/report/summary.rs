@@ -150,11 +150,7 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
     let Some(engine) = snapshot.main() else {
         return String::new();
     };
-    let mean = |times: &TimeSummary| format!("{:.3}ms", times.mean_us / 1e3);
-    let invite = engine
-        .response_times
-        .first()
-        .map_or_else(TimeSummary::default, |response| response.actual);
+    let mean = |us: f64| format!("{:.3}ms", us / 1e3);
     // Zero without media, because scripts split by position.
     let media = engine.media.as_deref().copied().unwrap_or_default();
     let skipped = match engine.messages.media_skipped {
@@ -168,8 +164,8 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
         engine.calls.succeeded,
         engine.calls.failed,
         engine.rate.mean,
-        mean(&engine.call_length),
-        mean(&invite),
+        mean(engine.call_length.mean_us),
+        mean(engine.invite.mean_us),
         engine.messages.retransmitted,
         engine.messages.timeouts,
         media.packets_sent,
