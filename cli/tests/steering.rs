@@ -437,7 +437,7 @@ fn traces_are_switched_while_calls_go_on() {
     run.tell("ctrace logs on");
     let logs = format!("uac_{pid}_logs.log");
     until(|| run.place.path(&logs).exists().then_some(()));
-    run.tell("Q");
+    run.tell("q");
     let ran = run.end();
     assert!(!ran.err.contains("lost"), "{}", ran.shown());
 }
@@ -451,7 +451,7 @@ fn a_trace_that_is_switched_on_tells_which_call_its_messages_are_of() {
     run.until_written(&messages, "BYE sip:", || run.tell("ctrace messages on"));
     run.until_written(&shorts, "BYE sip:", || run.tell("ctrace shortmessages on"));
     let (whole, short) = (run.place.path(&messages), run.place.path(&shorts));
-    run.tell("Q");
+    run.tell("q");
     let place = run.place.folder.path().to_owned();
     assert!(whole.starts_with(&place) && short.starts_with(&place));
     let Running { place, child, .. } = run;

@@ -7,11 +7,14 @@
 use super::media;
 use super::progress::limited_by;
 use super::{duration, rate, time};
+use crate::ladder::wrapped;
 use gossipper_control::{ConnectionCounts, EngineSnapshot, Limit, Mode, Snapshot, TimeSummary};
 use std::fmt::Write as _;
 
 /// Columns of the screen that the summary fits on.
 const WIDTH: usize = 80;
+/// Columns in front of what a line says.
+const LABEL: usize = 11;
 /// Rows of the response-time table, and of the failure table.
 const ROWS_MAX: usize = 3;
 
@@ -125,12 +128,12 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
         );
     }
     if let Some(warning) = &engine.last_warning {
-        let _ = writeln!(
-            out,
-            "Warnings   {}, the last: {}",
-            engine.messages.warnings,
-            cut(warning, 100)
-        );
+        let text = format!("{}, the last: {warning}", engine.messages.warnings);
+        // What is wrong often stands at the end.
+        let lines = wrapped(&[text], WIDTH - LABEL);
+        for (line, label) in lines.iter().zip(["Warnings", ""]) {
+            let _ = writeln!(out, "{label:LABEL$}{line}");
+        }
     }
     let fitted: Vec<String> = out.lines().map(fit).collect();
     fitted.join("\n") + "\n"

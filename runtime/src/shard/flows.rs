@@ -15,6 +15,7 @@ use super::work_limit::WorkLimit;
 use super::{Ending, Machine};
 use crate::flows::{Caller, Origin, Received, Redial, State, Table, Visit};
 use crate::logs::Traffic;
+use crate::transport::tls;
 
 /// What a call asked for, or what could not be sent for it, until the machine is told.
 #[derive(Debug)]
@@ -369,7 +370,10 @@ impl<M: Machine> Core<M> {
             (_, Some(error)) if is_reset(error) => format!(
                 "the connection with {peer} broke, remote peer probably closed the socket: {error}"
             ),
-            (_, Some(error)) => format!("the connection with {peer} broke: {error}"),
+            (_, Some(error)) => {
+                let why = tls::broken(error);
+                format!("the connection with {peer} broke: {why}")
+            }
             (_, None) => format!("{peer} closed its connection"),
         };
         if origin != Origin::Main {
