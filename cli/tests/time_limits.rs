@@ -36,7 +36,7 @@ fn run(program: &str, steps: &str, flags: &str) -> (i32, u64, u64, Ran) {
     );
     let output = place.command(program, &line).output().expect("it runs");
     let mut ran = Ran::from(output);
-    ran.err += &std::fs::read_to_string(place.path("errors")).unwrap_or_default();
+    ran.err = std::fs::read_to_string(place.path("errors")).unwrap_or_default();
     let table = std::fs::read_to_string(place.path("stat.csv")).expect("a table");
     let mut lines = table.lines();
     let names: Vec<&str> = lines.next().expect("names").split(';').collect();

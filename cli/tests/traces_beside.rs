@@ -135,7 +135,7 @@ fn messages_and_errors_of_an_out_of_call_scenario_are_in_the_files_of_sipp() {
         let path = |name: &str| place.path(name).display().to_string();
         let start = |tool: &Tool, file: &str, port: u16, more: &str| {
             let line = format!(
-                "-sf {} -i 127.0.0.1 -p {port} -callid_slash_ign -m 2 -nostdin {more}",
+                "-sf {} -i 127.0.0.1 -p {port} -m 2 -nostdin {more}",
                 path(file)
             );
             let words = line.split_whitespace().map(str::to_owned);
@@ -147,7 +147,7 @@ fn messages_and_errors_of_an_out_of_call_scenario_are_in_the_files_of_sipp() {
         server.wait_for_port(address).expect("it listens");
         let port = free_udp_port(HOST).expect("a port");
         let more = format!(
-            "-l 1 -r 50 -oocsf {} -trace_msg -message_file {} -trace_err -error_file {} -trace_stat -stf {} {address}",
+            "-l 1 -r 50 -callid_slash_ign -oocsf {} -trace_msg -message_file {} -trace_err -error_file {} -trace_stat -stf {} {address}",
             path("beside.xml"),
             path("m.txt"),
             path("e.txt"),

@@ -35,7 +35,7 @@ pub(crate) fn text(dialect: Dialect) -> String {
     let (first, rest): (Vec<_>, Vec<_>) = defs::GROUPS.iter().partition(|(at, _)| beside(*at));
     for (category, flags) in first.into_iter().chain(rest) {
         let _ = write!(out, "\n{}:\n", category.title());
-        for flag in *flags {
+        for flag in flags.iter() {
             entry(&mut out, flag, dialect);
         }
     }

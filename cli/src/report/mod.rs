@@ -123,7 +123,7 @@ pub(crate) mod sample {
                 },
                 invite: MeanTime {
                     count: 998,
-                    mean_us: 362.5,
+                    mean_us: 341.0,
                     stdev_us: 120.0,
                 },
                 response_times: vec![ResponseTime {

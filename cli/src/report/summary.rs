@@ -13,6 +13,8 @@ use std::fmt::Write as _;
 
 /// Columns of the screen that the summary fits on.
 const WIDTH: usize = 80;
+/// Lines of it, without the last one and that of the prompt.
+const LINES: usize = 22;
 /// Columns in front of what a line says.
 const LABEL: usize = 11;
 /// Rows of the response-time table, and of the failure table.
@@ -129,8 +131,12 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
     }
     if let Some(warning) = &engine.last_warning {
         let text = format!("{}, the last: {warning}", engine.messages.warnings);
-        // What is wrong often stands at the end.
-        let lines = wrapped(&[text], WIDTH - LABEL);
+        // What is wrong often stands at the end, so it gets a second line where the screen has one.
+        let room = LINES.saturating_sub(out.lines().count());
+        let lines = match room {
+            0 | 1 => vec![text],
+            _ => wrapped(&[text], WIDTH - LABEL),
+        };
         for (line, label) in lines.iter().zip(["Warnings", ""]) {
             let _ = writeln!(out, "{label:LABEL$}{line}");
         }
