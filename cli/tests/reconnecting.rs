@@ -304,7 +304,11 @@ fn a_reset_ends_the_run_only_where_nothing_can_go_on() {
             first_is_short,
             Different(dies(1), ends(1, 3, 5, Some((2, 1)))),
         ),
-        (each.to_owned(), first_takes_a_call, Same(ends(0, 3, 6, Some((3, 0))))),
+        (
+            each.to_owned(),
+            first_takes_a_call,
+            Same(ends(0, 3, 6, Some((3, 0)))),
+        ),
         (
             again(each),
             first_is_short,

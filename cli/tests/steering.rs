@@ -458,7 +458,10 @@ fn a_trace_that_is_switched_on_tells_which_call_its_messages_are_of() {
     let ran = Ran::from(child.wait_with_output().expect("ended"));
     assert_eq!(ran.code, 0, "{}", ran.shown());
     let text = std::fs::read_to_string(place.path(&messages)).expect("text");
-    assert!(text.contains("sent[") && text.contains("received["), "{text}");
+    assert!(
+        text.contains("sent[") && text.contains("received["),
+        "{text}"
+    );
     assert!(!text.contains("[0]"), "{text}");
     let text = std::fs::read_to_string(place.path(&shorts)).expect("text");
     // Each line has the number of the call that the Call-ID of a client's call begins with.

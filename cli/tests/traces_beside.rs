@@ -50,9 +50,9 @@ fn recv(attributes: &str) -> String {
     format!("<recv {attributes}/>\n")
 }
 
-/// A client whose peer asks it something outside of its call, twice, before it lets it go on; and a scenario for that which
-/// likes the first and not the second.
-fn write(place: &Place) {
+/// A client whose peer asks it something outside of its call before it lets it go on, or also something (`more`) that the
+/// scenario for that does not expect.
+fn write(place: &Place, more: &str, then: &[String]) {
     let client = [
         ask("OPTIONS", "[call_id]"),
         recv("response=\"200\""),
@@ -64,16 +64,11 @@ fn write(place: &Place) {
         ok(),
         ask("INFO", "other///[call_id]"),
         recv("response=\"200\""),
-        ask("NOTIFY", "other///[call_id]"),
+        more.to_owned(),
         ask("MESSAGE", "[call_id]"),
         recv("response=\"200\""),
     ];
-    let beside = [
-        recv("request=\"INFO\""),
-        ok(),
-        recv("request=\"BYE\""),
-        ok(),
-    ];
+    let beside = [&[recv("request=\"INFO\""), ok()], then].concat();
     place.write("c.xml", scenario("c", &client));
     place.write("s.xml", scenario("s", &server));
     place.write("beside.xml", scenario("beside", &beside));
@@ -89,7 +84,8 @@ fn calls_beside_are_told_apart_in_messages_and_have_histories() {
         ("-rxsf", ["2", "4"]),
     ] {
         let place = Place::new();
-        write(&place);
+        let notify = ask("NOTIFY", "other///[call_id]");
+        write(&place, &notify, &[recv("request=\"BYE\""), ok()]);
         let ran = place.run(&format!(
             "sipp {RUN} -loopback -loopback_sf s.xml {flag} beside.xml -message_file m.txt -trace_shortmsg -trace_err \
              -trace_calldebug"
@@ -102,7 +98,10 @@ fn calls_beside_are_told_apart_in_messages_and_have_histories() {
             read("m_errors.log"),
         );
         for number in numbers {
-            for line in [",received,{},UDP,INFO ", ",sent,{},UDP,SIP/2.0 200 OK,other"] {
+            for line in [
+                ",received,{},UDP,INFO ",
+                ",sent,{},UDP,SIP/2.0 200 OK,other",
+            ] {
                 let line = line.replace("{}", number);
                 assert_eq!(short.matches(&line).count(), 1, "{flag} {line}\n{short}");
             }
@@ -120,7 +119,11 @@ fn calls_beside_are_told_apart_in_messages_and_have_histories() {
             "Unexpected message at step 2 (BYE)",
             "Aborting call after",
         ] {
-            assert_eq!(histories.matches(line).count(), 2, "{flag} {line}\n{histories}");
+            assert_eq!(
+                histories.matches(line).count(),
+                2,
+                "{flag} {line}\n{histories}"
+            );
         }
     }
 }
@@ -131,7 +134,7 @@ fn messages_and_errors_of_an_out_of_call_scenario_are_in_the_files_of_sipp() {
     let Some(sipp) = Tool::sipp() else { return };
     for tool in [sipp.clone(), Tool::gossipper(BINARY)] {
         let place = Place::new();
-        write(&place);
+        write(&place, "", &[]);
         let path = |name: &str| place.path(name).display().to_string();
         let start = |tool: &Tool, file: &str, port: u16, more: &str| {
             let line = format!(
@@ -161,7 +164,6 @@ fn messages_and_errors_of_an_out_of_call_scenario_are_in_the_files_of_sipp() {
         let messages = read("m.txt");
         for (line, count) in [
             ("\nINFO sip:", 2),
-            ("\nNOTIFY sip:", 2),
             ("\nMESSAGE sip:", 2),
             // Those of the client, of the scenario beside, and of the server.
             ("\nSIP/2.0 200 OK", 6),
@@ -174,7 +176,7 @@ fn messages_and_errors_of_an_out_of_call_scenario_are_in_the_files_of_sipp() {
             );
         }
         let errors = read("e.txt");
-        let words = "Aborting call on unexpected message for Call-Id 'other///";
+        let words = "out-of-call scenario";
         assert_eq!(errors.matches(words).count(), 2, "{}\n{errors}", tool.name);
         // The table is about the client's calls.
         let table = read("s.csv");
@@ -197,11 +199,7 @@ fn the_time_to_the_answer_of_an_invite_is_no_other_time_of_the_scenario() {
         1,
     );
     place.write("c.xml", client);
-    let server = builtin("uas").replacen(
-        "<send>",
-        "<pause milliseconds=\"120\"/>\n<send>",
-        1,
-    );
+    let server = builtin("uas").replacen("<send>", "<pause milliseconds=\"120\"/>\n<send>", 1);
     place.write("s.xml", server);
     let ran = place.run(
         "sipp -sf c.xml -loopback -loopback_sf s.xml -m 2 -r 50 -nostdin -screen_file screen.csv",
@@ -214,5 +212,8 @@ fn the_time_to_the_answer_of_an_invite_is_no_other_time_of_the_scenario() {
     let ms: f64 = last[at.expect("the column")].parse().expect("a number");
     assert!(ms >= 120.0, "{text}");
     let line = ran.out.lines().last().expect("a line");
-    assert!(line.contains(&format!(" avg_invite={ms:.3}ms ")), "{line}\n{text}");
+    assert!(
+        line.contains(&format!(" avg_invite={ms:.3}ms ")),
+        "{line}\n{text}"
+    );
 }

@@ -357,9 +357,8 @@ impl LogConfig {
             &self.response_times,
             &self.error_codes,
         ];
-        let wanted = by_number.into_iter().any(Option::is_some)
-            || self.switchable.is_some()
-            || self.invites;
+        let wanted =
+            by_number.into_iter().any(Option::is_some) || self.switchable.is_some() || self.invites;
         self.call_debug.is_some()
             || self.call_records.is_some()
             || (self.form == LogForm::Gossipper && wanted)

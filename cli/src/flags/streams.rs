@@ -6,7 +6,8 @@
 use super::low::Dialect;
 use super::sctp;
 use gossipper_runtime::config::{
-    LogForm, MAX_MESSAGE_DEFAULT_BYTES, MAX_SOCKETS_DEFAULT, RECONNECT_SLEEP_DEFAULT, TransportConfig,
+    LogForm, MAX_MESSAGE_DEFAULT_BYTES, MAX_SOCKETS_DEFAULT, RECONNECT_SLEEP_DEFAULT,
+    TransportConfig,
 };
 use std::time::Duration;
 

@@ -48,8 +48,8 @@ pub(crate) mod sample {
     //! A run to print, with every section of the summary in use.
 
     use gossipper_control::{
-        CallCounts, EngineSnapshot, FailCount, FailReason, MessageCounts, Mode, Phase,
-        RateSnapshot, ResponseTime, MeanTime, Snapshot, TimeSummary, TransportCounts,
+        CallCounts, EngineSnapshot, FailCount, FailReason, MeanTime, MessageCounts, Mode, Phase,
+        RateSnapshot, ResponseTime, Snapshot, TimeSummary, TransportCounts,
     };
 
     fn times(count: u64, p50_us: u64) -> TimeSummary {

@@ -130,7 +130,11 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
         );
     }
     if let Some(warning) = &engine.last_warning {
-        let text = format!("{}, the last: {warning}", engine.messages.warnings);
+        let text = format!(
+            "{}, the last: {}",
+            engine.messages.warnings,
+            cut(warning, 200)
+        );
         // What is wrong often stands at the end, so it gets a second line where the screen has one.
         let room = LINES.saturating_sub(out.lines().count());
         let lines = match room {

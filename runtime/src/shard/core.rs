@@ -499,12 +499,7 @@ impl<M: Machine> Core<M> {
         };
         let call = self.about_main();
         if let Some(tap) = &mut self.tap {
-            tap.error(
-                self.clock.wall_us(now),
-                call,
-                "transport",
-                text.as_bytes(),
-            );
+            tap.error(self.clock.wall_us(now), call, "transport", text.as_bytes());
         }
         self.warn(now, text.as_bytes());
     }

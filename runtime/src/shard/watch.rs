@@ -133,7 +133,11 @@ impl Watch {
         let has_numbers = own && (wanted.messages || config.switchable.is_some());
         let names = || program.steps.iter().map(|step| program.display(step.name));
         let kinds = program.steps.iter().map(|step| step.kind);
-        let roles = || kinds.zip(names()).map(|(kind, name)| InviteRole::of(kind, &name));
+        let roles = || {
+            kinds
+                .zip(names())
+                .map(|(kind, name)| InviteRole::of(kind, &name))
+        };
         let roles: Vec<InviteRole> = wanted.invites.then(roles).into_iter().flatten().collect();
         let invites = roles.contains(&InviteRole::Sends).then(|| Invites {
             roles,
@@ -264,7 +268,9 @@ impl Invites {
             StatEvent::Sent { step } if is(step, InviteRole::Sends) => {
                 self.sent.insert(call, now);
             }
-            StatEvent::Received { step } if is(step, InviteRole::Answer) && !self.sent.is_empty() => {
+            StatEvent::Received { step }
+                if is(step, InviteRole::Answer) && !self.sent.is_empty() =>
+            {
                 let status = headers::start_line(received).strip_prefix(b"SIP/2.0 ");
                 let is_final = status.is_some_and(|status| !status.starts_with(b"1"));
                 if is_final
@@ -284,13 +290,7 @@ impl Invites {
 }
 
 impl Histories {
-    fn event(
-        &mut self,
-        now: Micros,
-        call: u64,
-        event: StatEvent,
-        beside: bool,
-    ) -> Option<Vec<u8>> {
+    fn event(&mut self, now: Micros, call: u64, event: StatEvent, beside: bool) -> Option<Vec<u8>> {
         match event {
             StatEvent::Ended { end, .. } => {
                 let mut history = self.calls.remove(&call)?;
@@ -341,7 +341,11 @@ impl Histories {
     }
 
     fn describe(&self, out: &mut String, entry: &Entry, beside: bool) {
-        let steps = if beside { &self.steps_beside } else { &self.steps };
+        let steps = if beside {
+            &self.steps_beside
+        } else {
+            &self.steps
+        };
         let step = |step: StepId| {
             let name = steps.get(step.index()).map_or("", String::as_str);
             format!("step {step} ({name})")
