@@ -30,13 +30,16 @@ pub(crate) fn text(dialect: Dialect) -> String {
              \x20 gossipper -sn uac -loopback                     try it without a peer\n"
         }
     });
-    for (category, flags) in &defs::GROUPS {
+    // What gossipper has beside SIPp's flags comes first, as its own documents list it.
+    let beside = |category: Category| matches!(category, Category::Hep | Category::Events);
+    let (first, rest): (Vec<_>, Vec<_>) = defs::GROUPS.iter().partition(|(at, _)| beside(*at));
+    for (category, flags) in first.into_iter().chain(rest) {
         // Whoever uses SIPp's command line has calls; the flags are taken all the same.
         if dialect == Dialect::Sipp && *category == Category::Sender {
             continue;
         }
         let _ = write!(out, "\n{}:\n", category.title());
-        for flag in *flags {
+        for flag in flags.iter() {
             entry(&mut out, flag, dialect);
         }
     }

@@ -27,6 +27,8 @@ mod ports;
 mod recorder;
 pub mod sender;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
