@@ -302,7 +302,7 @@ impl Plan {
             RtpStream::Stop => return Ok(Deed::Stop),
             RtpStream::Echo => return Ok(Deed::Echo(MediaStream::Audio, true)),
             RtpStream::Microphone { .. } => {
-                return Err("this version cannot take the sound of a microphone".to_owned());
+                return Err("this version opens no sound devices, and so cannot take the sound of a microphone".to_owned());
             }
         };
         // What cannot be coded is found out before the first call.
