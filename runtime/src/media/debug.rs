@@ -90,7 +90,7 @@ impl DebugFiles {
             "port {port} ssrc {}: {} packets taken, {} with a wrong tag, {} replayed, {} too old, {} malformed\n",
             report
                 .peer_ssrc
-                .map_or("none".to_owned(), |ssrc| format!("{ssrc:#010x}")),
+                .map_or_else(|| "none".to_owned(), |ssrc| format!("{ssrc:#010x}")),
             received.packets,
             errors.authentication,
             errors.replayed,

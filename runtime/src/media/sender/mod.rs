@@ -139,7 +139,7 @@ impl Common {
             });
         }
         let (codec, name) = (config.codec, config.codec.params().name);
-        let packet_ms = config.packet_ms.unwrap_or(codec.params().packet_ms);
+        let packet_ms = config.packet_ms.unwrap_or_else(|| codec.params().packet_ms);
         let shape = codec
             .packet_of(packet_ms)
             .ok_or_else(|| wrong(format!("{name} has no packets of {packet_ms} ms")))?;
