@@ -35,7 +35,7 @@ pub(crate) fn text(dialect: Dialect) -> String {
     let (first, rest): (Vec<_>, Vec<_>) = defs::GROUPS.iter().partition(|(at, _)| beside(*at));
     for (category, flags) in first.into_iter().chain(rest) {
         // Whoever uses SIPp's command line has calls; the flags are taken all the same.
-        if dialect == Dialect::Sipp && *category == Category::Sender {
+        if dialect == Dialect::Sipp && category == Category::Sender {
             continue;
         }
         let _ = write!(out, "\n{}:\n", category.title());

@@ -73,6 +73,7 @@ fn run(config: SenderConfig) -> MediaSnapshot {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
 fn a_stream_has_its_length_its_reports_and_a_goodbye() {
     for ip in [
         IpAddr::V4(Ipv4Addr::LOCALHOST),
