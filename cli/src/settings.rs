@@ -185,8 +185,9 @@ pub(crate) fn run_config(
         events: args.events.clone(),
         ..args.traces.config(&program.name, std::process::id())
     };
-    // COMPAT(sipp): a scenario without a `log` action has no file of them.
-    if logs.form == LogForm::Sipp && !logs_lines(&program) {
+    // COMPAT(sipp): with a built-in scenario, none of which has a `log` action, there is no file of them.
+    let is_builtin = matches!(args.scenario, Source::Builtin(_));
+    if logs.form == LogForm::Sipp && is_builtin && !logs_lines(&program) {
         logs.actions = None;
     }
     Ok(RunConfig {
