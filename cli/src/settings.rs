@@ -12,8 +12,8 @@ use crate::version::VERSION;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::{LogLevel, Mode, Op, Program, Segment, Slot};
 use gossipper_runtime::config::{
-    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, MediaConfig, MediaRules,
-    PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
+    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, LogForm, MediaConfig,
+    MediaRules, PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
@@ -88,7 +88,7 @@ pub(crate) fn run_config(
             "scenario `{}` calls somebody: name the remote host{or}",
             program.name
         ))
-        .as_sipp_says("Missing remote host parameter. This scenario requires it"));
+        .in_sipps_words("Missing remote host parameter. This scenario requires it"));
     }
     if let Some(answerer) = answerer
         .as_ref()

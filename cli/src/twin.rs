@@ -30,7 +30,7 @@ pub(crate) fn config(
             return Err(Refusal::of_run(format!(
                 "-3pcc: scenario `{name}` has neither sendCmd nor recvCmd"
             ))
-            .as_sipp_says("TwinSipp Mode enabled but thirdPartyMode is different from 3PCC_CONTROLLER_B and 3PCC_CONTROLLER_A"));
+            .in_sipps_words("TwinSipp Mode enabled but thirdPartyMode is different from 3PCC_CONTROLLER_B and 3PCC_CONTROLLER_A"));
         }
         if args.twin.is_some() {
             stdio::note(&format!(
@@ -51,7 +51,7 @@ pub(crate) fn config(
             "scenario `{name}` has sendCmd or recvCmd and needs a twin: give -3pcc HOST:PORT, or -master or -slave \
              with -slave_cfg"
         ))
-        .as_sipp_says(
+        .in_sipps_words(
             "sendCmd message found in scenario but no twin sipp address has been passed! Use -3pcc option or 3pcc extended mode",
         )),
         Some(Twin::One(address)) => Ok(Some((

@@ -250,7 +250,7 @@ impl Refusal {
     }
 
     /// What SIPp says of it.
-    pub(crate) fn as_sipp_says(self, words: impl Into<String>) -> Self {
+    pub(crate) fn in_sipps_words(self, words: impl Into<String>) -> Self {
         Self {
             sipps_words: Some(words.into()),
             ..self
