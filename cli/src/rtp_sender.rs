@@ -67,7 +67,7 @@ async fn drive(sender: Sender) -> ExitCode {
     let first = begin_line(&config, &codec);
     let running = match RtpSender::start(config) {
         Ok(running) => running,
-        Err(error) => return drive::failed(&error),
+        Err(error) => return drive::failed(&error, false),
     };
     stdio::out(&first(running.packet_ms()));
     let mut line_due = drive::ticks(line_period);

@@ -36,7 +36,11 @@ fn create(name: String) -> Result<Option<Mutex<File>>, Error> {
     let opened = OpenOptions::new().create(true).append(true).open(&path);
     match opened.and_then(|file| file.set_len(0).map(|()| file)) {
         Ok(file) => Ok(Some(Mutex::new(file))),
-        Err(source) => Err(Error::LogFile { path, source }),
+        Err(source) => Err(Error::LogFile {
+            path,
+            table: false,
+            source,
+        }),
     }
 }
 
