@@ -56,7 +56,8 @@ fn sipps_words(error: &Error) -> Option<String> {
         | Error::Thread { .. }
         | Error::Media { .. }
         | Error::Tls(_)
-        | Error::Link(_) => return None,
+        | Error::Link(_)
+        | Error::RtpSender { .. } => return None,
     })
 }
 
