@@ -15,12 +15,12 @@ use gossipper_vm::{
     BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output,
     StatEvent, Unsent,
 };
-use slotmap::Key;
+use slotmap::{Key, KeyData};
 
 use super::flows::Answer;
 use super::sides::SideOut;
 use super::watch::Watch;
-use super::{Ending, Machine};
+use super::{AHEAD, Ending, Machine};
 use crate::clock::Clock;
 use crate::echo::EchoSwitch;
 use crate::events::Tap;
@@ -408,6 +408,12 @@ impl<M: Machine> Core<M> {
         {
             self.logs.call_record(wall_us, &record);
         }
+    }
+
+    /// Lets the machine look at the calls whose deadlines have come beside the one that was just taken.
+    pub(super) fn look_ahead_of_timers(&self) {
+        let keys = self.wheel.due().map(|key| KeyData::from_ffi(key).into());
+        self.machine.look_ahead_of_timers(&mut keys.take(AHEAD));
     }
 
     pub(super) fn timer(&mut self, now: Micros, fired: Fired) {
