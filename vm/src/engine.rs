@@ -508,6 +508,10 @@ impl Engine {
             keys = self.next_to_abort();
         }
         for key in keys {
+            if self.in_closing_timewait(key) {
+                self.settle(now, key, Verdict::Complete, out);
+                continue;
+            }
             if let Some(call) = self.calls.get(key) {
                 let mut text = b"Aborted call with Call-ID '".to_vec();
                 text.extend_from_slice(&call.call_id);
