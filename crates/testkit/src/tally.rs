@@ -56,7 +56,7 @@ impl Tally {
             StatEvent::Lost { .. } => self.lost += 1,
             StatEvent::TimedOut { .. } => self.timed_out += 1,
             StatEvent::Unexpected { .. } => self.unexpected += 1,
-            StatEvent::Paused { .. } | StatEvent::KeepAlive => {}
+            StatEvent::Paused { .. } | StatEvent::Shown { .. } | StatEvent::KeepAlive => {}
             StatEvent::Rtd { rtd, took, .. } => self.rtds.push((rtd, took)),
             StatEvent::Counter { counter } => {
                 *self.counters.entry(counter.0).or_default() += 1;
