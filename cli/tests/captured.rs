@@ -110,7 +110,7 @@ fn messages(mut payload: &str) -> Vec<&str> {
         let length = lines
             .filter_map(|line| line.split_once(": "))
             .find(|(name, _)| *name == "Content-Length");
-        let length: usize = length.map_or(0, |(_, value)| value.parse().expect("a length"));
+        let length: usize = length.map_or(0, |(_, value)| value.trim().parse().expect("a length"));
         let (message, rest) = payload.split_at(head + 4 + length);
         messages.push(message);
         payload = rest;
@@ -122,7 +122,7 @@ fn messages(mut payload: &str) -> Vec<&str> {
 fn header<'a>(message: &'a str, name: &str) -> &'a str {
     let mut lines = message.lines().filter_map(|line| line.split_once(": "));
     let found = lines.find(|(known, _)| *known == name);
-    found.map_or("", |(_, value)| value)
+    found.map_or("", |(_, value)| value.trim())
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
