@@ -86,7 +86,7 @@ impl Category {
             Self::Calls => "Call behaviour",
             Self::Traces => "Traces and tables",
             Self::Hep => "Mirroring to a collector (HEP)",
-            Self::Events => "Events (OpenTelemetry)",
+            Self::Events => "Events (OTLP)",
             Self::Results => "Reports, gates and thresholds",
             Self::Running => "Control, background and watchdog",
             Self::Output => "Terminal",

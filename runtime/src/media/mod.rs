@@ -23,6 +23,8 @@ mod plan;
 mod ports;
 mod recorder;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

@@ -118,13 +118,20 @@ impl Engine {
         }
     }
 
+    /// Whether a call has done all it had to do, and only waits for what may still come.
+    pub(super) fn in_closing_timewait(&self, key: CallKey) -> bool {
+        self.calls.get(key).is_some_and(|call| {
+            let step = &self.image.program.steps[call.step.index()];
+            call.wait == Wait::Pause && step.kind == StepKind::Timewait
+        })
+    }
+
     /// What becomes of a call whose path is no more.
     fn without_path(&self, key: CallKey, event: FlowEvent) -> Verdict {
         let Some(call) = self.calls.get(key) else {
             return Verdict::Wait;
         };
-        let step = &self.image.program.steps[call.step.index()];
-        if call.wait == Wait::Pause && step.kind == StepKind::Timewait {
+        if self.in_closing_timewait(key) {
             return Verdict::Complete;
         }
         let reason = match event {
