@@ -16,7 +16,8 @@
 //! | [`operator`], [`background`] | keys, commands and datagrams; runs without a terminal |
 //! | [`screens`] | what a terminal shows while a run lasts |
 //! | [`report`] | the progress line and the summary |
-//! | [`exit`] | every exit code |
+//! | [`exit`] | every exit code
+//! | [`voice`], [`words`] | faults as SIPp says them, in its place |
 #![forbid(unsafe_code)]
 
 mod background;
@@ -45,6 +46,8 @@ mod stdio;
 mod trouble;
 mod twin;
 mod version;
+mod voice;
+mod words;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
