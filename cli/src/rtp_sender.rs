@@ -96,7 +96,7 @@ async fn drive(sender: Sender) -> ExitCode {
         ending,
         edited: Vec::new(),
     };
-    let (code, health) = reports.finish(&report, code);
+    let (code, health) = reports.finish(&report, code, stdio::stdout_takes_colour());
     stdio::out(&health);
     stdio::out(&end_line(&media));
     code
