@@ -69,11 +69,6 @@ static GROUPS: &[Group] = &[
         values: &["plugin"],
     },
     Group {
-        part: "reports and health gates",
-        switches: &[],
-        values: &["health_max_rtcp_jitter_ts"],
-    },
-    Group {
         part: "profiles of the program itself",
         switches: &[],
         values: &["pprof", "cpuprofile", "memprofile"],

@@ -248,6 +248,8 @@ pub struct JitterMs {
     pub mean: f64,
     /// The highest there was.
     pub max: f64,
+    /// The same, in units of RTP's timestamps.
+    pub max_ts: f64,
 }
 
 /// The packets of a peer on one stream.
@@ -444,6 +446,7 @@ impl Receiver {
                 count => self.jitter_sum / count as f64 * ms,
             },
             max: self.jitter_max * ms,
+            max_ts: self.jitter_max,
         }
     }
 

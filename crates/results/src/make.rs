@@ -62,6 +62,19 @@ fn classes(engine: &EngineSnapshot) -> Counts {
     classes
 }
 
+/// How often nops with a text ran. Several may have the same.
+fn displays(engine: &EngineSnapshot) -> Counts {
+    let mut displays = Counts::new();
+    let shown = engine
+        .steps
+        .iter()
+        .filter(|step| step.kind == StepKind::Nop);
+    for step in shown.filter(|step| !step.name.is_empty()) {
+        *displays.entry(step.name.clone()).or_default() += step.messages;
+    }
+    displays
+}
+
 /// SIPp's columns of counts.
 fn sipp(engine: &EngineSnapshot, fatal: bool) -> Counts {
     let (calls, messages) = (&engine.calls, &engine.messages);
@@ -168,11 +181,13 @@ impl Summary {
                 .iter()
                 .map(|counter| (counter.name.clone(), counter.count))
                 .collect(),
+            displays: displays(engine),
             failure_classes: classes(engine),
             dropped_logs: logs.lost,
             run: run(facts, engine),
             failure_reasons: reasons(engine),
             failure_shapes: snapshot.failure_shapes.as_deref().map(Into::into),
+            worst_calls: snapshot.slow_calls.as_deref().map(Into::into),
             sipp: sipp(engine, facts.ending == "fatal"),
             messages: engine.messages,
             network: engine.transport,
@@ -231,6 +246,13 @@ fn media(counted: &MediaSnapshot) -> Media {
         rtcp_sender_reports: counted.sender_reports,
         rtcp_receiver_reports: counted.receiver_reports,
         rtcp_packets_received: counted.reports_received,
+        rtcp_reception_reports: reported.then_some(closed.report_blocks),
+        rtcp_max_jitter_ts: reported.then_some(closed.max_reported_jitter_ts),
+        rtcp_min_jitter_ts: reported.then_some(closed.min_reported_jitter_ts),
+        rtcp_avg_jitter_ts: reported
+            .then(|| mean(closed.reported_jitter_ts_sum as f64, closed.reported)),
+        rtp_recv_interarrival_jitter_peak_ts: heard.then_some(closed.max_jitter_ts),
+        media_calls_with_rtp_received: heard.then_some(closed.received),
         rtcp_max_fraction_lost: reported.then(|| closed.max_reported_loss_percent / 100.0),
         rtp_recv_max_cumulative_lost: heard.then_some(closed.max_lost),
         per_call_min_rtp_packets_received: heard.then_some(closed.min_packets_received),

@@ -57,6 +57,7 @@ pub(super) fn closed(
         duplicates: received.duplicates,
         reordered: received.reordered,
         max_jitter_ms: report.jitter.max,
+        max_jitter_ts: report.jitter.max_ts,
         jitter_ms_sum: report.jitter.mean,
         rated: u64::from(quality.is_some()),
         mos_sum: quality.unwrap_or(0.0),
@@ -65,10 +66,15 @@ pub(super) fn closed(
     };
     if let Some(peer) = report.peer {
         one.reported = 1;
+        one.report_blocks = u64::from(report.peer_blocks);
         one.max_reported_loss_percent = peer.loss_percent;
         one.max_reported_jitter_ms = peer.jitter_ms;
         one.min_reported_jitter_ms = peer.jitter_ms;
         one.reported_jitter_ms_sum = peer.jitter_ms;
+        let jitter_ts = u64::from(peer.jitter_ts);
+        one.max_reported_jitter_ts = jitter_ts;
+        one.min_reported_jitter_ts = jitter_ts;
+        one.reported_jitter_ts_sum = jitter_ts;
     }
     counts.closed.add(&one);
     if let (Some(pattern), Kind::Stream(index)) = (report.pattern, kind) {

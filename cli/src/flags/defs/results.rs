@@ -148,6 +148,17 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "The last report of each stream counts.",
     },
     Flag {
+        names: &["health_max_rtcp_jitter_ts"],
+        arg: Arg::Int {
+            metavar: "UNITS",
+            range: (0, u64::MAX as i128),
+            set: |low, n| low.results.max_jitter_ts = u64::try_from(n).ok(),
+        },
+        default: Default::Same("0, no gate"),
+        short: "Highest jitter that a peer may report, in units of RTP's timestamps.",
+        long: "The last report of each stream counts. A unit is 125 us for codecs of telephony (8000 Hz), so 80 are 10 ms.",
+    },
+    Flag {
         names: &["health_min_rtp_packets_recv"],
         arg: Arg::Int {
             metavar: "N",

@@ -34,12 +34,14 @@ pub struct PacketErrors {
 }
 
 /// How a peer receives us, by its last report.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct PeerView {
     /// Lost since the report before, in percent.
     pub loss_percent: f64,
     /// Lost since the beginning.
     pub lost: i32,
+    /// Jitter in units of RTP's timestamps, as it came.
+    pub jitter_ts: u32,
     /// Jitter in ms.
     pub jitter_ms: f64,
 }
@@ -83,6 +85,8 @@ pub struct StreamReport {
     pub round_trip_us: Option<u64>,
     /// How the peer receives us.
     pub peer: Option<PeerView>,
+    /// Report blocks of it.
+    pub peer_blocks: u32,
     /// Compound packets of RTCP.
     pub reports_sent: u32,
     /// Compound packets of RTCP.
@@ -100,7 +104,10 @@ pub(super) struct Reporting {
     pub(super) sent: u32,
     pub(super) received: u32,
     pub(super) round_trip_us: Option<u64>,
-    pub(super) peer: Option<PeerView>,
+    /// Report blocks of the peer.
+    pub(super) blocks: u32,
+    /// The last of them.
+    last: PeerView,
 }
 
 impl Reporting {
@@ -111,7 +118,8 @@ impl Reporting {
             sent: 0,
             received: 0,
             round_trip_us: None,
-            peer: None,
+            blocks: 0,
+            last: PeerView::default(),
         }
     }
 
@@ -120,11 +128,18 @@ impl Reporting {
         if let Some(us) = block.round_trip_us(now) {
             self.round_trip_us = Some(us);
         }
-        self.peer = Some(PeerView {
+        self.blocks = self.blocks.saturating_add(1);
+        self.last = PeerView {
             loss_percent: f64::from(block.fraction_lost) / 2.56,
             lost: block.cumulative_lost,
+            jitter_ts: block.jitter,
             jitter_ms: f64::from(block.jitter) * 1000.0 / f64::from(clock_rate),
-        });
+        };
+    }
+
+    /// How the peer receives us, if it has said so.
+    pub(super) fn peer(&self) -> Option<PeerView> {
+        (self.blocks > 0).then_some(self.last)
     }
 }
 
