@@ -211,7 +211,7 @@ impl Sender {
             }
         }
         let local_ip = (low.media_ip.as_deref().map(|host| (host, "-mi")))
-            .or(low.local_ip.as_deref().map(|host| (host, "-i")))
+            .or_else(|| low.local_ip.as_deref().map(|host| (host, "-i")))
             .and_then(|(host, flag)| host::ip(host, flag, &mut faults));
         let (payload_type, codec) = payload(&sender).unwrap_or_else(|fault| {
             faults.push(fault);
