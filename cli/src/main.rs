@@ -15,6 +15,7 @@
 //! | [`settings`], [`drive`] | what the runtime is told; signals, and the verdict |
 //! | [`operator`], [`background`] | keys, commands and datagrams; runs without a terminal |
 //! | [`screens`] | what a terminal shows while a run lasts |
+//! | [`profiles`], [`http`] | profiles of the program itself; what serves them and metrics |
 //! | [`report`] | the progress line and the summary |
 //! | [`exit`] | every exit code |
 #![forbid(unsafe_code)]
@@ -26,6 +27,7 @@ mod complete;
 mod drive;
 mod exit;
 mod flags;
+mod http;
 mod included;
 mod infindex;
 mod inject;
@@ -34,6 +36,7 @@ mod load;
 mod man;
 mod operator;
 mod pcap2scenario;
+mod profiles;
 mod report;
 mod reports;
 mod results;
@@ -46,8 +49,10 @@ mod trouble;
 mod twin;
 mod version;
 
+use gossipper_runtime::sys::heap::Sampled;
+
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Sampled<mimalloc::MiMalloc> = Sampled(mimalloc::MiMalloc);
 
 fn main() -> std::process::ExitCode {
     let argv: Vec<std::ffi::OsString> = std::env::args_os().collect();

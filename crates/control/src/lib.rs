@@ -23,7 +23,7 @@ pub use command::{ControlCommand, Trace};
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
 pub use measures::Measures;
 pub use media::{ClosedStreams, MediaSnapshot, PatternCounts};
-pub use shapes::{FailedCall, FailureShape, FailureShapes, WatchedMessage};
+pub use shapes::{FailedCall, FailureShape, FailureShapes, WatchedMessage, Way};
 pub use snapshot::{
     CallCounts, Cell, ConnectionCounts, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot,
     EventCounts, FailCount, HepCounts, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase,

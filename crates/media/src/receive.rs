@@ -213,12 +213,18 @@ impl Source {
         Order::Jump
     }
 
+    /// A block of what came since the report before.
     fn block(&mut self, now: Micros) -> ReportBlock {
-        let expected = self.expected();
-        let expected_since = expected.saturating_sub(self.expected_reported);
-        let packets_since = self.counts.packets.saturating_sub(self.packets_reported);
-        self.expected_reported = expected;
+        let block = self.block_since(now, self.expected_reported, self.packets_reported);
+        self.expected_reported = self.expected();
         self.packets_reported = self.counts.packets;
+        block
+    }
+
+    fn block_since(&self, now: Micros, expected_then: u64, packets_then: u64) -> ReportBlock {
+        let expected = self.expected();
+        let expected_since = expected.saturating_sub(expected_then);
+        let packets_since = self.counts.packets.saturating_sub(packets_then);
         let lost_since = expected_since.saturating_sub(packets_since);
         // Below 256: less is lost than was expected, or all of it, which counts as 255/256.
         let fraction = (lost_since << 8).checked_div(expected_since).unwrap_or(0);
@@ -250,6 +256,15 @@ pub struct JitterMs {
     pub max: f64,
 }
 
+/// How far packets have drifted from their timestamps, in milliseconds: late is above zero.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct SkewMs {
+    /// As of the last packet.
+    pub last: f64,
+    /// The farthest there was, whichever way.
+    pub max: f64,
+}
+
 /// The packets of a peer on one stream.
 #[derive(Clone, Debug)]
 pub struct Receiver {
@@ -261,7 +276,11 @@ pub struct Receiver {
     current: u32,
     first_arrival: Micros,
     last_arrival: Micros,
+    last_gap: Micros,
     longest_gap: Micros,
+    /// In timestamps.
+    skew: f64,
+    skew_max: f64,
     jitter_sum: f64,
     jitter_count: u64,
     jitter_max: f64,
@@ -279,7 +298,10 @@ impl Receiver {
             current: 0,
             first_arrival: Micros(0),
             last_arrival: Micros(0),
+            last_gap: Micros(0),
             longest_gap: Micros(0),
+            skew: 0.0,
+            skew_max: 0.0,
             jitter_sum: 0.0,
             jitter_count: 0,
             jitter_max: 0.0,
@@ -295,6 +317,7 @@ impl Receiver {
                 source.timed = false;
                 source.jitter = 0.0;
             }
+            (self.skew, self.skew_max) = (0.0, 0.0);
         }
     }
 
@@ -308,7 +331,8 @@ impl Receiver {
     ) -> Order {
         let heard_before = !self.sources.is_empty();
         if heard_before {
-            self.longest_gap = self.longest_gap.max(now.since(self.last_arrival));
+            self.last_gap = now.since(self.last_arrival);
+            self.longest_gap = self.longest_gap.max(self.last_gap);
             self.source_changes += u32::from(self.current != header.ssrc);
         } else {
             self.first_arrival = now;
@@ -348,7 +372,10 @@ impl Receiver {
             let arrived = now.0.wrapping_sub(source.last_arrival.0).cast_signed() as f64;
             let arrived = arrived * f64::from(self.clock_rate) / 1e6;
             let sampled = header.timestamp.wrapping_sub(source.last_timestamp);
-            let difference = (arrived - f64::from(sampled.cast_signed())).abs();
+            let drift = arrived - f64::from(sampled.cast_signed());
+            self.skew += drift;
+            self.skew_max = self.skew_max.max(self.skew.abs());
+            let difference = drift.abs();
             source.jitter += (difference - source.jitter) / 16.0;
             self.jitter_sum += source.jitter;
             self.jitter_count += 1;
@@ -392,6 +419,14 @@ impl Receiver {
     pub fn report_blocks(&mut self, now: Micros) -> SmallVec<[ReportBlock; MAX_SOURCES]> {
         let sources = self.sources.iter_mut();
         sources.map(|source| source.block(now)).collect()
+    }
+
+    /// What a report would say of the source heard last, with the share lost since the beginning. Asking changes nothing.
+    #[must_use]
+    pub fn block_of_last(&self, now: Micros) -> Option<ReportBlock> {
+        let mut sources = self.sources.iter();
+        let source = sources.find(|source| source.ssrc == self.current)?;
+        Some(source.block_since(now, 0, 0))
     }
 
     /// What was counted, over all sources.
@@ -443,6 +478,22 @@ impl Receiver {
             },
             max: self.jitter_max * ms,
         }
+    }
+
+    /// Drift.
+    #[must_use]
+    pub fn skew(&self) -> SkewMs {
+        let ms = 1000.0 / f64::from(self.clock_rate);
+        SkewMs {
+            last: self.skew * ms,
+            max: self.skew_max * ms,
+        }
+    }
+
+    /// The time between the last two packets.
+    #[must_use]
+    pub fn last_gap(&self) -> Micros {
+        self.last_gap
     }
 
     /// When the first packet came.
