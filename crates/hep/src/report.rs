@@ -213,7 +213,7 @@ pub struct Rtp<'a> {
     pub tl_byte: u64,
     /// The highest sequence number, without its cycles.
     pub seq: u16,
-    /// Between the last two packets, in ms.
+    /// The mean time between two packets, in ms.
     pub delta: f64,
     /// The longest time between two packets, in ms.
     pub max_delta: f64,

@@ -276,11 +276,10 @@ pub struct Receiver {
     current: u32,
     first_arrival: Micros,
     last_arrival: Micros,
-    last_gap: Micros,
     longest_gap: Micros,
     /// In timestamps.
-    skew: f64,
-    skew_max: f64,
+    skew: f32,
+    skew_max: f32,
     jitter_sum: f64,
     jitter_count: u64,
     jitter_max: f64,
@@ -298,7 +297,6 @@ impl Receiver {
             current: 0,
             first_arrival: Micros(0),
             last_arrival: Micros(0),
-            last_gap: Micros(0),
             longest_gap: Micros(0),
             skew: 0.0,
             skew_max: 0.0,
@@ -331,8 +329,7 @@ impl Receiver {
     ) -> Order {
         let heard_before = !self.sources.is_empty();
         if heard_before {
-            self.last_gap = now.since(self.last_arrival);
-            self.longest_gap = self.longest_gap.max(self.last_gap);
+            self.longest_gap = self.longest_gap.max(now.since(self.last_arrival));
             self.source_changes += u32::from(self.current != header.ssrc);
         } else {
             self.first_arrival = now;
@@ -373,7 +370,8 @@ impl Receiver {
             let arrived = arrived * f64::from(self.clock_rate) / 1e6;
             let sampled = header.timestamp.wrapping_sub(source.last_timestamp);
             let drift = arrived - f64::from(sampled.cast_signed());
-            self.skew += drift;
+            // To a millionth of what it is.
+            self.skew += drift as f32;
             self.skew_max = self.skew_max.max(self.skew.abs());
             let difference = drift.abs();
             source.jitter += (difference - source.jitter) / 16.0;
@@ -485,15 +483,9 @@ impl Receiver {
     pub fn skew(&self) -> SkewMs {
         let ms = 1000.0 / f64::from(self.clock_rate);
         SkewMs {
-            last: self.skew * ms,
-            max: self.skew_max * ms,
+            last: f64::from(self.skew) * ms,
+            max: f64::from(self.skew_max) * ms,
         }
-    }
-
-    /// The time between the last two packets.
-    #[must_use]
-    pub fn last_gap(&self) -> Micros {
-        self.last_gap
     }
 
     /// When the first packet came.

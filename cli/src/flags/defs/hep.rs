@@ -53,14 +53,14 @@ pub(super) static FLAGS: &[Flag] = &[
         names: &["hep_homer_lake_rtcp"],
         arg: Arg::Switch(|low, on| low.hep.json_rtcp = on),
         default: Default::None,
-        short: "Tell of RTCP as JSON, in the words of Homer's agents; counts more than -hep_raw_rtcp.",
-        long: "Of each stream what it sent and how it received, every five seconds and at its end.",
+        short: "Tell of RTCP as JSON, in the words of Homer's agents.",
+        long: "Of each stream what it sent and how it received, every five seconds and at its end. Counts more than -hep_raw_rtcp.",
     },
     Flag {
         names: &["send_media_report"],
         arg: Arg::Switch(|low, on| low.hep.reports = on),
         default: Default::None,
-        short: "Tell of each stream of RTP in short JSON reports: packets, loss, jitter, MOS, digits.",
+        short: "Tell of each stream of RTP in short JSON reports: loss, jitter, MOS, digits.",
         long: "Of each direction every ten seconds, when its call ends, and then its sums. docs/hep.md has the keys.",
     },
 ];

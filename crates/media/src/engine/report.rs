@@ -104,8 +104,6 @@ pub struct StreamReport {
     pub first_received: Option<Micros>,
     /// When the last packet came.
     pub last_received: Option<Micros>,
-    /// The time between the last two packets.
-    pub last_gap: Micros,
     /// The longest time between two packets.
     pub longest_gap: Micros,
     /// How far the packets have drifted from their timestamps, as of the last packet and at most.
@@ -155,11 +153,19 @@ pub(super) struct Reporting {
     /// Packets sent at the report before.
     packets: u64,
     pub(super) sent: u32,
-    pub(super) of_sender: u32,
     pub(super) received: u32,
     pub(super) round_trip_us: Option<u64>,
     pub(super) peer: Option<PeerView>,
+    /// From the first sender report, ours or about us, on.
+    pub(super) more: Option<Box<MoreCounts>>,
+}
+
+/// What only streams with RTCP count.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct MoreCounts {
     pub(super) blocks: BlockCounts,
+    /// Sender reports among those sent.
+    pub(super) of_sender: u32,
 }
 
 impl Reporting {
@@ -168,11 +174,10 @@ impl Reporting {
             next,
             packets: 0,
             sent: 0,
-            of_sender: 0,
             received: 0,
             round_trip_us: None,
             peer: None,
-            blocks: BlockCounts::default(),
+            more: None,
         }
     }
 
@@ -181,7 +186,7 @@ impl Reporting {
         if let Some(us) = block.round_trip_us(now) {
             self.round_trip_us = Some(us);
         }
-        self.blocks.add(block);
+        self.more.get_or_insert_default().blocks.add(block);
         self.peer = Some(PeerView {
             loss_percent: f64::from(block.fraction_lost) / 2.56,
             lost: block.cumulative_lost,
@@ -264,7 +269,9 @@ impl Stream {
             return;
         }
         self.reporting.sent += 1;
-        self.reporting.of_sender += u32::from(has_sent);
+        if has_sent {
+            self.reporting.more.get_or_insert_default().of_sender += 1;
+        }
         if let Some((range, _)) = told {
             cx.out.reports.push(ReportSeen {
                 stream: cx.key,

@@ -41,7 +41,7 @@ impl Figures {
                     sequence: report
                         .own_block
                         .map_or(0, |block| block.highest_sequence as u16),
-                    delta_ms: ms(report.last_gap),
+                    delta_ms: mean_gap_ms(report),
                     max_delta_ms: ms(report.longest_gap),
                     jitter_ms: [report.jitter.last, report.jitter.mean, report.jitter.max],
                     skew_ms: [report.skew.last, report.skew.max],
@@ -87,4 +87,13 @@ impl Figures {
             }),
         }
     }
+}
+
+/// The mean time between packets.
+fn mean_gap_ms(report: &StreamReport) -> f64 {
+    let (Some(first), Some(last)) = (report.first_received, report.last_received) else {
+        return 0.0;
+    };
+    let gaps = report.received.packets.saturating_sub(1).max(1);
+    last.since(first).0 as f64 / 1000.0 / gaps as f64
 }

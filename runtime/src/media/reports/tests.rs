@@ -246,10 +246,10 @@ fn short_reports_come_every_ten_seconds_and_know_the_lowest_score() {
         (&heard["SRC_PORT"], &heard["DST_PORT"]),
         (&4000.into(), &5000.into())
     );
-    assert_eq!(
-        (&heard["DELTA"], &heard["MAX_DELTA"]),
-        (&20.0.into(), &40.0.into())
-    );
+    assert_eq!(heard["MAX_DELTA"], 40.0);
+    // 20 ms, and every tenth time twice as long.
+    let delta = heard["DELTA"].as_f64().expect("a number");
+    assert!((22.1..22.3).contains(&delta), "{delta}");
     assert_eq!(
         (&heard["JITTER"], &heard["SKEW"]),
         (&0.0.into(), &0.0.into())
