@@ -12,8 +12,8 @@ use crate::version::VERSION;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::{Mode, Program, Segment, Slot};
 use gossipper_runtime::config::{
-    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, LogForm, MediaConfig,
-    MediaRules, PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
+    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, MediaConfig, MediaRules,
+    PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
@@ -237,7 +237,6 @@ pub(crate) fn run_config(
         },
         limits: TimeLimits {
             timeout: args.timeout,
-            timeout_drains: logs.form == LogForm::Sipp,
             timeout_is_error: args.timeout_error,
             timeout_global: args.timeout_global,
         },

@@ -437,9 +437,44 @@ fn traces_are_switched_while_calls_go_on() {
     run.tell("ctrace logs on");
     let logs = format!("uac_{pid}_logs.log");
     until(|| run.place.path(&logs).exists().then_some(()));
-    run.tell("Q");
+    run.tell("q");
     let ran = run.end();
     assert!(!ran.err.contains("lost"), "{}", ran.shown());
+}
+
+#[test]
+fn a_trace_that_is_switched_on_tells_which_call_its_messages_are_of() {
+    let run = Running::start("sipp -sn uac -loopback -r 200");
+    let pid = run.child.id();
+    let file = |kind: &str| format!("gossipper_{pid}_{kind}.log");
+    let (messages, shorts) = (file("messages"), file("shortmessages"));
+    run.until_written(&messages, "BYE sip:", || run.tell("ctrace messages on"));
+    run.until_written(&shorts, "BYE sip:", || run.tell("ctrace shortmessages on"));
+    let (whole, short) = (run.place.path(&messages), run.place.path(&shorts));
+    run.tell("q");
+    let place = run.place.folder.path().to_owned();
+    assert!(whole.starts_with(&place) && short.starts_with(&place));
+    let Running { place, child, .. } = run;
+    let ran = Ran::from(child.wait_with_output().expect("ended"));
+    assert_eq!(ran.code, 0, "{}", ran.shown());
+    let text = std::fs::read_to_string(place.path(&messages)).expect("text");
+    assert!(
+        text.contains("sent[") && text.contains("received["),
+        "{text}"
+    );
+    assert!(!text.contains("[0]"), "{text}");
+    let text = std::fs::read_to_string(place.path(&shorts)).expect("text");
+    // Each line has the number of the call that the Call-ID of a client's call begins with.
+    let mut sent = 0;
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_ne!(cells[2], "0", "{line}");
+        if cells[1] == "sent" && cells[4].starts_with("INVITE") {
+            assert!(cells[5].starts_with(&format!("{}-", cells[2])), "{line}");
+            sent += 1;
+        }
+    }
+    assert!(sent > 0, "{text}");
 }
 
 #[test]

@@ -90,7 +90,7 @@ mod tests {
     [last_From]
   ]]></send>
   <label id="c"/>
-  <nop condexec="g" condexec_inverse="true" counter="n"><action><exec rtpcheck="min=1,direction=rx"/><jump variable="u"/></action></nop>
+  <nop condexec="g" condexec_inverse="true" counter="n"><action><exec rtpcheck="min=1,direction=rx,min_mos=3.5"/><jump variable="u"/></action></nop>
   <pause distribution="gamma" k="2" theta="3"/>
   <label id="d"/>
   <DefaultMessage id="bye"><![CDATA[

@@ -5,10 +5,10 @@
 //! of its own here, a *leg*. A B2BUA changes the Call-ID and makes separate calls anyway. What two parties say to each
 //! other directly after a proxy has left the path belongs to every leg that has one of them.
 //!
-//! Repetitions are folded into the first of their kind. A request that was not captured is made up from what answers it, and
-//! so is an ACK that is missing behind a final response to INVITE: without it neither side of a run would come to rest.
+//! Repetitions are folded into the first of their kind. What is not in the capture and has to be is added by `missing`.
 
-use crate::message::{Header, Msg, Start};
+use crate::message::{Msg, Start};
+use crate::missing;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use gossipper_capture::{Carrier, SipMessage};
@@ -273,7 +273,7 @@ fn call_of(messages: Vec<Msg>) -> Option<Call> {
             "it has {left_out} messages more than the {MOST_MESSAGES} that are turned into steps"
         ));
     }
-    complete(&mut call);
+    missing::complete(&mut call);
     Some(call)
 }
 
@@ -297,6 +297,25 @@ fn is_from_caller(msg: &Msg, caller: SocketAddr, callee: SocketAddr, caller_tag:
     tagged == msg.is_request()
 }
 
+/// Whether a request is another one in all but its branch: proxies without state give each repetition a new one.
+fn is_sent_anew(first: &Msg, msg: &Msg) -> bool {
+    let said = |msg: &Msg| {
+        let on_the_way = [HeaderName::Via, HeaderName::MaxForwards];
+        let kept = msg.headers.iter();
+        let kept = kept.filter(|header| !on_the_way.contains(&header.name));
+        kept.map(|header| (header.name, header.value.clone()))
+            .collect::<Vec<_>>()
+    };
+    first.start == msg.start
+        && first.cseq == msg.cseq
+        && !msg.call_id.is_empty()
+        && first.from_tag == msg.from_tag
+        && first.to_tag == msg.to_tag
+        && first.body == msg.body
+        && !msg.from_tag.is_empty()
+        && said(first) == said(msg)
+}
+
 /// The event that a message repeats.
 fn repeated(call: &Call, msg: &Msg, from_caller: bool) -> Option<usize> {
     let same = |event: &Event| {
@@ -313,7 +332,8 @@ fn repeated(call: &Call, msg: &Msg, from_caller: bool) -> Option<usize> {
         Start::Request { .. } => events.find_map(|(at, event)| {
             let is_request = event.msg.is_request() && same(event);
             // Without a branch only the text tells a repetition.
-            let is = is_request && (!msg.branch.is_empty() || event.msg.body == msg.body);
+            let is = is_request && (!msg.branch.is_empty() || event.msg.body == msg.body)
+                || event.from_caller == from_caller && is_sent_anew(&event.msg, msg);
             is.then_some(at)
         }),
         Start::Status { code, .. } if *code >= 200 => events
@@ -332,122 +352,5 @@ fn repeated(call: &Call, msg: &Msg, from_caller: bool) -> Option<usize> {
                 && last.msg.header(HeaderName::RSeq) == msg.header(HeaderName::RSeq);
             equal.then_some(at)
         }
-    }
-}
-
-/// Adds what the capture lacks.
-fn complete(call: &mut Call) {
-    let mut at = 0;
-    while at < call.events.len() {
-        if !call.events[at].msg.is_request() && call.request_of(at).is_none() {
-            let mut request = request_for(&call.events[at]);
-            // In a dialog that was there before, the request has its tag.
-            let tag = &call.events[at].msg.to_tag;
-            let known = |event: &Event| event.msg.to_tag == *tag || event.msg.from_tag == *tag;
-            if call.events[..at].iter().any(known) {
-                request.msg.to_tag.clone_from(tag);
-            }
-            call.notes.push(format!(
-                "the {} that frame {} answers was not captured; a minimal one stands for it",
-                request.msg.method, call.events[at].msg.frame
-            ));
-            call.events.insert(at, request);
-            at += 1;
-        }
-        at += 1;
-    }
-    let mut at = 0;
-    while at < call.events.len() {
-        let event = &call.events[at];
-        let refused_or_taken =
-            event.msg.method == "INVITE" && event.msg.code().is_some_and(|code| code >= 200);
-        let acknowledged = call.events.iter().skip(at + 1).any(|ack| {
-            ack.msg.asks("ACK")
-                && ack.from_caller != event.from_caller
-                && ack.msg.cseq == event.msg.cseq
-                && (ack.msg.to_tag == event.msg.to_tag || ack.msg.to_tag.is_empty())
-        });
-        if refused_or_taken && !acknowledged {
-            let ack = ack_for(event);
-            call.notes.push(format!(
-                "no ACK for the {} of frame {} was captured; one stands for it",
-                event.msg.title(),
-                event.msg.frame
-            ));
-            call.events.insert(at + 1, ack);
-        }
-        at += 1;
-    }
-}
-
-fn request_for(answer: &Event) -> Event {
-    let to = answer.msg.header(HeaderName::To).unwrap_or_default();
-    let uri = gossipper_sip::angle_or_whole(to);
-    let end = uri.iter().position(|byte| *byte == b';');
-    let uri = uri[..end.unwrap_or(uri.len())].to_vec();
-    let mut msg = answer.msg.clone();
-    msg.start = Start::Request {
-        method: answer.msg.method.clone(),
-        uri,
-    };
-    core::mem::swap(&mut msg.source, &mut msg.destination);
-    msg.to_tag.clear();
-    made_up(
-        msg,
-        !answer.from_caller,
-        "not captured; made from what answers it",
-    )
-}
-
-fn ack_for(answer: &Event) -> Event {
-    let mut msg = request_for(answer).msg;
-    msg.method = "ACK".to_owned();
-    if let Start::Request { method, .. } = &mut msg.start {
-        *method = "ACK".to_owned();
-    }
-    msg.to_tag = answer.msg.to_tag.clone();
-    if answer.msg.code().is_some_and(|code| code < 300) {
-        msg.branch.clear();
-    }
-    made_up(
-        msg,
-        !answer.from_caller,
-        "not captured; without it the peer would go on repeating",
-    )
-}
-
-fn made_up(mut msg: Msg, from_caller: bool, why: &'static str) -> Event {
-    msg.body.clear();
-    msg.frame = 0;
-    msg.truncated = false;
-    let keep = [
-        HeaderName::Via,
-        HeaderName::From,
-        HeaderName::To,
-        HeaderName::CallId,
-        HeaderName::CSeq,
-    ];
-    msg.headers.retain(|header| keep.contains(&header.name));
-    let contact = matches!(
-        msg.method.as_str(),
-        "INVITE" | "SUBSCRIBE" | "REFER" | "UPDATE"
-    );
-    let added = [
-        contact.then(|| (HeaderName::Contact, format!("<sip:{}>", msg.source))),
-        Some((HeaderName::MaxForwards, "70".to_owned())),
-        Some((HeaderName::ContentLength, "0".to_owned())),
-    ];
-    for (name, value) in added.into_iter().flatten() {
-        msg.headers.push(Header {
-            name,
-            raw: name.as_str().as_bytes().to_vec(),
-            value: value.into_bytes(),
-        });
-    }
-    Event {
-        from_caller,
-        msg,
-        repeats: Vec::new(),
-        made_up: Some(why),
     }
 }

@@ -10,7 +10,8 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | `message` | one message, owned and unfolded |
-//! | `calls` | which messages are one call; repetitions, and what is missing |
+//! | `calls` | which messages are one call; repetitions |
+//! | `missing`, `answer` | what the capture lacks and a run cannot do without |
 //! | `torn` | messages that the capture cut within their headers |
 //! | `media` | which datagrams are its media; pressed keys |
 //! | `side` | one side of a call as steps in order of time |
@@ -41,6 +42,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod answer;
 mod body;
 mod calls;
 mod credentials;
@@ -51,6 +53,7 @@ mod list;
 mod media;
 mod merge;
 mod message;
+mod missing;
 mod names;
 mod preface;
 mod scenario;
@@ -80,6 +83,18 @@ pub enum Timing {
     None,
     /// Pauses so many times as long.
     Scaled(f64),
+}
+
+impl Timing {
+    /// Whether a run is faster than the capture, so that media would still play where it had ended there. Otherwise it ends
+    /// by itself in time, since its file ends.
+    fn is_hurried(self) -> bool {
+        match self {
+            Self::Real => false,
+            Self::None => true,
+            Self::Scaled(factor) => factor < 1.0,
+        }
+    }
 }
 
 /// How calls are turned into scenarios.

@@ -72,16 +72,38 @@ struct Place {
     encrypted: bool,
     from: Duration,
     to: Duration,
-    /// Payload type of telephone events; that which the description names.
-    events: Option<u8>,
+}
+
+/// Payload types of a call.
+#[derive(Clone, Copy, Debug, Default)]
+struct Payloads {
+    /// What either description names telephone events, a bit each.
+    events: u128,
+    /// What either names at all.
+    named: u128,
+}
+
+impl Payloads {
+    /// Whether a packet of RTP may hold an event. An agent ought to use the number that its peer has named; many use their
+    /// own, and some one that nobody has named: then only the form tells, four bytes that are an event of RFC 4733.
+    fn may_be_event(&self, payload: &[u8]) -> bool {
+        let payload_type = payload[1] & 0x7f;
+        let is_in = |set: u128| set >> payload_type & 1 == 1;
+        if is_in(self.events) {
+            return true;
+        }
+        let is_unknown = payload_type >= 96 && !is_in(self.named);
+        is_unknown && payload.len() == 16 && payload[0] == 0x80 && payload[13] & 0x40 == 0
+    }
 }
 
 /// Finds the media of each call.
 pub(crate) fn find(calls: &[Call], datagrams: &[Datagram], takes_digits_out: bool) -> Vec<Media> {
     let mut media = vec![Media::default(); calls.len()];
     let mut places: HashMap<SocketAddr, Vec<Place>> = HashMap::new();
+    let mut payloads = vec![Payloads::default(); calls.len()];
     for (at, call) in calls.iter().enumerate() {
-        collect(at, call, &mut places, &mut media[at]);
+        collect(at, call, &mut places, &mut payloads[at], &mut media[at]);
     }
     let mut streams: HashMap<(usize, bool, MediaKind), Vec<usize>> = HashMap::new();
     let mut presses: HashMap<(usize, bool), Presses> = HashMap::new();
@@ -103,9 +125,9 @@ pub(crate) fn find(calls: &[Call], datagrams: &[Datagram], takes_digits_out: boo
             continue;
         }
         let key = (place.call, from_caller);
-        if let Some(digit) = place
-            .events
-            .and_then(|events| event(&datagram.payload, events))
+        if place.kind == MediaKind::Audio
+            && payloads[place.call].may_be_event(&datagram.payload)
+            && let Some(digit) = event(&datagram.payload)
         {
             presses
                 .entry(key)
@@ -175,6 +197,7 @@ fn collect(
     at: usize,
     call: &Call,
     places: &mut HashMap<SocketAddr, Vec<Place>>,
+    payloads: &mut Payloads,
     media: &mut Media,
 ) {
     let end = call.end().saturating_add(SLACK);
@@ -183,6 +206,14 @@ fn collect(
         let body = &event.msg.body;
         let start = memchr::memmem::find(body, b"v=0").unwrap_or(0);
         for description in Sdp::new(&body[start..]).media().take(32) {
+            let bit = |payload_type: u8| 1_u128 << (payload_type & 0x7f);
+            for payload_type in description.payload_types().take(128) {
+                payloads.named |= bit(payload_type);
+            }
+            for rate in [8000, 16_000, 32_000, 48_000] {
+                let events = description.payload_type_of(b"telephone-event", rate);
+                payloads.events |= events.map_or(0, bit);
+            }
             let Some(rtp) = description.rtp() else {
                 continue;
             };
@@ -201,7 +232,6 @@ fn collect(
                 encrypted,
                 from: event.msg.time.saturating_sub(SLACK),
                 to: end,
-                events: description.payload_type_of(b"telephone-event", 8000),
             };
             let behind = SocketAddr::new(event.msg.source.ip(), rtp.port());
             for address in [rtp, behind] {
@@ -211,7 +241,6 @@ fn collect(
                 });
                 match same {
                     Some(last) => {
-                        last.events = last.events.or(place.events);
                         last.encrypted |= encrypted;
                     }
                     None => known.push(place.clone()),
@@ -254,10 +283,7 @@ fn is_media(kind: MediaKind, payload: &[u8]) -> bool {
 }
 
 /// The digit of a telephone event (RFC 4733), with the timestamp that tells one press from the next.
-fn event(payload: &[u8], events: u8) -> Option<(u32, u32, char)> {
-    if payload[1] & 0x7f != events {
-        return None;
-    }
+fn event(payload: &[u8]) -> Option<(u32, u32, char)> {
     let word = |at: usize| {
         let bytes: [u8; 4] = payload.get(at..at + 4)?.try_into().ok()?;
         Some(u32::from_be_bytes(bytes))
@@ -361,13 +387,18 @@ mod tests {
             (600, 3, 11),
             (5000, 4, 9),
         ] {
-            let found = event(&packet(timestamp, digit), 101).expect("an event");
+            let found = event(&packet(timestamp, digit)).expect("an event");
             presses.add(Duration::from_millis(ms), found, true);
         }
         let digits: Vec<_> = presses.done.iter().map(|found| &found.digits[..]).collect();
         assert_eq!(digits, ["11#", "9"]);
-        assert_eq!(event(&packet(1, 40), 101), None);
-        assert_eq!(event(&packet(1, 1), 96), None);
+        assert_eq!(event(&packet(1, 40)), None);
+        let named = |events: u128, named: u128| Payloads { events, named };
+        assert!(named(1 << 101, 1 | 1 << 101).may_be_event(&packet(1, 1)));
+        // Of a number that is something else, and of one that nobody has named.
+        assert!(!named(1 << 96, 1 << 96 | 1 << 101).may_be_event(&packet(1, 1)));
+        assert!(named(1 << 96, 1 | 1 << 96).may_be_event(&packet(1, 1)));
+        assert!(!named(0, 0).may_be_event(&[packet(1, 1), vec![0]].concat()));
     }
 
     #[test]

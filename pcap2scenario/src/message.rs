@@ -162,6 +162,12 @@ impl Msg {
         headers.find_map(|header| (header.name == name).then_some(&header.value[..]))
     }
 
+    /// The values of all lines of a header.
+    pub(crate) fn header_lines(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+        let headers = self.headers.iter();
+        headers.filter_map(move |header| (header.name == name).then_some(&header.value[..]))
+    }
+
     /// Whether it has such a header.
     pub(crate) fn has(&self, name: HeaderName) -> bool {
         self.header(name).is_some()

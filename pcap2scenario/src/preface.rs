@@ -3,7 +3,7 @@
 
 use crate::calls::Call;
 use crate::list::clock;
-use crate::media::Media;
+use crate::media::{Media, Piece};
 use crate::side::Role;
 use crate::{CallSummary, Options, Timing};
 use gossipper_capture::Carrier;
@@ -68,6 +68,18 @@ pub(crate) fn write(
         Timing::Scaled(factor) => Some(format!("Pauses are {factor} times as long as captured.")),
     };
     lines.extend(timing);
+    let plays = |piece: &Piece| piece.from_caller == (role == Role::Uac);
+    if options.timing.is_hurried() && media.pieces.iter().any(plays) {
+        lines.push(
+            "SIPp does not know `rtp_stream` with `stop`: take those steps out for it.".to_owned(),
+        );
+    }
+    for digits in &media.digits {
+        if options.dtmf_events && digits.from_caller == (role == Role::Uac) {
+            lines.push("SIPp does not know `send_dtmf`.".to_owned());
+            break;
+        }
+    }
     for digits in &media.digits {
         if digits.from_caller == (role == Role::Uac) {
             let how = if options.dtmf_events {

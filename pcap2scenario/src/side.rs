@@ -277,16 +277,19 @@ impl<'a> Side<'a> {
             MediaKind::Image => "play_pcap_image",
         };
         let comment = format!(
-            "{}: media begins, {} packets in {:.3} s",
+            "{}: media begins, {} packets up to {}",
             self.offset(piece.start),
             piece.packets.len(),
-            piece.end.saturating_sub(piece.start).as_secs_f64()
+            self.offset(piece.end)
         );
         let value = file.to_owned();
         self.push(vec![comment], Kind::Exec { attribute, value });
     }
 
     fn stop(&mut self, due: &mut Vec<&Piece>) {
+        if !self.options.timing.is_hurried() {
+            due.clear();
+        }
         // One action stops whatever plays.
         if let Some(last) = due.drain(..).next_back() {
             let comment = format!("{}: media ends", self.offset(last.end));

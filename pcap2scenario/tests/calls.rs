@@ -113,6 +113,39 @@ fn repetitions_are_one_step() {
 }
 
 #[test]
+fn what_comes_again_with_another_branch_is_a_repetition_too() {
+    let mut capture = Talk::new("call").say(&[
+        "> INVITE | sdp 4000",
+        "> INVITE | again | @600",
+        "< 100",
+        "< 200 | sdp 5000",
+        "> ACK",
+        "> BYE",
+        "< 200",
+    ]);
+    let text = String::from_utf8(capture.messages[1].bytes.clone()).expect("ASCII");
+    let other = text
+        .replace("z9hG4bK-call-0", "z9hG4bK-other")
+        .replace("Forwards: 70", "Forwards: 69");
+    capture.messages[1].bytes = other.into_bytes();
+    let folded = made(&capture);
+    assert_eq!(
+        (folded.calls[0].messages, folded.calls[0].repetitions),
+        (6, 1)
+    );
+    // Something else in it makes it another request.
+    let other = text
+        .replace("z9hG4bK-call-0", "z9hG4bK-other")
+        .replace("RTP/AVP 0", "RTP/AVP 8");
+    capture.messages[1].bytes = other.into_bytes();
+    let apart = convert(&capture, &Options::default());
+    assert_eq!(
+        (apart.calls[0].messages, apart.calls[0].repetitions),
+        (7, 0)
+    );
+}
+
+#[test]
 fn the_callee_may_hang_up() {
     let made = said(&[
         "> INVITE | sdp 4000",
@@ -383,6 +416,175 @@ fn what_is_missing_is_made_up_and_said() {
         let mut holed = whole.clone();
         holed.messages.remove(lost);
         made_despite_advice(&holed);
+    }
+}
+
+/// A capture without some of its messages.
+fn without(script: &[&str], lost: &[usize]) -> Capture {
+    let mut capture = Talk::new("call").say(script);
+    let mut at = 0;
+    capture.messages.retain(|_| {
+        at += 1;
+        !lost.contains(&(at - 1))
+    });
+    capture
+}
+
+#[test]
+fn an_answer_that_was_not_captured_is_inferred_from_what_proves_it() {
+    let notes = |capture: &Capture| {
+        let made = made_despite_advice(capture);
+        let uas = file(&made, "scenario_uas.xml").to_owned();
+        (
+            made.calls[0].ladder.join(" "),
+            made.calls[0].notes.join("; "),
+            uas,
+        )
+    };
+    let (ladder, note, uas) = notes(&without(&CALL, &[3]));
+    assert_eq!(
+        ladder,
+        ">INVITE audio:on <100/INVITE <180/INVITE <200/INVITE audio:on >ACK >BYE <200/BYE"
+    );
+    assert_eq!(
+        note,
+        "the final response to the INVITE of frame 1 was not captured; a 200 OK stands for it, which the ACK of frame 5 \
+         proves"
+    );
+    assert!(
+        uas.contains("<!-- 200 OK: not captured, but proved by what follows -->"),
+        "{uas}"
+    );
+    assert!(uas.contains("m=audio [media_port] RTP/AVP 0 101"), "{uas}");
+    // Without the ACK a BYE proves it, of either side.
+    let (ladder, note, _) = notes(&without(&CALL, &[3, 4]));
+    assert!(
+        ladder.contains("<200/INVITE audio:on >ACK >BYE"),
+        "{ladder}"
+    );
+    assert!(
+        note.contains("which the BYE of frame 6 proves; no ACK"),
+        "{note}"
+    );
+    let hung_up = [
+        "> INVITE | sdp 4000",
+        "< 180",
+        "< 200 | sdp 5000",
+        "> ACK",
+        "< BYE",
+        "> 200",
+    ];
+    let (ladder, ..) = notes(&without(&hung_up, &[2, 3]));
+    assert!(
+        ladder.contains("<200/INVITE audio:on >ACK <BYE"),
+        "{ladder}"
+    );
+    // An early answer is said again; a late offer is answered by the ACK; a route is that of the ACK.
+    let early = [
+        "> INVITE | sdp 4000",
+        "< 183 | sdp 5000 8",
+        "< 200 | sdp 5000 8",
+        "> ACK",
+        "> BYE",
+        "< 200",
+    ];
+    assert!(
+        notes(&without(&early, &[2]))
+            .2
+            .matches("RTP/AVP 8 101")
+            .count()
+            == 2
+    );
+    let late = [
+        "> INVITE",
+        "< 180",
+        "< 200 | sdp 5000",
+        "> ACK | held 4000",
+        "> BYE",
+        "< 200",
+    ];
+    let (ladder, _, uas) = notes(&without(&late, &[2]));
+    assert!(
+        ladder.contains("<200/INVITE audio:on >ACK audio:held"),
+        "{ladder}"
+    );
+    assert!(uas.contains("a=recvonly"), "{uas}");
+    let route = "Route: <sip:10.0.0.2:5080;lr>";
+    let (ack, bye) = (format!("> ACK | {route}"), format!("> BYE | {route}"));
+    let routed = [
+        "> INVITE | sdp 4000",
+        "< 180",
+        "< 200 | sdp 5000",
+        &ack,
+        &bye,
+        "< 200",
+    ];
+    let made = made_despite_advice(&without(&routed, &[2]));
+    assert!(file(&made, "scenario_uac.xml").contains("[routes]"));
+}
+
+#[test]
+fn a_refusal_that_was_not_captured_is_what_its_ack_says() {
+    let challenge = "WWW-Authenticate: Digest realm=\"x\", nonce=\"abc\", qop=\"auth\"";
+    let credentials = "Authorization: Digest username=\"alice\", realm=\"x\", nonce=\"abc\", uri=\"sip:x\", qop=auth, nc=00000001, cnonce=\"1\", response=\"00\"";
+    let (challenged, again) = (
+        format!("< 401 | {challenge}"),
+        format!("> INVITE | sdp 4000 | no tag | {credentials}"),
+    );
+    let scripts: [(&[&str], usize, &str); 3] = [
+        (
+            &["> INVITE | sdp 4000", "< 180", "< 486", "> ACK"],
+            2,
+            "<480/INVITE",
+        ),
+        (
+            &[
+                "> INVITE | sdp 4000",
+                "< 180",
+                "> CANCEL",
+                "< 200/CANCEL",
+                "< 487/INVITE",
+                "> ACK",
+            ],
+            4,
+            "<487/INVITE",
+        ),
+        (
+            &[
+                "> INVITE | sdp 4000",
+                &challenged,
+                "> ACK",
+                &again,
+                "< 200 | sdp 5000",
+                "> ACK",
+                "> BYE",
+                "< 200",
+            ],
+            1,
+            "<401/INVITE",
+        ),
+    ];
+    for (script, lost, expected) in scripts {
+        let mut capture = without(script, &[lost]);
+        // The ACK of a refusal has the branch of its INVITE.
+        let branch = |index: usize| format!("z9hG4bK-call-{index}");
+        let acks: Vec<usize> = (0..capture.messages.len())
+            .filter(|at| capture.messages[*at].bytes.starts_with(b"ACK"))
+            .collect();
+        let text = String::from_utf8(capture.messages[acks[0]].bytes.clone()).expect("ASCII");
+        let text = text
+            .replace(&branch(1), &branch(0))
+            .replace(&branch(2), &branch(0));
+        capture.messages[acks[0]].bytes = text.into_bytes();
+        let made = made_despite_advice(&capture);
+        let ladder = made.calls[0].ladder.join(" ");
+        assert!(ladder.contains(&format!("{expected} >ACK")), "{ladder}");
+        let uac = file(&made, "scenario_uac.xml");
+        assert_eq!(
+            uac.contains("[authentication]"),
+            expected == "<401/INVITE",
+            "{uac}"
+        );
     }
 }
 

@@ -266,8 +266,6 @@ impl Default for PacingConfig {
 pub struct TimeLimits {
     /// `-timeout`: abort all calls and end.
     pub timeout: Option<Duration>,
-    /// `-timeout` lets the open calls end, as SIPp does, and has no more opened.
-    pub timeout_drains: bool,
     /// `-timeout_error`: reaching `timeout` is an error.
     pub timeout_is_error: bool,
     /// `-timeout_global`: abort all calls and end, which counts as a normal end.
@@ -330,6 +328,11 @@ pub struct LogConfig {
     pub call_records: Option<LogFileConfig>,
     /// The files of the traces that can be switched on during the run, in the order of [`gossipper_control::Trace`].
     pub switchable: Option<Box<[LogFileConfig; 4]>>,
+    /// The time from INVITE to its final answer is measured, for whoever shows [`EngineSnapshot::invite`]. gossipper's own
+    /// statistics table has it in any case.
+    ///
+    /// [`EngineSnapshot::invite`]: gossipper_control::EngineSnapshot::invite
+    pub invites: bool,
     /// How tables are written.
     pub tables: TableConfig,
     /// `-ringbuffer_size` and `-ringbuffer_files`, for the files that are not tables.
@@ -354,7 +357,8 @@ impl LogConfig {
             &self.response_times,
             &self.error_codes,
         ];
-        let wanted = by_number.into_iter().any(Option::is_some);
+        let wanted =
+            by_number.into_iter().any(Option::is_some) || self.switchable.is_some() || self.invites;
         self.call_debug.is_some()
             || self.call_records.is_some()
             || (self.form == LogForm::Gossipper && wanted)

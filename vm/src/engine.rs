@@ -494,6 +494,10 @@ impl Engine {
         self.draining = true;
         let keys: SmallVec<[CallKey; 32]> = self.calls.keys().take(ABORT_BATCH).collect();
         for key in keys {
+            if self.in_closing_timewait(key) {
+                self.settle(now, key, Verdict::Complete, out);
+                continue;
+            }
             if let Some(call) = self.calls.get(key) {
                 let mut text = b"Aborted call with Call-ID '".to_vec();
                 text.extend_from_slice(&call.call_id);

@@ -69,6 +69,11 @@ impl Flows {
         self.table.contains_key(&flow)
     }
 
+    /// Whether a peer has opened this path.
+    pub(crate) fn is_of_peer(&self, flow: FlowId) -> bool {
+        self.table.get(&flow).is_some_and(|on| !on.ours)
+    }
+
     /// Whether this call is the only one on the path.
     fn is_alone(&self, flow: FlowId, call: CallKey) -> bool {
         let on = self.table.get(&flow);

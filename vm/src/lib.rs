@@ -97,7 +97,7 @@ pub use files::{FileSource, ReadFile};
 pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowEvent, FlowId, Input, MediaVerdict, Micros, Unsent};
 pub use link::{Image, LinkError};
-pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, SdpOf, StatEvent};
+pub use output::{ByteRange, CallEnd, LogKind, OutBuf, Output, SdpOf, SdpPlace, StatEvent};
 pub use params::{Behaviors, BesideKind, CallIdFormat, DuplicateCheck, RunParams, Trunk, TwinMode};
 pub use paths::{MAX_PATHS, PathError, Paths};
 

@@ -154,6 +154,17 @@ pub enum SdpOf {
     },
 }
 
+/// What kind of message describes media: it decides whether that may be an offer or an answer (RFC 3264).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SdpPlace {
+    /// A request that makes an offer.
+    Request,
+    /// A response: an answer, or an offer where its request made none.
+    Response,
+    /// An ACK or a PRACK: an answer to an offer in a response.
+    Acknowledgement,
+}
+
 /// An order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
@@ -273,8 +284,10 @@ pub enum Output {
         call: CallKey,
         /// Whose.
         of: SdpOf,
-        /// It is in a request that may make an offer (RFC 3264), rather than in a response or an ACK.
-        offers: bool,
+        /// What kind of message it is in.
+        place: SdpPlace,
+        /// The number of its message's CSeq; 0 if it has none. An answer has that of its offer, but in a PRACK.
+        cseq: u32,
         /// The body.
         body: ByteRange,
     },

@@ -324,7 +324,8 @@ fn described(cx: &mut Cx<'_>, msg: &Message<'_>) {
             declared,
             may_move_play,
         },
-        offers: send::may_offer(msg.method().unwrap_or_default()),
+        place: send::sdp_place(msg.method().unwrap_or_default()),
+        cseq: msg.cseq().map_or(0, |cseq| cseq.number),
         body,
     });
 }

@@ -2,7 +2,7 @@
 //! The help text and the flag reference, from the table.
 
 use super::low::Dialect;
-use super::{Default, Flag, defs};
+use super::{Category, Default, Flag, defs};
 use std::fmt::Write as _;
 
 /// Width of the help: a terminal of 80 columns.
@@ -30,9 +30,12 @@ pub(crate) fn text(dialect: Dialect) -> String {
              \x20 gossipper -sn uac -loopback                     try it without a peer\n"
         }
     });
-    for (category, flags) in &defs::GROUPS {
+    // What gossipper has beside SIPp's flags comes first, as its own documents list it.
+    let beside = |category: Category| matches!(category, Category::Hep | Category::Events);
+    let (first, rest): (Vec<_>, Vec<_>) = defs::GROUPS.iter().partition(|(at, _)| beside(*at));
+    for (category, flags) in first.into_iter().chain(rest) {
         let _ = write!(out, "\n{}:\n", category.title());
-        for flag in *flags {
+        for flag in flags.iter() {
             entry(&mut out, flag, dialect);
         }
     }

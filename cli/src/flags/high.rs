@@ -278,7 +278,7 @@ impl HiArgs {
 
         let scale = low.media.scale;
         let mode = low.streams.mode.clone();
-        faults.extend(mode.check_dialect(dialect).err());
+        faults.extend(mode.check_form(low.traces.form()).err());
         let stream = mode.stream;
         for flag in low.secure.unused(
             stream.is_some_and(streams::Stream::has_tls)

@@ -89,7 +89,7 @@ impl Category {
             Self::Calls => "Call behaviour",
             Self::Traces => "Traces and tables",
             Self::Hep => "Mirroring to a collector (HEP)",
-            Self::Events => "Events (OpenTelemetry)",
+            Self::Events => "Events (OTLP)",
             Self::Results => "Reports, gates and thresholds",
             Self::Profiles => "Profiles of the program (pprof)",
             Self::Running => "Control, background and watchdog",

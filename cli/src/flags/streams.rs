@@ -6,7 +6,8 @@
 use super::low::Dialect;
 use super::sctp;
 use gossipper_runtime::config::{
-    MAX_MESSAGE_DEFAULT_BYTES, MAX_SOCKETS_DEFAULT, RECONNECT_SLEEP_DEFAULT, TransportConfig,
+    LogForm, MAX_MESSAGE_DEFAULT_BYTES, MAX_SOCKETS_DEFAULT, RECONNECT_SLEEP_DEFAULT,
+    TransportConfig,
 };
 use std::time::Duration;
 
@@ -115,12 +116,12 @@ impl Mode {
         })
     }
 
-    /// Whether it fits the dialect.
+    /// Whether it can be what it is where SIPp is stood in for.
     ///
     /// # Errors
     /// When it means something there that this version has not.
-    pub(crate) fn check_dialect(&self, dialect: Dialect) -> Result<(), String> {
-        if dialect == Dialect::Sipp && self.sctp_in_sipp {
+    pub(crate) fn check_form(&self, form: LogForm) -> Result<(), String> {
+        if form == LogForm::Sipp && self.sctp_in_sipp {
             return Err(format!("transport `{}`: {}", self.name, sctp::refusal()));
         }
         Ok(())
@@ -292,9 +293,9 @@ mod tests {
             );
         }
         let sn = Mode::parse("sn").expect("a mode");
-        assert_eq!(sn.check_dialect(Dialect::Gossipper), Ok(()));
+        assert_eq!(sn.check_form(LogForm::Gossipper), Ok(()));
         assert!(
-            sn.check_dialect(Dialect::Sipp)
+            sn.check_form(LogForm::Sipp)
                 .expect_err("SCTP")
                 .contains("SCTP")
         );

@@ -226,6 +226,8 @@ impl Traces {
             response_times: table(self.rtt, None, "rtt", "rtt"),
             error_codes: table(self.error_codes, None, "error_codes", "error_codes"),
             call_records: None,
+            // Its table of the screen and its last line show it.
+            invites: own,
             tables: self.tables.clone(),
             ring: self.ring,
             max_bytes: self.max_bytes,

@@ -84,7 +84,7 @@ fn shortened(text: &str, width: usize, sign: &str) -> String {
 }
 
 /// Notes as lines of at most `width` characters, broken between words where there are any.
-fn wrapped(notes: &[String], width: usize) -> Vec<String> {
+pub(crate) fn wrapped(notes: &[String], width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for note in notes {
         let mut line = String::new();

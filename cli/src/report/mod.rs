@@ -48,7 +48,7 @@ pub(crate) mod sample {
     //! A run to print, with every section of the summary in use.
 
     use gossipper_control::{
-        CallCounts, EngineSnapshot, FailCount, FailReason, MessageCounts, Mode, Phase,
+        CallCounts, EngineSnapshot, FailCount, FailReason, MeanTime, MessageCounts, Mode, Phase,
         RateSnapshot, ResponseTime, Snapshot, TimeSummary, TransportCounts,
     };
 
@@ -120,6 +120,11 @@ pub(crate) mod sample {
                     sent: 3009,
                     received: 3993,
                     ..TransportCounts::default()
+                },
+                invite: MeanTime {
+                    count: 998,
+                    mean_us: 341.0,
+                    stdev_us: 120.0,
                 },
                 response_times: vec![ResponseTime {
                     name: "1".to_owned(),

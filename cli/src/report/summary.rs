@@ -7,11 +7,16 @@
 use super::media;
 use super::progress::limited_by;
 use super::{duration, rate, time};
+use crate::ladder::wrapped;
 use gossipper_control::{ConnectionCounts, EngineSnapshot, Limit, Mode, Snapshot, TimeSummary};
 use std::fmt::Write as _;
 
 /// Columns of the screen that the summary fits on.
 const WIDTH: usize = 80;
+/// Lines of it, without the last one and that of the prompt.
+const LINES: usize = 22;
+/// Columns in front of what a line says.
+const LABEL: usize = 11;
 /// Rows of the response-time table, and of the failure table.
 const ROWS_MAX: usize = 3;
 
@@ -125,12 +130,20 @@ pub(crate) fn text(snapshot: &Snapshot, colour: bool) -> String {
         );
     }
     if let Some(warning) = &engine.last_warning {
-        let _ = writeln!(
-            out,
-            "Warnings   {}, the last: {}",
+        let text = format!(
+            "{}, the last: {}",
             engine.messages.warnings,
-            cut(warning, 100)
+            cut(warning, 200)
         );
+        // What is wrong often stands at the end, so it gets a second line where the screen has one.
+        let room = LINES.saturating_sub(out.lines().count());
+        let lines = match room {
+            0 | 1 => vec![text],
+            _ => wrapped(&[text], WIDTH - LABEL),
+        };
+        for (line, label) in lines.iter().zip(["Warnings", ""]) {
+            let _ = writeln!(out, "{label:LABEL$}{line}");
+        }
     }
     let fitted: Vec<String> = out.lines().map(fit).collect();
     fitted.join("\n") + "\n"
@@ -150,11 +163,7 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
     let Some(engine) = snapshot.main() else {
         return String::new();
     };
-    let mean = |times: &TimeSummary| format!("{:.3}ms", times.mean_us / 1e3);
-    let invite = engine
-        .response_times
-        .first()
-        .map_or_else(TimeSummary::default, |response| response.actual);
+    let mean = |us: f64| format!("{:.3}ms", us / 1e3);
     // Zero without media, because scripts split by position.
     let media = engine.media.as_deref().copied().unwrap_or_default();
     let skipped = match engine.messages.media_skipped {
@@ -168,8 +177,8 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
         engine.calls.succeeded,
         engine.calls.failed,
         engine.rate.mean,
-        mean(&engine.call_length),
-        mean(&invite),
+        mean(engine.call_length.mean_us),
+        mean(engine.invite.mean_us),
         engine.messages.retransmitted,
         engine.messages.timeouts,
         media.packets_sent,

@@ -73,7 +73,6 @@ fn row(now: &Snapshot, engine: &EngineSnapshot, (since_us, before): (u64, u64)) 
     let interval_us = now.elapsed_us.saturating_sub(since_us);
     // Cleared statistics begin anew.
     let lately = calls.created().saturating_sub(before);
-    let invite = engine.response_times.first();
     let failures = |class: &str| -> u64 {
         let of_class = |reason: FailReason| reason.class() == class;
         let failures = engine.failures.iter();
@@ -96,7 +95,7 @@ fn row(now: &Snapshot, engine: &EngineSnapshot, (since_us, before): (u64, u64)) 
         interval_us / 1000,
         ratio(lately as f64 * 1e6, interval_us as f64),
         engine.call_length.mean_us / 1e3,
-        invite.map_or(0.0, |times| times.actual.mean_us) / 1e3,
+        engine.invite.mean_us / 1e3,
         engine.messages.retransmitted,
         engine.messages.timeouts,
         failures("timeout"),
@@ -144,6 +143,8 @@ mod tests {
         assert_eq!(lines[1][1], created.to_string());
         assert_eq!(lines[2][1], (created + 7).to_string());
         assert_eq!(&lines[2][7..9], ["2000", "3.500000"]);
+        let invite = now.engines[0].invite.mean_us / 1e3;
+        assert_eq!(lines[1][10], format!("{invite:.3}"));
         let timestamp = lines[1][0];
         assert!(timestamp.parse::<Timestamp>().is_ok(), "{timestamp}");
     }

@@ -308,7 +308,8 @@ pub const ACTIONS: &[Element] = &[
             a(
                 "rtpcheck",
                 Text,
-                "`min_packets=N,timeout_ms=N,direction=any|send|recv|both`: fails the call unless packets flow.",
+                "`min_packets=N,timeout_ms=N,direction=any|send|recv|both`, and `max_loss_percent=`, `max_jitter_ms=`, `min_mos=`, \
+                 `max_silence_ms=`: fails the call unless packets flow, and well enough.",
             ),
         ],
         "Runs a command, or steers the run or media.",

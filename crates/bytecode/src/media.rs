@@ -242,7 +242,7 @@ pub enum Direction {
     Both,
 }
 
-/// `rtpcheck`: fails the call unless packets flow.
+/// `rtpcheck`: fails the call unless packets flow, and as well as they have to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct RtpCheck {
     /// At least as many.
@@ -251,6 +251,28 @@ pub struct RtpCheck {
     pub timeout_ms: u32,
     /// Of these.
     pub direction: Direction,
+    /// No more of the peer's lost, in hundredths of a percent.
+    pub max_loss: Option<u32>,
+    /// Jitter not above this, in microseconds.
+    pub max_jitter_us: Option<u32>,
+    /// Not below this score, in hundredths.
+    pub min_mos: Option<u32>,
+    /// Never so long without a packet from the peer while the check lasts.
+    pub max_silence_ms: Option<u32>,
+}
+
+impl Default for RtpCheck {
+    fn default() -> Self {
+        Self {
+            min_packets: 1,
+            timeout_ms: 1000,
+            direction: Direction::Any,
+            max_loss: None,
+            max_jitter_us: None,
+            min_mos: None,
+            max_silence_ms: None,
+        }
+    }
 }
 
 /// An argument that may hold keywords.

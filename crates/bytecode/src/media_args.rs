@@ -5,10 +5,13 @@
 //! word was misspelt, the words there are; finding the near one is the caller's.
 
 use crate::media::{
-    Codec, Direction, Dtmf, EchoChange, Loops, MediaStream, Paused, Payload, Record, RtpCheck,
-    RtpStream, SrtpEcho,
+    Codec, Dtmf, EchoChange, Loops, MediaStream, Paused, Payload, Record, RtpStream, SrtpEcho,
 };
 use core::ops::Range;
+
+mod check;
+
+pub use check::rtpcheck;
 
 /// What is wrong with an argument.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,8 +58,6 @@ pub const ECHO_WORDS: &[&str] = &[
 ];
 
 const RECORD_WORDS: &[&str] = &["start", "stop"];
-const CHECK_WORDS: &[&str] = &["min_packets", "timeout_ms", "direction", "bidirectional"];
-const DIRECTION_WORDS: &[&str] = &["any", "send", "recv", "both"];
 const CODEC_WORDS: &[&str] = &[
     "PCMU/8000",
     "PCMA/8000",
@@ -512,74 +513,6 @@ pub fn rtp_record(text: &[u8]) -> Result<Record<&[u8]>, ArgumentError> {
             Err(error)
         }
     }
-}
-
-/// The argument of `rtpcheck`: `key=value` with commas between, or a bare number of packets.
-///
-/// # Errors
-/// What is wrong, and where.
-pub fn rtpcheck(text: &[u8]) -> Result<RtpCheck, ArgumentError> {
-    const HELP: &str = "write min_packets=N,timeout_ms=N,direction=any|send|recv|both";
-    let most = i64::from(u32::MAX);
-    let mut check = RtpCheck {
-        min_packets: 1,
-        timeout_ms: 1000,
-        direction: Direction::Any,
-    };
-    for field in fields(text) {
-        let skipped = field.text.iter().take_while(|byte| **byte == b' ').count();
-        let field = Field {
-            text: &field.text[skipped..],
-            at: field.at.start + skipped..field.at.end,
-        };
-        if field.text.is_empty() {
-            continue;
-        }
-        let Some(equals) = field.text.iter().position(|byte| *byte == b'=') else {
-            check.min_packets = field.number("number of packets", HELP, 0..=most)?;
-            continue;
-        };
-        let value = Field {
-            text: &field.text[equals + 1..],
-            at: field.at.start + equals + 1..field.at.end,
-        };
-        match &field.text[..equals] {
-            b"min_packets" | b"min" | b"packets" => {
-                check.min_packets = value.number("number of packets", HELP, 0..=most)?;
-            }
-            b"timeout_ms" => check.timeout_ms = value.number("time in ms", HELP, 0..=most)?,
-            b"direction" => {
-                check.direction = match value.text {
-                    b"any" => Direction::Any,
-                    b"send" | b"tx" => Direction::Sent,
-                    b"recv" | b"rx" | b"receive" => Direction::Received,
-                    b"both" | b"bidirectional" => Direction::Both,
-                    _ => {
-                        let message = format!("`{}` is no direction", value.shown());
-                        let mut error = value.error(message, HELP);
-                        error.words = DIRECTION_WORDS;
-                        return Err(error);
-                    }
-                };
-            }
-            b"bidirectional" => {
-                if matches!(value.text, b"true" | b"1" | b"yes") {
-                    check.direction = Direction::Both;
-                }
-            }
-            _ => {
-                let name = Field {
-                    text: &field.text[..equals],
-                    at: field.at.start..field.at.start + equals,
-                };
-                let message = format!("`rtpcheck` does not know `{}`", name.shown());
-                let mut error = name.error(message, HELP);
-                error.words = CHECK_WORDS;
-                return Err(error);
-            }
-        }
-    }
-    Ok(check)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 pub const MAGIC: [u8; 8] = *b"\x89GSC\r\n\x1a\n";
 
 /// Format version. Raised whenever ops or tables change.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Largest payload that is read: far above any real scenario, and small enough to allocate.
 pub const MAX_PAYLOAD: usize = 64 << 20;

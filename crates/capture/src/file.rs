@@ -4,13 +4,19 @@
 //! A file that breaks off or makes no sense at some place still has frames before it, and often behind it: what is wrong
 //! is yielded as a [`Fault`] where it is, and reading goes on with whatever can be found. Who cannot live with a fault
 //! stops at the first one.
+//!
+//! Whole records and blocks are taken by `pcap-parser`, without a copy. What is ours is everything that it gives up on: to
+//! find the next sane place behind damage, to take what there is of a frame whose end is missing, and the few forms that it
+//! does not know.
 
 mod ng;
+mod pcap;
 #[cfg(test)]
 mod tests;
 
 use core::time::Duration;
 use ng::Sections;
+use pcap::Records;
 
 /// A frame as the file has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,141 +121,5 @@ impl Order {
         } else {
             u16::from_le_bytes(*bytes)
         })
-    }
-}
-
-/// Bytes of the header of a pcap file.
-const HEADER: usize = 24;
-/// No frame is longer; what says so is no record.
-const MAX_FRAME: u32 = 256 * 1024;
-
-/// The records of a pcap file.
-#[derive(Debug)]
-struct Records<'a> {
-    rest: &'a [u8],
-    order: Order,
-    nanoseconds: bool,
-    /// Bytes in front of each frame: Some kernels once wrote longer ones.
-    header: usize,
-    link: i32,
-    /// Longest frame that a record may have.
-    longest: u32,
-    /// Seconds of the last good record: where to look for the next one behind damage.
-    near: Option<u32>,
-    /// What is left of a frame whose end the file lacks.
-    partial: Option<Frame<'a>>,
-}
-
-impl<'a> Records<'a> {
-    fn of(bytes: &'a [u8]) -> Option<Self> {
-        let (header, rest) = bytes.split_at_checked(HEADER)?;
-        let magic = [header[0], header[1], header[2], header[3]];
-        let (nanoseconds, header_len, order) =
-            [false, true].into_iter().find_map(|big_endian| {
-                let order = Order { big_endian };
-                match order.word(&magic, 0)? {
-                    0xa1b2_c3d4 => Some((false, 16, order)),
-                    0xa1b2_3c4d => Some((true, 16, order)),
-                    0xa1b2_cd34 => Some((false, 24, order)),
-                    _ => None,
-                }
-            })?;
-        let snap_len = order.word(header, 16)?;
-        // The upper half tells of checksums behind the frames, which nobody reads.
-        let link = order.word(header, 20)? & 0xffff;
-        Some(Self {
-            rest,
-            order,
-            nanoseconds,
-            header: header_len,
-            link: link as i32,
-            longest: snap_len.clamp(MAX_FRAME, 16 * MAX_FRAME),
-            near: None,
-            partial: None,
-        })
-    }
-
-    /// The record that begins at `at`: seconds, its part of a second, bytes captured and bytes on the wire.
-    fn head(&self, at: usize) -> Option<[u32; 4]> {
-        let head = self.rest.get(at..)?.get(..self.header)?;
-        let word = |index: usize| self.order.word(head, index * 4).unwrap_or(0);
-        Some([word(0), word(1), word(2), word(3)])
-    }
-
-    /// Whether these can be the numbers of a record.
-    fn is_sound(&self, [_, fraction, captured, _]: [u32; 4]) -> bool {
-        // Some programs write more than a second here, but never much more.
-        let most = if self.nanoseconds {
-            2_000_000_000
-        } else {
-            2_000_000
-        };
-        captured <= self.longest && fraction < most
-    }
-
-    /// Whether a record begins here for which there is more evidence than its being possible.
-    fn is_likely(&self, at: usize) -> bool {
-        let Some(head) = self.head(at) else {
-            return false;
-        };
-        let near = |seconds: u32| self.near.is_none_or(|near| seconds.abs_diff(near) < 86_400);
-        let [seconds, _, captured, len] = head;
-        if !self.is_sound(head)
-            || captured == 0
-            || len < captured
-            || len > 16 * MAX_FRAME
-            || !near(seconds)
-        {
-            return false;
-        }
-        let behind = at + self.header + captured as usize;
-        if behind == self.rest.len() {
-            return true;
-        }
-        self.head(behind)
-            .is_some_and(|head| self.is_sound(head) && near(head[0]))
-    }
-
-    fn next(&mut self) -> Option<Result<Frame<'a>, Fault>> {
-        if let Some(partial) = self.partial.take() {
-            return Some(Ok(partial));
-        }
-        if self.rest.is_empty() {
-            return None;
-        }
-        let Some(head) = self.head(0) else {
-            self.rest = &[];
-            return Some(Err(Fault::Ends));
-        };
-        if !self.is_sound(head) {
-            let skipped = (1..self.rest.len())
-                .find(|at| self.is_likely(*at))
-                .unwrap_or(self.rest.len());
-            self.rest = &self.rest[skipped..];
-            return Some(Err(Fault::Damaged(skipped)));
-        }
-        let [seconds, fraction, captured, len] = head;
-        let fraction = u64::from(fraction) * if self.nanoseconds { 1 } else { 1000 };
-        let time = Duration::from_secs(seconds.into()) + Duration::from_nanos(fraction);
-        let body = &self.rest[self.header..];
-        let frame = Frame {
-            link: self.link,
-            time: Some(time),
-            data: body.get(..captured as usize).unwrap_or(body),
-            len,
-        };
-        self.near = Some(seconds);
-        match body.get(captured as usize..) {
-            Some(rest) => self.rest = rest,
-            None => {
-                self.rest = &[];
-                self.partial = Some(Frame {
-                    len: len.max(captured),
-                    ..frame
-                });
-                return Some(Err(Fault::Ends));
-            }
-        }
-        Some(Ok(frame))
     }
 }

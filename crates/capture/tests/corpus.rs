@@ -4,10 +4,8 @@
 //! They are not part of the repository. `GOSSIPPER_CORPUS` names the folder they are in; without it, `../shared/corpus`
 //! beside the workspace is tried. Where there is none, or a program is missing, these tests say so and pass.
 
-use gossipper_capture::file::{Frame, Frames};
+use gossipper_capture::file::Frames;
 use gossipper_capture::{Capture, ReadOptions, read};
-use pcap_parser::traits::PcapNGPacketBlock;
-use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -53,50 +51,59 @@ fn captures() -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// Lengths and captured bytes of all frames, by the other implementation.
-fn by_pcap_parser(bytes: &[u8]) -> Vec<(u32, Vec<u8>)> {
-    let mut reader = create_reader(1 << 20, bytes).expect("a capture");
-    let mut found = Vec::new();
-    loop {
-        match reader.next() {
-            Ok((offset, block)) => {
-                match block {
-                    PcapBlockOwned::Legacy(frame) => {
-                        found.push((frame.origlen, frame.data.to_vec()))
-                    }
-                    PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
-                        found.push((packet.origlen, packet.packet_data().to_vec()));
-                    }
-                    PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
-                        found.push((packet.origlen, packet.packet_data().to_vec()));
-                    }
-                    _ => {}
-                }
-                reader.consume(offset);
-            }
-            Err(PcapError::Incomplete(_)) => reader.refill().expect("more of it"),
-            Err(_) => return found,
-        }
+/// Lengths, captured lengths and nanoseconds of all frames, by Wireshark's reader; `None` if it is not there.
+fn by_wireshark(path: &Path) -> Option<Vec<(u32, usize, u128)>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test compares with another program"
+    )]
+    let mut command = Command::new("tshark");
+    command.arg("-r").arg(path).args(["-T", "fields"]);
+    // Nothing of the frames is looked into.
+    command.args(["--disable-all-protocols", "--enable-protocol", "frame"]);
+    for field in ["frame.len", "frame.cap_len", "frame.time_epoch"] {
+        command.args(["-e", field]);
     }
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let line = |line: &str| {
+        let mut words = line.split('\t');
+        let (len, captured) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let (seconds, fraction) = words.next()?.split_once('.')?;
+        let (seconds, fraction): (u128, u128) = (seconds.parse().ok()?, fraction.parse().ok()?);
+        Some((len, captured, seconds * 1_000_000_000 + fraction))
+    };
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(line)
+        .collect()
 }
 
 #[test]
-fn files_have_the_frames_that_another_reader_finds() {
+fn files_have_the_frames_that_wireshark_finds() {
     for (path, bytes) in captures() {
-        let ours: Vec<Frame<'_>> = Frames::of(&bytes)
+        let Some(others) = by_wireshark(&path) else {
+            #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+            {
+                eprintln!("SKIPPED: no tshark");
+            }
+            return;
+        };
+        let ours: Vec<(u32, usize, u128)> = Frames::of(&bytes)
             .unwrap_or_else(|| panic!("{} is no capture", path.display()))
             .filter_map(Result::ok)
+            .map(|frame| {
+                let time = frame.time.map_or(0, |time| time.as_nanos());
+                (frame.len, frame.data.len(), time)
+            })
             .collect();
-        let others = by_pcap_parser(&bytes);
         // Ours goes on behind damage; theirs does not.
         assert!(ours.len() >= others.len(), "{}", path.display());
-        for (ours, (len, data)) in ours.iter().zip(&others) {
-            assert_eq!(
-                (ours.len, ours.data),
-                (*len, &data[..]),
-                "{}",
-                path.display()
-            );
+        for (at, (ours, others)) in ours.iter().zip(&others).enumerate() {
+            assert_eq!(ours, others, "{} frame {}", path.display(), at + 1);
         }
     }
 }

@@ -26,7 +26,7 @@ pub use media::{ClosedStreams, MediaSnapshot, PatternCounts};
 pub use shapes::{FailedCall, FailureShape, FailureShapes, WatchedMessage, Way};
 pub use snapshot::{
     CallCounts, Cell, ConnectionCounts, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot,
-    EventCounts, FailCount, HepCounts, Limit, LimitSnapshot, LogCounts, MessageCounts, Phase,
-    RateSnapshot, Repartition, ResponseTime, SinkCounts, Snapshot, StepSnapshot, TimeSummary,
-    TransportCounts,
+    EventCounts, FailCount, HepCounts, Limit, LimitSnapshot, LogCounts, MeanTime, MessageCounts,
+    Phase, RateSnapshot, Repartition, ResponseTime, SinkCounts, Snapshot, StepSnapshot,
+    TimeSummary, TransportCounts,
 };

@@ -100,6 +100,9 @@ pub struct EngineSnapshot {
     pub call_length: TimeSummary,
     /// The same in the cells the scenario asks for.
     pub call_length_repartition: Option<Repartition>,
+    /// From an INVITE to its final answer, where that is measured; empty elsewhere.
+    #[serde(default)]
+    pub invite: MeanTime,
     /// How much later than scheduled calls began: what the machine could not keep up with.
     pub lateness: TimeSummary,
     /// What kept it from doing what it was asked to.
@@ -336,6 +339,17 @@ pub struct TransportCounts {
     /// Connections, if it has them.
     #[serde(default)]
     pub connections: ConnectionCounts,
+}
+
+/// Times of which nothing but their sums is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct MeanTime {
+    /// Samples.
+    pub count: u64,
+    /// Arithmetic mean.
+    pub mean_us: f64,
+    /// Standard deviation.
+    pub stdev_us: f64,
 }
 
 /// A distribution of times, from a histogram with three significant digits.

@@ -269,7 +269,8 @@ pub struct SkewMs {
 #[derive(Clone, Debug)]
 pub struct Receiver {
     clock_rate: u32,
-    sources: SmallVec<[Source; 1]>,
+    /// Outside the stream: many send and hear nothing.
+    sources: Vec<Source>,
     /// Of sources that made room.
     gone: ReceiveCounts,
     source_changes: u32,
@@ -291,7 +292,7 @@ impl Receiver {
     pub fn new(clock_rate: u32) -> Self {
         Self {
             clock_rate: clock_rate.max(1),
-            sources: SmallVec::new(),
+            sources: Vec::new(),
             gone: ReceiveCounts::default(),
             source_changes: 0,
             current: 0,
@@ -388,6 +389,7 @@ impl Receiver {
     fn add(&mut self, header: &Header, now: Micros) -> usize {
         let source = Source::new(header, now);
         if self.sources.len() < MAX_SOURCES {
+            self.sources.reserve_exact(1);
             self.sources.push(source);
             return self.sources.len() - 1;
         }

@@ -178,6 +178,52 @@ fn order_does_not_change_what_is_lost() {
     compare("order", &packets);
 }
 
+#[test]
+fn everything_at_once_equals_tsharks() {
+    let mut rng = fastrand::Rng::with_seed(23);
+    for (run, jitter_us) in [0, 3_000, 15_000].into_iter().enumerate() {
+        // Both wrap: numbers after 100 packets, timestamps after 200.
+        let start = u32::MAX - 200 * 160;
+        let mut packets: Vec<Sent> = (0..800u32)
+            .map(|index| {
+                let mut bytes = Vec::new();
+                let number = 65_436_u16.wrapping_add(index as u16);
+                let sampled = start.wrapping_add(index * 160);
+                header(number, sampled).append(&[0xff; 160], &mut bytes);
+                let at = Micros(u64::from(index) * 20_000 + rng.u64(0..=jitter_us));
+                Sent { at, bytes }
+            })
+            .collect();
+        let mut index = 0;
+        packets.retain(|_| {
+            index += 1;
+            index == 1 || index == 800 || rng.u32(..20) != 0
+        });
+        // Some come after those behind them, at the times that there are.
+        for _ in 0..30 {
+            let at = rng.usize(1..packets.len() - 3);
+            let by = rng.usize(1..=2);
+            let (first, second) = (packets[at].at, packets[at + by].at);
+            packets.swap(at, at + by);
+            packets[at].at = first;
+            packets[at + by].at = second;
+        }
+        packets.sort_by_key(|packet| packet.at);
+        compare(&format!("all-{run}"), &packets);
+        // And some twice.
+        for _ in 0..20 {
+            let at = rng.usize(1..packets.len() - 1);
+            let again = Sent {
+                at: packets[at].at + Micros(rng.u64(1..=900)),
+                bytes: packets[at].bytes.clone(),
+            };
+            packets.insert(at + 1, again);
+        }
+        packets.sort_by_key(|packet| packet.at);
+        compare(&format!("twice-{run}"), &packets);
+    }
+}
+
 /// Two seconds of a stream of the engine, with digits in it.
 fn stream_with_digits(digits: &[u8]) -> Vec<Sent> {
     let mut engine = MediaEngine::new(EngineParams {

@@ -103,7 +103,7 @@ impl Wanted {
             codes: config.error_codes.is_some(),
             rtts: config.response_times.is_some(),
             samples: rows.into_iter().any(Option::is_some),
-            invites: own && config.statistics.is_some(),
+            invites: config.invites || (own && config.statistics.is_some()),
             call_records: config.call_records.is_some(),
         }
     }

@@ -10,7 +10,7 @@ use gossipper_media::described::{Described, Security, format_among, sipp_remote}
 use gossipper_media::engine::{Format, Keys, Op, Remote};
 use gossipper_media::srtp::{CryptoLine, Suite};
 use gossipper_sip::sdp::{Media as MediaLine, MediaKind, Sdp, sipp};
-use gossipper_vm::{CallKey, SdpOf};
+use gossipper_vm::{CallKey, SdpOf, SdpPlace};
 
 use super::config::{MediaRules, SrtpPolicy};
 use super::{Media, micros};
@@ -28,11 +28,42 @@ enum Side {
     Peer,
 }
 
+/// The last offer.
+#[derive(Debug, Clone, Copy)]
+struct Offer {
+    by: Side,
+    /// Whose request it is in or answers, and the number of that: each side counts its own.
+    exchange: (Side, u32),
+    answered: bool,
+}
+
+/// The exchange that a message of this side belongs to.
+fn exchange(side: Side, place: SdpPlace, cseq: u32) -> (Side, u32) {
+    match (place, side) {
+        (SdpPlace::Response, Side::Us) => (Side::Peer, cseq),
+        (SdpPlace::Response, Side::Peer) => (Side::Us, cseq),
+        (SdpPlace::Request | SdpPlace::Acknowledgement, side) => (side, cseq),
+    }
+}
+
+impl Offer {
+    /// Whether a description of this side is its answer. A 183 and the 200 behind it may both hold it.
+    fn is_answered_by(self, side: Side, place: SdpPlace, exchange: (Side, u32)) -> bool {
+        let may = side != self.by && place != SdpPlace::Request;
+        // A response to a request that offered nothing makes an offer itself, whatever was offered before (RFC 3261
+        // §13.2.1). A PRACK that answers the offer of a 183 has another number (RFC 3262 §5).
+        let prack = place == SdpPlace::Acknowledgement && !self.answered;
+        may && (exchange == self.exchange || prack)
+    }
+}
+
 /// What one side has said of a stream.
 #[derive(Debug, Clone, Default)]
 struct Said {
     crypto: Vec<CryptoLine>,
     muxed: bool,
+    /// It sends nothing: `recvonly` or `inactive`.
+    silent: bool,
     /// Its formats that we know, in its order.
     formats: Vec<Format>,
 }
@@ -40,10 +71,11 @@ struct Said {
 /// What both sides have said.
 #[derive(Debug, Default)]
 pub(super) struct Agreement {
-    /// Who made the last offer.
-    offered: Option<Side>,
+    offer: Option<Offer>,
     ours: [Said; 2],
     theirs: [Said; 2],
+    /// Where the peer wants its packets, by its own words.
+    remotes: [Remote; 2],
     /// Payload type and codec to send, and the payload type of telephone events.
     sends: [Option<(u8, Codec, Option<u8>)>; 2],
     /// The peer asks for SRTP.
@@ -109,6 +141,7 @@ impl Said {
                 .take(MAX_LINES)
                 .collect(),
             muxed: media.has_rtcp_mux(),
+            silent: !media.direction().sends(),
             formats,
         }
     }
@@ -152,7 +185,7 @@ impl Media {
         now: gossipper_vm::Micros,
         call: CallKey,
         of: SdpOf,
-        offers: bool,
+        (place, cseq): (SdpPlace, u32),
         body: &[u8],
     ) {
         let now = micros(now);
@@ -178,10 +211,23 @@ impl Media {
             return;
         };
         let agreed = &mut record.agreed;
-        let answers = !offers && agreed.offered.is_some_and(|offered| offered != side);
-        if !answers {
-            agreed.offered = Some(side);
-        }
+        let exchange = exchange(side, place, cseq);
+        let answers = match &mut agreed.offer {
+            Some(offer) if offer.is_answered_by(side, place, exchange) => {
+                offer.answered = true;
+                true
+            }
+            // The same offer again: in a 183 and in the 200 behind it.
+            Some(offer) if offer.by == side && offer.exchange == exchange => false,
+            offer => {
+                *offer = Some(Offer {
+                    by: side,
+                    exchange,
+                    answered: false,
+                });
+                false
+            }
+        };
         for (index, kind) in KINDS.into_iter().enumerate() {
             let said = Said::of(sdp.first(kind));
             match side {
@@ -200,7 +246,10 @@ impl Media {
             Side::Peer if self.plan.config.rules == MediaRules::Sipp => {
                 self.endpoints_as_sipp(now, call, body);
             }
-            Side::Peer => self.endpoints(now, call, sdp),
+            Side::Peer => self.endpoints(call, sdp),
+        }
+        if self.plan.config.rules == MediaRules::Own && (side == Side::Peer || answers) {
+            self.move_remotes(now, call);
         }
         self.agree(now, call, answers.then_some(side));
     }
@@ -225,11 +274,12 @@ impl Media {
         }
     }
 
-    fn endpoints(&mut self, now: Micros, call: CallKey, sdp: Sdp<'_>) {
+    /// Takes in where the peer is and what it asks for.
+    fn endpoints(&mut self, call: CallKey, sdp: Sdp<'_>) {
         let Some(record) = self.calls.get_mut(call) else {
             return;
         };
-        let (streams, agreed) = (record.streams, &mut record.agreed);
+        let agreed = &mut record.agreed;
         let described = KINDS.map(|kind| {
             let media = sdp.first(kind)?;
             Some(Described::of(media, Suite::ALL))
@@ -241,32 +291,41 @@ impl Media {
         agreed.wants_srtp = asks(|security| *security != Security::Clear);
         agreed.wants_dtls = asks(|security| matches!(security, Security::Dtls | Security::Unknown));
         let refused = agreed.wants_srtp && self.plan.config.srtp == SrtpPolicy::Reject;
-        let muxed = agreed.ours.each_ref().map(|said| said.muxed);
-        for (index, described) in described.into_iter().enumerate() {
-            let Some(stream) = streams[index] else {
-                continue;
-            };
-            let remote = match described {
-                // A stream that is refused, or that nobody speaks of, gets nothing.
-                None => Remote::default(),
-                Some(described) => {
-                    let mut remote = described.remote;
-                    if described.muxed && !muxed[index] {
-                        // Both have to want it (RFC 5761 §5.1.1).
-                        remote.rtcp = remote
-                            .rtp
-                            .and_then(|rtp| Some((rtp.ip(), rtp.port().checked_add(1)?).into()));
-                    }
-                    remote
-                }
-            };
-            self.order(now, stream, Op::Remote(remote));
-        }
+        // A stream that is refused, or that nobody speaks of, gets nothing.
+        agreed.remotes =
+            described.map(|described| described.map_or_else(Remote::default, |it| it.remote));
         if refused {
             self.fail(
                 call,
                 "the peer asks for SRTP, and -media_reject_srtp refuses it",
             );
+        }
+    }
+
+    /// Sends to where both sides' words say from now on.
+    fn move_remotes(&mut self, now: Micros, call: CallKey) {
+        let Some(record) = self.calls.get(call) else {
+            return;
+        };
+        let streams = record.streams;
+        for (index, stream) in streams.into_iter().enumerate() {
+            let Some(stream) = stream else {
+                continue;
+            };
+            let Some(record) = self.calls.get(call) else {
+                return;
+            };
+            let agreed = &record.agreed;
+            let (ours, theirs) = (&agreed.ours[index], &agreed.theirs[index]);
+            let mut remote = agreed.remotes[index];
+            if theirs.muxed && !ours.muxed {
+                // Both have to want it (RFC 5761 §5.1.1).
+                remote.rtcp = remote
+                    .rtp
+                    .and_then(|rtp| Some((rtp.ip(), rtp.port().checked_add(1)?).into()));
+            }
+            remote.held |= ours.silent;
+            self.order(now, stream, Op::Remote(remote));
         }
     }
 

@@ -25,6 +25,8 @@ mod ports;
 mod recorder;
 mod reports;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

@@ -432,7 +432,12 @@ fn check_of(check: &RtpCheck) -> CheckParams {
             Direction::Received => CheckDirection::Received,
             Direction::Both => CheckDirection::Both,
         },
-        ..CheckParams::default()
+        max_loss_percent: check.max_loss.map(|loss| f64::from(loss) / 100.0),
+        max_jitter_ms: check.max_jitter_us.map(|us| f64::from(us) / 1000.0),
+        min_mos: check.min_mos.map(|mos| f64::from(mos) / 100.0),
+        max_silence: check
+            .max_silence_ms
+            .map(|ms| Micros::from_ms(u64::from(ms))),
     }
 }
 

@@ -4,6 +4,9 @@
 //! There may be ten thousand, so nothing here looks at all of them: a socket writes itself into a list when it can be read,
 //! and the thread's reactor is asked about reading only, since a socket that sends becomes writable with every packet.
 //!
+//! A socket that is never read is connected to where it sends: the kernel then looks for the way once, and not for each
+//! packet. One that is read is not, as a connected socket hears nobody else.
+//!
 //! Invariants: what cannot be sent at once is dropped and counted, as audio that comes late is of no use; a turn reads a
 //! bounded number of batches, and what is left comes in the next.
 
@@ -17,7 +20,7 @@ use gossipper_media::engine::Port;
 use gossipper_vm::CallKey;
 
 use crate::flows::{Bell, Ready};
-use crate::sys::{Backend, BatchReceiver, BatchSender, Datagram, Outgoing};
+use crate::sys::{Backend, BatchReceiver, BatchSender, Datagram, Outgoing, is_icmp};
 
 use watched::Watched;
 
@@ -35,9 +38,49 @@ struct Entry {
     socket: Arc<UdpSocket>,
     used: Use,
     /// `None` if it is never read.
-    watched: Option<Watched>,
+    watched: Option<Rung>,
+    connection: Connection,
+}
+
+/// A socket that is read.
+#[derive(Debug)]
+struct Rung {
+    watched: Watched,
     bell: Arc<Bell>,
     waker: Waker,
+}
+
+/// Whether a socket is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    /// It never is.
+    Never,
+    /// It will be.
+    NotYet,
+    To(SocketAddr),
+}
+
+impl Entry {
+    /// Sends from a socket that is, or is to be, connected; says whether it was sent.
+    fn send(&mut self, bytes: &[u8], to: SocketAddr) -> bool {
+        if self.connection != Connection::To(to) {
+            self.connection = match self.socket.connect(to) {
+                Ok(()) => Connection::To(to),
+                // No way there: what is sent says why, and the next one tries again.
+                Err(_) => return false,
+            };
+        }
+        let mut icmp_seen = false;
+        loop {
+            match self.socket.send(bytes) {
+                Ok(_) => return true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // That of an earlier packet, told once.
+                Err(error) if is_icmp(&error) && !icmp_seen => icmp_seen = true,
+                Err(_) => return false,
+            }
+        }
+    }
 }
 
 /// How sockets are made.
@@ -96,9 +139,10 @@ impl Sockets {
         Ok(socket.into())
     }
 
-    /// Takes a socket in; to be called within the reactor's context if it is to be read.
-    pub(super) fn add(&mut self, socket: Arc<UdpSocket>, reads: bool) -> io::Result<u32> {
-        let reads = reads && self.params.reads;
+    /// Takes a socket in; to be called within the reactor's context if it is to be read. One that is not is somebody else's
+    /// as well.
+    pub(super) fn add(&mut self, socket: Arc<UdpSocket>, asked: bool) -> io::Result<u32> {
+        let reads = asked && self.params.reads;
         if reads {
             match &self.receiver {
                 None => self.receiver = Some(BatchReceiver::new(self.params.backend, &socket)),
@@ -110,20 +154,32 @@ impl Sockets {
             // There are fewer ports than that.
             self.entries.len() as u32 - 1
         });
-        let bell = Bell::new(index as usize, &self.ready);
-        let watched = reads.then(|| Watched::new(&socket)).transpose()?;
-        let entry = Entry {
+        let watched = match reads {
+            true => {
+                let bell = Bell::new(index as usize, &self.ready);
+                let rung = Rung {
+                    watched: Watched::new(&socket)?,
+                    waker: bell.waker(),
+                    bell,
+                };
+                // The first look registers its waker.
+                rung.bell.ring();
+                Some(rung)
+            }
+            false => None,
+        };
+        // Where it is bound to no address, connecting would choose one for good.
+        let connects = asked && !reads && !self.params.ip.is_unspecified();
+        let connection = match connects {
+            true => Connection::NotYet,
+            false => Connection::Never,
+        };
+        self.entries[index as usize] = Some(Entry {
             socket,
             used: Use::Nobody,
             watched,
-            waker: bell.waker(),
-            bell,
-        };
-        if reads {
-            // The first look registers its waker.
-            entry.bell.ring();
-        }
-        self.entries[index as usize] = Some(entry);
+            connection,
+        });
         Ok(index)
     }
 
@@ -145,9 +201,16 @@ impl Sockets {
 
     /// Sends datagrams from one socket. Tells how many were sent, and how many were not.
     pub(super) fn send(&mut self, index: u32, arena: &[u8], items: &[Outgoing]) -> (usize, usize) {
-        let Some(Some(entry)) = self.entries.get(index as usize) else {
+        let Some(Some(entry)) = self.entries.get_mut(index as usize) else {
             return (0, items.len());
         };
+        if entry.connection != Connection::Never {
+            let sent = items
+                .iter()
+                .filter(|item| entry.send(item.bytes(arena), item.to));
+            let sent = sent.count();
+            return (sent, items.len() - sent);
+        }
         let mut failed = 0;
         let outcome = self
             .sender
@@ -169,16 +232,16 @@ impl Sockets {
             let Some(Some(entry)) = self.entries.get(index) else {
                 continue;
             };
-            entry.bell.answered();
-            let (Some(watched), Some(receiver)) = (&entry.watched, &mut self.receiver) else {
+            let (Some(rung), Some(receiver)) = (&entry.watched, &mut self.receiver) else {
                 continue;
             };
+            rung.bell.answered();
             if left {
-                entry.bell.ring();
+                rung.bell.ring();
                 continue;
             }
-            let mut cx = Context::from_waker(&entry.waker);
-            while let Poll::Ready(guard) = watched.poll_readable(&mut cx) {
+            let mut cx = Context::from_waker(&rung.waker);
+            while let Poll::Ready(guard) = rung.watched.poll_readable(&mut cx) {
                 match receiver.recv(&entry.socket) {
                     Ok(outcome) => {
                         if let Use::Call(call, pair, port) = entry.used {
@@ -195,7 +258,7 @@ impl Sockets {
                 }
                 if !allow() {
                     left = true;
-                    entry.bell.ring();
+                    rung.bell.ring();
                     break;
                 }
             }

@@ -104,7 +104,6 @@ fn link_beside(config: BesideConfig, client: &Image) -> Result<Image, Error> {
         hosts: Vec::new(),
         paths: None,
         twin: None,
-        names_calls: false,
         ..client.params().clone()
     };
     if config.kind == BesideKind::OutOfCall {
@@ -363,7 +362,6 @@ impl Part {
         };
         let deadlines = main.map_or_else(Deadlines::default, |(_, limits, _)| Deadlines {
             timeout: after(limits.timeout),
-            timeout_drains: limits.timeout_drains,
             timeout_is_error: limits.timeout_is_error,
             timeout_global: after(limits.timeout_global),
         });
@@ -374,6 +372,7 @@ impl Part {
             media.mirror = hep.and_then(Exporter::media);
         }
         let program = &self.config.program;
+        let steps_beside = self.beside.as_ref().map(|beside| beside.stats.steps());
         Setup {
             machine: self.engine,
             stats: self.stats,
@@ -400,6 +399,7 @@ impl Part {
                 log_config,
                 logs.wanted(),
                 program,
+                steps_beside,
                 (self.config.params.transport, shared.clock.wall_base_us()),
             ),
             measure: measures.map(|slot| Measure::new(program, logs.wanted().call_records, slot)),

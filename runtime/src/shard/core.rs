@@ -13,12 +13,13 @@ use gossipper_control::shapes::Way;
 use gossipper_control::{EngineSnapshot, TransportCounts};
 use gossipper_vm::{
     BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output,
-    StatEvent, Unsent,
+    Unsent,
 };
 use slotmap::Key;
 
 use super::flows::Answer;
 use super::sides::SideOut;
+use super::traces::{Named, first_named};
 use super::watch::Watch;
 use super::{Ending, Machine};
 use crate::clock::Clock;
@@ -90,7 +91,7 @@ pub(super) struct Core<M> {
     /// Those of the scenario of requests that belong to no call.
     pub(super) beside: Option<Box<Beside>>,
     /// The orders at hand are that scenario's.
-    of_beside: bool,
+    pub(super) of_beside: bool,
     /// When a client's calls begin.
     pub(super) schedule: Option<Schedule>,
     pub(super) clock: Clock,
@@ -106,9 +107,9 @@ pub(super) struct Core<M> {
     /// The calls that are watched for how they fail.
     pub(super) shapes: Option<Box<Shapes>>,
     /// The call that the orders at hand are about, if the machine was asked to say so.
-    about: u64,
+    pub(super) about: u64,
     /// The record of the call whose end is just being told.
-    ended: Option<(u64, CallRecord)>,
+    pub(super) ended: Option<(u64, CallRecord)>,
     exec: Executor,
     /// The echo of the process.
     pub(super) echo: Option<EchoSwitch>,
@@ -265,7 +266,7 @@ impl<M: Machine> Core<M> {
             self.note_received(now, traffic, bytes);
         }
         if let Some(shapes) = &mut self.shapes {
-            let call = || first_named(&self.out);
+            let call = || first_named(&self.out).call;
             match input {
                 Input::Message { src, bytes, .. } => {
                     shapes.received(now, call(), Way::Received, Some(src), bytes);
@@ -284,7 +285,11 @@ impl<M: Machine> Core<M> {
         if let Some(tap) = &mut self.tap
             && let Input::Message { flow, src, bytes } = input
         {
-            let call = first_named(&self.out);
+            // Events are about the main scenario.
+            let call = match first_named(&self.out) {
+                Named { beside: true, .. } => 0,
+                Named { call, .. } => call,
+            };
             tap.received(self.clock.wall_us(now), call, flow, src, bytes);
         }
         self.carry_out(now, received.map_or(b"", |(_, bytes)| bytes));
@@ -363,55 +368,6 @@ impl<M: Machine> Core<M> {
         };
         self.note_sent(now, traffic, bytes);
         sent
-    }
-
-    /// Tells the traces of a message of the call at hand that was handed on.
-    pub(super) fn note_sent(&mut self, now: Micros, traffic: Traffic, bytes: &[u8]) {
-        let call = self.about;
-        self.logs
-            .message(self.clock.wall_us(now), traffic, call, bytes);
-        if let Some(watch) = &mut self.watch {
-            watch.message(now, None, call, traffic, bytes);
-        }
-    }
-
-    /// Tells the traces of a message that the machine has taken in. Its orders say whose it is.
-    fn note_received(&mut self, now: Micros, traffic: Traffic, bytes: &[u8]) {
-        let call = match &self.watch {
-            None => 0,
-            Some(_) => first_named(&self.out),
-        };
-        self.logs
-            .message(self.clock.wall_us(now), traffic, call, bytes);
-        if let Some(watch) = &mut self.watch {
-            watch.message(now, None, call, traffic, bytes);
-        }
-    }
-
-    /// Tells the traces what has happened.
-    fn trace(&mut self, now: Micros, event: StatEvent, received: &[u8]) {
-        let (wall_us, call) = (self.clock.wall_us(now), self.about);
-        match event {
-            StatEvent::Unexpected { step, code } if code > 0 => {
-                self.logs.code(wall_us, call, code, step, received);
-            }
-            StatEvent::Rtd { rtd, took, .. } => self.logs.rtt(wall_us, call, rtd, took, now),
-            _ => {}
-        }
-        if let Some(watch) = &mut self.watch
-            && let Some(history) = watch.event(now, call, event, received, &mut self.stats)
-        {
-            self.logs.call_debug(wall_us, &history);
-        }
-        if let Some(tap) = &mut self.tap {
-            tap.event(wall_us, call, event, received);
-        }
-        if let Some(measure) = &mut self.measure
-            && let Some(record) = measure.event(now, call, event, received)
-        {
-            // Its end is followed by what its media came to.
-            self.ended = Some((wall_us, record));
-        }
     }
 
     pub(super) fn timer(&mut self, now: Micros, fired: Fired) {
@@ -544,13 +500,9 @@ impl<M: Machine> Core<M> {
             0 => text.to_owned(),
             more => format!("{text} ({more} more errors since the last such line)"),
         };
+        let call = self.about_main();
         if let Some(tap) = &mut self.tap {
-            tap.error(
-                self.clock.wall_us(now),
-                self.about,
-                "transport",
-                text.as_bytes(),
-            );
+            tap.error(self.clock.wall_us(now), call, "transport", text.as_bytes());
         }
         self.warn(now, text.as_bytes());
     }
@@ -580,6 +532,7 @@ impl<M: Machine> Core<M> {
         if let Some(watch) = &mut self.watch {
             watch.warning(now, call, text);
         }
+        let call = self.about_main();
         if let Some(tap) = &mut self.tap {
             match concern {
                 // Those of the machine are told as what they are about; trouble is told by whoever has it.
@@ -608,13 +561,13 @@ impl<M: Machine> Core<M> {
                 Output::About { call } => self.about = call,
                 Output::Beside { begins } => {
                     self.of_beside = begins;
-                    // Its calls have no numbers in traces.
                     self.about = 0;
                 }
                 Output::Stat(event) if self.of_beside => {
                     if let Some(beside) = &mut self.beside {
                         beside.stats.apply(now, event);
                     }
+                    self.trace_beside(now, event);
                 }
                 Output::Send {
                     call,
@@ -627,7 +580,8 @@ impl<M: Machine> Core<M> {
                     }
                     if let Some(tap) = &mut self.tap {
                         let wall_us = self.clock.wall_us(now);
-                        tap.sent(wall_us, self.about, flow, to, out.bytes(bytes));
+                        let call = if self.of_beside { 0 } else { self.about };
+                        tap.sent(wall_us, call, flow, to, out.bytes(bytes));
                     }
                     if let Some(shapes) = &mut self.shapes {
                         shapes.sends(now, self.about, to, out.bytes(bytes));
@@ -712,8 +666,9 @@ impl<M: Machine> Core<M> {
                 } => {
                     let wall_us = self.clock.wall_us(now);
                     self.logs.action(wall_us, out.bytes(text));
+                    let call = self.about_main();
                     if let Some(tap) = &mut self.tap {
-                        tap.action(wall_us, self.about, false, out.bytes(text));
+                        tap.action(wall_us, call, false, out.bytes(text));
                     }
                 }
                 Output::Exec { command } => {
@@ -748,13 +703,4 @@ impl<M: Machine> Core<M> {
         self.about = 0;
         self.of_beside = false;
     }
-}
-
-/// The first call that orders are about; 0 if there is none.
-fn first_named(out: &OutBuf) -> u64 {
-    let mut calls = out.records().iter().filter_map(|order| match order {
-        Output::About { call } => Some(*call),
-        _ => None,
-    });
-    calls.next().unwrap_or(0)
 }

@@ -15,6 +15,7 @@ use super::work_limit::WorkLimit;
 use super::{Ending, Machine};
 use crate::flows::{Caller, Origin, Received, Redial, State, Table, Visit};
 use crate::logs::Traffic;
+use crate::transport::tls;
 
 /// What a call asked for, or what could not be sent for it, until the machine is told.
 #[derive(Debug)]
@@ -365,7 +366,14 @@ impl<M: Machine> Core<M> {
                 format!("a connection from {peer} came to nothing: {error}")
             }
             (FlowEvent::Failed, Some(error)) => format!("cannot connect to {peer}: {error}"),
-            (_, Some(error)) => format!("the connection with {peer} broke: {error}"),
+            // COMPAT(sipp): the latter half is what scripts look for in its error log.
+            (_, Some(error)) if is_reset(error) => format!(
+                "the connection with {peer} broke, remote peer probably closed the socket: {error}"
+            ),
+            (_, Some(error)) => {
+                let why = tls::broken(error);
+                format!("the connection with {peer} broke: {why}")
+            }
             (_, None) => format!("{peer} closed its connection"),
         };
         if origin != Origin::Main {
@@ -411,10 +419,25 @@ impl<M: Machine> Core<M> {
             (Redial::Never, _) => {
                 // The run goes on until somebody has something to send: it may be over.
                 self.warn(now, what.as_bytes());
+                let failed = self.stats.counters.failed();
                 self.input(now, Input::Flow { flow: id, event });
+                // COMPAT(sipp): a reset ends the run, but where nothing was left to do.
+                let matters = !self.draining || self.stats.counters.failed() > failed;
+                if matters && error.as_ref().is_some_and(is_reset) {
+                    let text = format!("{what}; -max_reconnect allows no other");
+                    self.ending.get_or_insert(Ending::Fatal(text));
+                }
             }
         }
     }
+}
+
+/// Whether a connection was not closed, but reset.
+fn is_reset(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
 
 /// Waits until a flow is ready; for ever without any.

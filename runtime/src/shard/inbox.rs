@@ -87,6 +87,7 @@ impl<M: Machine> Shard<M> {
                 if !self.core.logs.switch(wall_us, trace, on) {
                     self.core.warn(now, b"this run has no files for traces");
                 }
+                self.core.hand_over_logs();
             }
             ControlCommand::TogglePause => {
                 if let Some(schedule) = &mut self.core.schedule {
@@ -178,9 +179,6 @@ impl<M: Machine> Shard<M> {
                 if deadlines.timeout_is_error {
                     let text = self.core.timed_out(now);
                     self.abort(now, Ending::TimeoutError(text));
-                } else if deadlines.timeout_drains {
-                    self.deadlines.timeout = None;
-                    self.drain(now, Ending::TimedOut);
                 } else {
                     self.abort(now, Ending::TimedOut);
                 }

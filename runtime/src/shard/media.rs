@@ -37,9 +37,10 @@ impl<M: Machine> Core<M> {
             Output::Sdp {
                 call,
                 of,
-                offers,
+                place,
+                cseq,
                 body,
-            } => media.described(now, call, of, offers, out.bytes(body)),
+            } => media.described(now, call, of, (place, cseq), out.bytes(body)),
             _ => {}
         }
     }

@@ -16,6 +16,7 @@
 //! | `sides` | the further sockets of `-t ui` |
 //! | `watchdog` | notices that the loop is late |
 //! | `sampling` | figures for tables, at the same instants on all shards |
+//! | `traces` | what traces are told, and of which call |
 //! | `watch` | what traces know of single calls |
 //! | `strain` | what keeps the shard from doing what it was asked to |
 //! | `waiting` | how the shard waits for its socket |
@@ -38,6 +39,7 @@ mod strain;
 mod team;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod twins;
 mod waiting;
 mod watch;
@@ -141,7 +143,7 @@ pub enum Ending {
     Drained,
     /// The operator had the open calls aborted.
     Stopped,
-    /// `-timeout` had them aborted, or had no more of them opened.
+    /// `-timeout` had them aborted.
     TimedOut,
     /// `-timeout` with `-timeout_error`; the text says after which time.
     TimeoutError(String),
@@ -159,7 +161,6 @@ pub enum Ending {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Deadlines {
     pub(crate) timeout: Option<Micros>,
-    pub(crate) timeout_drains: bool,
     pub(crate) timeout_is_error: bool,
     pub(crate) timeout_global: Option<Micros>,
 }

@@ -301,7 +301,7 @@ impl<M: Machine> Shard<M> {
         }
         self.sample(now);
         self.core.tick(now);
-        self.core.logs.hand_over();
+        self.core.hand_over_logs();
         if let Some(mirror) = &mut self.core.mirror {
             mirror.hand_over();
         }

@@ -564,30 +564,6 @@ fn the_timeout_aborts_and_says_which_one_it_was() {
 }
 
 #[test]
-fn a_timeout_that_drains_opens_no_more_and_waits_for_the_open_calls() {
-    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
-    let mut bench =
-        bench(Script::client(silent.local_addr().expect("bound"))).paced(10_000.0, None, 5);
-    bench.setup.deadlines = Deadlines {
-        timeout: Some(Micros(20_000)),
-        timeout_drains: true,
-        timeout_global: Some(Micros(60_000)),
-        ..Deadlines::default()
-    };
-    // Nobody answers: the calls stay open until the second limit aborts them.
-    let (ending, snapshot) = bench.run();
-    assert_eq!(ending, Ending::TimedOutGlobally);
-    assert_eq!((snapshot.calls.failed, snapshot.calls.current), (5, 0));
-    let mut bench = self::bench(Script::server());
-    bench.setup.deadlines = Deadlines {
-        timeout: Some(Micros(20_000)),
-        timeout_drains: true,
-        ..Deadlines::default()
-    };
-    assert_eq!(bench.run().0, Ending::TimedOut);
-}
-
-#[test]
 fn who_leaves_leaves_the_calls_as_they_are() {
     let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
     let bench = bench(Script::client(silent.local_addr().expect("bound"))).paced(10_000.0, None, 5);

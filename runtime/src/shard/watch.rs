@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 
+use foldhash::fast::FixedState;
 use gossipper_bytecode::{Program, StepId, StepKind};
 use gossipper_vm::{CallEnd, CallKey, Micros, StatEvent};
 use jiff::tz::TimeZone;
@@ -66,8 +67,11 @@ impl History {
 
 #[derive(Debug)]
 struct Histories {
-    calls: HashMap<u64, History>,
+    /// Its numbers are ours: no peer chooses them.
+    calls: HashMap<u64, History, FixedState>,
     steps: Vec<String>,
+    /// Those of the scenario beside.
+    steps_beside: Vec<String>,
     stamps: Stamps,
     form: TimeForm,
     transport: &'static str,
@@ -76,17 +80,41 @@ struct Histories {
 
 #[derive(Debug)]
 struct Invites {
-    /// The steps that send one.
-    sends: Vec<bool>,
+    /// What each step has to do with them.
+    roles: Vec<InviteRole>,
     /// When it went out, per call that waits for the answer.
-    sent: HashMap<u64, Micros>,
+    sent: HashMap<u64, Micros, FixedState>,
+}
+
+/// What a step has to do with the time to the answer of an INVITE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InviteRole {
+    /// It sends one.
+    Sends,
+    /// It may take the final answer.
+    Answer,
+    None,
+}
+
+impl InviteRole {
+    fn of(kind: StepKind, name: &str) -> Self {
+        let is_code = name.len() == 3 && name.bytes().all(|byte| byte.is_ascii_digit());
+        match kind {
+            StepKind::Send if name == "INVITE" => Self::Sends,
+            StepKind::Recv if !(is_code && name.starts_with('1')) => Self::Answer,
+            _ => Self::None,
+        }
+    }
 }
 
 /// What a shard remembers of calls for its traces.
 #[derive(Debug)]
 pub(crate) struct Watch {
     /// Whose messages wait to be sent.
-    sending: HashMap<CallKey, u64>,
+    sending: HashMap<CallKey, u64, FixedState>,
+    /// Messages are traced in a form that has numbers, or may come to be.
+    has_numbers: bool,
+    /// They are, at the moment.
     numbers: bool,
     invites: Option<Invites>,
     histories: Option<Histories>,
@@ -98,29 +126,30 @@ impl Watch {
         config: &LogConfig,
         wanted: Wanted,
         program: &Program,
+        steps_beside: Option<Vec<String>>,
         (transport, wall_base_us): (&'static str, u64),
     ) -> Option<Box<Self>> {
         let own = config.form == LogForm::Gossipper;
-        let numbers = own && wanted.messages;
-        if !(numbers || wanted.invites || wanted.call_debug) {
+        let has_numbers = own && (wanted.messages || config.switchable.is_some());
+        let names = || program.steps.iter().map(|step| program.display(step.name));
+        let kinds = program.steps.iter().map(|step| step.kind);
+        let roles = || {
+            kinds
+                .zip(names())
+                .map(|(kind, name)| InviteRole::of(kind, &name))
+        };
+        let roles: Vec<InviteRole> = wanted.invites.then(roles).into_iter().flatten().collect();
+        let invites = roles.contains(&InviteRole::Sends).then(|| Invites {
+            roles,
+            sent: HashMap::default(),
+        });
+        if !(has_numbers || invites.is_some() || wanted.call_debug) {
             return None;
         }
-        let names = || program.steps.iter().map(|step| program.display(step.name));
-        let sends_invite = |(step, name): (&gossipper_bytecode::Step, String)| {
-            step.kind == StepKind::Send && name == "INVITE"
-        };
-        let invites = wanted.invites.then(|| Invites {
-            sends: program
-                .steps
-                .iter()
-                .zip(names())
-                .map(sends_invite)
-                .collect(),
-            sent: HashMap::new(),
-        });
         let histories = wanted.call_debug.then(|| Histories {
-            calls: HashMap::new(),
+            calls: HashMap::default(),
             steps: names().collect(),
+            steps_beside: steps_beside.unwrap_or_default(),
             stamps: Stamps::new(TimeZone::system()),
             form: match (own, config.tables.rfc3339) {
                 (true, _) => TimeForm::Nanos,
@@ -131,8 +160,9 @@ impl Watch {
             wall_base_us,
         });
         Some(Box::new(Self {
-            sending: HashMap::new(),
-            numbers,
+            sending: HashMap::default(),
+            has_numbers,
+            numbers: has_numbers && wanted.messages,
             invites,
             histories,
         }))
@@ -142,6 +172,11 @@ impl Watch {
     pub(super) fn number(&self, call: Option<CallKey>) -> u64 {
         call.and_then(|call| self.sending.get(&call).copied())
             .unwrap_or(0)
+    }
+
+    /// Messages are traced from now on, or no more.
+    pub(super) fn tell_numbers(&mut self, messages: bool) {
+        self.numbers = self.has_numbers && messages;
     }
 
     /// Nothing waits to be sent any more.
@@ -202,21 +237,20 @@ impl Watch {
         if let Some(invites) = &mut self.invites {
             invites.event(now, call, event, received, stats);
         }
-        let histories = self.histories.as_mut()?;
-        match event {
-            StatEvent::Ended { end, .. } => {
-                let mut history = histories.calls.remove(&call)?;
-                history.add(now, What::Event(event), b"");
-                matches!(end, CallEnd::Failure(_)).then(|| histories.print(call, history))
-            }
-            // Seen as messages.
-            StatEvent::Counter { .. } => None,
-            other => {
-                let history = histories.calls.entry(call).or_default();
-                history.add(now, What::Event(other), b"");
-                None
-            }
+        self.histories.as_mut()?.event(now, call, event, false)
+    }
+
+    /// The same for a call of the scenario beside.
+    pub(super) fn event_beside(
+        &mut self,
+        now: Micros,
+        call: u64,
+        event: StatEvent,
+    ) -> Option<Vec<u8>> {
+        if call == 0 {
+            return None;
         }
+        self.histories.as_mut()?.event(now, call, event, true)
     }
 }
 
@@ -229,11 +263,14 @@ impl Invites {
         received: &[u8],
         stats: &mut Stats,
     ) {
+        let is = |step: StepId, role| self.roles.get(step.index()) == Some(&role);
         match event {
-            StatEvent::Sent { step } if self.sends.get(step.index()) == Some(&true) => {
+            StatEvent::Sent { step } if is(step, InviteRole::Sends) => {
                 self.sent.insert(call, now);
             }
-            StatEvent::Received { .. } if !received.is_empty() => {
+            StatEvent::Received { step }
+                if is(step, InviteRole::Answer) && !self.sent.is_empty() =>
+            {
                 let status = headers::start_line(received).strip_prefix(b"SIP/2.0 ");
                 let is_final = status.is_some_and(|status| !status.starts_with(b"1"));
                 if is_final
@@ -244,7 +281,7 @@ impl Invites {
                     stats.invite_answered(now.since(sent));
                 }
             }
-            StatEvent::Ended { .. } => {
+            StatEvent::Ended { .. } if !self.sent.is_empty() => {
                 self.sent.remove(&call);
             }
             _ => {}
@@ -253,7 +290,24 @@ impl Invites {
 }
 
 impl Histories {
-    fn print(&mut self, call: u64, history: History) -> Vec<u8> {
+    fn event(&mut self, now: Micros, call: u64, event: StatEvent, beside: bool) -> Option<Vec<u8>> {
+        match event {
+            StatEvent::Ended { end, .. } => {
+                let mut history = self.calls.remove(&call)?;
+                history.add(now, What::Event(event), b"");
+                matches!(end, CallEnd::Failure(_)).then(|| self.print(call, history, beside))
+            }
+            // Seen as messages.
+            StatEvent::Counter { .. } => None,
+            other => {
+                let history = self.calls.entry(call).or_default();
+                history.add(now, What::Event(other), b"");
+                None
+            }
+        }
+    }
+
+    fn print(&mut self, call: u64, history: History, beside: bool) -> Vec<u8> {
         let mut out = b"Call debugging information for call ".to_vec();
         if history.call_id.is_empty() {
             out.extend_from_slice(format!("number {call}").as_bytes());
@@ -270,7 +324,7 @@ impl Histories {
             self.stamps.push(&mut out, wall_us, self.form);
             out.push(b' ');
             let mut line = String::new();
-            self.describe(&mut line, &entry);
+            self.describe(&mut line, &entry, beside);
             out.extend_from_slice(line.as_bytes());
             match entry.what {
                 What::Warning => out.extend_from_slice(&entry.text),
@@ -286,9 +340,14 @@ impl Histories {
         out
     }
 
-    fn describe(&self, out: &mut String, entry: &Entry) {
+    fn describe(&self, out: &mut String, entry: &Entry, beside: bool) {
+        let steps = if beside {
+            &self.steps_beside
+        } else {
+            &self.steps
+        };
         let step = |step: StepId| {
-            let name = self.steps.get(step.index()).map_or("", String::as_str);
+            let name = steps.get(step.index()).map_or("", String::as_str);
             format!("step {step} ({name})")
         };
         let bytes = entry.text.len();
@@ -346,6 +405,21 @@ impl Histories {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_steps_that_may_take_a_final_answer_are_asked_for_it() {
+        use InviteRole::{Answer, None, Sends};
+        for (kind, name, role) in [
+            (StepKind::Send, "INVITE", Sends),
+            (StepKind::Send, "BYE", None),
+            (StepKind::Recv, "180", None),
+            (StepKind::Recv, "200", Answer),
+            (StepKind::Recv, "(1|2)..", Answer),
+            (StepKind::Pause, "", None),
+        ] {
+            assert_eq!(InviteRole::of(kind, name), role, "{name}");
+        }
+    }
 
     #[test]
     fn a_history_is_bounded_and_says_what_it_has_forgotten() {

@@ -41,6 +41,8 @@ pub struct Stats {
     call_length_ms: Sums,
     call_length_us: Sums,
     invite_us: Sums,
+    /// What of that came before the figures were last cleared.
+    invite_us_before: Sums,
     lateness: Times,
     layout: EngineSnapshot,
 }
@@ -61,6 +63,7 @@ impl Stats {
             call_length_ms: Sums::default(),
             call_length_us: Sums::default(),
             invite_us: Sums::default(),
+            invite_us_before: Sums::default(),
             lateness: Times::default(),
             layout: snapshot::layout(program),
         }
@@ -124,6 +127,7 @@ impl Stats {
         self.call_length_ms.add(&other.call_length_ms);
         self.call_length_us.add(&other.call_length_us);
         self.invite_us.add(&other.invite_us);
+        self.invite_us_before.add(&other.invite_us_before);
         self.lateness.add(&other.lateness);
     }
 
@@ -140,6 +144,12 @@ impl Stats {
     /// The name of the scenario.
     pub(crate) fn scenario(&self) -> &str {
         &self.layout.scenario
+    }
+
+    /// The names of the scenario's steps.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        let steps = self.layout.steps.iter();
+        steps.map(|step| step.name.clone()).collect()
     }
 
     /// The scenario's timers with their names.
@@ -160,6 +170,7 @@ impl Stats {
         if let Some(cells) = &mut self.call_length_cells {
             cells.clear();
         }
+        self.invite_us_before = self.invite_us;
         self.lateness.clear();
         self.layout.counted_since_us = now.0;
     }
@@ -234,6 +245,7 @@ mod tests {
             call_length_ms: Sums::default(),
             call_length_us: Sums::default(),
             invite_us: Sums::default(),
+            invite_us_before: Sums::default(),
             lateness: Times::default(),
             layout: EngineSnapshot {
                 response_times: vec![Default::default(); 2],
@@ -272,6 +284,21 @@ mod tests {
             prop_assert_eq!(cells.cells.iter().map(|c| c.count).sum::<u64>(), ended);
             prop_assert_eq!(snapshot.lateness.count, calls.outgoing);
         }
+    }
+
+    #[test]
+    fn answers_of_invites_are_averaged_since_the_figures_were_cleared() {
+        let (mut stats, mut other) = (stats(), stats());
+        stats.invite_answered(Micros(400));
+        stats.clear(Micros(1));
+        for us in [10, 30] {
+            stats.invite_answered(Micros(us));
+        }
+        other.invite_answered(Micros(50));
+        stats.add(&other);
+        let invite = stats.snapshot().invite;
+        assert_eq!((invite.count, invite.mean_us), (3, 30.0));
+        assert_eq!(invite.stdev_us, 20.0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use gossipper_bytecode::{FailReason, Program};
 use gossipper_control::{
-    CallCounts, CounterSnapshot, EngineSnapshot, FailCount, ResponseTime, StepSnapshot,
+    CallCounts, CounterSnapshot, EngineSnapshot, FailCount, MeanTime, ResponseTime, StepSnapshot,
 };
 
 use super::{RepartitionTable, Stats};
@@ -81,6 +81,12 @@ impl Stats {
             .call_length_cells
             .as_ref()
             .map(RepartitionTable::snapshot);
+        let invite = self.invite_us.since(&self.invite_us_before);
+        snapshot.invite = MeanTime {
+            count: invite.count,
+            mean_us: invite.mean(),
+            stdev_us: invite.deviation(),
+        };
         snapshot.lateness = self.lateness.summary();
         for (into, step) in snapshot.steps.iter_mut().zip(&counters.steps) {
             into.messages = step.messages;

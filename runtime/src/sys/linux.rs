@@ -3,7 +3,8 @@
 //!
 //! The kernel's per-datagram path costs more than the system call around it, so equal-length neighbours that go to
 //! one peer travel as one segmented send (GSO), and several such sends share one `sendmmsg`. Segmentation is dropped
-//! for a socket for good at the first `EIO` (no checksum offload on the way) or `EINVAL`.
+//! for a socket for good at the first `EIO` (no checksum offload on the way) or `EINVAL`. Where a batched call itself is
+//! not to be had (`ENOSYS`: an old kernel, a sandbox), one call per datagram does the same.
 //!
 //! The kernel is asked for the time each datagram arrived, so that response times do not depend on when it is read.
 //!
@@ -14,12 +15,15 @@ mod control;
 mod limits;
 mod poll;
 mod port;
+#[cfg(test)]
+mod refusals;
 
 pub(super) use self::poll::poll;
 
 use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -60,6 +64,8 @@ struct Group {
 
 pub(super) struct Sender {
     gso: bool,
+    /// Whether there is `sendmmsg`.
+    batched: bool,
     groups: Vec<Group>,
     iovecs: Vec<libc::iovec>,
     names: Vec<libc::sockaddr_storage>,
@@ -79,6 +85,7 @@ impl Sender {
     pub(super) fn new(gso: bool) -> Self {
         Self {
             gso,
+            batched: true,
             groups: Vec::with_capacity(MAX_HEADERS),
             iovecs: Vec::with_capacity(MAX_HEADERS * MAX_SEGMENTS),
             names: vec![zeroed_storage(); MAX_HEADERS],
@@ -101,6 +108,11 @@ impl Sender {
         let mut outcome = SendOutcome::default();
         let mut retried_item = usize::MAX;
         while outcome.done < items.len() {
+            if !self.batched {
+                let rest = outcome.done..items.len();
+                Self::send_singly(socket, arena, items, rest, failed, &mut outcome);
+                return outcome;
+            }
             self.group(arena, items, outcome.done);
             outcome.calls += 1;
             match self.call(socket, items) {
@@ -116,6 +128,7 @@ impl Sender {
                     match error.kind() {
                         io::ErrorKind::Interrupted => {}
                         io::ErrorKind::WouldBlock => return outcome,
+                        _ if is_missing(&error) => (self.batched, self.gso) = (false, false),
                         // Left behind by an earlier datagram; reading it has cleared it.
                         _ if is_icmp(&error) && retried_item != first.first_item => {
                             retried_item = first.first_item;
@@ -126,9 +139,11 @@ impl Sender {
                             // finds out which datagram it belongs to.
                             self.gso = false;
                             if !matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL)) {
-                                self.send_singly(socket, arena, items, first, failed, &mut outcome);
+                                let its = first.first_item..first.first_item + first.items;
+                                let end = its.end;
+                                Self::send_singly(socket, arena, items, its, failed, &mut outcome);
                                 self.gso = true;
-                                if outcome.done < first.first_item + first.items {
+                                if outcome.done < end {
                                     return outcome;
                                 }
                             }
@@ -144,18 +159,17 @@ impl Sender {
         outcome
     }
 
-    /// Sends the items of one refused group one by one, so that an error finds its datagram.
+    /// Sends some of the items one by one, so that an error finds its datagram.
     fn send_singly(
-        &mut self,
         socket: &UdpSocket,
         arena: &[u8],
         items: &[Outgoing],
-        group: Group,
+        which: Range<usize>,
         failed: &mut dyn FnMut(usize, io::Error),
         outcome: &mut SendOutcome,
     ) {
-        let base = group.first_item;
-        let part = &items[base..base + group.items];
+        let base = which.start;
+        let part = &items[which];
         let single = super::fallback::send(socket, arena, part, &mut |index, error| {
             failed(base + index, error)
         });
@@ -251,7 +265,14 @@ fn run_length(items: &[Outgoing]) -> usize {
     count
 }
 
+/// Whether the system does not have, or does not let us have, a call at all.
+fn is_missing(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOSYS)
+}
+
 pub(super) struct Receiver {
+    /// Whether there is `recvmmsg`.
+    batched: bool,
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     iovecs: Vec<libc::iovec>,
@@ -272,6 +293,7 @@ impl Receiver {
     pub(super) fn new(socket: &UdpSocket, offload: bool) -> Self {
         prepare(socket, offload);
         Self {
+            batched: true,
             bytes: vec![0; RECV_BUFFERS * MAX_DATAGRAM],
             entries: Vec::with_capacity(BATCH),
             iovecs: vec![
@@ -308,10 +330,11 @@ impl Receiver {
                         self.take(slot, read_at);
                     }
                     outcome.datagrams = self.entries.len();
-                    outcome.drained = count < RECV_BUFFERS;
+                    outcome.drained = self.batched && count < RECV_BUFFERS;
                     return Ok(outcome);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_missing(&error) && self.batched => self.batched = false,
                 Err(error) if is_icmp(&error) => outcome.icmp_errors += 1,
                 Err(error)
                     if error.kind() == io::ErrorKind::WouldBlock && outcome.icmp_errors > 0 =>
@@ -340,6 +363,16 @@ impl Receiver {
             header.msg_hdr.msg_iovlen = 1;
             header.msg_hdr.msg_control = self.controls[slot].0.as_mut_ptr().cast();
             header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
+        }
+        if !self.batched {
+            let first = &mut self.headers[0];
+            // SAFETY: as below, for the first header alone; nothing else refers to it during the call.
+            let len = unsafe {
+                libc::recvmsg(socket.as_raw_fd(), &mut first.msg_hdr, libc::MSG_DONTWAIT)
+            };
+            let len = u32::try_from(len).map_err(|_| io::Error::last_os_error())?;
+            first.msg_len = len;
+            return Ok(1);
         }
         // SAFETY: `headers`, `iovecs`, `names` and `controls` have RECV_BUFFERS elements each and `bytes` has
         // RECV_BUFFERS buffers of MAX_DATAGRAM bytes, so the loop above wrote every header with pointers to distinct,

@@ -73,7 +73,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    fn bytes<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+    pub(crate) fn bytes<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
         // A range outside the arena is a bug of the caller; sending nothing is better than taking the shard down.
         arena
             .get(self.off..self.off.saturating_add(self.len))
@@ -299,7 +299,7 @@ pub fn choose_port_late(socket: &socket2::Socket) {
 }
 
 /// Errors that ICMP left on the socket for an *earlier* datagram: they say nothing about the one being sent.
-fn is_icmp(error: &io::Error) -> bool {
+pub(crate) fn is_icmp(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused

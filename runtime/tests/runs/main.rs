@@ -4,6 +4,7 @@
 mod echo;
 mod loopback;
 mod media;
+mod media_kinds;
 mod moving;
 mod secure;
 mod shapes;

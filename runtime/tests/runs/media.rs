@@ -20,18 +20,19 @@ use gossipper_vm::RunParams;
 
 /// One side of the calls of a test.
 #[derive(Clone)]
-struct Side {
+pub(crate) struct Side {
     /// Lines of its description behind the one with its address.
-    sdp: String,
+    pub(crate) sdp: String,
     /// Actions when it has the other's description.
-    first: String,
+    pub(crate) first: String,
     /// Steps while the call lasts.
-    then: String,
-    media: MediaConfig,
+    pub(crate) then: String,
+    pub(crate) media: MediaConfig,
+    pub(crate) ip: IpAddr,
 }
 
 impl Side {
-    fn new(first: &str) -> Self {
+    pub(crate) fn new(first: &str) -> Self {
         Self {
             sdp: "m=audio [rtpstream_audio_port] RTP/AVP 8 101\na=rtpmap:101 telephone-event/8000"
                 .to_owned(),
@@ -41,21 +42,22 @@ impl Side {
                 rules: MediaRules::Own,
                 ..MediaConfig::default()
             },
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         }
     }
 
-    fn as_sipp(first: &str) -> Self {
+    pub(crate) fn as_sipp(first: &str) -> Self {
         let mut side = Self::new(first);
         side.media.rules = MediaRules::Sipp;
         side
     }
 
-    fn with_sdp(mut self, sdp: &str) -> Self {
+    pub(crate) fn with_sdp(mut self, sdp: &str) -> Self {
         self.sdp = sdp.to_owned();
         self
     }
 
-    fn then(mut self, steps: &str) -> Self {
+    pub(crate) fn then(mut self, steps: &str) -> Self {
         self.then = steps.to_owned();
         self
     }
@@ -72,7 +74,7 @@ impl Side {
         };
         let mut config = EngineConfig::new(Arc::new(program.clone()), params);
         config.local = LocalConfig {
-            ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            ip: Some(self.ip),
             port: Some(0),
             bind_local: true,
         };
@@ -81,13 +83,13 @@ impl Side {
     }
 }
 
-fn sdp(lines: &str) -> String {
+pub(crate) fn sdp(lines: &str) -> String {
     format!(
         "v=0\no=- 1 1 IN IP[media_ip_type] [media_ip]\ns=-\nc=IN IP[media_ip_type] [media_ip]\nt=0 0\n{lines}\n"
     )
 }
 
-fn request(method: &str, cseq: u32, body: &str) -> String {
+pub(crate) fn request(method: &str, cseq: u32, body: &str) -> String {
     let kind = if body.is_empty() {
         ""
     } else {
@@ -102,7 +104,7 @@ fn request(method: &str, cseq: u32, body: &str) -> String {
     )
 }
 
-fn response(body: &str) -> String {
+pub(crate) fn response(body: &str) -> String {
     let kind = if body.is_empty() {
         ""
     } else {
@@ -115,7 +117,7 @@ fn response(body: &str) -> String {
 }
 
 /// The caller, and who answers.
-fn scenarios(uac: &Side, uas: &Side) -> [String; 2] {
+pub(crate) fn scenarios(uac: &Side, uas: &Side) -> [String; 2] {
     let caller = [
         request("INVITE", 1, &sdp(&uac.sdp)),
         format!(
@@ -145,7 +147,7 @@ fn scenarios(uac: &Side, uas: &Side) -> [String; 2] {
 }
 
 /// Runs so many calls of it.
-fn run(uac: &Side, uas: &Side, calls: u64) -> RunReport {
+pub(crate) fn run(uac: &Side, uas: &Side, calls: u64) -> RunReport {
     let [caller, answerer] = scenarios(uac, uas);
     let report = Run::start(RunConfig {
         main: uac.config(&caller),
@@ -172,21 +174,21 @@ fn run(uac: &Side, uas: &Side, calls: u64) -> RunReport {
     report
 }
 
-fn main_of(report: &RunReport) -> &EngineSnapshot {
+pub(crate) fn main_of(report: &RunReport) -> &EngineSnapshot {
     report.snapshot.main().expect("an engine")
 }
 
 /// Media of the caller and of who answers.
-fn media(report: &RunReport) -> [&MediaSnapshot; 2] {
+pub(crate) fn media(report: &RunReport) -> [&MediaSnapshot; 2] {
     let answerer = report.snapshot.answerer().expect("an answerer");
     [main_of(report), answerer].map(|engine| engine.media.as_deref().expect("media"))
 }
 
-fn pause(ms: u32) -> String {
+pub(crate) fn pause(ms: u32) -> String {
     format!(r#"<pause milliseconds="{ms}"/>"#)
 }
 
-fn play(value: &str) -> String {
+pub(crate) fn play(value: &str) -> String {
     format!(r#"<exec rtp_stream="{value}"/>"#)
 }
 
@@ -309,7 +311,7 @@ fn pausing_stopping_and_playing_another_codec_are_obeyed() {
 }
 
 /// A crypto line of a suite, with a key of the call.
-fn crypto(tag: u32, suite: &str) -> String {
+pub(crate) fn crypto(tag: u32, suite: &str) -> String {
     format!("a=crypto:{tag} {suite} inline:[cryptokeyparams1audio]")
 }
 
@@ -374,7 +376,7 @@ fn a_stream_to_a_peer_that_asks_for_keys_is_refused_unless_they_are_used() {
     }
 }
 
-fn powers(path: &Path) -> Vec<f64> {
+pub(crate) fn powers(path: &Path) -> Vec<f64> {
     let bytes = std::fs::read(path).expect("a recording");
     let audio = wav::read(&bytes).expect("a WAV file");
     [425.0, 600.0]

@@ -281,7 +281,27 @@ fn a_connection_that_the_peer_resets_fails_the_call_and_is_called_broken() {
     assert_eq!(report.ending, Ending::Completed);
     assert_eq!(failures(&main), [(FailReason::TcpClosed, 5)]);
     let warning = main.last_warning.expect("it says why");
-    assert!(warning.contains("broke: "), "{warning}");
+    let words = "broke, remote peer probably closed the socket: Connection reset by peer";
+    assert!(warning.contains(words), "{warning}");
+}
+
+#[test]
+fn a_reset_of_the_one_connection_ends_the_run_with_its_statistics() {
+    let listener = listener();
+    let config = client(compiled("ping", PING), &tcp(false), &listener);
+    let (report, main) = against(config, listener, |_, mut stream| {
+        let mut first = [0];
+        stream.read_exact(&mut first).expect("a request");
+        assert_eq!(stream.peek(&mut first).expect("the rest"), 1);
+    });
+    let Ending::Fatal(text) = &report.ending else {
+        panic!("{:?}", report.ending);
+    };
+    assert!(text.contains("-max_reconnect allows no other"), "{text}");
+    assert_eq!(main.calls.current, 0);
+    let [(FailReason::TcpClosed, 1..=5)] = failures(&main)[..] else {
+        panic!("{main:?}");
+    };
 }
 
 #[test]

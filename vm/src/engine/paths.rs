@@ -22,15 +22,21 @@ impl Engine {
         }
     }
 
-    /// A call that has lost its path takes the one that a message comes on.
+    /// A call that has lost its path, or is on one that its peer has opened, takes the one that a message comes on: its
+    /// answer belongs there (RFC 3261 section 18.2.2), and the end of the old one may be heard of later than the message
+    /// on the new one.
     // COMPAT(sipp): SIPp stays with the first connection, and ends when that is no more (docs/compat.md#connections).
     pub(super) fn adopt_flow(&mut self, key: CallKey, flow: FlowId) {
-        if let (Some(flows), Some(call)) = (&mut self.shared.flows, self.calls.get_mut(key))
-            && !call.flow.is_some()
-        {
-            call.flow = flow;
-            flows.enter(flow, key, false);
+        let (Some(flows), Some(call)) = (&mut self.shared.flows, self.calls.get_mut(key)) else {
+            return;
+        };
+        if call.flow == flow || (call.flow.is_some() && !flows.is_of_peer(call.flow)) {
+            return;
         }
+        // Nothing is closed by that: the old one is the peer's.
+        let _ = flows.leave(call.flow, key);
+        call.flow = flow;
+        flows.enter(flow, key, false);
     }
 
     /// An ended call leaves its paths.
@@ -112,13 +118,20 @@ impl Engine {
         }
     }
 
+    /// Whether a call has done all it had to do, and only waits for what may still come.
+    pub(super) fn in_closing_timewait(&self, key: CallKey) -> bool {
+        self.calls.get(key).is_some_and(|call| {
+            let step = &self.image.program.steps[call.step.index()];
+            call.wait == Wait::Pause && step.kind == StepKind::Timewait
+        })
+    }
+
     /// What becomes of a call whose path is no more.
     fn without_path(&self, key: CallKey, event: FlowEvent) -> Verdict {
         let Some(call) = self.calls.get(key) else {
             return Verdict::Wait;
         };
-        let step = &self.image.program.steps[call.step.index()];
-        if call.wait == Wait::Pause && step.kind == StepKind::Timewait {
+        if self.in_closing_timewait(key) {
             return Verdict::Complete;
         }
         let reason = match event {

@@ -4,7 +4,7 @@
 use super::Cx;
 use crate::call::{Answered, Call};
 use crate::link::EMPTY_LINE;
-use crate::output::{ByteRange, Output, SdpOf, StatEvent};
+use crate::output::{ByteRange, Output, SdpOf, SdpPlace, StatEvent};
 use crate::render::LastView;
 use crate::{rng, txn};
 use gossipper_bytecode::{FailReason, RecvMatch, SendId, TemplateKind};
@@ -37,7 +37,7 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         transmit(cx, call, bytes);
     }
     if cx.image.media.reads_sdp() {
-        describe(cx, bytes, may_offer(method));
+        describe(cx, bytes, sdp_place(method));
     }
     if let Some(txn) = send.starts {
         let branch = branch_of(cx.out.bytes(bytes));
@@ -75,14 +75,18 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
     Ok(bytes)
 }
 
-/// Whether a message of this method, empty for a response, makes an offer if it describes media.
-pub(crate) fn may_offer(method: &[u8]) -> bool {
-    !matches!(method, b"" | b"ACK" | b"PRACK")
+/// What a description in a message of this method, empty for a response, may be.
+pub(crate) fn sdp_place(method: &[u8]) -> SdpPlace {
+    match method {
+        b"" => SdpPlace::Response,
+        b"ACK" | b"PRACK" => SdpPlace::Acknowledgement,
+        _ => SdpPlace::Request,
+    }
 }
 
 /// Shows the driver the body of a message of ours.
 #[cold]
-fn describe(cx: &mut Cx<'_>, message: ByteRange, offers: bool) {
+fn describe(cx: &mut Cx<'_>, message: ByteRange, place: SdpPlace) {
     let bytes = cx.out.bytes(message);
     let Some(at) = memchr::memmem::find(bytes, EMPTY_LINE) else {
         return;
@@ -91,10 +95,14 @@ fn describe(cx: &mut Cx<'_>, message: ByteRange, offers: bool) {
     let start = message.start + (at + EMPTY_LINE.len()) as u32;
     if start < message.end {
         let end = message.end;
+        let parsed = Message::parse(bytes).ok();
+        let cseq = parsed.as_ref().and_then(Message::cseq);
+        let cseq = cseq.map_or(0, |cseq| cseq.number);
         cx.out.push(Output::Sdp {
             call: cx.key,
             of: SdpOf::Us,
-            offers,
+            place,
+            cseq,
             body: ByteRange { start, end },
         });
     }

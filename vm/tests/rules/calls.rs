@@ -395,6 +395,20 @@ fn all_calls_are_aborted_in_batches() {
     assert_eq!(stage.tally.failed[&FailReason::Aborted], 600);
 }
 
+#[test]
+fn a_call_in_its_closing_timewait_has_succeeded_when_calls_are_aborted() {
+    let parts = [
+        request("OPTIONS", ""),
+        reply(200, ""),
+        "<timewait milliseconds='4000'/>".to_owned(),
+    ];
+    let mut stage = Stage::server(&parts);
+    stage.deliver(&from_peer("OPTIONS", "x", 1));
+    stage.control(CallControl::AbortAll);
+    stage.assert_success();
+    assert!(stage.warnings.is_empty(), "{:?}", stage.warnings);
+}
+
 // ---- stops
 
 #[test]

@@ -180,6 +180,28 @@ fn a_call_that_has_lost_its_connection_answers_on_the_one_it_is_asked_on() {
     assert!(stage.closed.is_empty());
 }
 
+/// The end of the first connection may be seen later than what comes on the second, and must not end the call then.
+#[test]
+fn a_call_of_a_peer_answers_on_the_connection_that_its_latest_message_came_on() {
+    let parts = [
+        request("INVITE", ""),
+        reply(200, ""),
+        request("INFO", ""),
+        reply(200, ""),
+        request("BYE", ""),
+        reply(200, ""),
+    ];
+    let mut stage = Stage::server_with(&parts, tcp);
+    stage.deliver_on(1, &from_peer("INVITE", "x", 1));
+    stage.deliver_on(2, &from_peer("INFO", "x", 2));
+    stage.flow(1, FlowEvent::Closed);
+    stage.assert_open();
+    stage.deliver_on(3, &from_peer("BYE", "x", 3));
+    assert_eq!(flows(&stage), [1, 2, 3]);
+    stage.assert_success();
+    assert!(stage.closed.is_empty());
+}
+
 #[test]
 fn of_many_calls_on_a_connection_some_end_at_a_time() {
     let parts = [send("OPTIONS", ""), response(200, "")];

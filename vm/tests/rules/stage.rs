@@ -9,7 +9,7 @@ use gossipper_testkit::pair;
 use gossipper_testkit::tally::Tally;
 use gossipper_vm::{
     BesideKind, CallControl, CallEnd, CallKey, Engine, FlowEvent, FlowId, Image, Input, LogKind,
-    MediaVerdict, Micros, OutBuf, Output, RunParams, StatEvent,
+    MediaVerdict, Micros, OutBuf, Output, RunParams, SdpPlace, StatEvent,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -608,9 +608,12 @@ impl Stage {
                     self.media.push(line.trim_end().to_owned());
                 }
                 Output::Sdp {
-                    of, offers, body, ..
+                    of, place, body, ..
                 } => {
-                    let role = if offers { "offers" } else { "answers" };
+                    let role = match place {
+                        SdpPlace::Request => "offers",
+                        SdpPlace::Response | SdpPlace::Acknowledgement => "answers",
+                    };
                     self.media.push(format!("{of:?} {role} {}", text(body)));
                 }
                 Output::About { call } => self.about.push(call),

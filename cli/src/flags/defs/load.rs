@@ -106,8 +106,8 @@ pub(super) static FLAGS: &[Flag] = &[
         },
         default: Default::Same("none"),
         short: "Stop the run after this time.",
-        long: "Open calls are aborted; as `sipp` and with -compat sipp no more are begun, and the open ones end by \
-               themselves. If no call was completed at all, the exit code is 97.",
+        long: "Open calls are aborted and count as failed, but for those in their closing timewait. If there was no call \
+               at all, the exit code is 97.",
     },
     Flag {
         names: &["timeout_global"],

@@ -4,7 +4,8 @@
 use super::{operand, quoted};
 use crate::ids::TextRef;
 use crate::media::{
-    Argument, Direction, EchoChange, Loops, Media, MediaStream, Paused, Payload, Record, RtpStream,
+    Argument, Direction, EchoChange, Loops, Media, MediaStream, Paused, Payload, Record, RtpCheck,
+    RtpStream,
 };
 use crate::program::Draft;
 
@@ -36,20 +37,34 @@ pub(super) fn operands(d: &Draft, media: &Media) -> String {
             }
             Record::Stop => "stop".to_owned(),
         }),
-        Media::Check(check) => format!(
-            "{} packets {} within {}ms",
-            check.min_packets,
-            match check.direction {
-                Direction::Any => "either way",
-                Direction::Sent => "sent",
-                Direction::Received => "received",
-                Direction::Both => "both ways",
-            },
-            check.timeout_ms
-        ),
+        Media::Check(check) => shown_check(check),
         Media::EchoSwitch(value) => operand(d, *value),
     };
     format!("{name} {argument}")
+}
+
+fn shown_check(check: &RtpCheck) -> String {
+    let mut out = format!(
+        "{} packets {} within {}ms",
+        check.min_packets,
+        match check.direction {
+            Direction::Any => "either way",
+            Direction::Sent => "sent",
+            Direction::Received => "received",
+            Direction::Both => "both ways",
+        },
+        check.timeout_ms
+    );
+    let mut bound = |name: &str, value: Option<u32>, scale: f64| {
+        if let Some(value) = value {
+            out.push_str(&format!(" {name} {}", f64::from(value) / scale));
+        }
+    };
+    bound("loss<=%", check.max_loss, 100.0);
+    bound("jitter<=ms", check.max_jitter_us, 1000.0);
+    bound("mos>=", check.min_mos, 100.0);
+    bound("silence<=ms", check.max_silence_ms, 1.0);
+    out
 }
 
 fn shown<T>(argument: &Argument<T>, known: impl FnOnce(&T) -> String) -> String {

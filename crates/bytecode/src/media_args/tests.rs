@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Every form of every argument, and a fault of each kind with its place.
 
+use super::check::CHECK_WORDS;
 use super::*;
+use crate::media::{Direction, RtpCheck};
 
 fn stream(text: &str) -> RtpStream<String> {
     rtp_stream(text.as_bytes())
@@ -167,7 +169,8 @@ fn echo_record_and_check() {
         Ok(RtpCheck {
             min_packets: 5,
             timeout_ms: 300,
-            direction: Direction::Both
+            direction: Direction::Both,
+            ..RtpCheck::default()
         })
     );
     assert_eq!(rtpcheck(b"7").map(|check| check.min_packets), Ok(7));
@@ -177,4 +180,46 @@ fn echo_record_and_check() {
     );
     assert_eq!(rtpcheck(b"min=x").expect_err("no number").at, 4..5);
     assert_eq!(rtpcheck(b"mn=1").expect_err("unknown").words, CHECK_WORDS);
+}
+
+#[test]
+fn thresholds_of_a_check_have_places_behind_the_point() {
+    assert_eq!(
+        rtpcheck(b"max_loss_percent=1.5,max_jitter_ms=20,min_mos=3.75,max_silence_ms=400"),
+        Ok(RtpCheck {
+            max_loss: Some(150),
+            max_jitter_us: Some(20_000),
+            min_mos: Some(375),
+            max_silence_ms: Some(400),
+            ..RtpCheck::default()
+        })
+    );
+    let loss = |text: &str| {
+        let read = rtpcheck(format!("max_loss_percent={text}").as_bytes());
+        read.map(|check| check.max_loss)
+    };
+    assert_eq!(loss("0"), Ok(Some(0)));
+    assert_eq!(loss("100.00"), Ok(Some(10_000)));
+    for wrong in [
+        "",
+        ".5",
+        "1.",
+        "1.234",
+        "-1",
+        "100.01",
+        "1e2",
+        "nan",
+        "4294967296",
+        "1.5%",
+    ] {
+        assert_eq!(loss(wrong).expect_err(wrong).at, 17..17 + wrong.len());
+    }
+    for wrong in [
+        "min_mos=0.9",
+        "min_mos=4.6",
+        "max_silence_ms=0",
+        "max_jitter_ms=4294968",
+    ] {
+        assert!(rtpcheck(wrong.as_bytes()).is_err(), "{wrong}");
+    }
 }

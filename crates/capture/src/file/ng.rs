@@ -3,6 +3,10 @@
 
 use super::{Fault, Frame, Order};
 use core::time::Duration;
+use pcap_parser::{
+    Block, OptionCode, PcapError, PcapNGOption, parse_block_be, parse_block_le, parse_option_be,
+    parse_option_le, parse_unknownblock_be, parse_unknownblock_le,
+};
 
 /// Kind of the block that begins a section; the same in both byte orders.
 pub(super) const SECTION: u32 = 0x0a0d_0d0a;
@@ -29,6 +33,18 @@ struct Interface {
     units: u64,
     /// Seconds to add to them.
     offset: i64,
+}
+
+/// A block that holds a frame.
+#[derive(Debug)]
+struct Packet<'a> {
+    /// Which interface it is of.
+    interface: usize,
+    ticks: u64,
+    captured: u32,
+    len: u32,
+    /// What was captured, and perhaps padding.
+    data: &'a [u8],
 }
 
 /// The blocks of a pcapng file.
@@ -70,6 +86,64 @@ impl<'a> Sections<'a> {
             // One that cannot be read has the order of the section before.
             self.order = order_of(self.rest).unwrap_or(self.order);
         }
+        match self.whole() {
+            Some((behind, block)) => {
+                self.rest = behind;
+                self.parsed(block)
+            }
+            None => self.salvage(),
+        }
+    }
+
+    /// The block that begins here, if nothing is wrong with it.
+    fn whole(&self) -> Option<(&'a [u8], Block<'a>)> {
+        let (order, rest) = (self.order, self.rest);
+        let (kind, len) = (order.word(rest, 0)?, order.word(rest, 4)? as usize);
+        let is_sound = (LEAST..=MOST).contains(&len) && len.is_multiple_of(4);
+        if !is_sound || order.word(rest, len - 4) != Some(len as u32) {
+            return None;
+        }
+        let parsed = match (kind, order.big_endian) {
+            (SECTION | INTERFACE | SIMPLE_PACKET | ENHANCED_PACKET, false) => parse_block_le(rest),
+            (SECTION | INTERFACE | SIMPLE_PACKET | ENHANCED_PACKET, true) => parse_block_be(rest),
+            // What is in others does not matter, and should not be able to be wrong.
+            (_, false) => parse_unknownblock_le(rest).map(|(rest, it)| (rest, Block::Unknown(it))),
+            (_, true) => parse_unknownblock_be(rest).map(|(rest, it)| (rest, Block::Unknown(it))),
+        };
+        parsed.ok()
+    }
+
+    /// What a block comes to.
+    fn parsed(&mut self, block: Block<'a>) -> Option<Result<Frame<'a>, Fault>> {
+        match block {
+            Block::SectionHeader(_) => {
+                self.interfaces.clear();
+                None
+            }
+            Block::InterfaceDescription(block) => {
+                let interface =
+                    Interface::new(block.linktype.0, block.snaplen, &block.options, self.order);
+                self.describe(Some(interface))
+            }
+            Block::EnhancedPacket(block) => Some(self.packet(&Packet {
+                interface: block.if_id as usize,
+                ticks: u64::from(block.ts_high) << 32 | u64::from(block.ts_low),
+                captured: block.caplen,
+                len: block.origlen,
+                data: block.data,
+            })),
+            Block::SimplePacket(block) => Some(self.simple(block.origlen, block.data)),
+            Block::Unknown(block) => {
+                // Their kind is as the file has it.
+                let kind = self.order.word(&block.block_type.to_le_bytes(), 0);
+                kind.and_then(|kind| self.content(kind, block.data))
+            }
+            _ => None,
+        }
+    }
+
+    /// What can be had here although it is no block, or not a whole one, or not as it should be.
+    fn salvage(&mut self) -> Option<Result<Frame<'a>, Fault>> {
         let rest = self.rest;
         let (Some(kind), Some(len)) = (self.order.word(rest, 0), self.order.word(rest, 4)) else {
             self.rest = &[];
@@ -104,7 +178,7 @@ impl<'a> Sections<'a> {
         self.content(kind, &rest[8..len - 4])
     }
 
-    /// What the body of a block comes to.
+    /// What the body of a block comes to, so far as it is there.
     fn content(&mut self, kind: u32, body: &'a [u8]) -> Option<Result<Frame<'a>, Fault>> {
         let order = self.order;
         match kind {
@@ -113,22 +187,14 @@ impl<'a> Sections<'a> {
                 None
             }
             INTERFACE => {
-                if self.interfaces.len() == MAX_INTERFACES {
-                    return Some(Err(Fault::TooManyInterfaces));
-                }
                 let interface = self.interface(body);
                 // A broken one keeps its place, for the ones behind it are counted from it.
                 let broken = interface.is_none();
-                self.interfaces.push(interface.unwrap_or(Interface {
-                    link: -1,
-                    snap_len: 0,
-                    units: 1_000_000,
-                    offset: 0,
-                }));
-                broken.then_some(Err(Fault::Damaged(body.len())))
+                let full = self.describe(interface);
+                full.or_else(|| broken.then_some(Err(Fault::Damaged(body.len()))))
             }
             PACKET | ENHANCED_PACKET => {
-                let index = if kind == PACKET {
+                let interface = if kind == PACKET {
                     order.half(body, 0).map(usize::from)
                 } else {
                     order.word(body, 0).map(|index| index as usize)
@@ -138,72 +204,77 @@ impl<'a> Sections<'a> {
                 else {
                     return Some(Err(Fault::Damaged(body.len())));
                 };
-                let Some(interface) = index.and_then(|index| self.interfaces.get(index)) else {
-                    return Some(Err(Fault::Orphan));
-                };
-                let data = &body[20..];
-                Some(Ok(Frame {
-                    link: interface.link,
-                    time: Some(interface.time(u64::from(high) << 32 | u64::from(low))),
-                    data: data.get(..captured as usize).unwrap_or(data),
-                    len: len.max(captured),
-                }))
-            }
-            SIMPLE_PACKET => {
-                let Some(len) = order.word(body, 0) else {
-                    return Some(Err(Fault::Damaged(body.len())));
-                };
-                let Some(interface) = self.interfaces.first() else {
-                    return Some(Err(Fault::Orphan));
-                };
-                let captured = match interface.snap_len {
-                    0 => len,
-                    most => len.min(most),
-                };
-                let data = &body[4..];
-                Some(Ok(Frame {
-                    link: interface.link,
-                    time: None,
-                    data: data.get(..captured as usize).unwrap_or(data),
+                Some(self.packet(&Packet {
+                    interface: interface?,
+                    ticks: u64::from(high) << 32 | u64::from(low),
+                    captured,
                     len,
+                    data: &body[20..],
                 }))
             }
+            SIMPLE_PACKET => match order.word(body, 0) {
+                Some(len) => Some(self.simple(len, &body[4..])),
+                None => Some(Err(Fault::Damaged(body.len()))),
+            },
             _ => None,
         }
     }
 
+    fn packet(&self, packet: &Packet<'a>) -> Result<Frame<'a>, Fault> {
+        let interface = self.interfaces.get(packet.interface).ok_or(Fault::Orphan)?;
+        let (data, captured) = (packet.data, packet.captured);
+        Ok(Frame {
+            link: interface.link,
+            time: Some(interface.time(packet.ticks)),
+            data: data.get(..captured as usize).unwrap_or(data),
+            len: packet.len.max(captured),
+        })
+    }
+
+    /// A packet that tells no more than how long it was.
+    fn simple(&self, len: u32, data: &'a [u8]) -> Result<Frame<'a>, Fault> {
+        let interface = self.interfaces.first().ok_or(Fault::Orphan)?;
+        let captured = match interface.snap_len {
+            0 => len,
+            most => len.min(most),
+        };
+        Ok(Frame {
+            link: interface.link,
+            time: None,
+            data: data.get(..captured as usize).unwrap_or(data),
+            len,
+        })
+    }
+
+    /// Takes the next interface; one of which nothing is known keeps its place.
+    fn describe(&mut self, interface: Option<Interface>) -> Option<Result<Frame<'a>, Fault>> {
+        if self.interfaces.len() == MAX_INTERFACES {
+            return Some(Err(Fault::TooManyInterfaces));
+        }
+        self.interfaces
+            .push(interface.unwrap_or(Interface::UNKNOWN));
+        None
+    }
+
+    /// An interface whose block is not as it should be.
     fn interface(&self, body: &[u8]) -> Option<Interface> {
         let order = self.order;
-        let mut interface = Interface {
-            link: order.half(body, 0)?.into(),
-            snap_len: order.word(body, 4)?,
-            units: 1_000_000,
-            offset: 0,
-        };
-        let mut options = &body[8..];
-        while let (Some(code), Some(len)) = (order.half(options, 0), order.half(options, 2)) {
-            let Some(value) = options.get(4..4 + usize::from(len)) else {
+        let (link, snap_len) = (order.half(body, 0)?, order.word(body, 4)?);
+        let mut options = Vec::new();
+        let mut rest = &body[8..];
+        loop {
+            let parsed = if order.big_endian {
+                parse_option_be::<PcapError<&[u8]>>(rest)
+            } else {
+                parse_option_le::<PcapError<&[u8]>>(rest)
+            };
+            let Ok((behind, option)) = parsed else {
                 break;
             };
-            match (code, value) {
-                (0, _) => break,
-                (9, [resolution]) => interface.units = units(*resolution),
-                (14, [_, _, _, _, _, _, _, _]) => {
-                    let words =
-                        [order.word(value, 0), order.word(value, 4)].map(Option::unwrap_or_default);
-                    let [high, low] = if order.big_endian {
-                        words
-                    } else {
-                        [words[1], words[0]]
-                    };
-                    interface.offset = (u64::from(high) << 32 | u64::from(low)) as i64;
-                }
-                _ => {}
-            }
-            let behind = 4 + usize::from(len).next_multiple_of(4);
-            options = options.get(behind..).unwrap_or_default();
+            options.push(option);
+            rest = behind;
         }
-        Some(interface)
+        Some(Interface::new(link.into(), snap_len, &options, order))
     }
 
     fn skip_damage(&mut self) -> Fault {
@@ -248,6 +319,46 @@ fn order_of(section: &[u8]) -> Option<Order> {
 }
 
 impl Interface {
+    /// In the place of one that cannot be read.
+    const UNKNOWN: Self = Self {
+        link: -1,
+        snap_len: 0,
+        units: 1_000_000,
+        offset: 0,
+    };
+
+    fn new(link: i32, snap_len: u32, options: &[PcapNGOption<'_>], order: Order) -> Self {
+        let mut interface = Self {
+            link,
+            snap_len,
+            ..Self::UNKNOWN
+        };
+        let valid = options
+            .iter()
+            .take_while(|option| option.code != OptionCode::EndOfOpt);
+        for option in valid {
+            // Values are padded; their resolution and order are read here since `pcap-parser` takes neither powers of two
+            // nor the order of the file.
+            match (option.code, option.len, option.value()) {
+                (OptionCode::IfTsresol, 1, [resolution, ..]) => {
+                    interface.units = units(*resolution);
+                }
+                (OptionCode::IfTsoffset, 8, value) => {
+                    let Some(bytes) = value.first_chunk::<8>() else {
+                        continue;
+                    };
+                    interface.offset = if order.big_endian {
+                        i64::from_be_bytes(*bytes)
+                    } else {
+                        i64::from_le_bytes(*bytes)
+                    };
+                }
+                _ => {}
+            }
+        }
+        interface
+    }
+
     fn time(&self, ticks: u64) -> Duration {
         // Ages away from overflow, whatever is added to it.
         const MOST: i128 = 1 << 40;

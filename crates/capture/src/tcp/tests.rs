@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Segments in any order, twice, overlapping, or not at all.
 
-use crate::testing::{address, ip, packets, tcp};
+use crate::testing::{PcapFile, address, ip, packets, tcp};
 use crate::{Capture, Carrier, ReadOptions, read};
 use proptest::prelude::*;
 
@@ -113,6 +113,33 @@ fn a_connection_with_the_ports_of_another_begins_anew() {
 }
 
 #[test]
+fn what_was_sent_later_is_later_in_whatever_order_the_frames_are() {
+    let [from, to] = ["192.0.2.1:4000", "192.0.2.2:5060"].map(address);
+    let mut file = PcapFile::new(101);
+    let ack = b"ACK sip:a@b SIP/2.0\r\nl: 0\r\n\r\n";
+    for (time, sequence, payload) in [
+        (30, 100 + ack.len(), BODY.as_bytes()),
+        (20, 100, ack),
+        (10, 99, b""),
+    ] {
+        let syn = payload.is_empty();
+        file.frame(
+            time,
+            &ip(from, to, 6, &tcp(4000, 5060, sequence as u32, syn, payload)),
+        );
+    }
+    let found = read(file.bytes(), &ReadOptions::default()).expect("a capture");
+    let mut times: Vec<_> = found
+        .messages
+        .iter()
+        .map(|message| (message.time.as_secs(), &message.bytes[..3]))
+        .collect();
+    times.sort_unstable();
+    assert_eq!(times, [(20, &b"ACK"[..]), (30, b"INV")]);
+    assert_eq!(found.losses, []);
+}
+
+#[test]
 fn sequence_numbers_may_begin_anew() {
     let at = u32::MAX - 20;
     let bytes = BODY.as_bytes();
@@ -187,6 +214,7 @@ proptest! {
         order in any::<u64>(),
         repeated in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..6),
         begin: u32,
+        opened in any::<Option<prop::sample::Index>>(),
     ) {
         let all = mixture();
         let expected = capture(&[(begin.wrapping_sub(1), true, b""), (begin, false, &all)]);
@@ -205,8 +233,12 @@ proptest! {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             ranges.swap(last, (seed >> 33) as usize % (last + 1));
         }
-        let mut segments: Vec<(u32, bool, &[u8])> = vec![(begin.wrapping_sub(1), true, b"")];
-        segments.extend(ranges.iter().map(|(from, to)| (begin.wrapping_add(*from as u32), false, &all[*from..*to])));
+        let segment = |(from, to): &(usize, usize)| (begin.wrapping_add(*from as u32), false, &all[*from..*to]);
+        let mut segments: Vec<(u32, bool, &[u8])> = ranges.iter().map(segment).collect();
+        // The segment that opens the connection, at any place or nowhere.
+        if let Some(at) = opened {
+            segments.insert(at.index(segments.len() + 1), (begin.wrapping_sub(1), true, b""));
+        }
         let found = capture(&segments);
         prop_assert_eq!(texts(&found), texts(&expected));
         prop_assert_eq!(found.losses.len(), expected.losses.len());

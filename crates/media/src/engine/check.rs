@@ -45,7 +45,7 @@ pub struct CheckParams {
     pub max_jitter_ms: Option<f64>,
     /// Not below this score.
     pub min_mos: Option<f64>,
-    /// Never so long without a packet from the peer.
+    /// Never so long without a packet from the peer while the check lasts. It then lasts until its time is up.
     pub max_silence: Option<Micros>,
 }
 
@@ -83,6 +83,8 @@ pub enum CheckFailure {
     Jitter(f64),
     /// Too low a score.
     Mos(f64),
+    /// A score was asked for, and the E-model knows nothing of the codec.
+    NotRated,
     /// The peer was silent for too long.
     Silence(Micros),
 }
@@ -103,6 +105,7 @@ impl core::fmt::Display for CheckFailure {
             Self::Loss(percent) => write!(f, "rtpcheck: {percent:.2} % of the packets lost"),
             Self::Jitter(ms) => write!(f, "rtpcheck: jitter of {ms:.2} ms"),
             Self::Mos(mos) => write!(f, "rtpcheck: MOS of {mos:.2}"),
+            Self::NotRated => f.write_str("rtpcheck: there is no MOS for this codec"),
             Self::Silence(time) => write!(f, "rtpcheck: nothing received for {} ms", time.0 / 1000),
         }
     }
@@ -120,16 +123,26 @@ impl CheckParams {
         count >= self.min_packets
     }
 
-    /// Whether it is passed.
-    pub(super) fn verdict(&self, now: Micros, report: &StreamReport) -> Result<(), CheckFailure> {
+    /// Whether it is about what was heard.
+    fn rates(&self) -> bool {
+        self.max_loss_percent.is_some() || self.max_jitter_ms.is_some() || self.min_mos.is_some()
+    }
+
+    /// Whether it is passed, but for silence.
+    pub(super) fn verdict(&self, report: &StreamReport) -> Result<(), CheckFailure> {
         let received = report.received.packets;
+        let too_few = |direction, min| CheckFailure::Packets {
+            direction,
+            sent: report.sent_packets,
+            received,
+            min,
+        };
         if !self.has_packets(report.sent_packets, received) {
-            return Err(CheckFailure::Packets {
-                direction: self.direction,
-                sent: report.sent_packets,
-                received,
-                min: self.min_packets,
-            });
+            return Err(too_few(self.direction, self.min_packets));
+        }
+        if self.rates() && received == 0 {
+            // Nothing lost of nothing is no quality.
+            return Err(too_few(CheckDirection::Received, 1));
         }
         let loss = report.received.loss_percent();
         if self.max_loss_percent.is_some_and(|max| loss > max) {
@@ -139,16 +152,11 @@ impl CheckParams {
         if self.max_jitter_ms.is_some_and(|max| jitter > max) {
             return Err(CheckFailure::Jitter(jitter));
         }
-        if let (Some(min), Some(quality)) = (self.min_mos, report.quality)
-            && quality.mos < min
-        {
-            return Err(CheckFailure::Mos(quality.mos));
+        match (self.min_mos, report.quality) {
+            (Some(_), None) => Err(CheckFailure::NotRated),
+            (Some(min), Some(quality)) if quality.mos < min => Err(CheckFailure::Mos(quality.mos)),
+            _ => Ok(()),
         }
-        let silence = report.longest_silence(now);
-        if self.max_silence.is_some_and(|max| silence > max) {
-            return Err(CheckFailure::Silence(silence));
-        }
-        Ok(())
     }
 }
 

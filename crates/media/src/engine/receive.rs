@@ -82,7 +82,9 @@ impl Stream {
             cx.out.bytes.extend_from_slice(bytes);
             self.send(cx, start, from, 0, packet.payload.len());
         }
-        self.decide_check(cx);
+        if self.check.is_some() {
+            self.heard_by_check(cx);
+        }
     }
 
     fn refused(&mut self, error: SrtpError) {

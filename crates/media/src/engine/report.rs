@@ -136,16 +136,6 @@ pub struct StreamReport {
     pub pattern: Option<PatternCount>,
 }
 
-impl StreamReport {
-    /// The longest time without a packet from the peer, from the opening to now.
-    #[must_use]
-    pub fn longest_silence(&self, now: Micros) -> Micros {
-        let first = self.first_received.unwrap_or(now) - self.opened;
-        let last = self.last_received.map_or(Micros(0), |last| now - last);
-        self.longest_gap.max(first).max(last)
-    }
-}
-
 /// Reports of a stream.
 #[derive(Debug)]
 pub(super) struct Reporting {

@@ -4,7 +4,7 @@
 //! What only some streams need (keys, digits, checks, recordings) is behind a box, so that thousands of plain streams
 //! stay small.
 
-use super::check::{CheckParams, PatternCount};
+use super::check::{CheckFailure, CheckParams, PatternCount};
 use super::io::{Event, FileWrite, Format, Keys, Op, Remote, StreamParams};
 use super::play::{Digits, Playing};
 use super::report::{PacketErrors, Reporting};
@@ -40,6 +40,17 @@ pub(super) struct Secured {
 pub(super) struct Waiting {
     pub(super) params: CheckParams,
     pub(super) until: Micros,
+    /// When the peer was heard last since the check began, or when that was.
+    pub(super) heard: Micros,
+}
+
+impl Waiting {
+    pub(super) fn due(&self) -> Micros {
+        match self.params.max_silence {
+            Some(max) => self.until.min(self.heard + max + Micros(1)),
+            None => self.until,
+        }
+    }
 }
 
 /// The echo of a pattern.
@@ -120,7 +131,7 @@ impl Stream {
         let check = self
             .check
             .as_ref()
-            .map_or(Micros::NEVER, |check| check.until);
+            .map_or(Micros::NEVER, |check| check.due());
         self.playing
             .due()
             .min(digits)
@@ -173,7 +184,11 @@ impl Stream {
             Op::StopRecording => self.stop_recording(cx),
             Op::Check(params) => {
                 let until = cx.now + params.timeout;
-                self.check = Some(Box::new(Waiting { params, until }));
+                self.check = Some(Box::new(Waiting {
+                    params,
+                    until,
+                    heard: cx.now,
+                }));
                 self.decide_check(cx);
             }
         }
@@ -220,17 +235,33 @@ impl Stream {
         self.talking = false;
     }
 
+    /// A packet of the peer came, which a check may wait for.
+    pub(super) fn heard_by_check(&mut self, cx: &mut Context<'_>) {
+        self.decide_check(cx);
+        if let Some(check) = &mut self.check {
+            check.heard = check.heard.max(cx.now);
+        }
+    }
+
     /// Tells a check that is passed, or failed at its deadline.
     pub(super) fn decide_check(&mut self, cx: &mut Context<'_>) {
         let Some(check) = &self.check else {
             return;
         };
-        let over = check.until <= cx.now;
-        let received = self.receiver.counts().packets;
-        if !over && !check.params.has_packets(self.sent.packets, received) {
+        // A turn that comes late may look at it behind its time.
+        let silence = cx.now.min(check.until).since(check.heard);
+        if check.params.max_silence.is_some_and(|max| silence > max) {
+            self.check = None;
+            cx.event(Event::CheckFailed(CheckFailure::Silence(silence)));
             return;
         }
-        let event = match check.params.verdict(cx.now, &self.report(cx.now)) {
+        let over = check.until <= cx.now;
+        let received = self.receiver.counts().packets;
+        let enough = check.params.has_packets(self.sent.packets, received);
+        if !over && (!enough || check.params.max_silence.is_some()) {
+            return;
+        }
+        let event = match check.params.verdict(&self.report(cx.now)) {
             Ok(()) => Event::CheckPassed,
             Err(failure) if over => Event::CheckFailed(failure),
             // What is too bad now may get better in time.

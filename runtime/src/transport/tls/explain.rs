@@ -37,6 +37,16 @@ pub fn explain(error: &io::Error) -> String {
     }
 }
 
+/// What ended a connection, as one line for the author: with TLS 1.3 a server refuses a client's certificate, or the lack of
+/// one, when the client takes the handshake for done.
+pub(crate) fn broken(error: &io::Error) -> String {
+    let inner = error.get_ref();
+    match inner.is_some_and(|inner| inner.is::<Error>()) {
+        true => explain(error),
+        false => error.to_string(),
+    }
+}
+
 fn certificate(reason: &CertificateError) -> String {
     use CertificateError as C;
     match reason {

@@ -39,6 +39,7 @@ use rustls::{CipherSuite, ClientConfig, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+pub(crate) use explain::broken;
 pub use explain::explain;
 pub use files::TlsError;
 

@@ -229,13 +229,99 @@ fn thresholds_are_held_against_what_was_received() {
         verdict(mos(4.0)),
         Event::CheckFailed(CheckFailure::Mos(_))
     ));
-    let silence = |ms| CheckParams {
-        max_silence: Some(Micros::from_ms(ms)),
-        ..base
+    // A score for a codec that nobody can rate.
+    world.op(
+        stream,
+        Op::Format(Format {
+            codec: Codec::H264,
+            ..PCMA
+        }),
+    );
+    let before = world.events.len();
+    world.op(stream, Op::Check(mos(1.5)));
+    let failed = Event::CheckFailed(CheckFailure::NotRated);
+    assert_eq!(world.events[before].2, failed);
+}
+
+#[test]
+fn thresholds_of_a_stream_that_heard_nothing_are_not_met() {
+    let mut world = World::new();
+    let stream = world.open(params(1));
+    world.op(stream, tone(Length::Endless));
+    let check = CheckParams {
+        timeout: Micros::from_ms(300),
+        max_loss_percent: Some(1.0),
+        ..CheckParams::default()
     };
-    assert_eq!(verdict(silence(600)), Event::CheckPassed);
-    assert!(matches!(
-        verdict(silence(400)),
-        Event::CheckFailed(CheckFailure::Silence(_))
-    ));
+    world.op(stream, Op::Check(check));
+    world.run_until(Micros::from_ms(400));
+    let events = world.events_of(stream);
+    let [Event::CheckFailed(failure)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(
+        failure.to_string(),
+        "rtpcheck timeout: mode=recv sent=16 received=0 min_packets=1"
+    );
+}
+
+#[test]
+fn what_is_too_bad_may_get_better_until_the_time_is_up() {
+    let mut world = World::new();
+    let (from, to) = (world.open(params(1)), world.open(params(2)));
+    world.op(from, tone(Length::Endless));
+    connected(&mut world, from, to, Micros::from_ms(100));
+    // A stretch of the stream is lost.
+    world.run_until(Micros::from_ms(300));
+    world.taken();
+    let check = CheckParams {
+        timeout: Micros::from_ms(2000),
+        direction: CheckDirection::Received,
+        max_loss_percent: Some(20.0),
+        ..CheckParams::default()
+    };
+    connected(&mut world, from, to, Micros::from_ms(320));
+    assert!(world.report(to).received.loss_percent() > 50.0);
+    world.op(to, Op::Check(check));
+    connected(&mut world, from, to, Micros::from_ms(3000));
+    let (at, _, event) = &world.events[0];
+    assert_eq!(event, &Event::CheckPassed);
+    // Ten of fifty: 1000 ms after the first packet.
+    assert!(at.0.abs_diff(980_000) <= 20_000, "{at:?}");
+}
+
+#[test]
+fn silence_of_one_way_fails_a_check_at_once_and_is_watched_until_its_end() {
+    let check = CheckParams {
+        timeout: Micros::from_ms(1000),
+        direction: CheckDirection::Both,
+        max_silence: Some(Micros::from_ms(300)),
+        ..CheckParams::default()
+    };
+    // The peer falls silent after so many ms of the check; it had not been heard for long before it.
+    let verdict = |talks_ms: u64| {
+        let mut world = World::new();
+        let (from, to) = (world.open(params(1)), world.open(params(2)));
+        world.op(to, tone(Length::Endless));
+        world.run_until(Micros::from_ms(2000));
+        world.op(from, tone(Length::Endless));
+        world.op(to, Op::Check(check));
+        connected(&mut world, from, to, Micros::from_ms(2000 + talks_ms));
+        world.op(from, Op::Stop);
+        world.run_until(Micros::from_ms(4000));
+        let [(at, _, event)] = &world.events[..] else {
+            panic!("{:?}", world.events);
+        };
+        (at.0 / 1000 - 2000, event.clone())
+    };
+    assert_eq!(verdict(1000), (1000, Event::CheckPassed));
+    assert_eq!(verdict(800), (1000, Event::CheckPassed), "it ends before");
+    for (talks, at) in [(0, 301), (500, 791)] {
+        let (failed, event) = verdict(talks);
+        assert!(
+            matches!(event, Event::CheckFailed(CheckFailure::Silence(time)) if time.0 > 300_000),
+            "{event:?}"
+        );
+        assert!(failed.abs_diff(at) <= 10, "{failed}");
+    }
 }

@@ -253,3 +253,82 @@ fn an_echo_comes_back_as_it_was_sent() {
         assert_eq!(count.errors, 26 + 5);
     }
 }
+
+#[test]
+fn numbers_roll_over_under_every_suite_though_packets_are_lost_there() {
+    for suite in Suite::ALL {
+        let key = |seed: u8| {
+            let bytes = vec![seed; suite.key_len() + suite.salt_len()];
+            MasterKey::new(*suite, Relaxed::default(), &bytes).unwrap()
+        };
+        // Twice 65,536 numbers are too many packets: one rollover, by a third of the packets missing.
+        let near_the_end = |ssrc| StreamParams {
+            sequence: 65_480,
+            timestamp: u32::MAX - 8000,
+            ..reporting(ssrc)
+        };
+        let mut call = Call::new(near_the_end, Micros::from_ms(5));
+        call.keys(0, &key(1), &key(2));
+        call.keys(1, &key(2), &key(1));
+        call.lose = |rng| rng.u32(..3) == 0;
+        call.op(0, tone(Length::Endless));
+        call.op(1, tone(Length::Endless));
+        call.run_until(Micros::from_ms(4000));
+        for side in 0..2 {
+            let (report, sent) = (call.report(side), call.report(1 - side).sent_packets);
+            assert_eq!(report.errors, PacketErrors::default(), "{suite:?}");
+            assert!(
+                sent.abs_diff(report.received.expected) <= 10,
+                "{suite:?} {report:?}"
+            );
+            let loss = report.received.loss_percent();
+            assert!((20.0..45.0).contains(&loss), "{suite:?} {loss}");
+            assert!(report.jitter.max < 1.5, "{suite:?} {:?}", report.jitter);
+            assert!(report.reports_received > 0, "{suite:?}");
+        }
+    }
+}
+
+#[test]
+fn packets_from_before_a_rollover_are_opened_behind_it_and_not_twice() {
+    for suite in Suite::ALL {
+        let bytes = vec![5; suite.key_len() + suite.salt_len()];
+        let key = MasterKey::new(*suite, Relaxed::default(), &bytes).unwrap();
+        let mut world = World::new();
+        let [from, to] = [1, 2].map(|ssrc| {
+            let stream = world.open(StreamParams {
+                sequence: 65_531,
+                ..params(ssrc)
+            });
+            let keys = Keys {
+                send: key.clone(),
+                receive: key.clone(),
+            };
+            world.op(stream, Op::Keys(Some(Box::new(keys))));
+            stream
+        });
+        world.op(from, tone(Length::Endless));
+        world.run_until(Micros::from_ms(180));
+        let sent = world.taken();
+        assert_eq!(sent.len(), 10);
+        // 65,535 is the fifth.
+        for index in [0, 1, 2, 6, 3, 5, 4, 9, 8, 7] {
+            world.packet(to, Port::Rtp, &sent[index].bytes);
+        }
+        for again in &sent {
+            world.packet(to, Port::Rtp, &again.bytes);
+        }
+        let report = world.report(to);
+        let received = report.received;
+        assert_eq!(
+            (received.packets, received.lost(), received.duplicates),
+            (10, 0, 0),
+            "{suite:?}"
+        );
+        let errors = PacketErrors {
+            replayed: 10,
+            ..PacketErrors::default()
+        };
+        assert_eq!(report.errors, errors, "{suite:?}");
+    }
+}
