@@ -130,6 +130,9 @@ struct Source {
     last_timestamp: u32,
     timed: bool,
     jitter: f64,
+    /// Drift in timestamps: now, and the farthest.
+    skew: f32,
+    skew_max: f32,
     expected_reported: u64,
     packets_reported: u64,
     report: NtpTime,
@@ -151,6 +154,8 @@ impl Source {
             last_timestamp: header.timestamp,
             timed: false,
             jitter: 0.0,
+            skew: 0.0,
+            skew_max: 0.0,
             expected_reported: 0,
             packets_reported: 0,
             report: NtpTime(0),
@@ -278,9 +283,6 @@ pub struct Receiver {
     first_arrival: Micros,
     last_arrival: Micros,
     longest_gap: Micros,
-    /// In timestamps.
-    skew: f32,
-    skew_max: f32,
     jitter_sum: f64,
     jitter_count: u64,
     jitter_max: f64,
@@ -299,8 +301,6 @@ impl Receiver {
             first_arrival: Micros(0),
             last_arrival: Micros(0),
             longest_gap: Micros(0),
-            skew: 0.0,
-            skew_max: 0.0,
             jitter_sum: 0.0,
             jitter_count: 0,
             jitter_max: 0.0,
@@ -315,8 +315,8 @@ impl Receiver {
             for source in &mut self.sources {
                 source.timed = false;
                 source.jitter = 0.0;
+                (source.skew, source.skew_max) = (0.0, 0.0);
             }
-            (self.skew, self.skew_max) = (0.0, 0.0);
         }
     }
 
@@ -372,8 +372,8 @@ impl Receiver {
             let sampled = header.timestamp.wrapping_sub(source.last_timestamp);
             let drift = arrived - f64::from(sampled.cast_signed());
             // To a millionth of what it is.
-            self.skew += drift as f32;
-            self.skew_max = self.skew_max.max(self.skew.abs());
+            source.skew += drift as f32;
+            source.skew_max = source.skew_max.max(source.skew.abs());
             let difference = drift.abs();
             source.jitter += (difference - source.jitter) / 16.0;
             self.jitter_sum += source.jitter;
@@ -480,14 +480,16 @@ impl Receiver {
         }
     }
 
-    /// Drift.
+    /// Drift of the source heard last.
     #[must_use]
     pub fn skew(&self) -> SkewMs {
         let ms = 1000.0 / f64::from(self.clock_rate);
-        SkewMs {
-            last: f64::from(self.skew) * ms,
-            max: f64::from(self.skew_max) * ms,
-        }
+        let mut sources = self.sources.iter();
+        let last = sources.find(|source| source.ssrc == self.current);
+        last.map_or_else(SkewMs::default, |source| SkewMs {
+            last: f64::from(source.skew) * ms,
+            max: f64::from(source.skew_max) * ms,
+        })
     }
 
     /// When the first packet came.

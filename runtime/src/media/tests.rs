@@ -98,6 +98,7 @@ impl Stage {
         let media = {
             let _context = reactor.enter();
             let setup = MediaSetup {
+                mirror: None,
                 plan: Arc::new(plan),
                 ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 range: PortRange {

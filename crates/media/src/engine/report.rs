@@ -145,7 +145,6 @@ pub(super) struct Reporting {
     pub(super) sent: u32,
     pub(super) received: u32,
     pub(super) round_trip_us: Option<u64>,
-    pub(super) peer: Option<PeerView>,
     /// From the first sender report, ours or about us, on.
     pub(super) more: Option<Box<MoreCounts>>,
 }
@@ -154,6 +153,7 @@ pub(super) struct Reporting {
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct MoreCounts {
     pub(super) blocks: BlockCounts,
+    pub(super) peer: Option<PeerView>,
     /// Sender reports among those sent.
     pub(super) of_sender: u32,
 }
@@ -166,7 +166,6 @@ impl Reporting {
             sent: 0,
             received: 0,
             round_trip_us: None,
-            peer: None,
             more: None,
         }
     }
@@ -176,8 +175,9 @@ impl Reporting {
         if let Some(us) = block.round_trip_us(now) {
             self.round_trip_us = Some(us);
         }
-        self.more.get_or_insert_default().blocks.add(block);
-        self.peer = Some(PeerView {
+        let more = self.more.get_or_insert_default();
+        more.blocks.add(block);
+        more.peer = Some(PeerView {
             loss_percent: f64::from(block.fraction_lost) / 2.56,
             lost: block.cumulative_lost,
             jitter_ms: f64::from(block.jitter) * 1000.0 / f64::from(clock_rate),

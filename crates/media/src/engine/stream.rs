@@ -349,7 +349,7 @@ impl Stream {
             digits_heard: self.digits_heard,
             errors: self.errors,
             round_trip_us,
-            peer: self.reporting.peer,
+            peer: more.peer,
             blocks: more.blocks,
             format: self.format,
             remote: self.remote,
