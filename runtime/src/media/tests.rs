@@ -382,7 +382,7 @@ fn keys_are(stage: &mut Stage, there: &There, ours: &CryptoLine, theirs: &Crypto
     media
         .engine
         .handle(micros(stage.now), input, &mut media.out);
-    media.settle();
+    media.settle(micros(stage.now));
     opened && stage.received() == before + 1
 }
 
