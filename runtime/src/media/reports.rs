@@ -310,7 +310,7 @@ impl Reports {
                 });
                 let report_blocks: Vec<_> = blocks.into_iter().collect();
                 let json = to_json(&Rtcp {
-                    sender_information: sent.then(|| SenderInformation {
+                    sender_information: sent.then_some(SenderInformation {
                         packets,
                         ntp_timestamp_sec: (ntp.0 >> 32) as u32,
                         ntp_timestamp_usec: ntp.0 as u32,
