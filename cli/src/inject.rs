@@ -33,8 +33,8 @@ pub(crate) const fn form(dialect: Dialect) -> Form {
 /// Reads the files of `-inf` and says what may surprise in them.
 ///
 /// # Errors
-/// What is wrong with each file, in words.
-pub(crate) fn load(args: &HiArgs) -> Result<Vec<Arc<InjectionFile>>, Vec<String>> {
+/// What is wrong with each file, in SIPp's words and in ours.
+pub(crate) fn load(args: &HiArgs) -> Result<Vec<Arc<InjectionFile>>, Vec<(String, String)>> {
     let form = form(args.dialect);
     let mut faults = Vec::new();
     let mut files = Vec::new();
@@ -49,7 +49,21 @@ pub(crate) fn load(args: &HiArgs) -> Result<Vec<Arc<InjectionFile>>, Vec<String>
                 note(path, &file, args.users);
                 files.push(Arc::new(file));
             }
-            Err(fault) => faults.push(format!("injection file `{}`: {fault}", path.display())),
+            Err(fault) => {
+                let shown = path.display();
+                let fault = format!("injection file `{shown}`: {fault}");
+                let sipps = if !path.is_file() {
+                    format!("Unable to open file {shown}")
+                } else if fault.contains("SEQUENTIAL, RANDOM or USER") {
+                    let name = name(path);
+                    format!(
+                        "Unknown file type (valid values are RANDOM, SEQUENTIAL, and USER) for {name}"
+                    )
+                } else {
+                    fault.clone()
+                };
+                faults.push((sipps, fault));
+            }
         }
     }
     if faults.is_empty() {

@@ -6,7 +6,9 @@
 
 use crate::cache::{Cache, Question};
 use crate::flags::high::Source;
+use crate::words;
 use gossipper_bytecode::Program;
+use gossipper_compiler::diag::Severity;
 use gossipper_compiler::diag::render::{self, Style};
 use gossipper_compiler::source::MAX_SOURCE_BYTES;
 use gossipper_compiler::{Compiled, Missing, Options};
@@ -59,6 +61,17 @@ pub(crate) struct Loaded {
     pub(crate) program: Program,
     /// Rendered warnings; empty when there are none.
     pub(crate) warnings: String,
+}
+
+/// Why a scenario cannot be used.
+#[derive(Debug)]
+pub(crate) struct NotLoaded {
+    /// Everything that is wrong, rendered and ending with a line end.
+    pub(crate) text: String,
+    /// What SIPp says of the first fault.
+    pub(crate) sipps_words: Option<String>,
+    /// It neither sends nor receives, and nothing else is wrong.
+    pub(crate) without_calls: bool,
 }
 
 impl Input {
@@ -144,7 +157,7 @@ impl Input {
     ///
     /// # Errors
     /// Everything that is wrong, rendered and ending with a line end.
-    pub(crate) fn load(&self, how: How<'_>, cache: Option<&Cache>) -> Result<Loaded, String> {
+    pub(crate) fn load(&self, how: How<'_>, cache: Option<&Cache>) -> Result<Loaded, NotLoaded> {
         if self.is_gsc() {
             return self
                 .program(how)
@@ -152,7 +165,11 @@ impl Input {
                     program,
                     warnings: String::new(),
                 })
-                .map_err(|error| format!("error: {error}\n"));
+                .map_err(|error| NotLoaded {
+                    text: format!("error: {error}\n"),
+                    sipps_words: None,
+                    without_calls: false,
+                });
         }
         let cached = cache.map(|cache| {
             let question = Question {
@@ -176,7 +193,17 @@ impl Input {
         let compiled = self.compile(how);
         let rendered = |style| render::text(&compiled.source, &compiled.diagnostics, style);
         let Some(program) = compiled.program else {
-            return Err(rendered(how.style));
+            let mut errors =
+                (compiled.diagnostics.iter()).filter(|found| found.severity == Severity::Error);
+            let first = errors.next();
+            return Err(NotLoaded {
+                text: rendered(how.style),
+                sipps_words: first.map(|first| {
+                    words::of_scenario(first, &self.file).unwrap_or_else(|| first.message.clone())
+                }),
+                without_calls: first.is_some_and(|first| first.code.to_string() == "G0520")
+                    && errors.next().is_none(),
+            });
         };
         if let Some((cache, key)) = &cached {
             // Kept without colour: the next run may write to a file.

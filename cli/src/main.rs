@@ -17,7 +17,8 @@
 //! | [`screens`] | what a terminal shows while a run lasts |
 //! | [`profiles`], [`http`] | profiles of the program itself; what serves them and metrics |
 //! | [`report`] | the progress line and the summary |
-//! | [`exit`] | every exit code |
+//! | [`exit`] | every exit code
+//! | [`voice`], [`words`] | faults as SIPp says them, in its place |
 #![forbid(unsafe_code)]
 
 mod background;
@@ -48,6 +49,8 @@ mod stdio;
 mod trouble;
 mod twin;
 mod version;
+mod voice;
+mod words;
 
 use gossipper_runtime::sys::heap::Sampled;
 

@@ -10,10 +10,10 @@ use crate::stdio;
 use crate::twin;
 use crate::version::VERSION;
 use gossipper_bytecode::media::Media;
-use gossipper_bytecode::{Mode, Program, Segment, Slot};
+use gossipper_bytecode::{LogLevel, Mode, Op, Program, Segment, Slot};
 use gossipper_runtime::config::{
-    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, MediaConfig, MediaRules,
-    PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
+    BesideConfig, EngineConfig, LocalConfig, LogConfig, LogFileConfig, LogForm, MediaConfig,
+    MediaRules, PacingConfig, RunConfig, SocketConfig, TimeLimits, TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_vm::{
@@ -84,10 +84,11 @@ pub(crate) fn run_config(
         } else {
             ""
         };
-        return Err(Refusal::of_host(format!(
+        return Err(Refusal::of_run(format!(
             "scenario `{}` calls somebody: name the remote host{or}",
             program.name
-        )));
+        ))
+        .in_sipps_words("Missing remote host parameter. This scenario requires it"));
     }
     if let Some(answerer) = answerer
         .as_ref()
@@ -102,7 +103,7 @@ pub(crate) fn run_config(
     let beside = beside
         .map(|(kind, beside)| self::beside(args, kind, beside, &program))
         .transpose()
-        .map_err(Refusal::of_host)?;
+        .map_err(Refusal::of_run)?;
     if !args.injection_has_default && !args.injection.is_empty() {
         let receiver = beside.iter().map(|beside| &*beside.program);
         let mut programs = std::iter::once(&program).chain(receiver);
@@ -119,7 +120,7 @@ pub(crate) fn run_config(
     let main_transport = transport(args, server)?;
     let answerer_transport = transport(args, true)?;
     let (twin_mode, twin) = twin.unzip();
-    let includes = included::read_known(&program)?;
+    let includes = included::read_known(&program).map_err(Refusal::of_run)?;
     let answerer_includes = answerer
         .as_ref()
         .map_or(Ok(Vec::new()), included::read_known)?;
@@ -132,6 +133,7 @@ pub(crate) fn run_config(
         files: Some(files.clone()),
         twin: twin_mode,
         unreliable: args.mode.stream.is_none(),
+        one_call: args.total_calls(server) == Some(1),
         per_call: args.transport.per_call,
         send_to_destination: args.sending_address.is_some(),
         beside: beside.as_ref().map(|beside| beside.kind),
@@ -177,12 +179,17 @@ pub(crate) fn run_config(
         ));
     }
     results::check(&args.results, &program)?;
-    let logs = LogConfig {
+    let mut logs = LogConfig {
         call_records: args.results.call_records.clone().map(LogFileConfig::new),
         hep: args.hep.as_ref().map(|hep| hep.config(&args.secure)),
         events: args.events.clone(),
         ..args.traces.config(&program.name, std::process::id())
     };
+    // COMPAT(sipp): with a built-in scenario, none of which has a `log` action, there is no file of them.
+    let is_builtin = matches!(args.scenario, Source::Builtin(_));
+    if logs.form == LogForm::Sipp && is_builtin && !logs_lines(&program) {
+        logs.actions = None;
+    }
     Ok(RunConfig {
         pacing: PacingConfig {
             rate: Rate::new(args.rate / per_call, period_ms),
@@ -244,6 +251,20 @@ pub(crate) fn run_config(
         logs,
         measures: args.results.measures(),
     })
+}
+
+/// Whether any step has a `log` action.
+fn logs_lines(program: &Program) -> bool {
+    let is_line = |op: &Op| {
+        matches!(
+            op,
+            Op::Log {
+                level: LogLevel::Log,
+                ..
+            }
+        )
+    };
+    program.ops.iter().any(is_line)
 }
 
 /// The values of `-set` but for these names.

@@ -12,7 +12,7 @@ use crate::infindex;
 use crate::inject;
 use crate::load::{How, Input, Loaded};
 use crate::settings;
-use crate::{stdio, version};
+use crate::{stdio, version, voice, words};
 use gossipper_bytecode::{Mode, Program};
 use gossipper_compiler::Missing;
 use gossipper_runtime::config::LogForm;
@@ -40,12 +40,16 @@ fn run_as(dialect: Dialect, form: LogForm, args: &[OsString]) -> ExitCode {
     if let Some(special) = parsed.special() {
         return print(dialect, special);
     }
+    let as_sipp = parsed.low.traces.form() == LogForm::Sipp;
+    if as_sipp {
+        voice::begin(&parsed.low);
+    }
     for note in &parsed.notes {
         stdio::note(note);
     }
     if !parsed.faults.is_empty() {
         for fault in &parsed.faults {
-            stdio::error(&fault.to_string());
+            words::say_flag(fault);
         }
         stdio::note(&format!("`{} -h` lists the flags", dialect.program()));
         return ExitCode::Failed;
@@ -53,7 +57,6 @@ fn run_as(dialect: Dialect, form: LogForm, args: &[OsString]) -> ExitCode {
     if infindex::is_meant(&parsed.low) {
         return infindex::write(&parsed.low, inject::form(dialect));
     }
-    let as_sipp = parsed.low.traces.form() == LogForm::Sipp;
     match HiArgs::resolve(parsed.low) {
         Ok(args) => start(&args),
         Err(refusal) => refused(&refusal, as_sipp),
@@ -62,10 +65,16 @@ fn run_as(dialect: Dialect, form: LogForm, args: &[OsString]) -> ExitCode {
 
 /// Says why nothing is run. In place of SIPp with its code: it asks for hosts when all else is right, as part of the run.
 fn refused(refusal: &Refusal, as_sipp: bool) -> ExitCode {
-    for fault in &refusal.faults {
-        stdio::error(fault);
+    match (&refusal.sipps_words, &refusal.faults[..]) {
+        (Some(words), [first, rest @ ..]) => {
+            stdio::error_as(words, first);
+            for fault in rest {
+                stdio::err(&format!("error: {fault}\n"));
+            }
+        }
+        (_, faults) => faults.iter().for_each(|fault| stdio::error(fault)),
     }
-    if as_sipp && refusal.of_hosts {
+    if as_sipp && refusal.of_run {
         ExitCode::Fatal
     } else {
         ExitCode::Failed
@@ -84,7 +93,7 @@ fn print(dialect: Dialect, special: &Special) -> ExitCode {
         Special::Dump(name) => match high::builtin(name) {
             Ok(builtin) => stdio::out(builtin.xml),
             Err(fault) => {
-                stdio::error(&fault);
+                stdio::error_as(&words::no_builtin(name), &fault);
                 return ExitCode::Failed;
             }
         },
@@ -120,18 +129,20 @@ fn start(args: &HiArgs) -> ExitCode {
                 BesideKind::Receiver => Role::Receiver,
             };
             let program = self::program(args, source, role, cache.as_ref())?;
-            Ok::<_, ()>((*kind, program))
+            Ok::<_, ExitCode>((*kind, program))
         })
         .transpose();
     let injection = inject::load(args).map_err(|faults| {
-        for fault in &faults {
-            stdio::error(fault);
+        for (words, fault) in &faults {
+            stdio::error_as(words, fault);
         }
     });
-    let (Ok(program), Ok(answerer), Ok(beside), Ok(injection)) =
-        (program, answerer, beside, injection)
-    else {
-        return ExitCode::Failed;
+    let (program, answerer, beside, injection) = match (program, answerer, beside, injection) {
+        (Ok(program), Ok(answerer), Ok(beside), Ok(injection)) => {
+            (program, answerer, beside, injection)
+        }
+        (Err(code), ..) => return code,
+        _ => return ExitCode::Failed,
     };
     if args.users.is_some() && program.mode() == Mode::Server {
         stdio::note(&format!(
@@ -163,8 +174,11 @@ fn program(
     source: &Source,
     role: Role,
     cache: Option<&Cache>,
-) -> Result<Program, ()> {
-    let input = Input::read(source).map_err(|fault| stdio::error(&fault))?;
+) -> Result<Program, ExitCode> {
+    let input = Input::read(source).map_err(|fault| {
+        stdio::error_as(&words::unreadable(source), &fault);
+        ExitCode::Failed
+    })?;
     let injection: Vec<String> = args
         .injection
         .iter()
@@ -186,8 +200,15 @@ fn program(
         advise: false,
         style: stdio::stderr_style(),
     };
-    let Loaded { program, warnings } =
-        input.load(how, cache).map_err(|fault| stdio::err(&fault))?;
+    let Loaded { program, warnings } = input.load(how, cache).map_err(|fault| {
+        let said = fault.sipps_words.is_some_and(|words| voice::say(&words));
+        stdio::err(&fault.text);
+        // COMPAT(sipp): whether somebody calls is asked after the scenario has been read.
+        match fault.without_calls && said {
+            true => ExitCode::Fatal,
+            false => ExitCode::Failed,
+        }
+    })?;
     stdio::err(&warnings);
     if args.skips_media
         && let Some(used) = program.media_use()

@@ -4,6 +4,7 @@
 //! `print!` panics when the reader of a pipe has gone (`gossipper sipp -h | head`); here a failed write is dropped,
 //! since there is nobody left to tell.
 
+use crate::voice;
 use gossipper_compiler::diag::render::Style;
 use std::io::{IsTerminal, Write};
 
@@ -23,8 +24,16 @@ pub(crate) fn err(text: &str) {
     drop(std::io::stderr().lock().write_all(text.as_bytes()));
 }
 
-/// Writes `error: …` to standard error, on a line of its own.
+/// Writes `error: …` to standard error, on a line of its own; in SIPp's place as SIPp does.
 pub(crate) fn error(text: &str) {
+    if !voice::say(text) {
+        err(&format!("error: {text}\n"));
+    }
+}
+
+/// The same, with SIPp's words for it in front where they are in place.
+pub(crate) fn error_as(sipps: &str, text: &str) {
+    voice::say(sipps);
     err(&format!("error: {text}\n"));
 }
 

@@ -2,10 +2,12 @@
 //! From the flags about twins and the commands of a scenario to the connections of a run.
 
 use crate::flags::high::HiArgs;
+use crate::flags::high::Refusal;
 use crate::flags::host;
 use crate::flags::twin::{Side, Twin};
 use crate::stdio;
 use gossipper_bytecode::{PeerId, Program, TwinRole};
+use gossipper_runtime::config::LogForm;
 use gossipper_runtime::twin::{TwinConfig, TwinPeer};
 use gossipper_vm::TwinMode;
 use std::net::SocketAddr;
@@ -21,9 +23,15 @@ const PEERS_MAX: u64 = 1 << 20;
 pub(crate) fn config(
     args: &HiArgs,
     program: &Program,
-) -> Result<Option<(TwinMode, TwinConfig)>, String> {
+) -> Result<Option<(TwinMode, TwinConfig)>, Refusal> {
     let name = &program.name;
     let Some(role) = program.link_role() else {
+        if let (Some(Twin::One(_)), LogForm::Sipp) = (&args.twin, args.traces.form()) {
+            return Err(Refusal::of_run(format!(
+                "-3pcc: scenario `{name}` has neither sendCmd nor recvCmd"
+            ))
+            .in_sipps_words("TwinSipp Mode enabled but thirdPartyMode is different from 3PCC_CONTROLLER_B and 3PCC_CONTROLLER_A"));
+        }
         if args.twin.is_some() {
             stdio::note(&format!(
                 "the flags about twins have no effect: scenario `{name}` has neither sendCmd nor recvCmd"
@@ -35,12 +43,16 @@ pub(crate) fn config(
         return Err(format!(
             "-loopback has no twin, and scenario `{name}` has sendCmd or recvCmd: run each scenario in a process of \
              its own (docs/3pcc.md)"
-        ));
+        )
+        .into());
     }
     match &args.twin {
-        None => Err(format!(
+        None => Err(Refusal::of_run(format!(
             "scenario `{name}` has sendCmd or recvCmd and needs a twin: give -3pcc HOST:PORT, or -master or -slave \
              with -slave_cfg"
+        ))
+        .in_sipps_words(
+            "sendCmd message found in scenario but no twin sipp address has been passed! Use -3pcc option or 3pcc extended mode",
         )),
         Some(Twin::One(address)) => Ok(Some((
             TwinMode::One,

@@ -7,6 +7,9 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The release of SIPp whose behaviour is followed; scripts look for it in the output of `-v`.
 const SIPP_BASELINE: &str = "3.7.7";
 
+/// The optional parts of SIPp that are here, as it names them behind its version.
+const SIPP_PARTS: &str = "TLS-PCAP-RTPSTREAM-SHA256";
+
 /// `-version`: two lines, then the same as fields.
 pub(crate) fn block() -> String {
     let epoch: i64 = env!("GOSSIPPER_EPOCH").parse().unwrap_or(0);
@@ -25,9 +28,11 @@ pub(crate) fn block() -> String {
     )
 }
 
-/// `-v`: one line that says which SIPp this stands in for, and what it is.
+/// `-v`: which SIPp this stands in for, as scripts look for it, and what it is.
 pub(crate) fn line() -> String {
-    format!("\n SIPp v{SIPP_BASELINE} compatible: Gossipper {VERSION}.\n\n")
+    format!(
+        "\n SIPp v{SIPP_BASELINE}-{SIPP_PARTS}.\n\n Gossipper {VERSION}, in the place of SIPp.\n\n"
+    )
 }
 
 #[cfg(test)]

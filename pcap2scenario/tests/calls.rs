@@ -116,7 +116,7 @@ fn repetitions_are_one_step() {
 fn what_comes_again_with_another_branch_is_a_repetition_too() {
     let mut capture = Talk::new("call").say(&[
         "> INVITE | sdp 4000",
-        "> INVITE | again | @600",
+        "> INVITE | again | @150",
         "< 100",
         "< 200 | sdp 5000",
         "> ACK",

@@ -96,6 +96,8 @@ pub enum Error {
     LogFile {
         /// The file.
         path: PathBuf,
+        /// It is a table, not a log.
+        table: bool,
         /// What the system said.
         source: io::Error,
     },

@@ -80,6 +80,11 @@ static ALL: &[Builtin] = &[
         "takes a REGISTER, then accepts or refuses the call; peer of branchc"
     ),
     builtin!(
+        "uac_pcap",
+        Client,
+        "basic call with media from captures: speech, then a digit"
+    ),
+    builtin!(
         "ooc_default",
         Server,
         "answers any request with 200: for requests outside calls"

@@ -177,7 +177,7 @@ impl Image {
         let begins = program.ops.iter().any(|op| {
             matches!(op, Op::Begin { dialog } | Op::BeginAnew { dialog } if *dialog != DialogId::MAIN)
         });
-        if (begins || mode == Mode::Client) && !params.call_id.is_unique() {
+        if (begins || mode == Mode::Client) && !params.call_id.is_unique() && !params.one_call {
             return Err(LinkError::CallIdNotUnique);
         }
         if !params.skips_media {

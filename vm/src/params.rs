@@ -201,6 +201,8 @@ pub struct RunParams {
     pub transport: &'static str,
     /// Whether the transport loses messages (UDP): timers repeat, duplicates are looked for.
     pub unreliable: bool,
+    /// There is one call in the whole run, so that its Call-ID may be any text.
+    pub one_call: bool,
     /// `[media_ip]`.
     pub media_ip: IpAddr,
     /// `[media_port]`.
@@ -340,6 +342,7 @@ impl Default for RunParams {
             server_ip: local,
             transport: "UDP",
             unreliable: true,
+            one_call: false,
             media_ip: local,
             media_port: 6000,
             media_port_end: u16::MAX,

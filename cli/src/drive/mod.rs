@@ -24,6 +24,8 @@ use crate::screens::rows::Rows;
 use crate::screens::{self, Frame, Screen};
 use crate::stdio;
 use crate::trouble;
+use crate::voice;
+use crate::words;
 use display::{Display, Shown, tick, ticks};
 use gossipper_control::{Phase, Snapshot};
 use gossipper_runtime::config::{EngineConfig, LogForm, RunConfig};
@@ -90,8 +92,21 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         Ok(control) => control,
         Err(code) => return code,
     };
-    let (layouts, dump) = (layouts(args, &config), dump(args, &config));
+    let sipps = config.logs.form == LogForm::Sipp;
+    let (layouts, mut dump) = (layouts(args, &config), dump(args, &config));
     let row_period = config.logs.tables.period;
+    // COMPAT(sipp): the file of the screens is made before the run.
+    if sipps
+        && args.running.trace_screen
+        && let Err(error) = dump.open()
+    {
+        let path = dump.path().display().to_string();
+        stdio::error_as(
+            &words::not_created(&path),
+            &format!("cannot open `{path}`: {error}"),
+        );
+        return ExitCode::Failed;
+    }
     let rows = match rows(args) {
         Ok(rows) => rows,
         Err(error) => {
@@ -99,7 +114,6 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             return ExitCode::Fatal;
         }
     };
-    let sipps = config.logs.form == LogForm::Sipp;
     let sipps_files = sipps.then(|| config.main.program.name.clone());
     // What was asked for fits the scenario: that was checked when the settings were made.
     let per_call = args.rates.unit.per_call(&config.main.program);
@@ -113,10 +127,12 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
             Err(code) => return code,
         }
     }
+    let error_file = config.logs.errors.as_ref().map(|file| file.path.clone());
     let run = match Run::start(config) {
         Ok(run) => Arc::new(run),
-        Err(error) => return failed(&error),
+        Err(error) => return failed(&error, sipps),
     };
+    voice::run_begun();
     if in_background
         && args.running.sleep.is_none()
         && let Some(code) = leave_terminal()
@@ -242,7 +258,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     let report = match Arc::try_unwrap(run) {
         Ok(run) if ended => match run.finish() {
             Ok(report) => report,
-            Err(error) => return failed(&error),
+            Err(error) => return failed(&error, sipps),
         },
         // Left early: the watcher still holds the run, which ends with the program.
         Ok(run) => given_up(&run.viewer()),
@@ -271,6 +287,9 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     };
     let shapes = shapes::text(report.snapshot.failure_shapes.as_deref(), charset);
     if session.sipps_files.is_some() {
+        if !matches!(report.ending, Ending::Fatal(_) | Ending::TimeoutError(_)) {
+            voice::last_warning(&report.snapshot);
+        }
         // What scripts read is where SIPp puts it; what it does not say comes beside it.
         if !in_background {
             stdio::out(&session.last_screens(&report.snapshot));
@@ -286,7 +305,10 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         stdio::out(&health);
         stdio::out(&summary::line(&report.snapshot));
     }
-    if inject::write_back(args, &report.edited) {
+    // COMPAT(sipp): an error file that cannot be made ends SIPp with this code, at the first event for it.
+    let unmade = |path: &std::path::PathBuf| report.snapshot.logs.error.is_some() && !path.exists();
+    let written = !(sipps && error_file.as_ref().is_some_and(unmade));
+    if inject::write_back(args, &report.edited) && written {
         code
     } else {
         ExitCode::Fatal
@@ -539,6 +561,11 @@ fn control_socket(args: &HiArgs) -> Result<Option<ControlSocket>, ExitCode> {
         Ok(Opened::Open(socket)) => Ok(Some(socket)),
         Ok(Opened::NoneFree) => {
             stdio::note("no control socket: none of the ports 8888 to 8947 is free");
+            Ok(None)
+        }
+        // COMPAT(sipp): without a port of its own it is done without.
+        Err(error) if address.port.is_none() && args.traces.form() == LogForm::Sipp => {
+            stdio::note(&format!("no control socket at {}: {error}", address.ip));
             Ok(None)
         }
         Err(error) => {

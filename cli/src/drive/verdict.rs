@@ -3,19 +3,61 @@
 
 use gossipper_control::Snapshot;
 use gossipper_runtime::{Ending, Error};
+use gossipper_vm::LinkError;
 
 use crate::exit::ExitCode;
 use crate::stdio;
+use crate::words;
 
 /// Says what went wrong with the machine, and which exit code that is.
-pub(super) fn failed(error: &Error) -> ExitCode {
-    stdio::error(&error.to_string());
+pub(super) fn failed(error: &Error, sipps: bool) -> ExitCode {
+    match sipps_words(error) {
+        Some(words) => stdio::error_as(&words, &error.to_string()),
+        None => stdio::error(&error.to_string()),
+    }
     match error {
         error if error.is_address_in_use() => ExitCode::Bind,
+        // COMPAT(sipp): logs are made, and captures read, as part of reading the command line.
+        Error::LogFile { table: false, .. } if sipps => ExitCode::Failed,
+        Error::Media { what, .. } if sipps && what.starts_with("play_pcap") => ExitCode::Failed,
         // What the scenario and the flags do not agree on is a wrong command line, nothing of the machine's.
         Error::Link(_) => ExitCode::Failed,
         _ => ExitCode::Fatal,
     }
+}
+
+/// What SIPp says of it.
+fn sipps_words(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::Bind { source, .. } | Error::Listen { source, .. } => {
+            let errno = source.raw_os_error()?;
+            let text = source.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default();
+            format!("Unable to bind main socket, errno = {errno} ({text})")
+        }
+        Error::LogFile {
+            path, table: false, ..
+        } => words::not_created(&path.display().to_string()),
+        Error::LogFile {
+            path, table: true, ..
+        } => {
+            format!("Unable to open stat file '{}' !", path.display())
+        }
+        Error::Link(LinkError::NotGlobal(name)) => {
+            format!("Can not set the global variable {name}, because it does not exist.")
+        }
+        Error::Echo { .. }
+        | Error::Socket { .. }
+        | Error::Resolve { .. }
+        | Error::NoRoute { .. }
+        | Error::Family { .. }
+        | Error::TwinListen { .. }
+        | Error::TwinConnect { .. }
+        | Error::Thread { .. }
+        | Error::Media { .. }
+        | Error::Tls(_)
+        | Error::Link(_) => return None,
+    })
 }
 
 /// The exit code of a run that ended. The main scenario counts, as it does in SIPp.

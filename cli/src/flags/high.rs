@@ -27,6 +27,7 @@ use super::streams;
 use super::traces::Traces;
 use super::twin::{self, Twin};
 use super::value::BareTime;
+use crate::words;
 use gossipper_runtime::config::{EventConfig, LogForm, TransportConfig};
 use gossipper_stdlib_scenarios as stdlib;
 use gossipper_vm::circuits::CircuitMap;
@@ -226,25 +227,36 @@ pub(crate) struct HiArgs {
 pub(crate) struct Refusal {
     /// Everything that is wrong, in words for the user.
     pub(crate) faults: Vec<String>,
-    /// Nothing but hosts: SIPp finds that out after it has read the scenario, and ends with another code.
-    pub(crate) of_hosts: bool,
+    /// SIPp finds that out after it has read the scenario, and ends with another code.
+    pub(crate) of_run: bool,
+    /// What it says of the first of them.
+    pub(crate) sipps_words: Option<String>,
 }
 
 impl From<String> for Refusal {
     fn from(fault: String) -> Self {
         Self {
             faults: vec![fault],
-            of_hosts: false,
+            of_run: false,
+            sipps_words: None,
         }
     }
 }
 
 impl Refusal {
-    /// One fault that is about a host.
-    pub(crate) fn of_host(fault: String) -> Self {
+    /// One fault that SIPp finds when the run begins.
+    pub(crate) fn of_run(fault: String) -> Self {
         Self {
-            of_hosts: true,
+            of_run: true,
             ..Self::from(fault)
+        }
+    }
+
+    /// What SIPp says of it.
+    pub(crate) fn in_sipps_words(self, words: impl Into<String>) -> Self {
+        Self {
+            sipps_words: Some(words.into()),
+            ..self
         }
     }
 }
@@ -258,11 +270,13 @@ impl HiArgs {
         let mut faults = Vec::new();
         // About hosts and addresses.
         let mut hosts = Vec::new();
+        let mut sipps_words = None;
         let dialect = low.dialect;
         let sipp = dialect == Dialect::Sipp;
         let mut notes = Vec::new();
         let per_address = low.streams.mode.per_address;
         if per_address && low.injection.is_empty() {
+            sipps_words = Some("You must use the -inf option when using -t ui.".to_owned());
             faults.push(
                 "-t ui needs an injection file with addresses: name one with -inf".to_owned(),
             );
@@ -296,6 +310,8 @@ impl HiArgs {
         let transport = streams::resolve(low.streams, dialect, &mut notes);
         if low.users.is_some() {
             if low.limit_after_users {
+                let words = "Can not set open call limit (-l) when -users is specified.";
+                sipps_words = Some(words.to_owned());
                 faults.push(
                     "-l does not go with -users: so many calls are open as there are users"
                         .to_owned(),
@@ -315,6 +331,13 @@ impl HiArgs {
 
         if sipp && low.scenario_file.is_some() && low.scenario_name.is_some() {
             faults.push("-sf and -sn exclude each other".to_owned());
+        }
+        if let Some(name) = low
+            .scenario_name
+            .as_deref()
+            .filter(|name| builtin(name).is_err())
+        {
+            sipps_words.get_or_insert_with(|| words::no_builtin(name));
         }
         let scenario = source(
             low.scenario_file,
@@ -412,7 +435,11 @@ impl HiArgs {
             &mut notes,
         );
         let own_form = low.traces.form() == LogForm::Gossipper;
-        let running = Running::resolve(low.running, dialect, own_form, &mut faults, &mut notes);
+        let control_ip = low.running.control_ip.clone();
+        let running = Running::resolve(low.running, dialect, own_form, &mut hosts, &mut notes);
+        if let Some(host) = control_ip.filter(|_| !hosts.is_empty()) {
+            sipps_words.get_or_insert_with(|| words::no_control(&host));
+        }
         let twin = twin::resolve(low.twin, &mut faults);
         let local_ip = low
             .local_ip
@@ -432,11 +459,20 @@ impl HiArgs {
             &mut notes,
         );
         // Without a remote host, -rsa is the remote host.
+        if let (None, Some(host)) = (local_ip, &low.local_ip) {
+            sipps_words.get_or_insert_with(|| words::no_local(host));
+        }
         let (remote, sending) = match (low.remote, low.sending_address) {
             (None, sending) => (sending, None),
             given => given,
         };
-        let remote = remote.and_then(|text| peer(&text, local_ip, &mut hosts));
+        let remote = remote.and_then(|text| {
+            let found = peer(&text, local_ip, &mut hosts);
+            if found.is_none() {
+                sipps_words.get_or_insert_with(|| words::no_host(&text));
+            }
+            found
+        });
         let family = local_ip.or_else(|| remote.as_ref().map(|peer| peer.address.ip()));
         let sending_address = sending
             .and_then(|text| peer(&text, family, &mut faults))
@@ -471,9 +507,13 @@ impl HiArgs {
             Some(port) => LocalPort::Fixed(port),
         };
         let Some(scenario) = scenario.filter(|_| faults.is_empty() && hosts.is_empty()) else {
-            let of_hosts = faults.is_empty();
+            let of_run = faults.is_empty();
             faults.append(&mut hosts);
-            return Err(Refusal { faults, of_hosts });
+            return Err(Refusal {
+                faults,
+                of_run,
+                sipps_words,
+            });
         };
         Ok(Self {
             dialect,

@@ -4,7 +4,7 @@
 use super::{Frame, Screen, View, text};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The file, opened when something is first written.
 #[derive(Debug)]
@@ -42,7 +42,16 @@ impl Dump {
         written.map_err(|error| format!("cannot write `{}`: {error}", self.path.display()))
     }
 
-    fn open(&mut self) -> io::Result<&mut File> {
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the file, if it is not open.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub(crate) fn open(&mut self) -> io::Result<&mut File> {
         let file = match self.file.take() {
             Some(file) => file,
             None => OpenOptions::new()

@@ -361,7 +361,9 @@ impl Party {
         facts.insert("exit".to_owned(), self.code.unwrap_or(-1).to_string());
         let stdout = self.stream("stdout");
         for says in habit.says.iter().filter(|says| says.party == index) {
-            let there = stdout.contains(&says.text);
+            let there = [&stdout, &self.stream("stderr")]
+                .iter()
+                .any(|said| said.contains(&says.text));
             facts.insert(format!("says {}", says.text), there.to_string());
         }
         if let Some(counters) = counters.or_else(|| Counters::from_summary(&stdout)) {

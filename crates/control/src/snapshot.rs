@@ -114,6 +114,9 @@ pub struct EngineSnapshot {
     pub counters: Vec<CounterSnapshot>,
     /// The last warning, shortened.
     pub last_warning: Option<String>,
+    /// When it was given, in microseconds since the epoch.
+    #[serde(default)]
+    pub last_warning_at_us: u64,
     /// Since when calls, messages and times are counted: the time of the run at which they were last cleared.
     #[serde(default)]
     pub counted_since_us: u64,

@@ -106,6 +106,7 @@ impl Group {
             transport: leader.transport,
             limits: leader.limits,
             last_warning: leader.last_warning,
+            last_warning_at_us: leader.last_warning_at_us,
             counted_since_us: leader.counted_since_us,
             media: leader.media,
             ..counted
@@ -149,6 +150,7 @@ fn add(whole: &mut EngineSnapshot, part: &EngineSnapshot) {
     // Of the one socket they share, the leader tells the buffers and what the kernel dropped.
     if whole.last_warning.is_none() {
         whole.last_warning.clone_from(&part.last_warning);
+        whole.last_warning_at_us = part.last_warning_at_us;
     }
 }
 

@@ -141,6 +141,7 @@ impl LogFile {
         self.open(wall_us, self.config.overwrite)
             .map_err(|source| Error::LogFile {
                 path: self.config.path.clone(),
+                table: self.is_table,
                 source,
             })?;
         Ok(self)

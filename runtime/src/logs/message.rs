@@ -76,6 +76,46 @@ pub(super) fn whole(
     file.record(wall_us, &[line, bytes, b"\n"]);
 }
 
+/// Quotes a message that did not fit, or came for a call that has ended, as SIPp does beside the line of the error log.
+pub(super) fn misfit(file: &mut LogFile, voice: &mut Voice, wall_us: u64, warning: &[u8]) {
+    const RECEIVED: &str = "received '";
+    let find = |text: &[u8], what: &str| memchr::memmem::find(text, what.as_bytes());
+    let whose = if warning.starts_with(b"Dead call ") {
+        let end = find(warning, " (").unwrap_or(warning.len());
+        Some(&warning[..end])
+    } else if find(
+        &warning[..warning.len().min(48)],
+        " call on unexpected message",
+    )
+    .is_some()
+    {
+        None
+    } else {
+        return;
+    };
+    let Some(at) = find(warning, RECEIVED) else {
+        return;
+    };
+    let quoted = &warning[at + RECEIVED.len()..];
+    let message = quoted.strip_suffix(b"'").unwrap_or(quoted);
+    let Voice {
+        transport, line, ..
+    } = voice;
+    line.clear();
+    line.extend_from_slice(DASHES);
+    match whose {
+        Some(whose) => {
+            line.push(b'\n');
+            line.extend_from_slice(whose);
+            line.extend_from_slice(format!(" received a {transport} message:\n\n").as_bytes());
+        }
+        None => line.extend_from_slice(
+            format!("\nUnexpected {transport} message received:\n\n").as_bytes(),
+        ),
+    }
+    file.record(wall_us, &[line, message, b"\n"]);
+}
+
 /// Writes a line about the message. Commands of twins and what the kernel refused have none in SIPp's form.
 pub(super) fn short(
     file: &mut LogFile,

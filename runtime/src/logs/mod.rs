@@ -97,7 +97,8 @@ impl Wanted {
         let rows = [&config.statistics, &config.step_counts, &config.error_codes];
         Self {
             messages: config.messages.is_some() || config.short_messages.is_some(),
-            errors: config.errors.is_some(),
+            // SIPp's log of messages quotes those that did not fit.
+            errors: config.errors.is_some() || (!own && config.messages.is_some()),
             actions: config.actions.is_some(),
             call_debug: config.call_debug.is_some(),
             codes: config.error_codes.is_some(),
@@ -229,6 +230,11 @@ impl Files {
             Kind::Error { concern, call } => {
                 if let Some(file) = on(&mut self.errors) {
                     lines::error(file, voice, wall_us, concern, call, bytes);
+                }
+                if let Some(file) = on(&mut self.messages)
+                    && !voice.own
+                {
+                    message::misfit(file, voice, wall_us, bytes);
                 }
                 if let Some(file) = on(&mut self.actions)
                     && voice.own

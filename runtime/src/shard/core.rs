@@ -47,7 +47,7 @@ const FLUSH_AT: usize = 256;
 const SAY_AGAIN: Micros = Micros(1_000_000);
 
 /// Bytes of the last warning kept for screens.
-const LAST_WARNING_BYTES: usize = 200;
+const LAST_WARNING_BYTES: usize = 4096;
 
 /// What the scenario does before its first call: its init section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +131,8 @@ pub(super) struct Core<M> {
     /// A scenario ended the run.
     pub(super) ending: Option<Ending>,
     pub(super) last_warning: Option<String>,
+    /// When it was given, by the wall clock.
+    pub(super) last_warning_at_us: u64,
     /// The time of the last input.
     told: Micros,
     said_at: Option<Micros>,
@@ -193,6 +195,7 @@ impl<M: Machine> Core<M> {
             draining: false,
             ending: None,
             last_warning: None,
+            last_warning_at_us: 0,
             told: Micros(0),
             said_at: None,
             unsaid: 0,
@@ -543,6 +546,7 @@ impl<M: Machine> Core<M> {
         }
         let head = &text[..text.len().min(LAST_WARNING_BYTES)];
         self.last_warning = Some(String::from_utf8_lossy(head).into_owned());
+        self.last_warning_at_us = wall_us;
     }
 
     fn carry_out(&mut self, now: Micros, received: &[u8]) {

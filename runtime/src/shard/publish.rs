@@ -68,6 +68,7 @@ impl<M: Machine> Shard<M> {
         };
         snapshot.limits = self.strain.judge(now, seen, self.phase == Phase::Running);
         snapshot.last_warning = self.core.last_warning.clone();
+        snapshot.last_warning_at_us = self.core.last_warning_at_us;
         self.core.machine.circuits(&mut snapshot.circuits);
         if let Some(beside) = &self.core.beside {
             let mut snapshot_beside = beside.stats.snapshot();

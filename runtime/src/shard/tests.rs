@@ -626,9 +626,9 @@ fn rate_commands_reach_the_schedule() {
 #[test]
 fn warnings_are_counted_and_the_last_one_is_kept_short() {
     let mut script = Script::server();
-    script.warning = vec![b'w'; 1000];
+    script.warning = vec![b'w'; 10_000];
     script.at_start = vec![Output::StopNow];
     let (_, snapshot) = bench(script).run();
     assert_eq!(snapshot.messages.warnings, 1);
-    assert_eq!(snapshot.last_warning, Some("w".repeat(200)));
+    assert_eq!(snapshot.last_warning, Some("w".repeat(4096)));
 }

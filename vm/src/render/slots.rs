@@ -208,8 +208,9 @@ impl Scene<'_> {
                 out.truncate(start);
                 let name = self.injection.name(file);
                 self.troubles.push(match error {
+                    // Scripts look for SIPp's words.
                     FieldError::Missing => Trouble::Warning(format!(
-                        "line {line} of injection file `{name}` has no field {index}"
+                        "Field {index} not found in the file {name} (line {line})"
                     )),
                     FieldError::Conversion => Trouble::Fatal(format!(
                         "injection file `{name}`, field {index}: only `%d` with digits, `.` and `-` \
