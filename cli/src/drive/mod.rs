@@ -279,7 +279,8 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     }
     trouble::say(&report.snapshot);
     let code = verdict(&report.ending, &report.snapshot);
-    let (code, health) = reports.finish(&report, code);
+    let colour = session.sipps_files.is_none() && stdio::stdout_takes_colour();
+    let (code, health) = reports.finish(&report, code, colour);
     let charset = if stdio::locale_is_utf8() {
         Charset::Boxes
     } else {
@@ -299,7 +300,6 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         stdio::err(&health);
         stdio::err(&summary::line(&report.snapshot));
     } else {
-        let colour = stdio::stdout_takes_colour();
         stdio::out(&summary::text(&report.snapshot, colour));
         stdio::out(&shapes);
         stdio::out(&health);

@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 mod metrics;
+mod verdict;
 
 /// How often thresholds are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -147,8 +148,13 @@ impl<'a> Reports<'a> {
     }
 
     /// Judges the run and writes what is to be written. Gives the exit code that the gates make of the one that the calls
-    /// have, and lines for the terminal.
-    pub(crate) fn finish(&self, report: &RunReport, code: ExitCode) -> (ExitCode, String) {
+    /// have, and lines for the terminal; `colour` says whether escape sequences are welcome.
+    pub(crate) fn finish(
+        &self,
+        report: &RunReport,
+        code: ExitCode,
+        colour: bool,
+    ) -> (ExitCode, String) {
         let gates = &self.results.gates;
         let wanted = gates.active()
             || self.results.summary_json.is_some()
@@ -170,8 +176,10 @@ impl<'a> Reports<'a> {
             }
             code => code,
         };
-        let mut write = |what: &str, path: &Path, text: &str| {
-            if let Err(error) = std::fs::write(path, text) {
+        let mut written: Vec<&Path> = Vec::new();
+        let mut write = |what: &str, path: &'a Path, text: &str| match std::fs::write(path, text) {
+            Ok(()) => written.push(path),
+            Err(error) => {
                 say_unwritable(what, path, &error);
                 code = ExitCode::Fatal;
             }
@@ -185,7 +193,7 @@ impl<'a> Reports<'a> {
         if let Some(path) = &self.results.summary_html {
             write("report", path, &page::html(&summary, None));
         }
-        (code, lines(&summary))
+        (code, verdict::lines(&summary, &written, colour))
     }
 }
 
@@ -209,28 +217,6 @@ fn say_unwritable(what: &str, path: &Path, error: &std::io::Error) {
         "cannot write the {what} `{}`: {error}",
         path.display()
     ));
-}
-
-/// What the terminal says of gates, each finding on a line of its own.
-fn lines(summary: &Summary) -> String {
-    let health = &summary.health;
-    if !health.active {
-        return String::new();
-    }
-    if health.pass {
-        return "Health     PASS\n".to_owned();
-    }
-    let mut lines = String::new();
-    for (place, reason) in health.reasons.iter().enumerate() {
-        lines.push_str(if place == 0 {
-            "Health     FAIL: "
-        } else {
-            "                 "
-        });
-        lines.push_str(reason);
-        lines.push('\n');
-    }
-    lines
 }
 
 /// Microseconds since the epoch as RFC 3339.

@@ -229,7 +229,7 @@ fn operands(p: &Program, op: Op) -> String {
         | Op::Gate {}
         | Op::PauseWait {}
         | Op::Await {} => String::new(),
-        Op::Enter { step } => step.to_string(),
+        Op::Enter { step } | Op::Shown { step } => step.to_string(),
         Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
             dialog_name(d, dialog)
         }

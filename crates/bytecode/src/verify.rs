@@ -519,7 +519,9 @@ impl Verifier<'_> {
                 | Op::Gate {}
                 | Op::Await {}
                 | Op::PauseWait {} => {}
-                Op::Enter { step } => within("step", step.index(), d.steps.len(), by)?,
+                Op::Enter { step } | Op::Shown { step } => {
+                    within("step", step.index(), d.steps.len(), by)?;
+                }
                 Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
                     within("dialog", dialog.index(), d.dialogs.len(), by)?;
                 }

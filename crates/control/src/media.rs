@@ -71,6 +71,10 @@ pub struct ClosedStreams {
     pub mos_sum: f64,
     /// The lowest of them.
     pub min_mos: f64,
+    /// The highest jitter of a peer's packets, in units of RTP's timestamps.
+    pub max_jitter_ts: f64,
+    /// Report blocks in which peers said how they receive us.
+    pub report_blocks: u64,
     /// Streams whose peer reported how it receives us.
     pub reported: u64,
     /// The largest share that a peer said it had lost at last, in percent.
@@ -81,9 +85,6 @@ pub struct ClosedStreams {
     pub min_reported_jitter_ms: f64,
     /// Their sum.
     pub reported_jitter_ms_sum: f64,
-    /// Report blocks of peers about us.
-    #[serde(default)]
-    pub report_blocks: u64,
     /// The highest jitter in them, in timestamps.
     #[serde(default)]
     pub max_reported_jitter_ts: u64,
@@ -93,9 +94,6 @@ pub struct ClosedStreams {
     /// Their sum.
     #[serde(default)]
     pub reported_jitter_ts_sum: u64,
-    /// The highest jitter of a peer's packets, in timestamps.
-    #[serde(default)]
-    pub max_jitter_ts: u64,
 }
 
 /// Streams that played a pattern and expected its echo.
@@ -165,11 +163,6 @@ impl ClosedStreams {
             (_, 0) => self.min_reported_jitter_ts,
             _ => (self.min_reported_jitter_ts).min(other.min_reported_jitter_ts),
         };
-        self.report_blocks += other.report_blocks;
-        self.max_reported_jitter_ts =
-            (self.max_reported_jitter_ts).max(other.max_reported_jitter_ts);
-        self.reported_jitter_ts_sum += other.reported_jitter_ts_sum;
-        self.max_jitter_ts = self.max_jitter_ts.max(other.max_jitter_ts);
         self.streams += other.streams;
         self.octets_sent += other.octets_sent;
         self.received += other.received;
@@ -178,7 +171,9 @@ impl ClosedStreams {
         self.duplicates += other.duplicates;
         self.reordered += other.reordered;
         self.max_jitter_ms = self.max_jitter_ms.max(other.max_jitter_ms);
+        self.max_jitter_ts = self.max_jitter_ts.max(other.max_jitter_ts);
         self.jitter_ms_sum += other.jitter_ms_sum;
+        self.report_blocks += other.report_blocks;
         self.rated += other.rated;
         self.mos_sum += other.mos_sum;
         self.reported += other.reported;
@@ -187,6 +182,9 @@ impl ClosedStreams {
         self.max_reported_jitter_ms =
             (self.max_reported_jitter_ms).max(other.max_reported_jitter_ms);
         self.reported_jitter_ms_sum += other.reported_jitter_ms_sum;
+        self.max_reported_jitter_ts =
+            (self.max_reported_jitter_ts).max(other.max_reported_jitter_ts);
+        self.reported_jitter_ts_sum += other.reported_jitter_ts_sum;
     }
 }
 

@@ -259,6 +259,8 @@ pub struct JitterMs {
     pub mean: f64,
     /// The highest there was.
     pub max: f64,
+    /// The same, in units of RTP's timestamps.
+    pub max_ts: f64,
 }
 
 /// How far packets have drifted from their timestamps, in milliseconds: late is above zero.
@@ -477,6 +479,7 @@ impl Receiver {
                 count => self.jitter_sum / count as f64 * ms,
             },
             max: self.jitter_max * ms,
+            max_ts: self.jitter_max,
         }
     }
 

@@ -62,6 +62,19 @@ fn classes(engine: &EngineSnapshot) -> Counts {
     classes
 }
 
+/// How often nops with a text ran. Several may have the same.
+fn displays(engine: &EngineSnapshot) -> Counts {
+    let mut displays = Counts::new();
+    let shown = engine
+        .steps
+        .iter()
+        .filter(|step| step.kind == StepKind::Nop);
+    for step in shown.filter(|step| !step.name.is_empty()) {
+        *displays.entry(step.name.clone()).or_default() += step.messages;
+    }
+    displays
+}
+
 /// SIPp's columns of counts.
 fn sipp(engine: &EngineSnapshot, fatal: bool) -> Counts {
     let (calls, messages) = (&engine.calls, &engine.messages);
@@ -168,11 +181,13 @@ impl Summary {
                 .iter()
                 .map(|counter| (counter.name.clone(), counter.count))
                 .collect(),
+            displays: displays(engine),
             failure_classes: classes(engine),
             dropped_logs: logs.lost,
             run: run(facts, engine),
             failure_reasons: reasons(engine),
             failure_shapes: snapshot.failure_shapes.as_deref().map(Into::into),
+            worst_calls: snapshot.slow_calls.as_deref().map(Into::into),
             sipp: sipp(engine, facts.ending == "fatal"),
             messages: engine.messages,
             network: engine.transport,

@@ -58,6 +58,7 @@ pub(super) fn closed(
         duplicates: received.duplicates,
         reordered: received.reordered,
         max_jitter_ms: report.jitter.max,
+        max_jitter_ts: report.jitter.max_ts,
         jitter_ms_sum: report.jitter.mean,
         rated: u64::from(quality.is_some()),
         mos_sum: quality.unwrap_or(0.0),
@@ -76,7 +77,6 @@ pub(super) fn closed(
     one.max_reported_jitter_ts = blocks.max_jitter.into();
     one.min_reported_jitter_ts = blocks.min_jitter.into();
     one.reported_jitter_ts_sum = blocks.jitter_sum;
-    one.max_jitter_ts = jitter_peak(report);
     counts.closed.add(&one);
     if let (Some(pattern), Kind::Stream(index)) = (report.pattern, kind) {
         let patterns = &mut counts.patterns[index];
@@ -119,7 +119,7 @@ pub(crate) struct CallFigures {
     #[serde(rename = "RTPRecvMaxCumulativeLost")]
     max_lost: u64,
     #[serde(rename = "RTPRecvInterarrivalJitterPeak")]
-    jitter_peak: u64,
+    jitter_peak: f64,
     /// The lowest score of its streams, if one was rated.
     #[serde(rename = "MOS", skip_serializing_if = "Option::is_none")]
     mos: Option<f64>,
@@ -149,17 +149,10 @@ impl CallFigures {
         self.jitter_samples += blocks.blocks;
         let lost = u64::try_from(report.received.lost()).unwrap_or(0);
         self.max_lost = self.max_lost.max(lost);
-        self.jitter_peak = self.jitter_peak.max(jitter_peak(report));
+        self.jitter_peak = self.jitter_peak.max(report.jitter.max_ts);
         if let Some(quality) = &report.quality {
             let lowest = self.mos.map_or(quality.mos, |mos| mos.min(quality.mos));
             self.mos = Some(lowest);
         }
     }
-}
-
-/// The highest jitter of what came on a stream, in timestamps.
-fn jitter_peak(report: &StreamReport) -> u64 {
-    let clock = f64::from(report.format.codec.params().clock_rate);
-    // Above zero, and small: whatever a peer sends, it is a time between packets.
-    (report.jitter.max * clock / 1000.0).round() as u64
 }

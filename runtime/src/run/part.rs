@@ -402,8 +402,8 @@ impl Part {
                 steps_beside,
                 (self.config.params.transport, shared.clock.wall_base_us()),
             ),
+            shapes: shapes.map(|slot| Shapes::new(slot, measures.is_some())),
             measure: measures.map(|slot| Measure::new(program, logs.wanted().call_records, slot)),
-            shapes: shapes.map(Shapes::new),
             sampling: logs.wanted().samples.then(|| {
                 let period = log_config.tables.period.as_micros();
                 Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))

@@ -40,6 +40,8 @@ pub struct PeerView {
     pub loss_percent: f64,
     /// Lost since the beginning.
     pub lost: i32,
+    /// Jitter in units of RTP's timestamps, as it came.
+    pub jitter_ts: u32,
     /// Jitter in ms.
     pub jitter_ms: f64,
 }
@@ -180,6 +182,7 @@ impl Reporting {
         more.peer = Some(PeerView {
             loss_percent: f64::from(block.fraction_lost) / 2.56,
             lost: block.cumulative_lost,
+            jitter_ts: block.jitter,
             jitter_ms: f64::from(block.jitter) * 1000.0 / f64::from(clock_rate),
         });
     }

@@ -4,8 +4,8 @@
 use super::*;
 use gossipper_control::measures::{ResponseTimes, TimerTimes};
 use gossipper_control::{
-    CounterSnapshot, FailCount, FailedCall, FailureShape, FailureShapes, MediaSnapshot, Mode,
-    StepKind, StepSnapshot, WatchedMessage, Way,
+    CounterSnapshot, FailCount, FailureShape, FailureShapes, MediaSnapshot, Mode, StepKind,
+    StepSnapshot, WatchedCall, WatchedMessage, Way,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -75,11 +75,11 @@ fn page(form: Form) -> String {
         shapes: vec![FailureShape {
             count: 3,
             reason: FailReason::UnexpectedMessage,
-            example: FailedCall {
+            example: WatchedCall {
                 messages: vec![sent("INVITE", 2), busy, sent("ACK", 0)],
                 left_out: 5,
                 left_out_after: 2,
-                ..FailedCall::default()
+                ..WatchedCall::default()
             },
         }],
         rarer: 1,

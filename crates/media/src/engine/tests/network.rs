@@ -103,6 +103,10 @@ fn both_sides_count_alike_and_measure_the_round_trip() {
             "{seen} {ours:?}"
         );
         assert!(ours.reports_received >= 30 && ours.reports_sent >= 38);
+        let peer = theirs.peer.expect("the peer reported");
+        assert_eq!(f64::from(peer.jitter_ts) / 8.0, peer.jitter_ms);
+        assert!(theirs.blocks.blocks >= 30, "{:?}", theirs.blocks);
+        assert!((ours.jitter.max_ts / 8.0 - ours.jitter.max).abs() < 1e-9);
         let quality = ours.quality.expect("G.711 is known");
         assert!((60.0..88.0).contains(&quality.r_factor), "{quality:?}");
         assert_eq!(
