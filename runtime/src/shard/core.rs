@@ -15,13 +15,13 @@ use gossipper_vm::{
     BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output,
     Unsent,
 };
-use slotmap::Key;
+use slotmap::{Key, KeyData};
 
 use super::flows::Answer;
 use super::sides::SideOut;
 use super::traces::{Named, first_named};
 use super::watch::Watch;
-use super::{Ending, Machine};
+use super::{AHEAD, Ending, Machine};
 use crate::clock::Clock;
 use crate::echo::EchoSwitch;
 use crate::events::Tap;
@@ -371,6 +371,12 @@ impl<M: Machine> Core<M> {
         };
         self.note_sent(now, traffic, bytes);
         sent
+    }
+
+    /// Lets the machine look at the calls whose deadlines have come beside the one that was just taken.
+    pub(super) fn look_ahead_of_timers(&self) {
+        let keys = self.wheel.due().map(|key| KeyData::from_ffi(key).into());
+        self.machine.look_ahead_of_timers(&mut keys.take(AHEAD));
     }
 
     pub(super) fn timer(&mut self, now: Micros, fired: Fired) {
