@@ -157,9 +157,6 @@ pub struct Media {
     /// The largest share that a peer reported lost at last, of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtcp_max_fraction_lost: Option<f64>,
-    /// Report blocks about us in the RTCP that came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtcp_reception_reports: Option<u64>,
     /// The highest jitter in them, in timestamps of the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtcp_max_jitter_ts: Option<u64>,
