@@ -202,7 +202,10 @@ fn reports_and_digits_are_told_in_clear_where_that_is_asked_for() {
             let of = world.reports.iter().filter(|(ours, _)| *ours == sent);
             of.map(|(_, bytes)| bytes.clone()).collect()
         };
-        let (sent, came) = (of(&call.sides[side], true), of(&call.sides[1 - side], false));
+        let (sent, came) = (
+            of(&call.sides[side], true),
+            of(&call.sides[1 - side], false),
+        );
         assert!(came.len() >= 3, "{}", came.len());
         assert!(sent.ends_with(&came) || sent[..sent.len() - 1].ends_with(&came));
         for bytes in &sent {
@@ -217,7 +220,10 @@ fn reports_and_digits_are_told_in_clear_where_that_is_asked_for() {
     });
     assert_eq!(left.collect::<Vec<_>>(), [(Some(b'7'), 800, true)]);
     let blocks = call.report(0).blocks;
-    assert!(blocks.blocks >= 4 && blocks.min_jitter <= blocks.max_jitter, "{blocks:?}");
+    assert!(
+        blocks.blocks >= 4 && blocks.min_jitter <= blocks.max_jitter,
+        "{blocks:?}"
+    );
 }
 
 #[test]
