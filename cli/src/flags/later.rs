@@ -42,19 +42,9 @@ static GROUPS: &[Group] = &[
         values: &["turn_server", "turn_user", "turn_pass", "turn_realm"],
     },
     Group {
-        part: "RTCP and media reports over HEP",
-        switches: &["hep_raw_rtcp", "hep_homer_lake_rtcp", "send_media_report"],
-        values: &[],
-    },
-    Group {
         part: "plug-ins",
         switches: &[],
         values: &["plugin"],
-    },
-    Group {
-        part: "profiles of the program itself",
-        switches: &[],
-        values: &["pprof", "cpuprofile", "memprofile"],
     },
     Group {
         part: "the HTTP interface, profiles and the full-screen terminal",
@@ -134,9 +124,6 @@ mod tests {
                     "SCTP",
                     "ICE and TURN: packets go to the address in the SDP",
                     "plug-ins",
-                    "reports and health gates",
-                    "RTCP and media reports over HEP",
-                    "profiles of the program itself",
                     "the HTTP interface, profiles and the full-screen terminal"
                 ]
                 .contains(&part),

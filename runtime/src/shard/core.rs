@@ -30,7 +30,7 @@ use crate::flows::Table;
 use crate::group::{self, Place, Post};
 use crate::hep::Mirror;
 use crate::logs::{Concern, LogSender, Traffic};
-use crate::measure::Measure;
+use crate::measure::{Measure, Record as CallRecord};
 use crate::media::Media;
 use crate::schedule::{Opening, Schedule};
 use crate::shapes::Shapes;
@@ -108,6 +108,8 @@ pub(super) struct Core<M> {
     pub(super) shapes: Option<Box<Shapes>>,
     /// The call that the orders at hand are about, if the machine was asked to say so.
     pub(super) about: u64,
+    /// The record of the call whose end is just being told.
+    pub(super) ended: Option<(u64, CallRecord)>,
     exec: Executor,
     /// The echo of the process.
     pub(super) echo: Option<EchoSwitch>,
@@ -175,6 +177,7 @@ impl<M: Machine> Core<M> {
             clock,
             logs,
             mirror: None,
+            ended: None,
             tap: None,
             watch: None,
             measure: None,
@@ -634,8 +637,10 @@ impl<M: Machine> Core<M> {
                     self.order_media(now, order, &out);
                 }
                 Output::Ended { call, user, length } => {
-                    if let Some(media) = &mut self.media {
-                        media.ended(now, call);
+                    let media = self.media.as_mut();
+                    let figures = media.map(|media| media.ended(now, call));
+                    if let Some((wall_us, record)) = self.ended.take() {
+                        self.logs.call_record(wall_us, &record, figures);
                     }
                     self.wheel.disarm(call.data().as_ffi());
                     if user != 0
