@@ -15,6 +15,7 @@
 //! | [`settings`], [`drive`] | what the runtime is told; signals, and the verdict |
 //! | [`operator`], [`background`] | keys, commands and datagrams; runs without a terminal |
 //! | [`screens`] | what a terminal shows while a run lasts |
+//! | [`profiles`], [`http`] | profiles of the program itself; what serves them and metrics |
 //! | [`report`] | the progress line and the summary |
 //! | [`exit`] | every exit code
 //! | [`voice`], [`words`] | faults as SIPp says them, in its place |
@@ -27,6 +28,7 @@ mod complete;
 mod drive;
 mod exit;
 mod flags;
+mod http;
 mod included;
 mod infindex;
 mod inject;
@@ -35,6 +37,7 @@ mod load;
 mod man;
 mod operator;
 mod pcap2scenario;
+mod profiles;
 mod report;
 mod reports;
 mod results;
@@ -49,8 +52,10 @@ mod version;
 mod voice;
 mod words;
 
+use gossipper_runtime::sys::heap::Sampled;
+
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Sampled<mimalloc::MiMalloc> = Sampled(mimalloc::MiMalloc);
 
 fn main() -> std::process::ExitCode {
     let argv: Vec<std::ffi::OsString> = std::env::args_os().collect();

@@ -15,7 +15,7 @@ pub use crate::echo::EchoConfig;
 pub use crate::events::{
     BUFFER_DEFAULT as EVENT_BUFFER_DEFAULT, EventConfig, EventLevel, OtlpConfig, OtlpProtocol,
 };
-pub use crate::hep::{HepConfig, HepTransport};
+pub use crate::hep::{HepConfig, HepMedia, HepRtcp, HepTransport};
 pub use crate::media::config::{MediaConfig, MediaRules, RecordConfig, SrtpPolicy};
 use crate::pacing::{Ramp, Rate};
 use crate::profile::RateProfile;

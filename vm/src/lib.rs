@@ -92,7 +92,7 @@ mod unexpected;
 mod vars;
 
 pub use confined::{Confined, confined};
-pub use engine::{Engine, Siblings};
+pub use engine::{AHEAD, Engine, Siblings};
 pub use files::{FileSource, ReadFile};
 pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowEvent, FlowId, Input, MediaVerdict, Micros, Unsent};

@@ -15,6 +15,7 @@ use crate::ladder::Charset;
 use crate::operator::control::{ControlSocket, Opened};
 use crate::operator::keyboard::Keyboard;
 use crate::operator::{Deed, Operator};
+use crate::profiles::{Profiles, server};
 use crate::report::{shapes, summary};
 use crate::results::Reports;
 use crate::screens::dump::Dump;
@@ -58,8 +59,9 @@ pub(crate) fn run(args: &HiArgs, config: RunConfig) -> ExitCode {
         .enable_io()
         .enable_time()
         .build();
+    let profiles = Profiles::start(&args.profiles);
     match reactor {
-        Ok(reactor) => reactor.block_on(drive(args, config)),
+        Ok(reactor) => profiles.finish(reactor.block_on(drive(args, config))),
         Err(error) => {
             stdio::error(&format!("cannot wait for signals: {error}"));
             ExitCode::Fatal
@@ -118,6 +120,12 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     let mut reports = Reports::new(&args.results, &config);
     if let Err(code) = reports.bind().await {
         return code;
+    }
+    if let Some(address) = args.profiles.server {
+        match server::Server::open(address).await {
+            Ok(server) => drop(tokio::spawn(server.serve())),
+            Err(code) => return code,
+        }
     }
     let error_file = config.logs.errors.as_ref().map(|file| file.path.clone());
     let run = match Run::start(config) {

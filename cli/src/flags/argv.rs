@@ -464,6 +464,7 @@ mod tests {
                 ("rate_unit", _) => "-rate_unit calls".to_owned(),
                 ("threshold", _) => "-threshold calls>0".to_owned(),
                 ("prometheus_addr", _) => "-prometheus_addr :9464".to_owned(),
+                ("pprof", _) => "-pprof :6060".to_owned(),
                 ("log_otel_proto", _) => "-log_otel_proto http".to_owned(),
                 ("log_level", _) => "-log_level debug".to_owned(),
                 ("log_attr" | "log_otel_header", _) => format!("-{} a=b", flag.name()),

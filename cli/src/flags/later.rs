@@ -59,19 +59,9 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "RTCP and media reports over HEP",
-        switches: &["hep_raw_rtcp", "hep_homer_lake_rtcp", "send_media_report"],
-        values: &[],
-    },
-    Group {
         part: "plug-ins",
         switches: &[],
         values: &["plugin"],
-    },
-    Group {
-        part: "profiles of the program itself",
-        switches: &[],
-        values: &["pprof", "cpuprofile", "memprofile"],
     },
     Group {
         part: "the HTTP interface, profiles and the full-screen terminal",
@@ -152,9 +142,6 @@ mod tests {
                     "media",
                     "the RTP sender without SIP",
                     "plug-ins",
-                    "reports and health gates",
-                    "RTCP and media reports over HEP",
-                    "profiles of the program itself",
                     "the HTTP interface, profiles and the full-screen terminal"
                 ]
                 .contains(&part),

@@ -19,6 +19,7 @@ pub(crate) mod host;
 pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod media;
+pub(crate) mod profiles;
 pub(crate) mod rates;
 pub(crate) mod results;
 pub(crate) mod running;
@@ -63,6 +64,8 @@ pub(crate) enum Category {
     Events,
     /// What a run leaves for pipelines.
     Results,
+    /// Where the program itself spends time and memory.
+    Profiles,
     /// How a run is watched and steered.
     Running,
     /// What the terminal shows while it runs.
@@ -88,6 +91,7 @@ impl Category {
             Self::Hep => "Mirroring to a collector (HEP)",
             Self::Events => "Events (OTLP)",
             Self::Results => "Reports, gates and thresholds",
+            Self::Profiles => "Profiles of the program (pprof)",
             Self::Running => "Control, background and watchdog",
             Self::Output => "Terminal",
             Self::Other => "Other",

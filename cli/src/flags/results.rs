@@ -100,7 +100,7 @@ impl Results {
                 max_failed_calls: most(low.max_failed_calls),
                 max_timeouts: most(low.max_timeouts),
                 max_fraction_lost: low.max_fraction_lost.filter(|part| *part > 0.0),
-                max_jitter_ts: low.max_jitter_ts.filter(|jitter| *jitter > 0),
+                max_jitter_ts: low.max_jitter_ts.filter(|most| *most > 0),
                 min_rtp_received: low.min_rtp_received.filter(|count| *count > 0),
                 min_rtp_received_per_call: low.min_rtp_received_per_call.filter(|count| *count > 0),
                 thresholds: low.thresholds,

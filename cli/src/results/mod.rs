@@ -198,7 +198,7 @@ impl<'a> Reports<'a> {
 }
 
 /// Whether a file can be written, of which nothing is changed. Of a pipe or a device nobody knows before.
-fn try_writing(path: &Path) -> std::io::Result<()> {
+pub(crate) fn try_writing(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     match std::fs::metadata(path) {
         Ok(known) if known.is_file() => options.append(true).open(path).map(drop),

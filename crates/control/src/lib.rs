@@ -23,7 +23,9 @@ pub use command::{ControlCommand, Trace};
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
 pub use measures::Measures;
 pub use media::{ClosedStreams, MediaSnapshot, PatternCounts};
-pub use shapes::{FailureShape, FailureShapes, SlowCall, SlowCalls, WatchedCall, WatchedMessage};
+pub use shapes::{
+    FailureShape, FailureShapes, SlowCall, SlowCalls, WatchedCall, WatchedMessage, Way,
+};
 pub use snapshot::{
     CallCounts, Cell, ConnectionCounts, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot,
     EventCounts, FailCount, HepCounts, Limit, LimitSnapshot, LogCounts, MeanTime, MessageCounts,

@@ -30,6 +30,12 @@ pub struct MediaSnapshot {
     pub useless: u64,
     /// Recordings that lack something because the disk did not keep up, or cannot be written.
     pub recordings_lost: u64,
+    /// Calls that have ended, and on which RTP had come.
+    #[serde(default)]
+    pub calls_heard: u64,
+    /// The fewest packets that came on one of those.
+    #[serde(default)]
+    pub call_min_received: u64,
     /// What is known of streams that are closed.
     pub closed: ClosedStreams,
     /// Patterns whose echo was checked: audio, and video.
@@ -79,11 +85,14 @@ pub struct ClosedStreams {
     pub min_reported_jitter_ms: f64,
     /// Their sum.
     pub reported_jitter_ms_sum: f64,
-    /// The highest jitter that a peer reported at last, in units of RTP's timestamps.
+    /// The highest jitter in them, in timestamps.
+    #[serde(default)]
     pub max_reported_jitter_ts: u64,
     /// The lowest.
+    #[serde(default)]
     pub min_reported_jitter_ts: u64,
     /// Their sum.
+    #[serde(default)]
     pub reported_jitter_ts_sum: u64,
 }
 
@@ -115,6 +124,12 @@ impl MediaSnapshot {
         self.digits_heard += other.digits_heard;
         self.useless += other.useless;
         self.recordings_lost += other.recordings_lost;
+        self.call_min_received = match (self.calls_heard, other.calls_heard) {
+            (0, _) => other.call_min_received,
+            (_, 0) => self.call_min_received,
+            _ => self.call_min_received.min(other.call_min_received),
+        };
+        self.calls_heard += other.calls_heard;
         self.closed.add(&other.closed);
         for (into, from) in self.patterns.iter_mut().zip(&other.patterns) {
             into.streams += from.streams;
@@ -143,7 +158,7 @@ impl ClosedStreams {
             (_, 0) => self.min_packets_received,
             _ => self.min_packets_received.min(other.min_packets_received),
         };
-        self.min_reported_jitter_ts = match (self.reported, other.reported) {
+        self.min_reported_jitter_ts = match (self.report_blocks, other.report_blocks) {
             (0, _) => other.min_reported_jitter_ts,
             (_, 0) => self.min_reported_jitter_ts,
             _ => (self.min_reported_jitter_ts).min(other.min_reported_jitter_ts),

@@ -157,7 +157,7 @@ pub struct Media {
     /// The largest share that a peer reported lost at last, of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtcp_max_fraction_lost: Option<f64>,
-    /// The highest jitter that a peer reported at last, in units of RTP's timestamps.
+    /// The highest jitter in them, in timestamps of the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtcp_max_jitter_ts: Option<u64>,
     /// The lowest.
@@ -166,16 +166,16 @@ pub struct Media {
     /// Their mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtcp_avg_jitter_ts: Option<f64>,
-    /// The highest jitter of what came, in units of RTP's timestamps.
+    /// The highest jitter of packets that came, in timestamps of the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtp_recv_interarrival_jitter_peak_ts: Option<f64>,
-    /// Streams that got packets.
+    /// Calls that have ended, and on which RTP had come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_calls_with_rtp_received: Option<u64>,
     /// The most packets of a peer that never came, on one stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtp_recv_max_cumulative_lost: Option<u64>,
-    /// The fewest packets on a stream that got any.
+    /// The fewest packets on one of those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_call_min_rtp_packets_received: Option<u64>,
     /// What came on streams that are closed, if anything did.

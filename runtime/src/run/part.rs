@@ -314,6 +314,7 @@ impl Part {
             wall_base_us: clock.wall_base_us(),
             recorder: recorder.map(RecorderThread::recorder),
             per_call: self.engine.ports_per_call(),
+            mirror: None,
         });
         Ok(Some(plan))
     }
@@ -367,6 +368,9 @@ impl Part {
         let shard = self.role.place().map_or(0, Place::index);
         let mirror = hep.map(|exporter| self.mirror(exporter, locals));
         let tap = events.map(|events| self.tap(events, locals));
+        if let Some(media) = &mut self.media {
+            media.mirror = hep.and_then(Exporter::media);
+        }
         let program = &self.config.program;
         let steps_beside = self.beside.as_ref().map(|beside| beside.stats.steps());
         Setup {

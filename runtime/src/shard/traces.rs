@@ -81,7 +81,8 @@ impl<M: Machine> Core<M> {
                 shapes.answered(call, took, late);
             }
             if let Some(record) = record {
-                self.logs.call_record(wall_us, &record);
+                // Its end is followed by what its media came to.
+                self.ended = Some((wall_us, record));
             }
         }
     }

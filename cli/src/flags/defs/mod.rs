@@ -13,6 +13,7 @@ mod media;
 mod network;
 mod other;
 mod output;
+mod profiles;
 mod rates;
 mod results;
 mod running;
@@ -25,7 +26,7 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 16] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 17] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Media, media::FLAGS),
@@ -39,6 +40,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 16] = [
     (Category::Hep, hep::FLAGS),
     (Category::Events, events::FLAGS),
     (Category::Results, results::FLAGS),
+    (Category::Profiles, profiles::FLAGS),
     (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),
