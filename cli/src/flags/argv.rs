@@ -376,7 +376,7 @@ mod tests {
             [
                 "unknown flag `-trace-msg`; did you mean `-trace_msg`?",
                 "unknown flag `-zzz`",
-                "flag `-turn_user` is not supported by this version yet (media)",
+                "flag `-turn_user` is not supported by this version yet (ICE and TURN for media: packets go to the address in the SDP)",
                 "a second remote host `h2`; the first is `h1`",
                 "flag `-p`: 99999 is not within 0 to 65535",
                 "flag `-r`: `fast` is not a number",

@@ -215,6 +215,7 @@ mod tests {
                 let hidden = dialect == Dialect::Sipp && *category == Category::Sender;
                 for name in flags.iter().flat_map(|flag| flag.names) {
                     let named = help.contains(&format!("  -{name} "))
+                        || help.contains(&format!("  -{name},"))
                         || help.contains(&format!("  -{name}\n"))
                         || help.contains(&format!(", -{name}"));
                     assert!(named != hidden, "-{name}");

@@ -37,7 +37,7 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "ICE and TURN: packets go to the address in the SDP",
+        part: "ICE and TURN for media: packets go to the address in the SDP",
         switches: &[],
         values: &["turn_server", "turn_user", "turn_pass", "turn_realm"],
     },
@@ -122,7 +122,7 @@ mod tests {
             assert!(
                 [
                     "SCTP",
-                    "ICE and TURN: packets go to the address in the SDP",
+                    "ICE and TURN for media: packets go to the address in the SDP",
                     "plug-ins",
                     "the HTTP interface, profiles and the full-screen terminal"
                 ]
