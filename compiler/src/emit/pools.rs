@@ -73,6 +73,11 @@ impl Pools {
         id
     }
 
+    /// The segments of all templates so far.
+    pub(crate) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
     /// Interns a template.
     pub(crate) fn template(&mut self, kind: TemplateKind, segments: &[Segment]) -> TemplateId {
         let key = (kind, segments.to_vec());
