@@ -11,6 +11,7 @@
 //! | [`reports`] | `gossipper report-html`, `gossipper summary-to-pdf` |
 //! | [`pcap2scenario`] | `gossipper pcap2scenario` |
 //! | [`sipp`] | a run: from settings to an exit code |
+//! | [`rtp_sender`] | RTP without SIP |
 //! | [`infindex`] | the index of an injection file, as a file |
 //! | [`settings`], [`drive`] | what the runtime is told; signals, and the verdict |
 //! | [`operator`], [`background`] | keys, commands and datagrams; runs without a terminal |
@@ -42,6 +43,7 @@ mod report;
 mod reports;
 mod results;
 mod root;
+mod rtp_sender;
 mod screens;
 mod settings;
 mod sipp;

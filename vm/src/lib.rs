@@ -52,6 +52,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod answer;
 mod auth;
 mod call;
 mod call_id;

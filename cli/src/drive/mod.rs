@@ -26,20 +26,21 @@ use crate::stdio;
 use crate::trouble;
 use crate::voice;
 use crate::words;
-use display::{Display, Shown, tick, ticks};
+use display::{Display, Shown};
+pub(crate) use display::{tick, ticks};
 use gossipper_control::{Phase, Snapshot};
 use gossipper_runtime::config::{EngineConfig, LogForm, RunConfig};
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::{Controller, Ending, Run, RunReport, Viewer};
 use requests::{Requests, Wish};
-use signals::Signals;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
-use verdict::{failed, verdict};
+pub(crate) use verdict::failed;
+use verdict::verdict;
 
 mod display;
 mod oversized;
@@ -48,7 +49,7 @@ mod requests;
 mod signals;
 mod verdict;
 
-pub(crate) use signals::survive_file_limit;
+pub(crate) use signals::{Signals, survive_file_limit};
 
 /// How long one wait for the end of a run lasts before it is begun again.
 const WATCH: Duration = Duration::from_secs(3_600);
@@ -117,7 +118,7 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     let sipps_files = sipps.then(|| config.main.program.name.clone());
     // What was asked for fits the scenario: that was checked when the settings were made.
     let per_call = args.rates.unit.per_call(&config.main.program);
-    let mut reports = Reports::new(&args.results, &config);
+    let mut reports = Reports::new(&args.results, config.main.transport.name());
     if let Err(code) = reports.bind().await {
         return code;
     }

@@ -37,26 +37,9 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "media",
-        switches: &[
-            "rtpcheck_debug",
-            "srtpcheck_debug",
-            "media_iouring",
-            "rtp_send",
-        ],
-        values: &[
-            "turn_server",
-            "turn_user",
-            "turn_pass",
-            "turn_realm",
-            "rtp_addr",
-            "rtp_pt",
-            "rtp_codec",
-            "rtp_freq",
-            "rtp_dur",
-            "rtp_ch",
-            "rtp_streams",
-        ],
+        part: "ICE and TURN: packets go to the address in the SDP",
+        switches: &[],
+        values: &["turn_server", "turn_user", "turn_pass", "turn_realm"],
     },
     Group {
         part: "plug-ins",
@@ -139,8 +122,7 @@ mod tests {
             assert!(
                 [
                     "SCTP",
-                    "media",
-                    "the RTP sender without SIP",
+                    "ICE and TURN: packets go to the address in the SDP",
                     "plug-ins",
                     "the HTTP interface, profiles and the full-screen terminal"
                 ]

@@ -25,6 +25,7 @@ pub(crate) mod results;
 pub(crate) mod running;
 pub(crate) mod sctp;
 pub(crate) mod secure;
+pub(crate) mod sender;
 pub(crate) mod streams;
 pub(crate) mod suggest;
 pub(crate) mod traces;
@@ -44,6 +45,8 @@ pub(crate) enum Category {
     Network,
     /// What flows beside SIP.
     Media,
+    /// RTP without SIP.
+    Sender,
     /// Connections.
     Streams,
     /// TLS and WebSocket.
@@ -82,6 +85,7 @@ impl Category {
             Self::Network => "Addresses and sockets",
             Self::Secure => "TLS and WebSocket",
             Self::Media => "Media",
+            Self::Sender => "RTP without SIP",
             Self::Streams => "Connections",
             Self::Twin => "Third party call control (3PCC)",
             Self::Load => "Rate, volume and duration",

@@ -11,7 +11,6 @@ use crate::version::VERSION;
 use gossipper_bytecode::Program;
 use gossipper_control::{Measures, Snapshot};
 use gossipper_results::{Facts, Summary, junit, page};
-use gossipper_runtime::config::RunConfig;
 use gossipper_runtime::{Ending, RunReport, Viewer};
 use jiff::Timestamp;
 use metrics::Metrics;
@@ -65,7 +64,7 @@ pub(crate) struct Reports<'a> {
 
 impl<'a> Reports<'a> {
     /// To be called within a reactor.
-    pub(crate) fn new(results: &'a Results, config: &RunConfig) -> Self {
+    pub(crate) fn new(results: &'a Results, transport: &'static str) -> Self {
         for (what, path) in [
             ("summary", &results.summary_json),
             ("JUnit report", &results.summary_junit),
@@ -85,7 +84,7 @@ impl<'a> Reports<'a> {
         });
         Self {
             results,
-            transport: config.main.transport.name(),
+            transport,
             looks,
             metrics: None,
             lost: None,

@@ -507,6 +507,7 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         | Slot::AutoMediaPort(n)
         | Slot::RtpStreamAudioPort(n)
         | Slot::RtpStreamVideoPort(n)
+        | Slot::AudioSdp(n)
         | Slot::Cseq(n)
         | Slot::Branch(n)
         | Slot::Len(n)

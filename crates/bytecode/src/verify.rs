@@ -314,6 +314,15 @@ impl Verifier<'_> {
                 | Slot::AutoMediaPort(_)
                 | Slot::RtpStreamAudioPort(_)
                 | Slot::RtpStreamVideoPort(_)
+                | Slot::AudioPt
+                | Slot::AudioCodec
+                | Slot::AudioRtpmap
+                | Slot::AudioFmtp
+                | Slot::AudioSdp(_)
+                | Slot::IceUfrag
+                | Slot::IcePwd
+                | Slot::MediaTransport
+                | Slot::ContactTransport
                 | Slot::CryptoTag(_)
                 | Slot::CryptoSuite(..)
                 | Slot::CryptoKey(..)

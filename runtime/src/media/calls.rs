@@ -261,15 +261,7 @@ impl Media {
             .payload
             .or_else(|| self.plan.payload(negotiated))
             .unwrap_or((0, Codec::Pcmu));
-        let clip = self.plan.clip(spec, codec)?;
-        let packet_ms = spec.packet_ms.unwrap_or_else(|| codec.params().packet_ms);
-        // The clip was cut for it.
-        let Some(shape) = codec.packet_of(packet_ms) else {
-            return Err(format!(
-                "{} has no packets of {packet_ms} ms",
-                codec.params().name
-            ));
-        };
+        let (clip, shape) = self.plan.clip(spec, codec)?;
         let pattern = match spec.source {
             Source::Pattern(id) => gossipper_media::clip::PATTERNS
                 .get(usize::from(id).wrapping_sub(1))

@@ -12,18 +12,22 @@
 //! | `sockets` | sockets that are ready, and batches |
 //! | `recorder` | recordings on their way to the disk |
 //! | `figures` | what is counted |
+//! | `debug` | files that tell of checks and of SRTP |
+//! | [`sender`] | RTP without SIP |
 //! | `reports` | what a collector is told (`-hep_raw_rtcp` and its relatives) |
 //!
 //! It exists only where the scenario uses media. Nothing here waits; packets that cannot be sent at once are dropped.
 
 mod calls;
 pub mod config;
+mod debug;
 mod describe;
 mod figures;
 mod plan;
 mod ports;
 mod recorder;
 mod reports;
+pub mod sender;
 mod sockets;
 #[cfg(test)]
 mod tests;
@@ -457,6 +461,10 @@ impl Media {
             self.sockets.remove(socket);
         }
         let tolerances = self.plan.config.tolerances;
+        if let Kind::Stream(index) = owner.kind {
+            let debug = &self.plan.debug;
+            debug.closed(index, owner.port, &report, tolerances[index]);
+        }
         figures::closed(&mut self.counts, owner.kind, &report, tolerances);
         Some(report)
     }

@@ -44,6 +44,7 @@ use crate::shard::{self, Ending, Remains, ShardCommand};
 use crate::transport::udp;
 use crate::twin;
 use bind::bind;
+pub(crate) use bind::room;
 use part::{Part, records, shards_of};
 
 /// Commands that may wait for a shard; it looks every turn, so more means that nobody should wait for them.

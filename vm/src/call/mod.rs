@@ -6,6 +6,7 @@ pub(crate) mod last;
 pub(crate) mod lean;
 pub(crate) mod regs;
 
+use crate::answer::AudioAnswer;
 use crate::auth::Stored;
 use crate::inject::Lines;
 use crate::input::{FlowId, Micros};
@@ -88,6 +89,8 @@ pub(crate) struct Cold {
     pub(crate) circuit: Option<u32>,
     /// Keys that `[cryptokeyparams…]` prints.
     pub(crate) crypto: Option<Box<CryptoKeys>>,
+    /// What `[audio_…]` keywords print, once a description has come.
+    pub(crate) answer: Option<Box<AudioAnswer>>,
     /// Ports of its streams, 0 for none.
     pub(crate) ports: [u16; 2],
     /// The message that opened the call, until its first `recv` waits.
@@ -110,6 +113,7 @@ impl Cold {
         self.routes.capacity()
             + self.target.capacity()
             + self.crypto.as_ref().map_or(0, |_| size_of::<CryptoKeys>())
+            + self.answer.as_ref().map_or(0, |answer| answer.heap_bytes())
             + self.queued.as_ref().map_or(0, |message| message.len())
             + self.unexpected.as_ref().map_or(0, |message| message.len())
             + self

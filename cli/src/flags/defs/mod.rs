@@ -19,6 +19,7 @@ mod results;
 mod running;
 mod scenario;
 mod secure;
+mod sender;
 mod streams;
 mod traces;
 mod twin;
@@ -26,10 +27,11 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 17] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 18] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Media, media::FLAGS),
+    (Category::Sender, sender::FLAGS),
     (Category::Streams, streams::FLAGS),
     (Category::Secure, secure::FLAGS),
     (Category::Twin, twin::FLAGS),
