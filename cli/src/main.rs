@@ -11,10 +11,12 @@
 //! | [`reports`] | `gossipper report-html`, `gossipper summary-to-pdf` |
 //! | [`pcap2scenario`] | `gossipper pcap2scenario` |
 //! | [`sipp`] | a run: from settings to an exit code |
+//! | [`rtp_sender`] | RTP without SIP |
 //! | [`infindex`] | the index of an injection file, as a file |
 //! | [`settings`], [`drive`] | what the runtime is told; signals, and the verdict |
 //! | [`operator`], [`background`] | keys, commands and datagrams; runs without a terminal |
 //! | [`screens`] | what a terminal shows while a run lasts |
+//! | [`profiles`], [`http`] | profiles of the program itself; what serves them and metrics |
 //! | [`report`] | the progress line and the summary |
 //! | [`exit`] | every exit code
 //! | [`voice`], [`words`] | faults as SIPp says them, in its place |
@@ -27,6 +29,7 @@ mod complete;
 mod drive;
 mod exit;
 mod flags;
+mod http;
 mod included;
 mod infindex;
 mod inject;
@@ -35,10 +38,12 @@ mod load;
 mod man;
 mod operator;
 mod pcap2scenario;
+mod profiles;
 mod report;
 mod reports;
 mod results;
 mod root;
+mod rtp_sender;
 mod screens;
 mod settings;
 mod sipp;
@@ -49,8 +54,10 @@ mod version;
 mod voice;
 mod words;
 
+use gossipper_runtime::sys::heap::Sampled;
+
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Sampled<mimalloc::MiMalloc> = Sampled(mimalloc::MiMalloc);
 
 fn main() -> std::process::ExitCode {
     let argv: Vec<std::ffi::OsString> = std::env::args_os().collect();

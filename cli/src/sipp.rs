@@ -11,6 +11,7 @@ use crate::flags::{argv, help};
 use crate::infindex;
 use crate::inject;
 use crate::load::{How, Input, Loaded};
+use crate::rtp_sender;
 use crate::settings;
 use crate::{stdio, version, voice, words};
 use gossipper_bytecode::{Mode, Program};
@@ -56,6 +57,9 @@ fn run_as(dialect: Dialect, form: LogForm, args: &[OsString]) -> ExitCode {
     }
     if infindex::is_meant(&parsed.low) {
         return infindex::write(&parsed.low, inject::form(dialect));
+    }
+    if rtp_sender::is_meant(&parsed.low) {
+        return rtp_sender::run(parsed.low, &parsed.given);
     }
     match HiArgs::resolve(parsed.low) {
         Ok(args) => start(&args),

@@ -51,16 +51,3 @@ fn a_collector_that_is_not_there_is_in_the_summary_and_not_in_the_exit_code() {
     assert!(line.contains("not mirrored"), "{line}");
     assert!(line.contains(&address.to_string()), "{line}");
 }
-
-#[test]
-fn what_media_would_report_is_refused_by_name() {
-    for flag in [
-        "-hep_raw_rtcp",
-        "-hep_homer_lake_rtcp",
-        "-send_media_report",
-    ] {
-        let ran = run(&format!("-loopback -m 1 {flag}"));
-        assert_ne!(ran.code, 0);
-        assert!(ran.err.contains(flag), "{}", ran.shown());
-    }
-}

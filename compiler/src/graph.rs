@@ -78,6 +78,24 @@ impl Graph {
         self.timeout[step]
     }
 
+    /// Where a timeout leads while a call is at a step: the step's own `ontimeout`, and that of the first receive it waits for
+    /// that has a time limit, which may stand behind optional ones.
+    pub(crate) fn timeouts(
+        &self,
+        step: usize,
+        steps: &[&Step],
+        receives: &Receives,
+    ) -> impl Iterator<Item = usize> + use<> {
+        let limited = |step: &usize| match &steps[*step].kind {
+            StepKind::Recv(recv) => recv.timeout_ms.is_some(),
+            _ => false,
+        };
+        let waits = receives.steps()[receives.forward(step)].iter().copied();
+        let first = waits.clone().find(limited).filter(|first| *first != step);
+        let first = first.and_then(|first| self.timeout(first));
+        self.timeout(step).into_iter().chain(first)
+    }
+
     /// Whether some step jumps to where a variable says, so that every step may follow.
     pub(crate) fn jumps_anywhere(&self) -> bool {
         self.jumps_anywhere
@@ -121,7 +139,7 @@ impl Graph {
             if receive.is_none() || passed_over {
                 todo.extend(self.after(step));
             }
-            todo.extend(self.timeout(step));
+            todo.extend(self.timeouts(step, steps, receives));
             todo.extend(receives.command(step));
             if receives.is_passing(step) {
                 todo.push(step + 1);

@@ -131,7 +131,8 @@ impl Flow<'_> {
                     flow(anywhere, step);
                 }
             }
-            if let Some(target) = self.graph.timeout(step).filter(|target| *target < count) {
+            let timeouts = self.graph.timeouts(step, self.steps, self.receives);
+            for target in timeouts.filter(|target| *target < count) {
                 flow(target, step);
                 // A repetition runs out while the call waits anywhere behind its send.
                 if matches!(self.steps[step].kind, StepKind::Send(_)) {
@@ -361,6 +362,23 @@ mod tests {
             &[],
         );
         assert_eq!(found, [vec![7], vec![]]);
+    }
+
+    #[test]
+    fn the_time_limit_behind_an_optional_receive_carries_what_it_leads_to() {
+        let found = kept(
+            r#"<scenario>
+            <recv request="INVITE"/>
+            <recv request="INFO" optional="true"/>
+            <recv request="ACK" timeout="5" ontimeout="late"/>
+            <nop next="end"/>
+            <label id="late"/>
+            <send><![CDATA[A 7]]></send>
+            <label id="end"/>
+            </scenario>"#,
+            &[],
+        );
+        assert_eq!(found, [vec![7], vec![7], vec![]]);
     }
 
     #[test]

@@ -145,13 +145,22 @@ impl Receives {
         self.runs[receive].clone()
     }
 
+    /// The receives that a call at a step waits for: from there up to the first that must come.
+    pub(crate) fn forward(&self, step: usize) -> Range<usize> {
+        let before = self.before[step];
+        match self.index(step) {
+            Some(receive) => receive..self.runs[receive].end,
+            None => before..self.passing_end(step).unwrap_or(before),
+        }
+    }
+
     /// The receive set of a step; `None` when there are more receives than ids.
     pub(crate) fn set(&self, step: usize) -> Option<RecvSet> {
         let before = self.before[step];
-        let (forward, forward_end) = match self.index(step) {
-            Some(receive) => (receive, self.runs[receive].end),
-            None => (before, self.passing_end(step).unwrap_or(before)),
-        };
+        let Range {
+            start: forward,
+            end: forward_end,
+        } = self.forward(step);
         let id = |index: usize| u16::try_from(index).ok();
         Some(RecvSet {
             forward: id(forward)?,

@@ -235,6 +235,12 @@ fn what_may_be_right_is_not_told() {
                 &["Via: SIP/2.0/UDP [local_ip];branch=[branch-5]"]
             )
         ),
+        // The time limit stands behind an optional receive, and leads to what nothing else does.
+        format!(
+            "<send>{invite}<recv response='180' optional='true'/><recv response='200' timeout='5' ontimeout='late'/>\
+             <send next='end'>{ack}<label id='late'/><send>{}<label id='end'/><pause/>",
+            message("CANCEL sip:a SIP/2.0", &[])
+        ),
         // A loop whose branch changes.
         format!(
             "<label id='l'/><send>{}<recv response='200' next='l' chance='0.9'/>",

@@ -15,14 +15,16 @@ pub use crate::echo::EchoConfig;
 pub use crate::events::{
     BUFFER_DEFAULT as EVENT_BUFFER_DEFAULT, EventConfig, EventLevel, OtlpConfig, OtlpProtocol,
 };
-pub use crate::hep::{HepConfig, HepTransport};
+pub use crate::hep::{HepConfig, HepMedia, HepRtcp, HepTransport};
 pub use crate::media::config::{MediaConfig, MediaRules, RecordConfig, SrtpPolicy};
+pub use crate::media::sender::{Begins, SenderConfig, SenderSound};
 use crate::pacing::{Ramp, Rate};
 use crate::profile::RateProfile;
 use crate::sys::Backend;
 use crate::transport::tls::TlsConfig;
 use crate::transport::ws::WsConfig;
 use crate::twin::TwinConfig;
+pub use gossipper_media::Codec;
 pub use gossipper_media::replay::LinkType;
 
 /// A whole run.

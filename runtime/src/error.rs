@@ -119,6 +119,12 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// Nothing can be sent as it was asked for (`-rtp_send`).
+    #[error("rtp_sender: {why}")]
+    RtpSender {
+        /// What is wrong.
+        why: String,
+    },
     /// A certificate, a key or another file of TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),

@@ -66,6 +66,7 @@ mod measure;
 pub mod media;
 pub mod pacing;
 pub mod profile;
+pub mod profiling;
 pub mod run;
 mod schedule;
 mod shapes;

@@ -168,6 +168,13 @@ impl Wheel {
         }
     }
 
+    /// The keys that [`Self::pop_due`] gives next, as far as they are sorted already.
+    pub fn due(&self) -> impl Iterator<Item = u64> + '_ {
+        let node = |index: u32| self.nodes.get(index as usize);
+        let first = node(self.heads[DUE as usize]);
+        std::iter::successors(first, move |last| node(last.next)).map(|node| node.key)
+    }
+
     /// Moves the nodes of a slot whose time has come to the due list, or to lower levels.
     fn open(&mut self, level: usize, slot: usize) {
         let list = (level * SLOTS + slot) as u16;
@@ -318,6 +325,19 @@ mod tests {
             None,
             "rounded up, it lies one tick beyond the end"
         );
+    }
+
+    #[test]
+    fn what_is_due_is_seen_before_it_is_taken() {
+        let mut wheel = Wheel::new();
+        for key in 0..5 {
+            wheel.arm(key, 0, Micros(1_000 + key / 4 * 9_000));
+        }
+        assert_eq!(wheel.due().count(), 0, "nothing is sorted yet");
+        assert_eq!(wheel.pop_due(Micros(2_000)).map(|fired| fired.key), Some(0));
+        assert_eq!(wheel.due().collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(fire_all(&mut wheel, 2_000), [1, 2, 3]);
+        assert_eq!(wheel.due().count(), 0);
     }
 
     #[test]

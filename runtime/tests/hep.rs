@@ -15,8 +15,8 @@ use gossipper_bytecode::Program;
 use gossipper_control::{ControlCommand, HepCounts, Snapshot};
 use gossipper_hep::{IpProtocol, PayloadType, decode, packet_len};
 use gossipper_runtime::config::{
-    EngineConfig, HepConfig, HepTransport, LogConfig, LogFileConfig, PacingConfig, RunConfig,
-    StreamKind, TimeLimits, TransportConfig,
+    EngineConfig, HepConfig, HepMedia, HepTransport, LogConfig, LogFileConfig, PacingConfig,
+    RunConfig, StreamKind, TimeLimits, TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
 use gossipper_runtime::transport::tls::{PeerCheck, TlsConfig, TlsServer};
@@ -47,6 +47,7 @@ fn hep(transport: HepTransport, address: SocketAddr) -> HepConfig {
         address,
         capture_id: 2001,
         password: Some("secret".to_owned()),
+        media: HepMedia::default(),
     }
 }
 

@@ -142,6 +142,11 @@ static ALL: &[Builtin] = &[
         "half a minute of PCMU for thousands of calls; implies -media_scale"
     ),
     builtin!(
+        "invite_media_savpf",
+        Client,
+        "a call with SRTP as browsers describe it (SAVPF, ICE words), keys in SDP; needs -media_srtp"
+    ),
+    builtin!(
         "media_uas",
         Server,
         "answers a call and sends a tone of PCMU until its end"

@@ -7,6 +7,7 @@
 mod twins;
 
 mod accept;
+mod ahead;
 mod beside;
 mod births;
 mod init;
@@ -35,11 +36,13 @@ use crate::slab::Calls;
 use crate::stripes::{Hashed, Stripes, fold};
 use crate::vars::Vars;
 use crate::{kept, receive, txn, unexpected};
+pub use ahead::AHEAD;
 use beside::Beside;
 use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use init::Starting;
+use memchr::memmem::Finder;
 use reports::{discard, warn_dead};
 pub use siblings::Siblings;
 use smallvec::SmallVec;
@@ -89,9 +92,13 @@ pub struct Engine {
     /// The init section, until it has ended.
     starting: Option<Box<Starting>>,
     draining: bool,
+    /// Where among the calls those begin that are still to be aborted.
+    abort_from: u32,
     spare: Vec<Call>,
     /// Memory for the header fields of the message at hand.
     fields: FieldBuffer,
+    /// Finds Call-IDs of messages that come next.
+    call_ids: Finder<'static>,
     /// Bytes that the open calls hold outside their records, as of the last input of each.
     held_bytes: usize,
 }
@@ -131,8 +138,10 @@ impl Engine {
             beside: None,
             starting: image.program.init.map(|_| Box::default()),
             draining: false,
+            abort_from: 0,
             spare: Vec::new(),
             fields: FieldBuffer::default(),
+            call_ids: ahead::call_ids(),
             held_bytes: 0,
             hasher,
             image,
@@ -492,7 +501,12 @@ impl Engine {
 
     fn abort_all(&mut self, now: Micros, out: &mut OutBuf) {
         self.draining = true;
-        let keys: SmallVec<[CallKey; 32]> = self.calls.keys().take(ABORT_BATCH).collect();
+        let mut keys = self.next_to_abort();
+        if keys.is_empty() && self.abort_from > 0 {
+            // Some began meanwhile, at places that had become free.
+            self.abort_from = 0;
+            keys = self.next_to_abort();
+        }
         for key in keys {
             if self.in_closing_timewait(key) {
                 self.settle(now, key, Verdict::Complete, out);
@@ -507,6 +521,16 @@ impl Engine {
             let verdict = Verdict::Abort(FailReason::Aborted);
             self.settle(now, key, verdict, out);
         }
+    }
+
+    /// The next calls to be aborted. A million calls take thousands of inputs; each goes on where the one before ended.
+    fn next_to_abort(&mut self) -> SmallVec<[CallKey; 32]> {
+        let left = self.calls.keys_from(self.abort_from);
+        let keys: SmallVec<[CallKey; 32]> = left.take(ABORT_BATCH).collect();
+        if let Some(last) = keys.last() {
+            self.abort_from = self.calls.after(*last);
+        }
+        keys
     }
 
     // ---- running

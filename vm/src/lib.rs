@@ -52,6 +52,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod answer;
 mod auth;
 mod call;
 mod call_id;
@@ -92,7 +93,7 @@ mod unexpected;
 mod vars;
 
 pub use confined::{Confined, confined};
-pub use engine::{Engine, Siblings};
+pub use engine::{AHEAD, Engine, Siblings};
 pub use files::{FileSource, ReadFile};
 pub use inject::InjectionFile;
 pub use input::{CallControl, CallKey, FlowEvent, FlowId, Input, MediaVerdict, Micros, Unsent};

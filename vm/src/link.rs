@@ -391,7 +391,7 @@ fn check_media(program: &Program) -> Result<(), LinkError> {
             let place = format!("line {}", program.steps[step.index()].line);
             return refuse(
                 place,
-                "cannot take the sound of a microphone in this version",
+                "cannot take the sound of a microphone: this version opens no sound devices",
             );
         }
     }

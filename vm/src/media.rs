@@ -27,6 +27,7 @@ pub(crate) struct MediaPlan {
     /// Place of the audio and of the other stream among those of a call, in the order the program prints them.
     streams: [Option<u32>; 2],
     has_keys: bool,
+    answers: bool,
     plays: bool,
     reads_sdp: bool,
     ports_of_calls: bool,
@@ -42,6 +43,7 @@ impl MediaPlan {
             last,
             streams: [None; 2],
             has_keys: false,
+            answers: false,
             plays,
             reads_sdp: plays && program.reads_sdp(),
             ports_of_calls: plays && params.media_port_of_call,
@@ -51,6 +53,7 @@ impl MediaPlan {
                 match segment {
                     Segment::Slot(Slot::CryptoKey(..)) => plan.has_keys = true,
                     Segment::Slot(slot) => {
+                        plan.answers |= slot.answers_sdp();
                         if let Some((stream, _)) = plan.stream_of(*slot) {
                             plan.add(stream);
                         }
@@ -92,6 +95,11 @@ impl MediaPlan {
         self.has_keys
     }
 
+    /// Whether calls answer descriptions of their peers.
+    pub(crate) fn answers(&self) -> bool {
+        self.answers
+    }
+
     /// Whether the driver is to be told of calls and their media.
     pub(crate) fn plays(&self) -> bool {
         self.plays
@@ -115,7 +123,7 @@ impl MediaPlan {
     /// The stream whose port a keyword prints, and what is added to it.
     fn stream_of(&self, slot: Slot) -> Option<(usize, i32)> {
         match slot {
-            Slot::RtpStreamAudioPort(offset) => Some((0, offset)),
+            Slot::RtpStreamAudioPort(offset) | Slot::AudioSdp(offset) => Some((0, offset)),
             Slot::RtpStreamVideoPort(offset) => Some((1, offset)),
             Slot::MediaPort(offset) | Slot::AutoMediaPort(offset) if self.ports_of_calls => {
                 Some(if offset >= OTHER_OFFSET {
@@ -220,6 +228,7 @@ mod tests {
             last,
             streams,
             has_keys: false,
+            answers: false,
             plays: false,
             reads_sdp: false,
             ports_of_calls: false,

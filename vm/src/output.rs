@@ -96,6 +96,11 @@ pub enum StatEvent {
         /// The step.
         step: StepId,
     },
+    /// A step that shows a text has run.
+    Shown {
+        /// The step.
+        step: StepId,
+    },
     /// A response-time timer stopped.
     Rtd {
         /// The timer.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! A message for an open call: repetition, match, dialog bookkeeping.
 
+use crate::answer::AudioAnswer;
 use crate::call::Fingerprint;
 use crate::call::dialogs::{Phase, bring};
 use crate::call::lean::Deadline;
@@ -291,6 +292,13 @@ fn accepted(
     }
     cx.stat(StatEvent::Received { step: recv.step });
     // Before the actions, which play to where it says.
+    if cx.image.media.answers()
+        && cx.image.program.steps[recv.step.index()].reads_sdp
+        && let Some((body, true)) = description(msg)
+    {
+        let answer = AudioAnswer::to(body);
+        call.cold_mut().answer = Some(Box::new(answer));
+    }
     if cx.image.media.reads_sdp() && cx.image.program.steps[recv.step.index()].reads_sdp {
         described(cx, msg);
     }
@@ -301,12 +309,10 @@ fn accepted(
     accept(cx, call, id, &recv, msg, fingerprint, after)
 }
 
-/// Shows the driver a body of the peer's.
+/// The body of a message, and whether it says that it is a description.
 #[cold]
-fn described(cx: &mut Cx<'_>, msg: &Message<'_>) {
-    let Some(body) = msg.body().filter(|body| !body.is_empty()) else {
-        return;
-    };
+fn description<'a>(msg: &Message<'a>) -> Option<(&'a [u8], bool)> {
+    let body = msg.body().filter(|body| !body.is_empty())?;
     // COMPAT(sipp): parameters behind the type change nothing here; SIPp does not know a type with parameters
     // (docs/compat.md#media).
     let declared = msg.header(HeaderName::ContentType).is_some_and(|kind| {
@@ -316,6 +322,15 @@ fn described(cx: &mut Cx<'_>, msg: &Message<'_>) {
         name.eq_ignore_ascii_case(b"application/sdp")
             || (multipart && memchr::memmem::find(body, b"application/sdp").is_some())
     });
+    Some((body, declared))
+}
+
+/// Shows the driver a body of the peer's.
+#[cold]
+fn described(cx: &mut Cx<'_>, msg: &Message<'_>) {
+    let Some((body, declared)) = description(msg) else {
+        return;
+    };
     let may_move_play = matches!(msg.method(), None | Some(b"INVITE" | b"ACK" | b"PRACK"));
     let body = cx.out.store(body);
     cx.out.push(Output::Sdp {

@@ -141,10 +141,23 @@ impl Calls {
 
     /// The keys of all calls, in the order of their places.
     pub(crate) fn keys(&self) -> impl Iterator<Item = CallKey> + '_ {
-        let slots = self.chunks.iter().flatten().enumerate();
-        slots
+        self.keys_from(0)
+    }
+
+    /// The keys of the calls at this place and behind it.
+    pub(crate) fn keys_from(&self, first: u32) -> impl Iterator<Item = CallKey> + '_ {
+        let chunk = first as usize / CHUNK;
+        let slots = self.chunks.iter().skip(chunk).flatten();
+        let places = (chunk * CHUNK..).zip(slots);
+        places
+            .skip(first as usize % CHUNK)
             .filter(|(_, slot)| slot.call.is_some())
             .map(|(place, slot)| key(self.turned(place as u32), slot.generation))
+    }
+
+    /// The place that comes after that of a call.
+    pub(crate) fn after(&self, key: CallKey) -> u32 {
+        self.parts(key).0.wrapping_add(1)
     }
 
     /// A place as keys tell it.
@@ -206,6 +219,10 @@ mod tests {
             assert_eq!(calls.get_mut(*key).map(|call| call.number), Some(number));
         }
         assert_eq!(calls.keys().collect::<Vec<_>>(), keys);
+        for at in [0, 1, CHUNK - 1, CHUNK, 2 * CHUNK + 7, keys.len() - 1] {
+            let from = calls.after(keys[at]);
+            assert_eq!(calls.keys_from(from).collect::<Vec<_>>(), keys[at + 1..]);
+        }
         assert!(!calls.contains_key(CallKey::default()));
     }
 

@@ -64,6 +64,13 @@ impl<T: Hashed> Stripes<T> {
         })
     }
 
+    /// Reads what a look-up for this hash reads, so that it is in the caches when that comes. What it gives has no meaning
+    /// but that it depends on what was read.
+    #[inline]
+    pub(crate) fn touch(&self, folded: u32) -> u32 {
+        self.find(folded, |_| true).map_or(0, T::folded)
+    }
+
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, folded: u32, is: impl Fn(&T) -> bool) -> Option<T> {
         let table = &mut self.tables[Self::stripe(folded)];

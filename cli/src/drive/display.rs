@@ -14,7 +14,7 @@ pub(super) struct Display {
 }
 
 /// Something that is due once per period, if there is one.
-pub(super) fn ticks(period: Option<Duration>) -> Option<Interval> {
+pub(crate) fn ticks(period: Option<Duration>) -> Option<Interval> {
     let period = period.filter(|period| !period.is_zero())?;
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -24,7 +24,7 @@ pub(super) fn ticks(period: Option<Duration>) -> Option<Interval> {
 }
 
 /// Waits until it is due.
-pub(super) async fn tick(ticks: &mut Option<Interval>) {
+pub(crate) async fn tick(ticks: &mut Option<Interval>) {
     match ticks {
         Some(ticks) => {
             ticks.tick().await;

@@ -15,6 +15,7 @@ use crate::ladder::Charset;
 use crate::operator::control::{ControlSocket, Opened};
 use crate::operator::keyboard::Keyboard;
 use crate::operator::{Deed, Operator};
+use crate::profiles::{Profiles, server};
 use crate::report::{shapes, summary};
 use crate::results::Reports;
 use crate::screens::dump::Dump;
@@ -25,20 +26,21 @@ use crate::stdio;
 use crate::trouble;
 use crate::voice;
 use crate::words;
-use display::{Display, Shown, tick, ticks};
+use display::{Display, Shown};
+pub(crate) use display::{tick, ticks};
 use gossipper_control::{Phase, Snapshot};
 use gossipper_runtime::config::{EngineConfig, LogForm, RunConfig};
 use gossipper_runtime::logs::default_file_name;
 use gossipper_runtime::{Controller, Ending, Run, RunReport, Viewer};
 use requests::{Requests, Wish};
-use signals::Signals;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
-use verdict::{failed, verdict};
+pub(crate) use verdict::failed;
+use verdict::verdict;
 
 mod display;
 mod oversized;
@@ -47,7 +49,7 @@ mod requests;
 mod signals;
 mod verdict;
 
-pub(crate) use signals::survive_file_limit;
+pub(crate) use signals::{Signals, survive_file_limit};
 
 /// How long one wait for the end of a run lasts before it is begun again.
 const WATCH: Duration = Duration::from_secs(3_600);
@@ -58,8 +60,9 @@ pub(crate) fn run(args: &HiArgs, config: RunConfig) -> ExitCode {
         .enable_io()
         .enable_time()
         .build();
+    let profiles = Profiles::start(&args.profiles);
     match reactor {
-        Ok(reactor) => reactor.block_on(drive(args, config)),
+        Ok(reactor) => profiles.finish(reactor.block_on(drive(args, config))),
         Err(error) => {
             stdio::error(&format!("cannot wait for signals: {error}"));
             ExitCode::Fatal
@@ -115,9 +118,15 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     let sipps_files = sipps.then(|| config.main.program.name.clone());
     // What was asked for fits the scenario: that was checked when the settings were made.
     let per_call = args.rates.unit.per_call(&config.main.program);
-    let mut reports = Reports::new(&args.results, &config);
+    let mut reports = Reports::new(&args.results, config.main.transport.name());
     if let Err(code) = reports.bind().await {
         return code;
+    }
+    if let Some(address) = args.profiles.server {
+        match server::Server::open(address).await {
+            Ok(server) => drop(tokio::spawn(server.serve())),
+            Err(code) => return code,
+        }
     }
     let error_file = config.logs.errors.as_ref().map(|file| file.path.clone());
     let run = match Run::start(config) {
@@ -271,7 +280,8 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
     }
     trouble::say(&report.snapshot);
     let code = verdict(&report.ending, &report.snapshot);
-    let (code, health) = reports.finish(&report, code);
+    let colour = session.sipps_files.is_none() && stdio::stdout_takes_colour();
+    let (code, health) = reports.finish(&report, code, colour);
     let charset = if stdio::locale_is_utf8() {
         Charset::Boxes
     } else {
@@ -291,7 +301,6 @@ async fn drive(args: &HiArgs, config: RunConfig) -> ExitCode {
         stdio::err(&health);
         stdio::err(&summary::line(&report.snapshot));
     } else {
-        let colour = stdio::stdout_takes_colour();
         stdio::out(&summary::text(&report.snapshot, colour));
         stdio::out(&shapes);
         stdio::out(&health);

@@ -19,16 +19,16 @@ pub(crate) fn survive_file_limit() -> std::io::Result<()> {
 }
 
 /// The signals that mean something.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     /// Ctrl-C.
-    pub(super) int: Signal,
-    pub(super) term: Signal,
-    pub(super) usr1: Signal,
-    pub(super) usr2: Signal,
+    pub(crate) int: Signal,
+    pub(crate) term: Signal,
+    pub(crate) usr1: Signal,
+    pub(crate) usr2: Signal,
     /// A file has reached the limit on file sizes.
-    pub(super) oversized: Signal,
+    pub(crate) oversized: Signal,
     /// Ctrl-Z.
-    pub(super) stop: Signal,
+    pub(crate) stop: Signal,
 }
 
 impl Signals {
@@ -36,7 +36,7 @@ impl Signals {
     ///
     /// # Errors
     /// When the system refuses.
-    pub(super) fn install() -> std::io::Result<Self> {
+    pub(crate) fn install() -> std::io::Result<Self> {
         let stop = rustix::process::Signal::TSTP.as_raw();
         Ok(Self {
             int: signal(SignalKind::interrupt())?,
@@ -49,7 +49,7 @@ impl Signals {
     }
 
     /// Waits until one of them asks for the end.
-    pub(super) async fn end(&mut self) {
+    pub(crate) async fn end(&mut self) {
         tokio::select! {
             _ = self.int.recv() => {}
             _ = self.term.recv() => {}

@@ -10,7 +10,7 @@ use crate::stdio;
 use crate::words;
 
 /// Says what went wrong with the machine, and which exit code that is.
-pub(super) fn failed(error: &Error, sipps: bool) -> ExitCode {
+pub(crate) fn failed(error: &Error, sipps: bool) -> ExitCode {
     match sipps_words(error) {
         Some(words) => stdio::error_as(&words, &error.to_string()),
         None => stdio::error(&error.to_string()),
@@ -21,7 +21,7 @@ pub(super) fn failed(error: &Error, sipps: bool) -> ExitCode {
         Error::LogFile { table: false, .. } if sipps => ExitCode::Failed,
         Error::Media { what, .. } if sipps && what.starts_with("play_pcap") => ExitCode::Failed,
         // What the scenario and the flags do not agree on is a wrong command line, nothing of the machine's.
-        Error::Link(_) => ExitCode::Failed,
+        Error::Link(_) | Error::RtpSender { .. } => ExitCode::Failed,
         _ => ExitCode::Fatal,
     }
 }
@@ -56,7 +56,8 @@ fn sipps_words(error: &Error) -> Option<String> {
         | Error::Thread { .. }
         | Error::Media { .. }
         | Error::Tls(_)
-        | Error::Link(_) => return None,
+        | Error::Link(_)
+        | Error::RtpSender { .. } => return None,
     })
 }
 

@@ -104,6 +104,8 @@ pub(crate) struct Parsed {
     pub(crate) faults: Vec<Fault>,
     /// What is right and yet may surprise.
     pub(crate) notes: Vec<String>,
+    /// The flags that were given, by the name of each that help uses.
+    pub(crate) given: Vec<&'static str>,
 }
 
 /// Reads the scenario flags that follow the program name and the verb.
@@ -223,6 +225,7 @@ impl Parsed {
     }
 
     fn apply(&mut self, flag: &'static Flag, inline: Option<&str>, values: &[&OsStr]) {
+        self.given.push(flag.name());
         let shown = format!("-{}", flag.name());
         if values.len() < flag.arg.arity() {
             self.faults.push(Fault::NoValue {
@@ -464,6 +467,7 @@ mod tests {
                 ("rate_unit", _) => "-rate_unit calls".to_owned(),
                 ("threshold", _) => "-threshold calls>0".to_owned(),
                 ("prometheus_addr", _) => "-prometheus_addr :9464".to_owned(),
+                ("pprof", _) => "-pprof :6060".to_owned(),
                 ("log_otel_proto", _) => "-log_otel_proto http".to_owned(),
                 ("log_level", _) => "-log_level debug".to_owned(),
                 ("log_attr" | "log_otel_header", _) => format!("-{} a=b", flag.name()),
@@ -471,6 +475,8 @@ mod tests {
                 ("oocsn", _) => "-oocsn ooc_default".to_owned(),
                 ("rxsn", _) => "-rxsn uas".to_owned(),
                 ("cid_type", _) => "-cid_type uuid".to_owned(),
+                ("rtp_codec", _) => "-rtp_codec PCMA/8000".to_owned(),
+                ("rtp_sound", _) => "-rtp_sound noise".to_owned(),
                 ("compat", _) => "-compat sipp".to_owned(),
                 ("tdmmap", _) => "-tdmmap {0-3}{99}{5-8}{1-31}".to_owned(),
                 ("default_behaviors", _) => "-default_behaviors all".to_owned(),

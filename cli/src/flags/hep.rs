@@ -3,7 +3,7 @@
 
 use super::host;
 use super::secure::SecureLow;
-use gossipper_runtime::config::{HepConfig, HepTransport};
+use gossipper_runtime::config::{HepConfig, HepMedia, HepRtcp, HepTransport};
 use std::net::SocketAddr;
 
 /// What was said about HEP.
@@ -15,6 +15,12 @@ pub(crate) struct HepLow {
     pub(crate) capture_id: Option<u32>,
     /// `-hep_password`.
     pub(crate) password: Option<String>,
+    /// `-hep_raw_rtcp`.
+    pub(crate) raw_rtcp: bool,
+    /// `-hep_homer_lake_rtcp`.
+    pub(crate) json_rtcp: bool,
+    /// `-send_media_report`.
+    pub(crate) reports: bool,
 }
 
 /// What carries packets to the collector.
@@ -33,20 +39,33 @@ pub(crate) struct Hep {
     address: SocketAddr,
     capture_id: u32,
     password: Option<String>,
+    media: HepMedia,
 }
 
 /// Checks that the flags agree, and asks for the address of the collector.
 pub(super) fn resolve(
     low: HepLow,
+    scale: bool,
     faults: &mut Vec<String>,
     notes: &mut Vec<String>,
 ) -> Option<Hep> {
+    let of_media = [
+        (low.raw_rtcp, "-hep_raw_rtcp"),
+        (low.json_rtcp, "-hep_homer_lake_rtcp"),
+        (low.reports, "-send_media_report"),
+    ];
+    for (_, flag) in of_media.iter().filter(|(given, _)| *given && scale) {
+        notes.push(format!(
+            "{flag} has no effect with -media_scale: nothing is told of streams that are only sent"
+        ));
+    }
     let Some(text) = low.address else {
         let useless = [
             (low.capture_id.is_some(), "-hep_capture_id"),
             (low.password.is_some(), "-hep_password"),
         ];
-        for (_, flag) in useless.iter().filter(|(given, _)| *given) {
+        let useless = useless.iter().chain(&of_media);
+        for (_, flag) in useless.filter(|(given, _)| *given) {
             notes.push(format!("{flag} has no effect without -hep_addr"));
         }
         return None;
@@ -64,6 +83,14 @@ pub(super) fn resolve(
         capture_id: low.capture_id.unwrap_or(0),
         // An empty one is none.
         password: low.password.filter(|password| !password.is_empty()),
+        media: HepMedia {
+            rtcp: match (low.json_rtcp, low.raw_rtcp) {
+                (true, _) => Some(HepRtcp::Json),
+                (false, true) => Some(HepRtcp::Raw),
+                (false, false) => None,
+            },
+            reports: low.reports,
+        },
     })
 }
 
@@ -100,6 +127,7 @@ impl Hep {
             address: self.address,
             capture_id: self.capture_id,
             password: self.password.clone(),
+            media: self.media,
         }
     }
 }
@@ -150,6 +178,34 @@ mod tests {
         assert_eq!(all.host, "localhost");
         assert_eq!(all.capture_id, u32::MAX);
         assert_eq!(all.password.as_deref(), Some("secret"));
+    }
+
+    #[test]
+    fn what_is_told_of_media_is_asked_for_and_json_counts_more() {
+        for (flags, rtcp, reports) in [
+            ("", None, false),
+            ("-hep_raw_rtcp", Some(HepRtcp::Raw), false),
+            ("-hep_raw_rtcp -hep_raw_rtcp=false", None, false),
+            ("-hep_homer_lake_rtcp", Some(HepRtcp::Json), false),
+            (
+                "-hep_raw_rtcp -hep_homer_lake_rtcp",
+                Some(HepRtcp::Json),
+                false,
+            ),
+            ("-send_media_report", None, true),
+        ] {
+            let media = config(&format!("-hep_addr 127.0.0.1:1 {flags}")).media;
+            assert_eq!(media, HepMedia { rtcp, reports }, "{flags}");
+        }
+        let none = args("-hep_raw_rtcp -send_media_report").expect("valid");
+        let said = |flag: &str| none.notes.iter().any(|note| note.starts_with(flag));
+        assert!(said("-hep_raw_rtcp") && said("-send_media_report"));
+        let scale = args("-media_scale -hep_addr 127.0.0.1:1 -hep_raw_rtcp").expect("valid");
+        assert!(
+            scale.notes.iter().any(|note| note.contains("-media_scale")),
+            "{:?}",
+            scale.notes
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::hep::{self, Hep};
 use super::host::{Peer, ip, peer};
 use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
 use super::media::Media;
+use super::profiles::ProfileFlags;
 use super::rates::Rates;
 use super::results::Results;
 use super::running::Running;
@@ -209,6 +210,8 @@ pub(crate) struct HiArgs {
     pub(crate) events: Option<EventConfig>,
     /// What it leaves for pipelines.
     pub(crate) results: Results,
+    /// Profiles of the program.
+    pub(crate) profiles: ProfileFlags,
     /// `-f`; `None` is never.
     pub(crate) refresh: Option<Duration>,
     /// How it is watched and steered.
@@ -287,6 +290,7 @@ impl HiArgs {
             );
         }
 
+        let scale = low.media.scale;
         let mode = low.streams.mode.clone();
         faults.extend(mode.check_form(low.traces.form()).err());
         let stream = mode.stream;
@@ -492,9 +496,10 @@ impl HiArgs {
         let dead_call_ms = ms("-deadcall_wait", low.dead_call_wait);
 
         let traces = low.traces.resolve(&mut notes, &mut faults);
-        let hep = hep::resolve(low.hep, &mut faults, &mut notes);
+        let hep = hep::resolve(low.hep, scale, &mut faults, &mut notes);
         let env = |name: &str| std::env::var(name).ok();
         let events = events::resolve(low.events, &low.secure, &env, &mut faults, &mut notes);
+        let profiles = low.profiles.resolve(&mut faults);
         let results = Results::resolve(low.results, &mut faults, &mut notes);
         let local_port = match low.local_port {
             None if sipp => LocalPort::FirstFree,
@@ -586,6 +591,7 @@ impl HiArgs {
             hep,
             events,
             results,
+            profiles,
             refresh: Some(low.refresh.unwrap_or(Duration::from_secs(1)))
                 .filter(|time| !time.is_zero()),
             running,

@@ -37,46 +37,14 @@ static GROUPS: &[Group] = &[
         ],
     },
     Group {
-        part: "media",
-        switches: &[
-            "rtpcheck_debug",
-            "srtpcheck_debug",
-            "media_iouring",
-            "rtp_send",
-        ],
-        values: &[
-            "turn_server",
-            "turn_user",
-            "turn_pass",
-            "turn_realm",
-            "rtp_addr",
-            "rtp_pt",
-            "rtp_codec",
-            "rtp_freq",
-            "rtp_dur",
-            "rtp_ch",
-            "rtp_streams",
-        ],
-    },
-    Group {
-        part: "RTCP and media reports over HEP",
-        switches: &["hep_raw_rtcp", "hep_homer_lake_rtcp", "send_media_report"],
-        values: &[],
+        part: "ICE and TURN: packets go to the address in the SDP",
+        switches: &[],
+        values: &["turn_server", "turn_user", "turn_pass", "turn_realm"],
     },
     Group {
         part: "plug-ins",
         switches: &[],
         values: &["plugin"],
-    },
-    Group {
-        part: "reports and health gates",
-        switches: &[],
-        values: &["health_max_rtcp_jitter_ts"],
-    },
-    Group {
-        part: "profiles of the program itself",
-        switches: &[],
-        values: &["pprof", "cpuprofile", "memprofile"],
     },
     Group {
         part: "the HTTP interface, profiles and the full-screen terminal",
@@ -154,12 +122,8 @@ mod tests {
             assert!(
                 [
                     "SCTP",
-                    "media",
-                    "the RTP sender without SIP",
+                    "ICE and TURN: packets go to the address in the SDP",
                     "plug-ins",
-                    "reports and health gates",
-                    "RTCP and media reports over HEP",
-                    "profiles of the program itself",
                     "the HTTP interface, profiles and the full-screen terminal"
                 ]
                 .contains(&part),

@@ -8,6 +8,7 @@
 use super::events::EventsLow;
 use super::hep::HepLow;
 use super::media::MediaLow;
+use super::profiles::ProfileFlags;
 use super::rates::RatesLow;
 use super::results::ResultsLow;
 use super::running::RunningLow;
@@ -350,6 +351,8 @@ pub(crate) struct LowArgs {
 
     /// The flags about what a run leaves for pipelines.
     pub(crate) results: ResultsLow,
+    /// The flags about profiles of the program.
+    pub(crate) profiles: ProfileFlags,
     /// The flags of traces and tables.
     pub(crate) traces: LowTraces,
     /// The flags about HEP.

@@ -2,6 +2,7 @@
 //! What the flags about media come to: the range of ports and the echo.
 
 use super::low::Dialect;
+use super::sender::SenderLow;
 use gossipper_runtime::config::{
     EchoConfig, LinkType, MediaConfig, MediaRules, RecordConfig, SrtpPolicy,
 };
@@ -44,6 +45,29 @@ pub(crate) struct MediaLow {
     pub(crate) reject_srtp: bool,
     /// `-media_scale`.
     pub(crate) scale: bool,
+    /// `-media_iouring`.
+    pub(crate) iouring: bool,
+    /// `-rtpcheck_debug`.
+    pub(crate) check_debug: bool,
+    /// `-srtpcheck_debug`.
+    pub(crate) srtp_debug: bool,
+    /// The flags about RTP without SIP.
+    pub(crate) sender: SenderLow,
+}
+
+impl MediaLow {
+    /// `-media_iouring` asks for what is done anyway.
+    pub(crate) fn check_iouring(&self, faults: &mut Vec<String>, notes: &mut Vec<String>) {
+        if self.iouring && !self.scale {
+            faults.push("media_iouring requires media_scale".to_owned());
+        } else if self.iouring {
+            notes.push(
+                "-media_iouring changes nothing: whoever makes packets sends them, without workers in between, which is \
+                 what it asks for; io_uring itself was measured and takes no less than sending in batches"
+                    .to_owned(),
+            );
+        }
+    }
 }
 
 /// The flags about media, checked.
@@ -91,6 +115,22 @@ impl Media {
                 ));
             }
         }
+        low.check_iouring(faults, notes);
+        for (given, flag) in [
+            (low.check_debug, "-rtpcheck_debug"),
+            (low.srtp_debug, "-srtpcheck_debug"),
+        ] {
+            if given && skipped {
+                faults.push(format!(
+                    "{flag} tells of media and -no_media runs none: give one of them"
+                ));
+            }
+        }
+        if let Some(flag) = low.sender.given() {
+            faults.push(format!(
+                "{flag} is about RTP without SIP: it needs -rtp_send"
+            ));
+        }
         if low.scale && low.srtp {
             faults.push("media_scale is incompatible with media_srtp".to_owned());
         }
@@ -107,6 +147,9 @@ impl Media {
         if low.record_duplex && low.record_folder.is_none() {
             faults
                 .push("-record_wav_duplex is about -record_wav_dir, which is not given".to_owned());
+        }
+        if low.echo_bytes.is_some() && !low.echo {
+            notes.push("-mb has no effect without -rtp_echo".to_owned());
         }
         if low.thread_tasks {
             notes.push(
@@ -143,6 +186,8 @@ impl Media {
                     folder,
                     duplex: low.record_duplex,
                 }),
+                check_debug: low.check_debug,
+                srtp_debug: low.srtp_debug,
                 scale: low.scale,
             },
         }

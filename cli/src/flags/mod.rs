@@ -19,11 +19,13 @@ pub(crate) mod host;
 pub(crate) mod later;
 pub(crate) mod low;
 pub(crate) mod media;
+pub(crate) mod profiles;
 pub(crate) mod rates;
 pub(crate) mod results;
 pub(crate) mod running;
 pub(crate) mod sctp;
 pub(crate) mod secure;
+pub(crate) mod sender;
 pub(crate) mod streams;
 pub(crate) mod suggest;
 pub(crate) mod traces;
@@ -43,6 +45,8 @@ pub(crate) enum Category {
     Network,
     /// What flows beside SIP.
     Media,
+    /// RTP without SIP.
+    Sender,
     /// Connections.
     Streams,
     /// TLS and WebSocket.
@@ -63,6 +67,8 @@ pub(crate) enum Category {
     Events,
     /// What a run leaves for pipelines.
     Results,
+    /// Where the program itself spends time and memory.
+    Profiles,
     /// How a run is watched and steered.
     Running,
     /// What the terminal shows while it runs.
@@ -79,6 +85,7 @@ impl Category {
             Self::Network => "Addresses and sockets",
             Self::Secure => "TLS and WebSocket",
             Self::Media => "Media",
+            Self::Sender => "RTP without SIP",
             Self::Streams => "Connections",
             Self::Twin => "Third party call control (3PCC)",
             Self::Load => "Rate, volume and duration",
@@ -88,6 +95,7 @@ impl Category {
             Self::Hep => "Mirroring to a collector (HEP)",
             Self::Events => "Events (OTLP)",
             Self::Results => "Reports, gates and thresholds",
+            Self::Profiles => "Profiles of the program (pprof)",
             Self::Running => "Control, background and watchdog",
             Self::Output => "Terminal",
             Self::Other => "Other",

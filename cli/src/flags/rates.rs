@@ -125,6 +125,21 @@ fn curve(
     RateProfile::new(&points)
 }
 
+impl RatesLow {
+    /// The curve of `-rate_profile` in units per second, where a unit is nothing to be divided.
+    ///
+    /// # Errors
+    /// When it goes beyond what there may be.
+    pub(crate) fn curve_of(&self, period: Duration) -> Result<Option<Arc<RateProfile>>, String> {
+        let rates = Rates {
+            profile: self.profile.clone(),
+            ..Rates::default()
+        };
+        let ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
+        rates.curve(1.0, ms)
+    }
+}
+
 impl Rates {
     /// Applies the defaults of the dialect; SIPp's time between two steps is that between two rows of a table (`-fd`).
     pub(crate) fn resolve(

@@ -24,6 +24,8 @@ pub(crate) struct ResultsLow {
     pub(crate) max_timeouts: Option<i64>,
     /// `-health_max_rtcp_fraction_lost`.
     pub(crate) max_fraction_lost: Option<f64>,
+    /// `-health_max_rtcp_jitter_ts`.
+    pub(crate) max_jitter_ts: Option<u64>,
     /// `-health_min_rtp_packets_recv`.
     pub(crate) min_rtp_received: Option<u64>,
     /// `-health_min_rtp_packets_recv_per_call`.
@@ -98,6 +100,7 @@ impl Results {
                 max_failed_calls: most(low.max_failed_calls),
                 max_timeouts: most(low.max_timeouts),
                 max_fraction_lost: low.max_fraction_lost.filter(|part| *part > 0.0),
+                max_jitter_ts: low.max_jitter_ts.filter(|most| *most > 0),
                 min_rtp_received: low.min_rtp_received.filter(|count| *count > 0),
                 min_rtp_received_per_call: low.min_rtp_received_per_call.filter(|count| *count > 0),
                 thresholds: low.thresholds,

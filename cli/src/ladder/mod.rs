@@ -7,6 +7,7 @@
 pub(crate) mod scenario;
 mod svg;
 mod text;
+mod timeline;
 pub(crate) mod trace;
 
 pub(crate) use svg::svg;

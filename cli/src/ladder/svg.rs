@@ -18,7 +18,7 @@ const LINE: usize = 17;
 const TOP: usize = 104;
 
 // A narrow window shrinks the picture rather than cutting it.
-const STYLE: &str = "\
+pub(super) const STYLE: &str = "\
 :root{max-width:100%;height:auto;--bg:#fff;--ink:#1c2330;--soft:#5b6577;--line:#b4bdca;--box:#eef1f6;--out:#0b57b0;--in:#1a7a45;--mark:#8a4b00}\
 @media(prefers-color-scheme:dark){:root{--bg:#14181f;--ink:#e8ecf3;--soft:#9aa6b8;--line:#465061;--box:#232a35;\
 --out:#7db7ff;--in:#78d6a0;--mark:#f0b35e}}\
@@ -176,7 +176,7 @@ fn draw(row: &Row, lifelines: usize, y: usize, out: &mut String) -> usize {
 }
 
 /// For text and attributes of XML.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in printable(text).chars() {
         match c {

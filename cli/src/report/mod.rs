@@ -19,6 +19,31 @@ fn time(us: u64) -> String {
     }
 }
 
+/// A part in percent; what is not all is never rounded to all, nor what is not nothing to nothing.
+fn share(part: u64, of: u64) -> String {
+    let percent = part as f64 * 100.0 / of.max(1) as f64;
+    match part {
+        0 => "0 %".to_owned(),
+        _ if part >= of => "100 %".to_owned(),
+        _ if percent < 0.1 => "<0.1 %".to_owned(),
+        _ => format!("{:.1} %", percent.min(99.9)),
+    }
+}
+
+/// Text that came from outside, on one line and not too long.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    let mut shown: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(width)
+        .collect();
+    if text.chars().count() > width {
+        shown.pop();
+        shown.push('…');
+    }
+    shown
+}
+
 /// The length of a run.
 fn duration(us: u64) -> String {
     let seconds = us / 1_000_000;
@@ -173,6 +198,21 @@ mod tests {
             shown,
             ["0.00ms", "0.25ms", "10.00ms", "12ms", "999ms", "12.3s"]
         );
+    }
+
+    #[test]
+    fn a_share_is_never_rounded_to_all_or_nothing() {
+        let shown = [
+            (0, 0),
+            (0, 9),
+            (1, 100_000),
+            (1, 3),
+            (99_999, 100_000),
+            (7, 7),
+        ];
+        let shown = shown.map(|(part, of)| share(part, of));
+        let expected = ["0 %", "0 %", "<0.1 %", "33.3 %", "99.9 %", "100 %"];
+        assert_eq!(shown, expected);
     }
 
     #[test]

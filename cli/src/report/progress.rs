@@ -4,56 +4,66 @@
 //! Rates asked and reached stand beside each other, since a generator that falls behind must not look like a peer
 //! that is slow.
 
-use super::{duration, rate, time};
+use super::{duration, rate, share, time};
 use gossipper_control::{EngineSnapshot, Limit, Phase, Snapshot};
-use std::fmt::Write as _;
 
-/// The line, cut to `width` columns; `None` before there is anything to show.
+/// The line, with as much of it as fits into `width` columns; `None` before there is anything to show.
 pub(crate) fn line(snapshot: &Snapshot, width: usize) -> Option<String> {
     let engine = snapshot.main()?;
-    let mut line = duration(snapshot.elapsed_us);
-    // First, so that a narrow terminal does not cut it off.
-    line.push_str(match engine.phase {
+    let (calls, pace) = (&engine.calls, &engine.rate);
+    let state = match engine.phase {
         Phase::Draining => " draining",
         Phase::Aborting => " aborting",
-        Phase::Running if engine.rate.paused => " paused",
+        Phase::Running if pace.paused => " paused",
         Phase::Running | Phase::Ended => "",
-    });
-    if engine.calls.incoming > 0 || engine.remote.is_none() {
-        let _ = write!(line, "  {}/s in", rate(engine.rate.recent));
-    } else if let Some(users) = engine.rate.users {
-        let _ = write!(line, "  {}/s by {users} users", rate(engine.rate.recent));
+    };
+    let reached = rate(pace.recent);
+    let reached = if calls.incoming > 0 || engine.remote.is_none() {
+        format!("{reached}/s in")
+    } else if let Some(users) = pace.users {
+        format!("{reached}/s by {users} users")
     } else {
-        let _ = write!(
-            line,
-            "  {}/s of {}",
-            rate(engine.rate.recent),
-            rate(engine.rate.target)
-        );
+        format!("{reached}/s of {}", rate(pace.target))
+    };
+    let limited = match engine.limits.now {
+        Some(limit) => format!(", limited by {}", limited_by(engine, limit)),
+        None => String::new(),
+    };
+    let ended = calls.succeeded + calls.failed;
+    let of = match calls.total_limit {
+        Some(limit) => format!(" of {limit}"),
+        None => String::new(),
+    };
+    let part = match calls.failed {
+        0 => String::new(),
+        failed => format!(" ({})", share(failed, ended)),
+    };
+    // What a narrow terminal has no room for is what comes last.
+    let mut parts = vec![
+        format!("{}{state}", duration(snapshot.elapsed_us)),
+        format!("{reached}{limited}"),
+        format!("open {}", calls.current),
+        format!("ended {ended}{of}"),
+        format!("failed {}{part}", calls.failed),
+    ];
+    if engine.messages.retransmitted > 0 {
+        parts.push(format!("retrans {}", engine.messages.retransmitted));
     }
-    if let Some(limit) = engine.limits.now {
-        let _ = write!(line, ", limited by {}", limited_by(engine, limit));
+    let mut responses = engine.response_times.iter();
+    if let Some(response) = responses.find(|response| response.actual.count > 0) {
+        parts.push(format!("rt {}", time(response.actual.p50_us)));
+        parts.push(format!("p99 {}", time(response.actual.p99_us)));
     }
-    let calls = &engine.calls;
-    let _ = write!(
-        line,
-        "  open {}  done {}  failed {}  retrans {}",
-        calls.current, calls.succeeded, calls.failed, engine.messages.retransmitted
-    );
-    if let Some(response) = engine
-        .response_times
-        .iter()
-        .find(|response| response.actual.count > 0)
-    {
-        let _ = write!(
-            line,
-            "  rt {} p99 {}",
-            time(response.actual.p50_us),
-            time(response.actual.p99_us)
-        );
+    let mut line = String::new();
+    for part in parts {
+        let between = if line.is_empty() { "" } else { "  " };
+        // Everything in it is ASCII, so a byte is a column.
+        if line.len() + between.len() + part.len() > width {
+            break;
+        }
+        line.push_str(between);
+        line.push_str(&part);
     }
-    // Everything in it is ASCII, so a byte is a column.
-    line.truncate(width);
     Some(line)
 }
 
@@ -99,7 +109,21 @@ mod tests {
     fn a_client_shows_the_rate_asked_and_reached() {
         insta::assert_snapshot!(
             line(&sample::client(), 200).expect("an engine"),
-            @"2.04s  501/s of 500  open 0  done 997  failed 3  retrans 12  rt 0.31ms p99 1.24ms"
+            @"2.04s  501/s of 500  open 0  ended 1000 of 1000  failed 3 (0.3 %)  retrans 12  rt 0.31ms  p99 1.24ms"
+        );
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_goes_wrong_fits_eighty_columns() {
+        let mut snapshot = sample::client();
+        let engine = &mut snapshot.engines[0];
+        snapshot.elapsed_us = 3_725_000_000;
+        (engine.calls.failed, engine.calls.succeeded) = (0, 73_456);
+        (engine.calls.current, engine.calls.total_limit) = (1234, Some(100_000));
+        engine.messages.retransmitted = 0;
+        insta::assert_snapshot!(
+            line(&snapshot, 80).expect("an engine"),
+            @"1h02m05s  501/s of 500  open 1234  ended 73456 of 100000  failed 0  rt 0.31ms"
         );
     }
 
@@ -115,9 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_cuts_the_line() {
-        let line = line(&sample::client(), 40).expect("an engine");
-        assert_eq!(line.len(), 40);
+    fn a_narrow_terminal_has_no_room_for_what_comes_last() {
+        let shown = |width| line(&sample::client(), width).expect("an engine");
+        assert_eq!(shown(40), "2.04s  501/s of 500  open 0");
+        for width in 0..120 {
+            assert!(shown(width).len() <= width, "{}", shown(width));
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! How calls failed: the three commonest shapes, each with the ladder of a call, 80 columns wide.
 
-use super::summary::cut;
+use super::cut;
 use crate::ladder::Charset;
 use gossipper_control::shapes::Way;
-use gossipper_control::{FailedCall, FailureShape, FailureShapes, WatchedMessage};
+use gossipper_control::{FailureShape, FailureShapes, WatchedCall, WatchedMessage};
 use std::fmt::Write as _;
 
 /// Columns.
@@ -72,7 +72,7 @@ pub(crate) fn text(shapes: Option<&FailureShapes>, charset: Charset) -> String {
 }
 
 fn draw(out: &mut String, shape: &FailureShape, of: u64, signs: &Signs) {
-    let FailedCall {
+    let WatchedCall {
         call,
         call_id,
         peer,
@@ -166,13 +166,13 @@ mod tests {
         let shape = |count, reason, messages: Vec<WatchedMessage>| FailureShape {
             count,
             reason,
-            example: FailedCall {
+            example: WatchedCall {
                 call: count,
                 call_id: format!("{count}-4711@192.0.2.1"),
                 peer: Some("192.0.2.7:5060".to_owned()),
                 length_us: messages.last().map_or(0, |message| message.last_us) + 10_000,
                 messages,
-                ..FailedCall::default()
+                ..WatchedCall::default()
             },
         };
         let (sent, received) = (Way::Sent, Way::Received);

@@ -6,7 +6,7 @@
 
 use super::media;
 use super::progress::limited_by;
-use super::{duration, rate, time};
+use super::{cut, duration, rate, share, time};
 use crate::ladder::wrapped;
 use gossipper_control::{ConnectionCounts, EngineSnapshot, Limit, Mode, Snapshot, TimeSummary};
 use std::fmt::Write as _;
@@ -392,28 +392,24 @@ fn failures(out: &mut String, engine: &EngineSnapshot, colour: bool) {
     }
     let mut sorted = engine.failures.clone();
     sorted.sort_by_key(|failure| std::cmp::Reverse(failure.count));
-    let _ = writeln!(out, "{}", paint("Failures", "31", colour));
+    let calls = &engine.calls;
+    let ended = calls.succeeded + calls.failed;
+    let head = format!(
+        "Failures   {} of the {ended} calls that have ended",
+        share(calls.failed, ended)
+    );
+    let _ = writeln!(out, "{}", paint(&head, "31", colour));
+    let mut row = |count: u64, why: &str| {
+        let part = share(count, calls.failed);
+        let _ = writeln!(out, "  {count:>8}  {part:>7}  {why}");
+    };
     for failure in sorted.iter().take(ROWS_MAX) {
-        let _ = writeln!(out, "  {:>8}  {}", failure.count, failure.reason.text());
+        row(failure.count, failure.reason.text());
     }
     if let Some(rest) = sorted.get(ROWS_MAX..).filter(|rest| !rest.is_empty()) {
-        let count: u64 = rest.iter().map(|failure| failure.count).sum();
-        let _ = writeln!(out, "  {count:>8}  for {} other reasons", rest.len());
+        let count = rest.iter().map(|failure| failure.count).sum();
+        row(count, &format!("for {} other reasons", rest.len()));
     }
-}
-
-/// Text that came from outside, on one line and not too long.
-pub(super) fn cut(text: &str, width: usize) -> String {
-    let mut shown: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(width)
-        .collect();
-    if text.chars().count() > width {
-        shown.pop();
-        shown.push('…');
-    }
-    shown
 }
 
 fn paint(text: &str, code: &str, colour: bool) -> String {

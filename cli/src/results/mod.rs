@@ -11,7 +11,6 @@ use crate::version::VERSION;
 use gossipper_bytecode::Program;
 use gossipper_control::{Measures, Snapshot};
 use gossipper_results::{Facts, Summary, junit, page};
-use gossipper_runtime::config::RunConfig;
 use gossipper_runtime::{Ending, RunReport, Viewer};
 use jiff::Timestamp;
 use metrics::Metrics;
@@ -22,6 +21,7 @@ use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 mod metrics;
+mod verdict;
 
 /// How often thresholds are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -64,7 +64,7 @@ pub(crate) struct Reports<'a> {
 
 impl<'a> Reports<'a> {
     /// To be called within a reactor.
-    pub(crate) fn new(results: &'a Results, config: &RunConfig) -> Self {
+    pub(crate) fn new(results: &'a Results, transport: &'static str) -> Self {
         for (what, path) in [
             ("summary", &results.summary_json),
             ("JUnit report", &results.summary_junit),
@@ -84,7 +84,7 @@ impl<'a> Reports<'a> {
         });
         Self {
             results,
-            transport: config.main.transport.name(),
+            transport,
             looks,
             metrics: None,
             lost: None,
@@ -147,8 +147,13 @@ impl<'a> Reports<'a> {
     }
 
     /// Judges the run and writes what is to be written. Gives the exit code that the gates make of the one that the calls
-    /// have, and lines for the terminal.
-    pub(crate) fn finish(&self, report: &RunReport, code: ExitCode) -> (ExitCode, String) {
+    /// have, and lines for the terminal; `colour` says whether escape sequences are welcome.
+    pub(crate) fn finish(
+        &self,
+        report: &RunReport,
+        code: ExitCode,
+        colour: bool,
+    ) -> (ExitCode, String) {
         let gates = &self.results.gates;
         let wanted = gates.active()
             || self.results.summary_json.is_some()
@@ -170,8 +175,10 @@ impl<'a> Reports<'a> {
             }
             code => code,
         };
-        let mut write = |what: &str, path: &Path, text: &str| {
-            if let Err(error) = std::fs::write(path, text) {
+        let mut written: Vec<&Path> = Vec::new();
+        let mut write = |what: &str, path: &'a Path, text: &str| match std::fs::write(path, text) {
+            Ok(()) => written.push(path),
+            Err(error) => {
                 say_unwritable(what, path, &error);
                 code = ExitCode::Fatal;
             }
@@ -185,12 +192,12 @@ impl<'a> Reports<'a> {
         if let Some(path) = &self.results.summary_html {
             write("report", path, &page::html(&summary, None));
         }
-        (code, lines(&summary))
+        (code, verdict::lines(&summary, &written, colour))
     }
 }
 
 /// Whether a file can be written, of which nothing is changed. Of a pipe or a device nobody knows before.
-fn try_writing(path: &Path) -> std::io::Result<()> {
+pub(crate) fn try_writing(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     match std::fs::metadata(path) {
         Ok(known) if known.is_file() => options.append(true).open(path).map(drop),
@@ -209,28 +216,6 @@ fn say_unwritable(what: &str, path: &Path, error: &std::io::Error) {
         "cannot write the {what} `{}`: {error}",
         path.display()
     ));
-}
-
-/// What the terminal says of gates, each finding on a line of its own.
-fn lines(summary: &Summary) -> String {
-    let health = &summary.health;
-    if !health.active {
-        return String::new();
-    }
-    if health.pass {
-        return "Health     PASS\n".to_owned();
-    }
-    let mut lines = String::new();
-    for (place, reason) in health.reasons.iter().enumerate() {
-        lines.push_str(if place == 0 {
-            "Health     FAIL: "
-        } else {
-            "                 "
-        });
-        lines.push_str(reason);
-        lines.push('\n');
-    }
-    lines
 }
 
 /// Microseconds since the epoch as RFC 3339.

@@ -58,6 +58,9 @@ impl Lowerer<'_> {
                     .display
                     .as_ref()
                     .map(|text| self.pools.text(text.bytes()));
+                if shown.is_some() {
+                    self.code.op(Op::Shown { step: id });
+                }
                 (Kind::Nop, shown.unwrap_or_default(), None)
             }
             StepKind::SendCmd(send) => (Kind::SendCmd, self.send_command(id, step, send), None),

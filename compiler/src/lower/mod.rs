@@ -280,7 +280,7 @@ impl<'a> Lowerer<'a> {
             ..
         } = self;
         let code = code.finish();
-        let reads_sdp = draft.media.iter().any(|entry| entry.media.needs_sdp());
+        let reads_sdp = gossipper_bytecode::media::needs_sdp(&draft.media, &draft.segments);
         for (index, step) in draft.steps.iter_mut().enumerate() {
             step.entry = code.place(entries[index]);
             step.reads_sdp = reads_sdp && !input.steps[index].common.ignoresdp;

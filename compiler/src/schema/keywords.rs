@@ -10,6 +10,8 @@ pub struct Keyword {
     pub prefix: bool,
     /// Whether an offset such as `+1` changes its value.
     pub offset: bool,
+    /// SIPp does not know it, and takes a `-key` of that name; so do we.
+    pub own: bool,
     /// The feature of a later version that it belongs to.
     pub later: Option<&'static str>,
     /// One sentence for the reference.
@@ -21,6 +23,7 @@ const fn k(name: &'static str, doc: &'static str) -> Keyword {
         name,
         prefix: false,
         offset: false,
+        own: false,
         later: None,
         doc,
     }
@@ -37,13 +40,18 @@ impl Keyword {
         self
     }
 
+    const fn own(mut self) -> Self {
+        self.own = true;
+        self
+    }
+
     const fn later(mut self, feature: &'static str) -> Self {
         self.later = Some(feature);
         self
     }
 }
 
-const MEDIA: &str = "media";
+const WEBRTC: &str = "DTLS and ICE, for media of WebRTC";
 
 /// Every keyword. Those that are a `prefix` are tried after the exact ones, in this order.
 pub const KEYWORDS: &[Keyword] = &[
@@ -108,20 +116,30 @@ pub const KEYWORDS: &[Keyword] = &[
     k("clock_tick", "Milliseconds since the start."),
     k("dynamic_id", "A number that each use advances."),
     k("sipp_version", "Version."),
-    k("audio_pt", "Payload type of the answer to an offer.").later(MEDIA),
-    k("audio_codec", "Codec of the answer to an offer.").later(MEDIA),
-    k("audio_rtpmap", "Its `a=rtpmap` value.").later(MEDIA),
-    k("audio_fmtp", "Its `a=fmtp` value.").later(MEDIA),
-    k("audio_sdp", "The audio lines of the answer to an offer.")
-        .offset()
-        .later(MEDIA),
-    k("media_transport", "Transport of media.").later(MEDIA),
-    k("contact_transport", "Transport for a Contact.").later(MEDIA),
-    k("ice_ufrag", "ICE user fragment of the call.").later(MEDIA),
-    k("ice_pwd", "ICE password of the call.").later(MEDIA),
-    k("webrtc_offer", "SDP offer of the WebRTC bridge.").later(MEDIA),
-    k("webrtc_answer", "SDP answer of the WebRTC bridge.").later(MEDIA),
-    k("dtmf_digits", "Value of the variable `dtmf_digits`, unless a `-key` has that name."),
+    k(
+        "audio_pt",
+        "Payload type of the answer to the last description that came: the first of G722, PCMA, opus and PCMU in it, \
+         else PCMU.",
+    ).own(),
+    k("audio_codec", "Its codec with the clock, as `rtp_stream` takes it: `PCMA/8000`.").own(),
+    k("audio_rtpmap", "Its line `a=rtpmap:…`, whole.").own(),
+    k(
+        "audio_fmtp",
+        "Its line `a=fmtp:…`, whole; the line disappears when it has none.",
+    ).own(),
+    k(
+        "audio_sdp",
+        "All lines of its audio, telephone events included: `m=audio` with the port of the call's audio stream, \
+         `a=rtpmap`, `a=fmtp`.",
+    )
+    .offset().own(),
+    k("media_transport", "The transport in small letters.").own(),
+    k("contact_transport", "The transport, for a Contact.").own(),
+    k("ice_ufrag", "ICE user fragment of the call.").own(),
+    k("ice_pwd", "ICE password of the call.").own(),
+    k("webrtc_offer", "SDP offer of the WebRTC bridge.").later(WEBRTC),
+    k("webrtc_answer", "SDP answer of the WebRTC bridge.").later(WEBRTC),
+    k("dtmf_digits", "Value of the variable `dtmf_digits`, unless a `-key` has that name.").own(),
     k("tdmmap", "Circuit of this call (`-tdmmap`)."),
     k("field", "A field of an injection file.").prefix(),
     k("file", "Content of a file; its path (`name`) may hold keywords.").prefix(),

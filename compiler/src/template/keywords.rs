@@ -203,15 +203,16 @@ pub(super) fn read<'a>(
             }
             return refuse(text, range, span, feature, diagnostics);
         }
+        if found.own
+            && let Some(value) = keys.value(word)
+        {
+            return Read::Literal(value);
+        }
         if found.name == DIGITS {
-            // SIPp does not know it, and takes a `-key` of that name.
-            return match keys.value(word) {
-                Some(value) => Read::Literal(value),
-                None => Read::Keyword(Kind::Var(Name {
-                    bytes: DIGITS.into(),
-                    span,
-                })),
-            };
+            return Read::Keyword(Kind::Var(Name {
+                bytes: DIGITS.into(),
+                span,
+            }));
         }
         let offset = if found.name.as_bytes() == word {
             0

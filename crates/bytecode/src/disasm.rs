@@ -229,7 +229,7 @@ fn operands(p: &Program, op: Op) -> String {
         | Op::Gate {}
         | Op::PauseWait {}
         | Op::Await {} => String::new(),
-        Op::Enter { step } => step.to_string(),
+        Op::Enter { step } | Op::Shown { step } => step.to_string(),
         Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
             dialog_name(d, dialog)
         }
@@ -507,6 +507,7 @@ fn slot_text(d: &Draft, slot: Slot) -> String {
         | Slot::AutoMediaPort(n)
         | Slot::RtpStreamAudioPort(n)
         | Slot::RtpStreamVideoPort(n)
+        | Slot::AudioSdp(n)
         | Slot::Cseq(n)
         | Slot::Branch(n)
         | Slot::Len(n)

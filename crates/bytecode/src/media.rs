@@ -52,6 +52,17 @@ pub struct Payload {
     pub codec: Codec,
 }
 
+/// What synthetic audio sounds like.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Sound {
+    /// `tone[=HERTZ]`; `None` is the usual one.
+    Tone(Option<u16>),
+    /// `noise`
+    Noise,
+    /// `silence`
+    Silence,
+}
+
 /// How often a file is played.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Loops {
@@ -106,10 +117,11 @@ pub enum RtpStream<T> {
         /// The device; `None` is the default one.
         input: Option<T>,
     },
-    /// `synthetic[,LOOP[,PT[,CODEC[,PERIOD[,DURATION[,CHANNELS]]]]]]`: a tone; with `silence` in place of the first word, silence.
+    /// `synthetic[,LOOP[,PT[,CODEC[,PERIOD[,DURATION[,CHANNELS[,SOUND]]]]]]]`; with `silence` in place of the first word,
+    /// silence.
     Synthetic {
-        /// Silence instead of a tone.
-        silent: bool,
+        /// What is heard.
+        sound: Sound,
         /// In what form it is.
         payload: Option<Payload>,
         /// Length of a packet in ms; `None` is the codec's.
@@ -168,13 +180,13 @@ impl<T> RtpStream<T> {
             Self::Stop => RtpStream::Stop,
             Self::Echo => RtpStream::Echo,
             Self::Synthetic {
-                silent,
+                sound,
                 payload,
                 packet_ms,
                 duration_ms,
                 channels,
             } => RtpStream::Synthetic {
-                silent,
+                sound,
                 payload,
                 packet_ms,
                 duration_ms,
@@ -450,6 +462,19 @@ pub struct MediaUse {
 }
 
 impl Slot {
+    /// Whether it prints an answer to the last description that the peer has sent.
+    #[must_use]
+    pub const fn answers_sdp(self) -> bool {
+        matches!(
+            self,
+            Self::AudioPt
+                | Self::AudioCodec
+                | Self::AudioRtpmap
+                | Self::AudioFmtp
+                | Self::AudioSdp(_)
+        )
+    }
+
     /// Whether the keyword means something only with media: ports of streams, keys of SRTP.
     #[must_use]
     pub const fn is_media(self) -> bool {
@@ -457,6 +482,7 @@ impl Slot {
             self,
             Self::RtpStreamAudioPort(_)
                 | Self::RtpStreamVideoPort(_)
+                | Self::AudioSdp(_)
                 | Self::CryptoTag(_)
                 | Self::CryptoSuite(..)
                 | Self::CryptoKey(..)
@@ -517,10 +543,17 @@ impl Program {
         self.media.iter().any(switch)
     }
 
-    /// Whether anything in the program sends to where the peer's SDP says: then the SDP of messages has to be read at
+    /// Whether anything in the program sends to where the peer's SDP says, or prints an answer to it: then the SDP of messages has to be read at
     /// every step whose [`crate::Step::reads_sdp`] says so.
     #[must_use]
     pub fn reads_sdp(&self) -> bool {
-        self.media.iter().any(|entry| entry.media.needs_sdp())
+        needs_sdp(&self.media, &self.segments)
     }
+}
+
+/// Whether a program with these actions and texts has to read what its peers describe.
+#[must_use]
+pub fn needs_sdp(media: &[MediaAction], segments: &[Segment]) -> bool {
+    let answers = |segment: &Segment| matches!(segment, Segment::Slot(slot) if slot.answers_sdp());
+    media.iter().any(|entry| entry.media.needs_sdp()) || segments.iter().any(answers)
 }

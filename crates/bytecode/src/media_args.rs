@@ -5,7 +5,8 @@
 //! word was misspelt, the words there are; finding the near one is the caller's.
 
 use crate::media::{
-    Codec, Dtmf, EchoChange, Loops, MediaStream, Paused, Payload, Record, RtpStream, SrtpEcho,
+    Codec, Dtmf, EchoChange, Loops, MediaStream, Paused, Payload, Record, RtpStream, Sound,
+    SrtpEcho,
 };
 use core::ops::Range;
 
@@ -154,7 +155,9 @@ fn nothing_more(fields: &mut Fields<'_>, help: &'static str) -> Result<(), Argum
 const STREAM_HELP: &str = "write FILE[,LOOP[,PT[,NAME]]]";
 const PATTERN_HELP: &str = "write apattern[,ID[,PT[,NAME]]] with an ID from 1 to 6";
 const SYNTHETIC_HELP: &str =
-    "write synthetic[,LOOP[,PT[,CODEC[,PACKET_MS[,DURATION_MS[,CHANNELS]]]]]]";
+    "write synthetic[,LOOP[,PT[,CODEC[,PACKET_MS[,DURATION_MS[,CHANNELS[,SOUND]]]]]]]";
+const SOUND_HELP: &str = "SOUND is tone, tone=HERTZ from 1 to 4000, noise or silence";
+const SOUND_WORDS: &[&str] = &["tone", "noise", "silence"];
 const LOOP_HELP: &str = "LOOP says how often, -1 without end";
 
 /// The argument of `rtp_stream`.
@@ -190,8 +193,8 @@ pub fn rtp_stream(text: &[u8]) -> Result<RtpStream<&[u8]>, ArgumentError> {
             nothing_more(&mut rest, "write mic[,INPUT]")?;
             Ok(RtpStream::Microphone { input })
         }
-        b"synthetic" => synthetic(false, rest),
-        b"silence" => synthetic(true, rest),
+        b"synthetic" => synthetic(Sound::Tone(None), rest),
+        b"silence" => synthetic(Sound::Silence, rest),
         file => {
             let loops = loops(given(&mut rest))?;
             let payload = payload(MediaStream::Audio, &mut rest)?;
@@ -230,7 +233,7 @@ fn pattern<'a>(
     })
 }
 
-fn synthetic<'a>(silent: bool, mut rest: Fields<'_>) -> Result<RtpStream<&'a [u8]>, ArgumentError> {
+fn synthetic<'a>(usual: Sound, mut rest: Fields<'_>) -> Result<RtpStream<&'a [u8]>, ArgumentError> {
     // The tone has no end of its own that could be looped.
     loops(given(&mut rest))?;
     let payload = payload(MediaStream::Audio, &mut rest)?;
@@ -244,14 +247,37 @@ fn synthetic<'a>(silent: bool, mut rest: Fields<'_>) -> Result<RtpStream<&'a [u8
     let channels = given(&mut rest).map_or(Ok(1), |field| {
         field.number("number of channels", SYNTHETIC_HELP, 1..=255)
     })?;
+    let sound = given(&mut rest).map_or(Ok(usual), |field| sound(&field))?;
     nothing_more(&mut rest, SYNTHETIC_HELP)?;
     Ok(RtpStream::Synthetic {
-        silent,
+        sound,
         payload,
         packet_ms,
         duration_ms,
         channels,
     })
+}
+
+fn sound(field: &Field<'_>) -> Result<Sound, ArgumentError> {
+    match field.text {
+        b"tone" => Ok(Sound::Tone(None)),
+        b"noise" => Ok(Sound::Noise),
+        b"silence" => Ok(Sound::Silence),
+        text => match text.strip_prefix(b"tone=") {
+            Some(hertz) => {
+                let at = field.at.end - hertz.len()..field.at.end;
+                let hertz = Field { text: hertz, at };
+                let hertz = hertz.number("frequency in Hz", SOUND_HELP, 1..=4000)?;
+                Ok(Sound::Tone(Some(hertz)))
+            }
+            None => {
+                let message = format!("`{}` is no sound", field.shown());
+                let mut error = field.error(message, SOUND_HELP);
+                error.words = SOUND_WORDS;
+                Err(error)
+            }
+        },
+    }
 }
 
 /// `PT[,NAME]`

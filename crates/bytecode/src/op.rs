@@ -172,6 +172,8 @@ define_ops! {
     PauseRestore "pause-restore" { until: Operand } false;
     /// Add one to a user counter.
     Count "count" { counter: CounterId } false;
+    /// A `nop` that shows a text has run: count it.
+    Shown "shown" { step: StepId } false;
     /// Search a regular expression and assign what it captured.
     Ereg "ereg" { ereg: EregId } false;
     /// Compare numbers.
@@ -262,6 +264,7 @@ impl Op {
             | Self::RtdStop { .. }
             | Self::RtdStopRepeat { .. }
             | Self::Count { .. }
+            | Self::Shown { .. }
             | Self::Ereg { .. }
             | Self::Test { .. }
             | Self::StrCmp { .. }

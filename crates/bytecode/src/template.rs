@@ -131,6 +131,24 @@ slots! {
     RtpStreamAudioPort(i32) "rtpstream_audio_port" Call;
     /// Port of the call's video stream plus n.
     RtpStreamVideoPort(i32) "rtpstream_video_port" Call;
+    /// Payload type of the answer to the last offer.
+    AudioPt "audio_pt" Send;
+    /// Its codec, with the clock.
+    AudioCodec "audio_codec" Send;
+    /// The line `a=rtpmap` of it.
+    AudioRtpmap "audio_rtpmap" Send;
+    /// The line `a=fmtp` of it, or nothing.
+    AudioFmtp "audio_fmtp" Send;
+    /// All lines of the audio of the answer; the port of the call's audio stream plus n.
+    AudioSdp(i32) "audio_sdp" Send;
+    /// ICE user fragment of the call.
+    IceUfrag "ice_ufrag" Call;
+    /// ICE password of the call.
+    IcePwd "ice_pwd" Call;
+    /// The transport in small letters.
+    MediaTransport "media_transport" Run;
+    /// The transport, for a Contact.
+    ContactTransport "contact_transport" Run;
     /// `1` or `2`.
     CryptoTag(CryptoLine) "cryptotag" Run;
     /// Name of the suite; selects it.
@@ -224,6 +242,15 @@ impl Slot {
             b"rtpstream_audio_port" => Self::RtpStreamAudioPort(offset),
             b"rtpstream_video_port" => Self::RtpStreamVideoPort(offset),
             b"auto_media_port" => Self::AutoMediaPort(offset),
+            b"audio_pt" => Self::AudioPt,
+            b"audio_codec" => Self::AudioCodec,
+            b"audio_rtpmap" => Self::AudioRtpmap,
+            b"audio_fmtp" => Self::AudioFmtp,
+            b"audio_sdp" => Self::AudioSdp(offset),
+            b"ice_ufrag" => Self::IceUfrag,
+            b"ice_pwd" => Self::IcePwd,
+            b"media_transport" => Self::MediaTransport,
+            b"contact_transport" => Self::ContactTransport,
             b"call_number" => Self::CallNumber,
             b"call_id" => Self::CallId,
             b"cseq" => Self::Cseq(offset),
@@ -257,6 +284,7 @@ impl Slot {
                 | Self::Var(..)
                 | Self::Field(..)
                 | Self::Routes
+                | Self::AudioFmtp
                 | Self::TrunkPai
                 | Self::TrunkProvider
                 | Self::TrunkExtra

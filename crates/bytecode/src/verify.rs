@@ -314,6 +314,15 @@ impl Verifier<'_> {
                 | Slot::AutoMediaPort(_)
                 | Slot::RtpStreamAudioPort(_)
                 | Slot::RtpStreamVideoPort(_)
+                | Slot::AudioPt
+                | Slot::AudioCodec
+                | Slot::AudioRtpmap
+                | Slot::AudioFmtp
+                | Slot::AudioSdp(_)
+                | Slot::IceUfrag
+                | Slot::IcePwd
+                | Slot::MediaTransport
+                | Slot::ContactTransport
                 | Slot::CryptoTag(_)
                 | Slot::CryptoSuite(..)
                 | Slot::CryptoKey(..)
@@ -519,7 +528,9 @@ impl Verifier<'_> {
                 | Op::Gate {}
                 | Op::Await {}
                 | Op::PauseWait {} => {}
-                Op::Enter { step } => within("step", step.index(), d.steps.len(), by)?,
+                Op::Enter { step } | Op::Shown { step } => {
+                    within("step", step.index(), d.steps.len(), by)?;
+                }
                 Op::Dialog { dialog } | Op::Begin { dialog } | Op::BeginAnew { dialog } => {
                     within("dialog", dialog.index(), d.dialogs.len(), by)?;
                 }

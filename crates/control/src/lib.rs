@@ -10,7 +10,7 @@
 //! | [`media`] | the same of the media of calls |
 //! | [`snapshot`] | everything counted and measured so far |
 //! | [`measures`] | distributions and time series for reports |
-//! | [`shapes`] | how calls failed, with examples |
+//! | [`shapes`] | how calls failed and which were slow, with examples |
 #![forbid(unsafe_code)]
 
 pub mod command;
@@ -23,7 +23,9 @@ pub use command::{ControlCommand, Trace};
 pub use gossipper_bytecode::{FailReason, Mode, StepKind};
 pub use measures::Measures;
 pub use media::{ClosedStreams, MediaSnapshot, PatternCounts};
-pub use shapes::{FailedCall, FailureShape, FailureShapes, WatchedMessage};
+pub use shapes::{
+    FailureShape, FailureShapes, SlowCall, SlowCalls, WatchedCall, WatchedMessage, Way,
+};
 pub use snapshot::{
     CallCounts, Cell, ConnectionCounts, CounterSnapshot, EchoCounts, EchoSnapshot, EngineSnapshot,
     EventCounts, FailCount, HepCounts, Limit, LimitSnapshot, LogCounts, MeanTime, MessageCounts,

@@ -36,6 +36,12 @@ pub struct Distribution {
     pub borders: [u64; BORDERS_MS.len() + 1],
     /// Samples in the cells of [`cell_of`], those without samples left out.
     pub cells: Cells,
+    /// Samples in the buckets of [`native_of`], those without samples left out, in ascending order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub native: Vec<(i16, u64)>,
+    /// Samples of no time at all, which have no such bucket.
+    #[serde(default)]
+    pub native_zero: u64,
 }
 
 impl Distribution {
@@ -300,6 +306,21 @@ pub fn cell_begins(cell: usize) -> u64 {
     (PER_OCTAVE + cell % PER_OCTAVE) << octave
 }
 
+/// Buckets of a power of two in native histograms of Prometheus: its schema 3.
+pub const NATIVE_PER_OCTAVE: u32 = 8;
+
+/// The bucket of a native histogram that a time belongs to: the one numbered `i` goes up to 2^(i / 8) seconds, which
+/// belongs to it, from where the one before ends. `None` of no time at all.
+#[must_use]
+pub fn native_of(us: u64) -> Option<i16> {
+    if us == 0 {
+        return None;
+    }
+    let octaves = (us as f64 / 1e6).log2();
+    // Between -160 and 353, whatever the time is.
+    Some((octaves * f64::from(NATIVE_PER_OCTAVE)).ceil() as i16)
+}
+
 impl Cells {
     /// From counts per cell.
     #[must_use]
@@ -359,6 +380,22 @@ mod tests {
         }
         assert_eq!(cell_of(3_600_000_000), cell_of(3_590_000_000));
         assert_eq!(cell_of(u64::MAX), CELLS - 1);
+    }
+
+    #[test]
+    fn a_native_bucket_holds_the_times_up_to_its_power_of_two() {
+        for (us, bucket) in [
+            (1_000_000, 0),
+            (1_000_001, 1),
+            (2_000_000, 8),
+            (500_000, -8),
+            (499_999, -8),
+            (1, -159),
+            (u64::MAX, 353),
+        ] {
+            assert_eq!(native_of(us), Some(bucket), "{us}");
+        }
+        assert_eq!(native_of(0), None);
     }
 
     #[test]

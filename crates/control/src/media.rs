@@ -30,6 +30,12 @@ pub struct MediaSnapshot {
     pub useless: u64,
     /// Recordings that lack something because the disk did not keep up, or cannot be written.
     pub recordings_lost: u64,
+    /// Calls that have ended, and on which RTP had come.
+    #[serde(default)]
+    pub calls_heard: u64,
+    /// The fewest packets that came on one of those.
+    #[serde(default)]
+    pub call_min_received: u64,
     /// What is known of streams that are closed.
     pub closed: ClosedStreams,
     /// Patterns whose echo was checked: audio, and video.
@@ -65,6 +71,10 @@ pub struct ClosedStreams {
     pub mos_sum: f64,
     /// The lowest of them.
     pub min_mos: f64,
+    /// The highest jitter of a peer's packets, in units of RTP's timestamps.
+    pub max_jitter_ts: f64,
+    /// Report blocks in which peers said how they receive us.
+    pub report_blocks: u64,
     /// Streams whose peer reported how it receives us.
     pub reported: u64,
     /// The largest share that a peer said it had lost at last, in percent.
@@ -75,6 +85,15 @@ pub struct ClosedStreams {
     pub min_reported_jitter_ms: f64,
     /// Their sum.
     pub reported_jitter_ms_sum: f64,
+    /// The highest jitter in them, in timestamps.
+    #[serde(default)]
+    pub max_reported_jitter_ts: u64,
+    /// The lowest.
+    #[serde(default)]
+    pub min_reported_jitter_ts: u64,
+    /// Their sum.
+    #[serde(default)]
+    pub reported_jitter_ts_sum: u64,
 }
 
 /// Streams that played a pattern and expected its echo.
@@ -105,6 +124,12 @@ impl MediaSnapshot {
         self.digits_heard += other.digits_heard;
         self.useless += other.useless;
         self.recordings_lost += other.recordings_lost;
+        self.call_min_received = match (self.calls_heard, other.calls_heard) {
+            (0, _) => other.call_min_received,
+            (_, 0) => self.call_min_received,
+            _ => self.call_min_received.min(other.call_min_received),
+        };
+        self.calls_heard += other.calls_heard;
         self.closed.add(&other.closed);
         for (into, from) in self.patterns.iter_mut().zip(&other.patterns) {
             into.streams += from.streams;
@@ -133,6 +158,11 @@ impl ClosedStreams {
             (_, 0) => self.min_packets_received,
             _ => self.min_packets_received.min(other.min_packets_received),
         };
+        self.min_reported_jitter_ts = match (self.report_blocks, other.report_blocks) {
+            (0, _) => other.min_reported_jitter_ts,
+            (_, 0) => self.min_reported_jitter_ts,
+            _ => (self.min_reported_jitter_ts).min(other.min_reported_jitter_ts),
+        };
         self.streams += other.streams;
         self.octets_sent += other.octets_sent;
         self.received += other.received;
@@ -141,7 +171,9 @@ impl ClosedStreams {
         self.duplicates += other.duplicates;
         self.reordered += other.reordered;
         self.max_jitter_ms = self.max_jitter_ms.max(other.max_jitter_ms);
+        self.max_jitter_ts = self.max_jitter_ts.max(other.max_jitter_ts);
         self.jitter_ms_sum += other.jitter_ms_sum;
+        self.report_blocks += other.report_blocks;
         self.rated += other.rated;
         self.mos_sum += other.mos_sum;
         self.reported += other.reported;
@@ -150,6 +182,9 @@ impl ClosedStreams {
         self.max_reported_jitter_ms =
             (self.max_reported_jitter_ms).max(other.max_reported_jitter_ms);
         self.reported_jitter_ms_sum += other.reported_jitter_ms_sum;
+        self.max_reported_jitter_ts =
+            (self.max_reported_jitter_ts).max(other.max_reported_jitter_ts);
+        self.reported_jitter_ts_sum += other.reported_jitter_ts_sum;
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! How calls failed: what went to and fro in them, as far as they were watched.
+//! What went to and fro in calls, as far as they were watched: how they failed, and those that waited longest.
 
 use gossipper_bytecode::FailReason;
 use serde::{Deserialize, Serialize};
@@ -26,12 +26,38 @@ pub struct FailureShape {
     /// Why they failed.
     pub reason: FailReason,
     /// The first of them.
-    pub example: FailedCall,
+    pub example: WatchedCall,
 }
 
-/// A call that failed.
+/// The calls that waited longest for an answer, of those that were watched.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct FailedCall {
+pub struct SlowCalls {
+    /// Calls that have ended.
+    pub ended: u64,
+    /// Those among them that were watched and had an answer.
+    pub watched: u64,
+    /// The slowest first.
+    pub calls: Vec<SlowCall>,
+}
+
+/// A call, and its slowest answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowCall {
+    /// From when its request was due to the answer.
+    pub due_us: u64,
+    /// From when it was sent.
+    pub sent_us: u64,
+    /// Which of the messages the answer is; `None` if it is left out.
+    pub answer: Option<usize>,
+    /// Why the call failed, if it did.
+    pub failed: Option<FailReason>,
+    /// It.
+    pub call: WatchedCall,
+}
+
+/// A call that was watched.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WatchedCall {
     /// Its number.
     pub call: u64,
     /// Its Call-ID; empty if there was no message.
@@ -127,6 +153,22 @@ impl FailureShapes {
     }
 }
 
+impl SlowCalls {
+    /// Adds what another part of the run has seen.
+    pub fn add(&mut self, other: &Self) {
+        self.ended += other.ended;
+        self.watched += other.watched;
+        self.calls.extend_from_slice(&other.calls);
+    }
+
+    /// Keeps the slowest, in order; of two that waited as long, the one that began first.
+    pub fn keep(&mut self, most: usize) {
+        self.calls
+            .sort_by_key(|slow| (std::cmp::Reverse(slow.due_us), slow.call.began_us));
+        self.calls.truncate(most);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +177,7 @@ mod tests {
         FailureShape {
             count,
             reason: FailReason::UnexpectedMessage,
-            example: FailedCall {
+            example: WatchedCall {
                 messages: vec![WatchedMessage {
                     at_us: count,
                     way: Way::Received,
@@ -143,9 +185,32 @@ mod tests {
                     repeated,
                     last_us: count,
                 }],
-                ..FailedCall::default()
+                ..WatchedCall::default()
             },
         }
+    }
+
+    #[test]
+    fn the_slowest_of_all_parts_are_kept_in_order() {
+        let part = |waited: &[u64]| SlowCalls {
+            ended: 10,
+            watched: waited.len() as u64,
+            calls: (waited.iter())
+                .map(|due_us| SlowCall {
+                    due_us: *due_us,
+                    sent_us: 0,
+                    answer: None,
+                    failed: None,
+                    call: WatchedCall::default(),
+                })
+                .collect(),
+        };
+        let mut whole = part(&[7, 3]);
+        whole.add(&part(&[5, 9, 1]));
+        whole.keep(3);
+        assert_eq!((whole.ended, whole.watched), (20, 5));
+        let kept: Vec<u64> = whole.calls.iter().map(|slow| slow.due_us).collect();
+        assert_eq!(kept, [9, 7, 5]);
     }
 
     #[test]

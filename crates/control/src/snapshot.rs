@@ -7,7 +7,7 @@
 //! microseconds and say so in their names.
 
 use crate::media::MediaSnapshot;
-use crate::shapes::FailureShapes;
+use crate::shapes::{FailureShapes, SlowCalls};
 use gossipper_bytecode::{FailReason, Mode, StepKind};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,9 @@ pub struct Snapshot {
     /// How calls of the main scenario failed: once it has ended, in a run that watches calls.
     #[serde(default)]
     pub failure_shapes: Option<Box<FailureShapes>>,
+    /// Its calls that waited longest: likewise, if times are measured.
+    #[serde(default)]
+    pub slow_calls: Option<Box<SlowCalls>>,
 }
 
 impl Snapshot {

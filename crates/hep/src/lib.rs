@@ -13,6 +13,7 @@
 //! | [`packet`] | a packet, and its bytes |
 //! | [`decode`] | bytes, and the packet in them; packets of a stream |
 //! | [`chunk`] | the parts that both are made of |
+//! | [`report`] | reports about media, as JSON for payloads |
 //!
 //! ```
 //! use gossipper_hep::{IpProtocol, Packet, PayloadType, Timestamp, decode};
@@ -43,6 +44,7 @@ pub mod decode;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod packet;
+pub mod report;
 
 pub use chunk::Chunk;
 pub use decode::{DecodeError, decode, packet_len};

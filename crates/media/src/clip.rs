@@ -151,6 +151,19 @@ impl Clip {
         }
     }
 
+    /// The same on each of so many channels, whose samples stand side by side.
+    #[must_use]
+    pub fn on_channels(self, channels: u8) -> Self {
+        if channels <= 1 {
+            return self;
+        }
+        let each = |byte: &u8| core::iter::repeat_n(*byte, usize::from(channels));
+        Self {
+            bytes: self.bytes.iter().flat_map(each).collect(),
+            ..self
+        }
+    }
+
     /// A pattern of SIPp; `None` for a number that is none.
     #[must_use]
     pub fn pattern(codec: Codec, number: u8) -> Option<Self> {
@@ -256,6 +269,13 @@ mod tests {
             packets(&Clip::synthetic(Codec::Noise, Sound::Silence, 1), 1, 1),
             [0]
         );
+    }
+
+    #[test]
+    fn every_channel_has_the_same_samples() {
+        let clip = Clip::payload(Codec::Pcma, *b"abc").unwrap();
+        assert_eq!(packets(&clip.clone().on_channels(2), 1, 6), b"aabbcc");
+        assert_eq!(clip.clone().on_channels(1), clip);
     }
 
     #[test]

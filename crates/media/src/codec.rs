@@ -142,7 +142,9 @@ impl Codec {
             // Whole frames.
             Self::G729 if packet_ms.is_multiple_of(10) => packet_ms as usize,
             Self::Ilbc if packet_ms.is_multiple_of(30) => packet_ms as usize / 30 * 50,
-            Self::G729 | Self::Ilbc | Self::Opus | Self::H264 => return None,
+            // A part of a picture, however often.
+            Self::H264 => params.payload_len,
+            Self::G729 | Self::Ilbc | Self::Opus => return None,
         };
         Some(PacketShape {
             period,
@@ -154,6 +156,67 @@ impl Codec {
 
 /// The longest packet of audio: 200 ms of G.711 still fit a datagram of Ethernet.
 pub const MAX_PACKET_MS: u32 = 180;
+
+/// Channels of audio that have an order (RFC 3551 §4.1).
+pub const MAX_CHANNELS: u8 = 6;
+
+/// Payload that fits a datagram of Ethernet, with the headers of IPv6, UDP, RTP and a tag of SRTP.
+pub const MAX_PAYLOAD_LEN: usize = 1420;
+
+impl PacketShape {
+    /// The same for several channels, whose samples stand side by side (RFC 3551 §4.1).
+    ///
+    /// # Errors
+    /// The codec has one channel alone, there are too many, or the packets do not fit a datagram.
+    pub fn with_channels(self, codec: Codec, channels: u8) -> Result<Self, ChannelsError> {
+        match (codec, channels) {
+            (_, 1) => return Ok(self),
+            (Codec::Pcmu | Codec::Pcma | Codec::G722, 2..=MAX_CHANNELS) => {}
+            (Codec::Pcmu | Codec::Pcma | Codec::G722, _) => {
+                return Err(ChannelsError::Count(channels));
+            }
+            _ => return Err(ChannelsError::Codec(codec)),
+        }
+        let payload_len = self.payload_len * usize::from(channels);
+        if payload_len > MAX_PAYLOAD_LEN {
+            return Err(ChannelsError::Long(payload_len));
+        }
+        Ok(Self {
+            payload_len,
+            ..self
+        })
+    }
+}
+
+/// Why audio cannot have so many channels.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ChannelsError {
+    /// None, or too many.
+    Count(u8),
+    /// The codec says itself how many channels there are.
+    Codec(Codec),
+    /// So many bytes do not fit a datagram.
+    Long(usize),
+}
+
+impl core::fmt::Display for ChannelsError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Count(count) => {
+                write!(f, "{count} channels: there may be 1 to {MAX_CHANNELS}")
+            }
+            Self::Codec(codec) => {
+                write!(f, "{} has no channels side by side", codec.params().name)
+            }
+            Self::Long(len) => write!(
+                f,
+                "packets of {len} bytes do not fit a datagram: fewer channels, or shorter packets"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for ChannelsError {}
 
 /// How a stream is cut into packets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -207,5 +270,27 @@ mod tests {
         ] {
             assert_eq!(shape(codec, ms), None, "{codec:?} {ms}");
         }
+        assert_eq!(shape(Codec::H264, 33), Some((1280, 2970)));
+    }
+
+    #[test]
+    fn channels_stand_side_by_side_where_the_codec_has_samples_and_the_datagram_room() {
+        let channels = |codec: Codec, ms, channels| {
+            let shape = codec.packet_of(ms).expect("a shape");
+            let shape = shape.with_channels(codec, channels)?;
+            Ok((shape.payload_len, shape.timestamp_step))
+        };
+        assert_eq!(channels(Codec::Pcmu, 20, 2), Ok((320, 160)));
+        assert_eq!(channels(Codec::Opus, 20, 1), Ok((3, 960)));
+        assert_eq!(
+            channels(Codec::Opus, 20, 2),
+            Err(ChannelsError::Codec(Codec::Opus))
+        );
+        assert_eq!(channels(Codec::Pcma, 20, 7), Err(ChannelsError::Count(7)));
+        assert_eq!(channels(Codec::Pcma, 20, 0), Err(ChannelsError::Count(0)));
+        assert_eq!(
+            channels(Codec::G722, 100, 2),
+            Err(ChannelsError::Long(1600))
+        );
     }
 }

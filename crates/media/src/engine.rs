@@ -47,10 +47,10 @@ mod wheel;
 pub use check::{CheckDirection, CheckFailure, CheckParams, PatternCount};
 pub use io::{
     Event, FileWrite, FirstPacket, Format, Input, Keys, Length, MediaOut, Op, Play, Port, Remote,
-    Send, StreamKey, StreamParams,
+    ReportSeen, Send, StreamKey, StreamParams,
 };
 pub use play::MAX_BURST;
-pub use report::{PacketErrors, PeerView, StreamReport};
+pub use report::{BlockCounts, PacketErrors, PeerView, StreamReport};
 
 use crate::rtcp::NtpTime;
 use crate::time::Micros;
@@ -80,6 +80,7 @@ pub struct MediaEngine {
     slots: Vec<Slot>,
     free: Vec<u32>,
     wheel: Wheel,
+    tells_reports: bool,
 }
 
 /// What a stream needs of the engine around it.
@@ -87,6 +88,7 @@ struct Context<'a> {
     now: Micros,
     key: StreamKey,
     params: &'a EngineParams,
+    tells_reports: bool,
     out: &'a mut MediaOut,
 }
 
@@ -113,7 +115,13 @@ impl MediaEngine {
             slots: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::new(),
+            tells_reports: false,
         }
+    }
+
+    /// From now on reports that pass are put into [`MediaOut::reports`], and digits of ours are told.
+    pub fn tell_reports(&mut self) {
+        self.tells_reports = true;
     }
 
     /// Opens a stream: it receives and counts from now on, and sends nothing until it is told to.
@@ -153,6 +161,7 @@ impl MediaEngine {
             now,
             key: stream,
             params: &self.params,
+            tells_reports: self.tells_reports,
             out,
         });
         Some(closed.report(now))
@@ -235,6 +244,7 @@ impl MediaEngine {
                 now,
                 key,
                 params: &self.params,
+                tells_reports: self.tells_reports,
                 out,
             },
         );

@@ -130,6 +130,9 @@ struct Source {
     last_timestamp: u32,
     timed: bool,
     jitter: f64,
+    /// Drift in timestamps: now, and the farthest.
+    skew: f32,
+    skew_max: f32,
     expected_reported: u64,
     packets_reported: u64,
     report: NtpTime,
@@ -151,6 +154,8 @@ impl Source {
             last_timestamp: header.timestamp,
             timed: false,
             jitter: 0.0,
+            skew: 0.0,
+            skew_max: 0.0,
             expected_reported: 0,
             packets_reported: 0,
             report: NtpTime(0),
@@ -213,12 +218,18 @@ impl Source {
         Order::Jump
     }
 
+    /// A block of what came since the report before.
     fn block(&mut self, now: Micros) -> ReportBlock {
-        let expected = self.expected();
-        let expected_since = expected.saturating_sub(self.expected_reported);
-        let packets_since = self.counts.packets.saturating_sub(self.packets_reported);
-        self.expected_reported = expected;
+        let block = self.block_since(now, self.expected_reported, self.packets_reported);
+        self.expected_reported = self.expected();
         self.packets_reported = self.counts.packets;
+        block
+    }
+
+    fn block_since(&self, now: Micros, expected_then: u64, packets_then: u64) -> ReportBlock {
+        let expected = self.expected();
+        let expected_since = expected.saturating_sub(expected_then);
+        let packets_since = self.counts.packets.saturating_sub(packets_then);
         let lost_since = expected_since.saturating_sub(packets_since);
         // Below 256: less is lost than was expected, or all of it, which counts as 255/256.
         let fraction = (lost_since << 8).checked_div(expected_since).unwrap_or(0);
@@ -247,6 +258,17 @@ pub struct JitterMs {
     /// Over all packets.
     pub mean: f64,
     /// The highest there was.
+    pub max: f64,
+    /// The same, in units of RTP's timestamps.
+    pub max_ts: f64,
+}
+
+/// How far packets have drifted from their timestamps, in milliseconds: late is above zero.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct SkewMs {
+    /// As of the last packet.
+    pub last: f64,
+    /// The farthest there was, whichever way.
     pub max: f64,
 }
 
@@ -295,6 +317,7 @@ impl Receiver {
             for source in &mut self.sources {
                 source.timed = false;
                 source.jitter = 0.0;
+                (source.skew, source.skew_max) = (0.0, 0.0);
             }
         }
     }
@@ -349,7 +372,11 @@ impl Receiver {
             let arrived = now.0.wrapping_sub(source.last_arrival.0).cast_signed() as f64;
             let arrived = arrived * f64::from(self.clock_rate) / 1e6;
             let sampled = header.timestamp.wrapping_sub(source.last_timestamp);
-            let difference = (arrived - f64::from(sampled.cast_signed())).abs();
+            let drift = arrived - f64::from(sampled.cast_signed());
+            // To a millionth of what it is.
+            source.skew += drift as f32;
+            source.skew_max = source.skew_max.max(source.skew.abs());
+            let difference = drift.abs();
             source.jitter += (difference - source.jitter) / 16.0;
             self.jitter_sum += source.jitter;
             self.jitter_count += 1;
@@ -394,6 +421,14 @@ impl Receiver {
     pub fn report_blocks(&mut self, now: Micros) -> SmallVec<[ReportBlock; MAX_SOURCES]> {
         let sources = self.sources.iter_mut();
         sources.map(|source| source.block(now)).collect()
+    }
+
+    /// What a report would say of the source heard last, with the share lost since the beginning. Asking changes nothing.
+    #[must_use]
+    pub fn block_of_last(&self, now: Micros) -> Option<ReportBlock> {
+        let mut sources = self.sources.iter();
+        let source = sources.find(|source| source.ssrc == self.current)?;
+        Some(source.block_since(now, 0, 0))
     }
 
     /// What was counted, over all sources.
@@ -444,7 +479,20 @@ impl Receiver {
                 count => self.jitter_sum / count as f64 * ms,
             },
             max: self.jitter_max * ms,
+            max_ts: self.jitter_max,
         }
+    }
+
+    /// Drift of the source heard last.
+    #[must_use]
+    pub fn skew(&self) -> SkewMs {
+        let ms = 1000.0 / f64::from(self.clock_rate);
+        let mut sources = self.sources.iter();
+        let last = sources.find(|source| source.ssrc == self.current);
+        last.map_or_else(SkewMs::default, |source| SkewMs {
+            last: f64::from(source.skew) * ms,
+            max: f64::from(source.skew_max) * ms,
+        })
     }
 
     /// When the first packet came.

@@ -8,6 +8,9 @@ pub const TONE_HZ: f64 = 425.0;
 /// Amplitude of the tone of synthetic audio, of 1.
 pub const TONE_AMPLITUDE: f64 = 0.35;
 
+/// Amplitude of noise, of 1.
+pub const NOISE_AMPLITUDE: f64 = 0.1;
+
 /// What synthetic audio sounds like.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Sound {
@@ -31,6 +34,15 @@ impl Default for Sound {
 }
 
 impl Sound {
+    /// Noise, the same each time.
+    #[must_use]
+    pub const fn noise() -> Self {
+        Self::Noise {
+            amplitude: NOISE_AMPLITUDE,
+            seed: 1,
+        }
+    }
+
     /// Its samples, without end.
     #[must_use]
     pub fn samples(self, rate: u32) -> Box<dyn Iterator<Item = i16>> {

@@ -22,6 +22,8 @@ pub struct Gates {
     pub max_timeouts: Option<u64>,
     /// `-health_max_rtcp_fraction_lost`.
     pub max_fraction_lost: Option<f64>,
+    /// `-health_max_rtcp_jitter_ts`.
+    pub max_jitter_ts: Option<u64>,
     /// `-health_min_rtp_packets_recv`.
     pub min_rtp_received: Option<u64>,
     /// `-health_min_rtp_packets_recv_per_call`.
@@ -54,6 +56,14 @@ impl Gates {
         {
             reasons.push(format!(
                 "rtcp_max_fraction_lost {lost:.4} exceeds maximum {most:.4}"
+            ));
+        }
+        let jitter = media.rtcp_max_jitter_ts.unwrap_or(0);
+        if let Some(most) = self.max_jitter_ts
+            && jitter > most
+        {
+            reasons.push(format!(
+                "rtcp_max_jitter_ts {jitter} exceeds maximum {most}"
             ));
         }
         let received = media.rtp_packets_received;
@@ -295,6 +305,7 @@ mod tests {
     fn gates_on_media_say_what_came() {
         let gates = Gates {
             max_fraction_lost: Some(0.01),
+            max_jitter_ts: Some(80),
             min_rtp_received: Some(100),
             min_rtp_received_per_call: Some(50),
             ..Gates::default()
@@ -318,18 +329,21 @@ mod tests {
             rtp_packets_received: 100,
             per_call_min_rtp_packets_received: Some(49),
             rtcp_max_fraction_lost: Some(0.02),
+            rtcp_max_jitter_ts: Some(81),
             ..Media::default()
         };
         assert_eq!(
             reasons(bad),
             [
                 "rtcp_max_fraction_lost 0.0200 exceeds maximum 0.0100",
+                "rtcp_max_jitter_ts 81 exceeds maximum 80",
                 "per_call_min_rtp_packets_received 49 below minimum 50"
             ]
         );
         let good = Media {
             per_call_min_rtp_packets_received: Some(50),
             rtcp_max_fraction_lost: Some(0.01),
+            rtcp_max_jitter_ts: Some(80),
             ..bad
         };
         assert!(reasons(good).is_empty());

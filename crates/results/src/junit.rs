@@ -2,11 +2,15 @@
 //! The form for CI: JUnit's XML, as Jenkins, GitLab and others read it.
 //!
 //! A suite per run. Its tests are how the run ended, its calls, and each gate and threshold; its properties are the
-//! totals. What gates allow is no failure: the same rule as that of the exit code.
+//! totals. The commonest ways in which calls failed stand where those failures are told, or else in the output. What gates allow is no failure: the same rule as that of the exit code.
 
 use crate::gates::Gates;
 use crate::summary::Summary;
+use gossipper_control::shapes::Way;
 use std::fmt::Write as _;
+
+/// Shapes of failures that are drawn.
+const SHAPES: usize = 3;
 
 /// A test of the suite.
 struct Case {
@@ -14,6 +18,8 @@ struct Case {
     name: String,
     /// `failure` or `error`, and why.
     fault: Option<(&'static str, String)>,
+    /// More about that.
+    details: String,
 }
 
 /// The report of a summary that the gates have judged.
@@ -61,15 +67,20 @@ pub fn report(summary: &Summary, gates: &Gates) -> String {
             None => writeln!(out, "/>"),
             Some((kind, why)) => {
                 let why = escaped(why);
+                let details = escaped(&case.details);
                 writeln!(
                     out,
-                    ">\n      <{kind} type=\"{}\" message=\"{why}\">{why}</{kind}>\n    </testcase>",
+                    ">\n      <{kind} type=\"{}\" message=\"{why}\">{why}{details}</{kind}>\n    </testcase>",
                     case.group
                 )
             }
         };
     }
-    let findings = summary.findings.join("\n");
+    let mut findings = summary.findings.join("\n");
+    // Where failed calls are no fault, their shapes are told all the same.
+    if !cases.iter().any(|case| !case.details.is_empty()) {
+        findings.push_str(&shapes(summary));
+    }
     let _ = writeln!(
         out,
         "    <system-out>{}</system-out>\n  </testsuite>\n</testsuites>",
@@ -85,6 +96,7 @@ fn cases(summary: &Summary, gates: &Gates) -> Vec<Case> {
         group: "run",
         name: "the run comes to its end".to_owned(),
         fault: ended_badly.then(|| ("error", format!("it ended by {ending}"))),
+        details: String::new(),
     }];
     // Where there are gates, they say what is good enough.
     let failed = summary.failed_calls > 0 && !summary.health.active;
@@ -101,6 +113,11 @@ fn cases(summary: &Summary, gates: &Gates) -> Vec<Case> {
             }
             ("failure", why)
         }),
+        details: if failed {
+            shapes(summary)
+        } else {
+            String::new()
+        },
     });
     // The reasons of the three gates come before those of thresholds, and begin with what they are about.
     let gate = |name: &str| {
@@ -114,6 +131,7 @@ fn cases(summary: &Summary, gates: &Gates) -> Vec<Case> {
             group: "health",
             name: name.to_owned(),
             fault: reason.map(|reason| ("failure", reason.clone())),
+            details: String::new(),
         }
     };
     cases.extend(gates.min_success_ratio.map(|_| gate("success_ratio")));
@@ -124,6 +142,7 @@ fn cases(summary: &Summary, gates: &Gates) -> Vec<Case> {
             .max_fraction_lost
             .map(|_| gate("rtcp_max_fraction_lost")),
     );
+    cases.extend(gates.max_jitter_ts.map(|_| gate("rtcp_max_jitter_ts")));
     cases.extend(gates.min_rtp_received.map(|_| gate("rtp_packets_received")));
     // It has two ways to fail.
     cases.extend(
@@ -142,8 +161,57 @@ fn cases(summary: &Summary, gates: &Gates) -> Vec<Case> {
             };
             ("failure", format!("{}{ended}", threshold.found))
         }),
+        details: String::new(),
     }));
     cases
+}
+
+/// The commonest ways in which calls failed, each with the messages of one call, from a line of its own on.
+fn shapes(summary: &Summary) -> String {
+    let mut out = String::new();
+    let Some(shapes) = &summary.failure_shapes else {
+        return out;
+    };
+    for shape in shapes.shapes.iter().take(SHAPES) {
+        let example = &shape.example;
+        let _ = write!(
+            out,
+            "\n\n{} of {} watched failures: {}. Call {}, {}",
+            shape.count, shapes.watched, shape.reason, example.call_number, example.call_id
+        );
+        if let Some(peer) = &example.peer {
+            let _ = write!(out, ", with {peer}");
+        }
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        for (place, message) in example.messages.iter().enumerate() {
+            if example.left_out > 0 && place as u64 == example.left_out_after {
+                let _ = write!(out, "\n           ... {} more", example.left_out);
+            }
+            let way = match message.way {
+                Way::Sent => "-->",
+                Way::Received => "<--",
+                Way::CommandSent => "==> twin:",
+                Way::CommandReceived => "<== twin:",
+            };
+            let _ = write!(
+                out,
+                "\n{:>10.3} {way} {}",
+                seconds(message.at),
+                message.label
+            );
+            if message.repeated > 0 {
+                let last = seconds(message.last);
+                let _ = write!(
+                    out,
+                    " (again {} times, last at {last:.3})",
+                    message.repeated
+                );
+            }
+        }
+        let ended = seconds(example.duration);
+        let _ = write!(out, "\n{ended:>10.3} {}", shape.reason);
+    }
+    out
 }
 
 fn properties(summary: &Summary) -> Vec<(String, String)> {
@@ -215,6 +283,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::latency::{Latency, Timing};
+    use crate::shapes::{Example, FailureShapes, Message, Shape};
     use crate::threshold::Threshold;
 
     fn summary() -> Summary {
@@ -255,6 +324,62 @@ mod tests {
         let gates = Gates::default();
         gates.judge(&mut summary, None);
         insta::assert_snapshot!(report(&summary, &gates));
+    }
+
+    fn shape() -> FailureShapes {
+        let message = |at: u64, way, label: &str, repeated| Message {
+            at: at * 1_000_000,
+            way,
+            label: label.to_owned(),
+            repeated,
+            last: (at + 500 * repeated) * 1_000_000,
+        };
+        FailureShapes {
+            failed: 3,
+            watched: 3,
+            shapes: vec![Shape {
+                count: 2,
+                reason: "unexpected_message".to_owned(),
+                class: "unexpected_sip".to_owned(),
+                example: Example {
+                    call_number: 4,
+                    call_id: "4-7@<x>".to_owned(),
+                    peer: Some("192.0.2.7:5060".to_owned()),
+                    duration: 900_000_000,
+                    messages: vec![
+                        message(0, Way::Sent, "INVITE", 2),
+                        message(899, Way::Received, "486 Busy\u{7} Here", 0),
+                        message(900, Way::CommandSent, "command", 0),
+                    ],
+                    left_out: 5,
+                    left_out_after: 1,
+                    ..Example::default()
+                },
+            }],
+            rarer: 1,
+        }
+    }
+
+    #[test]
+    fn the_shapes_of_failed_calls_stand_with_them_or_in_the_output() {
+        let mut summary = summary();
+        summary.failure_shapes = Some(shape());
+        let gates = Gates::default();
+        gates.judge(&mut summary, None);
+        let failed = report(&summary, &gates);
+        let fault = failed.lines().find(|line| line.contains("<failure"));
+        let fault = fault.unwrap_or_default().trim().replace("&#10;", "\n");
+        insta::assert_snapshot!(fault);
+        assert_eq!(failed.matches("486 Busy").count(), 1);
+        // Gates that allow it make it no failure.
+        let gates = Gates {
+            max_failed_calls: Some(9),
+            ..Gates::default()
+        };
+        gates.judge(&mut summary, None);
+        let passed = report(&summary, &gates);
+        let (_, output) = passed.split_once("<system-out>").expect("it has output");
+        assert!(output.contains("486 Busy"), "{passed}");
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! | [`summary`] | the model |
 //! | [`latency`] | a distribution of times in it |
 //! | [`series`] | what happened, second by second |
-//! | [`shapes`] | how calls failed, with examples |
+//! | [`shapes`] | how calls failed, and which waited longest, with their messages |
 //! | `make` | the model of a run, from what the runtime publishes |
 //! | [`gates`] | health gates and thresholds together, and what they found |
 //! | [`threshold`] | `rtd.invite.p99 < 250ms` |

@@ -62,6 +62,19 @@ fn classes(engine: &EngineSnapshot) -> Counts {
     classes
 }
 
+/// How often nops with a text ran. Several may have the same.
+fn displays(engine: &EngineSnapshot) -> Counts {
+    let mut displays = Counts::new();
+    let shown = engine
+        .steps
+        .iter()
+        .filter(|step| step.kind == StepKind::Nop);
+    for step in shown.filter(|step| !step.name.is_empty()) {
+        *displays.entry(step.name.clone()).or_default() += step.messages;
+    }
+    displays
+}
+
 /// SIPp's columns of counts.
 fn sipp(engine: &EngineSnapshot, fatal: bool) -> Counts {
     let (calls, messages) = (&engine.calls, &engine.messages);
@@ -168,11 +181,13 @@ impl Summary {
                 .iter()
                 .map(|counter| (counter.name.clone(), counter.count))
                 .collect(),
+            displays: displays(engine),
             failure_classes: classes(engine),
             dropped_logs: logs.lost,
             run: run(facts, engine),
             failure_reasons: reasons(engine),
             failure_shapes: snapshot.failure_shapes.as_deref().map(Into::into),
+            worst_calls: snapshot.slow_calls.as_deref().map(Into::into),
             sipp: sipp(engine, facts.ending == "fatal"),
             messages: engine.messages,
             network: engine.transport,
@@ -216,6 +231,8 @@ fn media(counted: &MediaSnapshot) -> Media {
     let mean = |sum: f64, of: u64| if of == 0 { 0.0 } else { sum / of as f64 };
     let heard = closed.received > 0;
     let reported = closed.reported > 0;
+    let blocks = closed.report_blocks > 0;
+    let calls_heard = counted.calls_heard > 0;
     let rated = closed.rated > 0;
     let mut patterns = Patterns::default();
     for pattern in &counted.patterns {
@@ -232,8 +249,15 @@ fn media(counted: &MediaSnapshot) -> Media {
         rtcp_receiver_reports: counted.receiver_reports,
         rtcp_packets_received: counted.reports_received,
         rtcp_max_fraction_lost: reported.then(|| closed.max_reported_loss_percent / 100.0),
+        rtcp_reception_reports: blocks.then_some(closed.report_blocks),
+        rtcp_max_jitter_ts: blocks.then_some(closed.max_reported_jitter_ts),
+        rtcp_min_jitter_ts: blocks.then_some(closed.min_reported_jitter_ts),
+        rtcp_avg_jitter_ts: blocks
+            .then(|| mean(closed.reported_jitter_ts_sum as f64, closed.report_blocks)),
+        rtp_recv_interarrival_jitter_peak_ts: heard.then_some(closed.max_jitter_ts),
+        media_calls_with_rtp_received: calls_heard.then_some(counted.calls_heard),
         rtp_recv_max_cumulative_lost: heard.then_some(closed.max_lost),
-        per_call_min_rtp_packets_received: heard.then_some(closed.min_packets_received),
+        per_call_min_rtp_packets_received: calls_heard.then_some(counted.call_min_received),
         heard: heard.then(|| Heard {
             streams: closed.received,
             lost: closed.lost,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The form for Prometheus: its text format 0.0.4, and OpenMetrics 1.0 for those who ask for it.
+//! The form for Prometheus: its text format 0.0.4, and OpenMetrics 1.0 or protocol buffers for those who ask for them.
 //!
 //! Names and units follow their conventions: seconds and bytes, counters end with `_total`, a label never repeats what
 //! the name says. Histograms have the borders of [`BORDERS_MS`]; times from sending and from due are told apart by the
@@ -7,8 +7,13 @@
 
 use crate::make::{Facts, element, limit_name, reason_name};
 use gossipper_control::measures::{BORDERS_MS, Distribution, Measures, Times};
-use gossipper_control::{EngineSnapshot, FailReason, Limit, MediaSnapshot, Snapshot};
+use gossipper_control::{EngineSnapshot, FailReason, Limit, Snapshot};
+use proto::{Families, Type};
 use std::fmt::{Display, Write as _};
+
+mod media;
+mod proto;
+mod shapes;
 
 /// Which form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,17 +22,28 @@ pub enum Form {
     Text,
     /// OpenMetrics.
     OpenMetrics,
+    /// Protocol buffers, which Prometheus asks for when it takes native histograms.
+    Protobuf,
 }
 
 impl Form {
     /// What a client with this `Accept` header is given.
     #[must_use]
     pub fn of_accept(accept: &str) -> Self {
-        if accept.contains("application/openmetrics-text") {
-            Self::OpenMetrics
-        } else {
-            Self::Text
-        }
+        let kinds = accept.split(',').map(|kind| kind.trim_start());
+        // What is asked for first is wanted most, in all that scrapes.
+        let known = kinds.filter_map(|kind| {
+            let family = "proto=io.prometheus.client.MetricFamily";
+            let delimited = kind.contains(family) && kind.contains("encoding=delimited");
+            if kind.starts_with("application/openmetrics-text") {
+                Some(Self::OpenMetrics)
+            } else if kind.starts_with("application/vnd.google.protobuf") && delimited {
+                Some(Self::Protobuf)
+            } else {
+                None
+            }
+        });
+        known.into_iter().next().unwrap_or(Self::Text)
     }
 
     /// The `Content-Type` of it.
@@ -36,6 +52,9 @@ impl Form {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Protobuf => {
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+            }
         }
     }
 }
@@ -47,10 +66,11 @@ pub fn exposition(
     snapshot: &Snapshot,
     measures: Option<&Measures>,
     form: Form,
-) -> String {
+) -> Vec<u8> {
     let mut page = Page {
         out: String::new(),
         form,
+        families: Families::default(),
     };
     let build = [("version", facts.tool_version.as_str())];
     page.head(
@@ -67,17 +87,20 @@ pub fn exposition(
         steps(&mut page, engine);
         network(&mut page, engine);
         if let Some(counted) = &engine.media {
-            media(&mut page, counted);
+            media::counts(&mut page, counted);
         }
         others(&mut page, snapshot);
+        shapes::commonest(&mut page, snapshot);
     }
     if let Some(measures) = measures {
         times(&mut page, measures);
     }
-    if form == Form::OpenMetrics {
-        page.out.push_str("# EOF\n");
+    match form {
+        Form::Text => {}
+        Form::OpenMetrics => page.out.push_str("# EOF\n"),
+        Form::Protobuf => return page.families.finish(),
     }
-    page.out
+    page.out.into_bytes()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,12 +116,25 @@ type Labels<'a> = [(&'a str, &'a str)];
 struct Page {
     out: String,
     form: Form,
+    /// What is written in place of text.
+    families: Families,
 }
 
 impl Page {
     /// Begins a family. Of a counter the name is without `_total`.
     fn head(&mut self, name: &str, kind: Kind, unit: &str, help: &str) {
         let open = self.form == Form::OpenMetrics;
+        if self.form == Form::Protobuf {
+            let (suffix, kind) = match kind {
+                Kind::Counter => ("_total", Type::Counter),
+                Kind::Gauge => ("", Type::Gauge),
+                Kind::Histogram => ("", Type::Histogram),
+                Kind::Info => ("_info", Type::Gauge),
+            };
+            let name = format!("{name}{suffix}");
+            self.families.begin(&name, help, kind);
+            return;
+        }
         let (suffix, kind) = match (kind, open) {
             (Kind::Counter, true) => ("", "counter"),
             (Kind::Counter, false) => ("_total", "counter"),
@@ -116,6 +152,12 @@ impl Page {
     }
 
     fn sample(&mut self, name: &str, labels: &Labels<'_>, value: impl Display) {
+        if self.form == Form::Protobuf {
+            // Whole and decimal numbers are all that is shown.
+            let value = value.to_string().parse().unwrap_or(f64::NAN);
+            self.families.sample(labels, value);
+            return;
+        }
         self.out.push_str(name);
         for (place, (label, text)) in labels.iter().enumerate() {
             let _ = write!(self.out, "{}{label}=\"", if place == 0 { '{' } else { ',' });
@@ -159,6 +201,10 @@ impl Page {
     }
 
     fn histogram(&mut self, name: &str, labels: &Labels<'_>, times: &Distribution) {
+        if self.form == Form::Protobuf {
+            self.families.histogram(labels, times);
+            return;
+        }
         let (bucket, count) = (format!("{name}_bucket"), format!("{name}_count"));
         let mut up_to = 0;
         for (place, samples) in times.borders.iter().enumerate() {
@@ -170,7 +216,7 @@ impl Page {
                     match self.form {
                         // There it has to be a float.
                         Form::OpenMetrics => format!("{seconds:?}"),
-                        Form::Text => seconds.to_string(),
+                        Form::Text | Form::Protobuf => seconds.to_string(),
                     }
                 },
             );
@@ -476,55 +522,6 @@ fn network(page: &mut Page, engine: &EngineSnapshot) {
         ("received", "Bytes read.", n.received_bytes),
     ] {
         let name = format!("gossipper_network_{name}_bytes");
-        page.counter(&name, "bytes", help, &[(&[], &bytes)]);
-    }
-}
-
-fn media(page: &mut Page, media: &MediaSnapshot) {
-    for (name, help, count) in [
-        ("rtp_sent", "RTP packets sent.", media.packets_sent),
-        (
-            "rtp_received",
-            "RTP packets received.",
-            media.packets_received,
-        ),
-        (
-            "rtp_unsent",
-            "RTP packets that could not be sent, or that the machine came too late for.",
-            media.unsent + media.skipped,
-        ),
-        (
-            "rtp_lost",
-            "RTP packets that never came, of streams that are closed.",
-            media.closed.lost,
-        ),
-        (
-            "rtp_useless",
-            "Packets that are no RTP, replayed, or sealed with another key.",
-            media.useless,
-        ),
-        (
-            "rtcp_received",
-            "RTCP packets received.",
-            media.reports_received,
-        ),
-    ] {
-        page.count(&format!("gossipper_{name}"), help, count);
-    }
-    page.counter(
-        "gossipper_rtcp_sent",
-        "",
-        "RTCP packets sent, by kind of report.",
-        &[
-            (&[("report", "sender")], &media.sender_reports),
-            (&[("report", "receiver")], &media.receiver_reports),
-        ],
-    );
-    for (name, help, bytes) in [
-        ("sent", "Bytes of RTP sent.", media.bytes_sent),
-        ("received", "Bytes of RTP received.", media.bytes_received),
-    ] {
-        let name = format!("gossipper_rtp_{name}_bytes");
         page.counter(&name, "bytes", help, &[(&[], &bytes)]);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The commonest ways in which calls failed, each with a call as an example.
+//! The commonest ways in which calls failed, each with a call as an example, and the calls that waited longest.
 
 use crate::make::{ns, reason_name};
 use gossipper_control::shapes::{self as seen, Way};
@@ -31,7 +31,35 @@ pub struct Shape {
     pub example: Example,
 }
 
-/// A call that failed.
+/// The calls of the main scenario that waited longest for an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WorstCalls {
+    /// Calls that have ended.
+    pub ended: u64,
+    /// Those among them that were watched and had an answer; the worst of these are given.
+    pub watched: u64,
+    /// The slowest first.
+    pub calls: Vec<WorstCall>,
+}
+
+/// A call, and its slowest answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorstCall {
+    /// From when its request was due to the answer.
+    pub due: u64,
+    /// From when it was sent.
+    pub sent: u64,
+    /// Which of the messages the answer is, from 0; absent if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<u64>,
+    /// Why the call failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// It.
+    pub call: Example,
+}
+
+/// A call with its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Example {
     /// Its number.
@@ -85,8 +113,25 @@ impl From<&seen::FailureShapes> for FailureShapes {
     }
 }
 
-impl From<&seen::FailedCall> for Example {
-    fn from(call: &seen::FailedCall) -> Self {
+impl From<&seen::SlowCalls> for WorstCalls {
+    fn from(seen: &seen::SlowCalls) -> Self {
+        let calls = seen.calls.iter().map(|slow| WorstCall {
+            due: ns(slow.due_us),
+            sent: ns(slow.sent_us),
+            answer: slow.answer.map(|place| place as u64),
+            reason: slow.failed.map(reason_name),
+            call: (&slow.call).into(),
+        });
+        Self {
+            ended: seen.ended,
+            watched: seen.watched,
+            calls: calls.collect(),
+        }
+    }
+}
+
+impl From<&seen::WatchedCall> for Example {
+    fn from(call: &seen::WatchedCall) -> Self {
         let messages = call.messages.iter().map(|message| Message {
             at: ns(message.at_us),
             way: message.way,

@@ -8,7 +8,7 @@
 use crate::json;
 use crate::latency::Latency;
 use crate::series::Series;
-use crate::shapes::FailureShapes;
+use crate::shapes::{FailureShapes, WorstCalls};
 use gossipper_control::{MessageCounts, TransportCounts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -64,7 +64,7 @@ pub struct Summary {
     /// The scenario's counters.
     #[serde(default)]
     pub counters: Counts,
-    /// Executions of elements with a text for screens. Only nops have one, and they are not counted: empty.
+    /// How often nops with a text for screens (`display`) ran, by that text.
     #[serde(default)]
     pub displays: Counts,
     /// Failed calls by class; classes that did not occur are left out.
@@ -89,6 +89,9 @@ pub struct Summary {
     /// How they failed; absent while the run lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_shapes: Option<FailureShapes>,
+    /// The calls that waited longest; absent while the run lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_calls: Option<WorstCalls>,
     /// SIPp's counters under SIPp's names, all of them.
     #[serde(default)]
     pub sipp: Counts,
@@ -148,13 +151,31 @@ pub struct Media {
     pub rtcp_receiver_reports: u64,
     /// RTCP packets received.
     pub rtcp_packets_received: u64,
+    /// Report blocks in which peers said how they receive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtcp_reception_reports: Option<u64>,
     /// The largest share that a peer reported lost at last, of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtcp_max_fraction_lost: Option<f64>,
+    /// The highest jitter in them, in timestamps of the stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtcp_max_jitter_ts: Option<u64>,
+    /// The lowest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtcp_min_jitter_ts: Option<u64>,
+    /// Their mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtcp_avg_jitter_ts: Option<f64>,
+    /// The highest jitter of packets that came, in timestamps of the stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtp_recv_interarrival_jitter_peak_ts: Option<f64>,
+    /// Calls that have ended, and on which RTP had come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_calls_with_rtp_received: Option<u64>,
     /// The most packets of a peer that never came, on one stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtp_recv_max_cumulative_lost: Option<u64>,
-    /// The fewest packets on a stream that got any.
+    /// The fewest packets on one of those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_call_min_rtp_packets_received: Option<u64>,
     /// What came on streams that are closed, if anything did.
@@ -291,7 +312,7 @@ pub struct Step {
     pub name: String,
     /// Line in the scenario file.
     pub line: u32,
-    /// Messages sent or received, pauses begun; repetitions not counted.
+    /// Messages sent or received, pauses begun, nops with a text that ran; repetitions not counted.
     pub messages: u64,
     /// Repetitions, ours of a send and the peer's of a receive.
     pub retransmissions: u64,

@@ -8,6 +8,7 @@ use gossipper_results::Summary;
 use gossipper_results::page::{html, pdf};
 use gossipper_results::summary::{Run, SCHEMA, Step};
 use run::long;
+use serde_json::Value;
 
 /// The page without what is the same in every one.
 fn body(page: &str) -> String {
@@ -76,12 +77,12 @@ const HOSTILE: &str = "</title><script>alert(1)</script>\"'><img src=x onerror=a
 /// A run in which every text is hostile.
 fn hostile() -> Summary {
     let json = long(12).to_json();
-    let mut value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-    fn poison(value: &mut serde_json::Value) {
+    let mut value: Value = serde_json::from_str(&json).expect("JSON");
+    fn poison(value: &mut Value) {
         match value {
-            serde_json::Value::String(text) => *text = HOSTILE.to_owned(),
-            serde_json::Value::Array(values) => values.iter_mut().for_each(poison),
-            serde_json::Value::Object(fields) => {
+            Value::String(text) => *text = HOSTILE.to_owned(),
+            Value::Array(values) => values.iter_mut().for_each(poison),
+            Value::Object(fields) => {
                 fields.values_mut().for_each(poison);
             }
             _ => {}
@@ -107,9 +108,13 @@ fn hostile() -> Summary {
         fields.insert(HOSTILE.to_owned(), first);
     }
     // Where a message goes is one of four words, and nothing else is read.
-    for message in ["0", "1"] {
-        let at = format!("/failure_shapes/shapes/0/example/messages/{message}/way");
-        *value.pointer_mut(&at).expect("a message") = "sent".into();
+    let calls = ["0", "1", "2"].map(|call| format!("/worst_calls/calls/{call}/call/messages"));
+    let shape = "/failure_shapes/shapes/0/example/messages".to_owned();
+    for at in calls.iter().chain([&shape]) {
+        let messages = value.pointer_mut(at).and_then(Value::as_array_mut);
+        for message in messages.expect(at) {
+            message["way"] = "sent".into();
+        }
     }
     // Kinds of steps stay what they are, or none would be an arrow.
     value["steps"][0]["kind"] = "send".into();

@@ -7,8 +7,8 @@ use gossipper_control::measures::{
 };
 use gossipper_control::shapes::Way;
 use gossipper_control::{
-    CounterSnapshot, EngineSnapshot, FailCount, FailReason, FailedCall, FailureShape,
-    FailureShapes, LogCounts, MediaSnapshot, Mode, Snapshot, StepKind, StepSnapshot,
+    CounterSnapshot, EngineSnapshot, FailCount, FailReason, FailureShape, FailureShapes, LogCounts,
+    MediaSnapshot, Mode, SlowCall, SlowCalls, Snapshot, StepKind, StepSnapshot, WatchedCall,
     WatchedMessage,
 };
 use gossipper_results::{Facts, Gates, Summary, Threshold};
@@ -206,6 +206,7 @@ fn run() -> Summary {
     let mut media = MediaSnapshot::default();
     (media.closed.received, media.closed.rated) = (1, 1);
     (media.closed.reported, media.closed.max_lost) = (1, 3);
+    (media.calls_heard, media.closed.report_blocks) = (1, 1);
     engine.media = Some(Box::new(media));
     engine.rate.users = Some(3);
     engine.calls.total_limit = Some(10);
@@ -216,7 +217,7 @@ fn run() -> Summary {
         shapes: vec![FailureShape {
             count: 1,
             reason: FailReason::MaxUdpRetrans,
-            example: FailedCall {
+            example: WatchedCall {
                 peer: Some("127.0.0.1:5060".to_owned()),
                 messages: vec![WatchedMessage {
                     at_us: 3,
@@ -225,13 +226,25 @@ fn run() -> Summary {
                     repeated: 7,
                     last_us: 9,
                 }],
-                ..FailedCall::default()
+                ..WatchedCall::default()
             },
         }],
         rarer: 0,
     };
+    let slow = SlowCalls {
+        ended: 9,
+        watched: 3,
+        calls: vec![SlowCall {
+            due_us: 5,
+            sent_us: 4,
+            answer: Some(0),
+            failed: Some(FailReason::MaxUdpRetrans),
+            call: shapes.shapes[0].example.clone(),
+        }],
+    };
     let snapshot = Snapshot {
         failure_shapes: Some(Box::new(shapes)),
+        slow_calls: Some(Box::new(slow)),
         engines: vec![engine.clone(), engine.clone()],
         out_of_call: Some(Box::new(engine.clone())),
         receiver: Some(Box::new(engine)),

@@ -51,7 +51,10 @@ impl Counters {
         let mut lines = text.lines().skip_while(|line| !line.starts_with("Calls "));
         lines.clone().next()?;
         // Figures stand as `12 retransmitted`, separated by two blanks, under a title or under blanks.
-        for line in lines.by_ref().take_while(|line| *line != "Failures") {
+        for line in lines
+            .by_ref()
+            .take_while(|line| !line.starts_with("Failures "))
+        {
             let figures = match line.split_at_checked(FIGURES_AT) {
                 Some(("Calls      " | "Messages   " | "           ", figures)) => figures,
                 _ => continue,
@@ -65,9 +68,12 @@ impl Counters {
                 }
             }
         }
-        // Under `Failures`: a count and a reason a line, indented.
+        // Under `Failures`: a count, a share and a reason a line, indented.
         for line in lines.take_while(|line| line.starts_with("  ")) {
-            let Some((count, text)) = line.trim_start().split_once("  ") else {
+            let Some((count, rest)) = line.trim_start().split_once("  ") else {
+                continue;
+            };
+            let Some((_, text)) = rest.trim_start().split_once("  ") else {
                 continue;
             };
             let reason = FailReason::ALL.iter().find(|reason| reason.text() == text);
@@ -124,7 +130,8 @@ mod tests {
                        Rate       asked 10/s  reached 9.9/s\n\
                        Messages   40 sent  50 received  2 retransmitted  1 received again\n           \
                        3 unexpected  5 not SIP\n\
-                       Failures\n         2  receive timeout\n         1  aborted at the end of the run\n\
+                       Failures   30.0 % of the 10 calls that have ended\n         2   66.7 %  receive timeout\n         \
+                       1   33.3 %  aborted at the end of the run\n\
                        Warnings   3, the last: x\n";
         let counters = Counters::from_summary(summary).expect("a summary");
         assert_eq!(

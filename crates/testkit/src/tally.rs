@@ -38,6 +38,8 @@ pub struct Tally {
     pub discarded: u64,
     /// Media actions passed over.
     pub media_skipped: u64,
+    /// Steps that show a text, by how often they ran.
+    pub shown: BTreeMap<u16, u64>,
     /// User counters.
     pub counters: BTreeMap<u16, u64>,
     /// Response times in the order they were recorded.
@@ -57,6 +59,7 @@ impl Tally {
             StatEvent::TimedOut { .. } => self.timed_out += 1,
             StatEvent::Unexpected { .. } => self.unexpected += 1,
             StatEvent::Paused { .. } | StatEvent::KeepAlive => {}
+            StatEvent::Shown { step } => *self.shown.entry(step.0).or_default() += 1,
             StatEvent::Rtd { rtd, took, .. } => self.rtds.push((rtd, took)),
             StatEvent::Counter { counter } => {
                 *self.counters.entry(counter.0).or_default() += 1;

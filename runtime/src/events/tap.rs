@@ -305,6 +305,7 @@ impl Tap {
             | StatEvent::ReceivedAgain { .. }
             | StatEvent::Lost { .. }
             | StatEvent::Paused { .. }
+            | StatEvent::Shown { .. }
             | StatEvent::Rtd { .. }
             | StatEvent::Counter { .. }
             | StatEvent::OutOfCall

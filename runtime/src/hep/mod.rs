@@ -4,6 +4,7 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | `mirror` | what a shard hands over, at the place where `-trace_msg` takes its messages |
+//! | `media` | the same for what is reported of media |
 //! | `queue` | how it gets to the exporter |
 //! | `collector` | the way to the collector: datagrams or a connection, made again when it breaks |
 //!
@@ -14,6 +15,7 @@
 //! Mirrored is what goes over the network as SIP. Commands between twins are not.
 
 mod collector;
+mod media;
 mod mirror;
 mod queue;
 
@@ -31,8 +33,9 @@ use crate::logs::headers;
 use crate::transport::resolve::local_ip_towards;
 use crate::transport::tls::TlsConfig;
 use collector::{Collector, Destination, Packets, Patience, Tally};
+pub(crate) use media::MediaMirror;
 pub(crate) use mirror::{Locals, Mirror};
-use queue::{Batch, Record, Shared};
+use queue::{Batch, Record, Shared, What};
 
 /// How long the end of a run waits for what is queued.
 const GRACE: Duration = Duration::from_secs(2);
@@ -56,6 +59,26 @@ pub struct HepConfig {
     pub capture_id: u32,
     /// `-hep_password`.
     pub password: Option<String>,
+    /// What is told of media.
+    pub media: HepMedia,
+}
+
+/// What the collector is told of media.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HepMedia {
+    /// RTCP, in one of its forms.
+    pub rtcp: Option<HepRtcp>,
+    /// Short reports as JSON (`-send_media_report`).
+    pub reports: bool,
+}
+
+/// In which form RTCP is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HepRtcp {
+    /// Packets as they pass, and a sender report of each stream from time to time (`-hep_raw_rtcp`).
+    Raw,
+    /// JSON in the words of Homer's agents, from time to time (`-hep_homer_lake_rtcp`).
+    Json,
 }
 
 /// What carries packets to the collector.
@@ -83,6 +106,7 @@ impl HepView {
 #[derive(Debug)]
 pub(crate) struct Exporter {
     shared: Arc<Shared>,
+    media: HepMedia,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -124,6 +148,7 @@ impl Exporter {
             .map_err(thread)?;
         Ok(Self {
             shared,
+            media: config.media,
             thread: Some(handle),
         })
     }
@@ -132,6 +157,12 @@ impl Exporter {
     /// flows.
     pub(crate) fn mirror(&self, own: Vec<SocketAddr>, locals: Option<Locals>) -> Box<Mirror> {
         Box::new(Mirror::new(Arc::clone(&self.shared), own, locals))
+    }
+
+    /// What a shard tells of media with, if it is to.
+    pub(crate) fn media(&self) -> Option<MediaMirror> {
+        let wanted = self.media != HepMedia::default();
+        wanted.then(|| MediaMirror::new(Arc::clone(&self.shared), self.media))
     }
 
     /// Who tells what has become of the messages.
@@ -184,17 +215,26 @@ impl Encoder {
         } else if destination.ip().is_unspecified() {
             destination.set_ip(self.towards(source));
         }
-        let call_id = headers::call_id(message);
+        let (protocol, payload_type, call_id, message) = match record.what {
+            What::Sip => {
+                let call_id = headers::call_id(message);
+                (self.protocol, PayloadType::SIP, call_id, message)
+            }
+            What::Media(payload_type, call_id_bytes) => {
+                let (call_id, payload) = message.split_at(call_id_bytes.min(message.len()));
+                (IpProtocol::UDP, payload_type, call_id, payload)
+            }
+        };
         let packet = Packet {
             capture_id: self.capture_id,
             auth_key: self.password.as_deref().map(str::as_bytes),
             correlation_id: (!call_id.is_empty()).then_some(call_id),
             ..Packet::new(
-                self.protocol,
+                protocol,
                 source,
                 destination,
                 Timestamp::from_micros(record.wall_us),
-                PayloadType::SIP,
+                payload_type,
                 message,
             )
         };

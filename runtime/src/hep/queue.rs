@@ -9,6 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gossipper_control::HepCounts;
+use gossipper_hep::PayloadType;
 
 use super::collector::Tally;
 
@@ -21,9 +22,19 @@ pub(super) const MAX_QUEUE_RECORDS: usize = 1 << 16;
 /// How long the exporter lets messages gather: it is woken, and the shards are disturbed, at most so often.
 const GATHER: Duration = Duration::from_millis(5);
 
+/// What the bytes of a record are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// A SIP message.
+    Sip,
+    /// The Call-ID, so many bytes of it, and what was reported about media.
+    Media(PayloadType, usize),
+}
+
 /// A message that was mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Record {
+    pub(super) what: What,
     pub(super) wall_us: u64,
     pub(super) source: SocketAddr,
     pub(super) destination: SocketAddr,
@@ -47,14 +58,40 @@ impl Batch {
         destination: SocketAddr,
         message: &[u8],
     ) {
+        self.push_parts(What::Sip, wall_us, [source, destination], &[message]);
+    }
+
+    /// What was reported of a call's media.
+    pub(super) fn push_media(
+        &mut self,
+        payload_type: PayloadType,
+        wall_us: u64,
+        way: [SocketAddr; 2],
+        call_id: &[u8],
+        payload: &[u8],
+    ) {
+        let what = What::Media(payload_type, call_id.len());
+        self.push_parts(what, wall_us, way, &[call_id, payload]);
+    }
+
+    fn push_parts(
+        &mut self,
+        what: What,
+        wall_us: u64,
+        [source, destination]: [SocketAddr; 2],
+        parts: &[&[u8]],
+    ) {
         self.records.push(Record {
+            what,
             wall_us,
             source,
             destination,
             at: self.bytes.len(),
-            len: message.len(),
+            len: parts.iter().map(|part| part.len()).sum(),
         });
-        self.bytes.extend_from_slice(message);
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
     }
 
     pub(super) fn records(&self) -> &[Record] {
@@ -112,7 +149,8 @@ impl Batch {
                 if self.records.len() < MAX_QUEUE_RECORDS
                     && self.bytes.len() + message.len() <= MAX_QUEUE_BYTES
                 {
-                    self.push(record.wall_us, record.source, record.destination, message);
+                    let way = [record.source, record.destination];
+                    self.push_parts(record.what, record.wall_us, way, &[message]);
                 } else {
                     lost += 1;
                 }

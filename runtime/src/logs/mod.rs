@@ -273,10 +273,12 @@ impl Files {
                 end,
                 length,
                 call_id_bytes,
+                media,
             } => {
                 if let Some(file) = &mut self.records {
                     let texts = bytes.split_at(call_id_bytes.min(bytes.len()));
-                    records::line(file, voice, wall_us, call, (end, length), texts);
+                    let media = media.as_deref();
+                    records::line(file, voice, wall_us, call, (end, length), media, texts);
                 }
             }
             Kind::Sample(sample) => self.tables.sample(&mut voice.stamps, *sample),

@@ -16,6 +16,7 @@ use gossipper_vm::{CallEnd, Micros};
 use super::rows::Sample;
 use super::{Files, Wanted};
 use crate::measure::Record as CallRecord;
+use crate::media::CallFigures;
 
 /// Most bytes that wait for the disk.
 pub(super) const MAX_QUEUE_BYTES: usize = 64 << 20;
@@ -84,6 +85,8 @@ pub(super) enum Kind {
         end: CallEnd,
         length: Micros,
         call_id_bytes: usize,
+        /// What its media came to, if it had any.
+        media: Option<Box<CallFigures>>,
     },
     /// Figures for the next row of the tables.
     Sample(Box<Sample>),
@@ -476,13 +479,19 @@ impl LogSender {
     }
 
     /// Notes a call that has ended.
-    pub(crate) fn call_record(&mut self, wall_us: u64, record: &CallRecord) {
+    pub(crate) fn call_record(
+        &mut self,
+        wall_us: u64,
+        record: &CallRecord,
+        media: Option<CallFigures>,
+    ) {
         if self.wanted.call_records {
             let kind = Kind::CallRecord {
                 call: record.call,
                 end: record.end,
                 length: record.length,
                 call_id_bytes: record.call_id.len(),
+                media: media.map(Box::new),
             };
             self.batch
                 .push_two(kind, wall_us, &record.call_id, &record.unexpected);

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Voice;
 use super::file::LogFile;
 use super::stamp::TimeForm;
+use crate::media::CallFigures;
 
 /// The name of the form.
 const SCHEMA: &str = "gossipper_call_record_v1";
@@ -29,6 +30,8 @@ struct Line<'a> {
     failure_class: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     sip_unexpected: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<&'a CallFigures>,
 }
 
 /// Writes the line of a call.
@@ -38,6 +41,7 @@ pub(super) fn line(
     wall_us: u64,
     call: u64,
     (end, length): (CallEnd, Micros),
+    media: Option<&CallFigures>,
     (call_id, unexpected): (&[u8], &[u8]),
 ) {
     let mut at = Vec::new();
@@ -57,6 +61,7 @@ pub(super) fn line(
         reason,
         failure_class: reason.map(gossipper_bytecode::FailReason::class),
         sip_unexpected: &String::from_utf8_lossy(unexpected),
+        media,
     };
     let out = &mut voice.line;
     out.clear();

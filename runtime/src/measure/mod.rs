@@ -86,22 +86,24 @@ impl Measure {
         self.calls.message(call, message);
     }
 
-    /// Something has happened to a call; gives its record if it has ended and records are wanted.
+    /// Something has happened to a call; gives how long an answer took and how late its request was, if it is one, and the
+    /// call's record if it has ended and records are wanted.
     pub(crate) fn event(
         &mut self,
         now: Micros,
         call: u64,
         event: StatEvent,
         received: &[u8],
-    ) -> Option<Record> {
+    ) -> (Option<(Micros, Micros)>, Option<Record>) {
         if let StatEvent::Created { late, .. } = event {
             self.late = late;
         }
         let (measured, record) = self.calls.event(now, self.late, call, event, received);
+        let answer = measured.filter(|measured| measured.is_answer);
         if let Some(measured) = measured {
             self.measured(measured);
         }
-        record
+        (answer.map(|answer| (answer.took, answer.late)), record)
     }
 
     fn measured(&mut self, measured: Measured) {

@@ -24,6 +24,7 @@ struct Stage {
     slot: Slot,
     stats: Stats,
     records: Vec<Record>,
+    answers: Vec<(Micros, Micros)>,
 }
 
 impl Stage {
@@ -36,6 +37,7 @@ impl Stage {
             program,
             slot,
             records: Vec::new(),
+            answers: Vec::new(),
         }
     }
 
@@ -50,8 +52,9 @@ impl Stage {
     fn event(&mut self, at_ms: u64, call: u64, event: StatEvent, received: &[u8]) {
         let now = Micros(at_ms * 1000);
         self.stats.apply(now, event);
-        self.records
-            .extend(self.measure.event(now, call, event, received));
+        let (answer, record) = self.measure.event(now, call, event, received);
+        self.answers.extend(answer);
+        self.records.extend(record);
     }
 
     fn created(&mut self, at_ms: u64, call: u64, late_ms: u64) {

@@ -5,6 +5,7 @@
 //! streams of their own, from the port that stands in the call's description.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use gossipper_bytecode::MediaId;
 use gossipper_bytecode::media::{MediaStream, Paused};
@@ -21,7 +22,7 @@ use super::plan::{Deed, PlaySpec, Prepared, Source, index_of, play_index};
 use super::ports::Pair;
 use super::recorder::file_of;
 use super::sockets::Use;
-use super::{Kind, Media, Owner, micros};
+use super::{CallFigures, Kind, Media, Owner, micros};
 
 /// SIPp's first source; every call has two.
 const SIPP_SSRC: u32 = 0xca11_0000;
@@ -49,6 +50,8 @@ pub(super) struct CallMedia {
     digits_ssrc: u32,
     /// It has failed, and nothing more is done for it.
     pub(super) failed: bool,
+    /// Its Call-ID, where a collector is told of media.
+    call_id: Option<Arc<str>>,
     /// What both sides have said.
     pub(super) agreed: Box<Agreement>,
 }
@@ -89,6 +92,7 @@ impl Media {
             digits_sequence: SIPP_DIGITS_SEQUENCE,
             digits_ssrc: self.draw(number, 7) as u32,
             failed: false,
+            call_id: None,
             agreed: Box::default(),
         };
         for (index, pair) in pairs.iter().enumerate() {
@@ -115,6 +119,10 @@ impl Media {
                 recording: None,
             });
         }
+        if let Some(reports) = &mut self.reports {
+            let streams = record.streams.into_iter().flatten();
+            record.call_id = Some(reports.began(now, call_id, streams));
+        }
         let audio = record.streams[0];
         self.calls.insert(call, Box::new(record));
         if let (Some(stream), Some(config)) = (audio, &self.plan.config.record) {
@@ -123,18 +131,23 @@ impl Media {
         }
     }
 
-    /// The call is over.
-    pub(crate) fn ended(&mut self, now: gossipper_vm::Micros, call: CallKey) {
+    /// The call is over. Tells what its media came to.
+    pub(crate) fn ended(&mut self, now: gossipper_vm::Micros, call: CallKey) -> CallFigures {
+        let mut figures = CallFigures::default();
         let Some(record) = self.calls.remove(call) else {
-            return;
+            return figures;
         };
         let now = micros(now);
         for stream in record.streams.into_iter().flatten() {
-            self.close_stream(now, stream);
+            if let Some(report) = self.close_stream(now, stream) {
+                figures.add(&report);
+            }
         }
         for stream in record.plays.into_iter().flatten() {
             let socket = self.owner(stream).map(|owner| owner.rtp);
-            self.close_stream(now, stream);
+            if let Some(report) = self.close_stream(now, stream) {
+                figures.add(&report);
+            }
             // What waits to be sent from it is to be sent first.
             self.flush();
             if let Some(socket) = socket {
@@ -144,6 +157,16 @@ impl Media {
         for pair in record.pairs.into_iter().flatten() {
             self.ports.give_back(now, pair, &mut self.sockets);
         }
+        let received = figures.packets_received;
+        if received > 0 {
+            let counts = &mut self.counts;
+            counts.call_min_received = match counts.calls_heard {
+                0 => received,
+                _ => counts.call_min_received.min(received),
+            };
+            counts.calls_heard += 1;
+        }
+        figures
     }
 
     /// Carries out an action.
@@ -238,15 +261,7 @@ impl Media {
             .payload
             .or_else(|| self.plan.payload(negotiated))
             .unwrap_or((0, Codec::Pcmu));
-        let clip = self.plan.clip(spec, codec)?;
-        let packet_ms = spec.packet_ms.unwrap_or_else(|| codec.params().packet_ms);
-        // The clip was cut for it.
-        let Some(shape) = codec.packet_of(packet_ms) else {
-            return Err(format!(
-                "{} has no packets of {packet_ms} ms",
-                codec.params().name
-            ));
-        };
+        let (clip, shape) = self.plan.clip(spec, codec)?;
         let pattern = match spec.source {
             Source::Pattern(id) => gossipper_media::clip::PATTERNS
                 .get(usize::from(id).wrapping_sub(1))
@@ -398,6 +413,9 @@ impl Media {
         });
         if let Some(record) = self.calls.get_mut(call) {
             record.plays[index] = Some(stream);
+            if let (Some(reports), Some(call_id)) = (&mut self.reports, &record.call_id) {
+                reports.watch(now, stream, call_id);
+            }
         }
         self.order(now, stream, Op::Remote(play_remote(remote)));
         Ok(stream)

@@ -59,6 +59,10 @@ pub struct MediaConfig {
     pub tolerances: [f64; 2],
     /// Recordings of all calls.
     pub record: Option<RecordConfig>,
+    /// What became of patterns is written to files (`-rtpcheck_debug`).
+    pub check_debug: bool,
+    /// And what became of SRTP (`-srtpcheck_debug`).
+    pub srtp_debug: bool,
     /// Only sending (`-media_scale`): nothing is received and nothing reported, so that a shard has thousands of streams.
     pub scale: bool,
 }
@@ -75,6 +79,8 @@ impl Default for MediaConfig {
             link: None,
             tolerances: [1.0; 2],
             record: None,
+            check_debug: false,
+            srtp_debug: false,
             scale: false,
         }
     }

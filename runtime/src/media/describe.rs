@@ -365,7 +365,7 @@ impl Media {
             let Some(record) = self.calls.get(call) else {
                 return;
             };
-            let agreed = &record.agreed;
+            let (number, agreed) = (record.number, &record.agreed);
             if let Some(answered) = answered.filter(|_| uses_keys) {
                 let keys = keys(
                     &agreed.ours[index].crypto,
@@ -373,6 +373,7 @@ impl Media {
                     answered,
                 );
                 let keyed = keys.is_some();
+                self.plan.debug.agreed(number, index, keys.as_deref());
                 self.order(now, stream, Op::Keys(keys));
                 if let Some(record) = self.calls.get_mut(call) {
                     record.agreed.keyed[index] = keyed;

@@ -3,6 +3,7 @@
 
 use gossipper_control::{ClosedStreams, MediaSnapshot};
 use gossipper_media::engine::{Port, StreamReport};
+use serde::Serialize;
 
 use super::{Kind, report_of};
 
@@ -57,6 +58,7 @@ pub(super) fn closed(
         duplicates: received.duplicates,
         reordered: received.reordered,
         max_jitter_ms: report.jitter.max,
+        max_jitter_ts: report.jitter.max_ts,
         jitter_ms_sum: report.jitter.mean,
         rated: u64::from(quality.is_some()),
         mos_sum: quality.unwrap_or(0.0),
@@ -70,6 +72,11 @@ pub(super) fn closed(
         one.min_reported_jitter_ms = peer.jitter_ms;
         one.reported_jitter_ms_sum = peer.jitter_ms;
     }
+    let blocks = &report.blocks;
+    one.report_blocks = blocks.blocks;
+    one.max_reported_jitter_ts = blocks.max_jitter.into();
+    one.min_reported_jitter_ts = blocks.min_jitter.into();
+    one.reported_jitter_ts_sum = blocks.jitter_sum;
     counts.closed.add(&one);
     if let (Some(pattern), Kind::Stream(index)) = (report.pattern, kind) {
         let patterns = &mut counts.patterns[index];
@@ -77,5 +84,75 @@ pub(super) fn closed(
         patterns.failed += u64::from(pattern.has_failed(tolerances[index]));
         patterns.packets += pattern.packets;
         patterns.errors += pattern.errors;
+    }
+}
+
+/// What the media of one call came to, under the names that records of calls have for it. Jitter is in timestamps.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct CallFigures {
+    #[serde(rename = "RTPPacketsSent")]
+    packets_sent: u64,
+    #[serde(rename = "RTPOctetsSent")]
+    octets_sent: u64,
+    #[serde(rename = "RTPPacketsReceived")]
+    pub(super) packets_received: u64,
+    #[serde(rename = "RTCPSenderReports")]
+    sender_reports: u64,
+    #[serde(rename = "RTCPReceiverReports")]
+    receiver_reports: u64,
+    #[serde(rename = "RTCPPacketsReceived")]
+    reports_received: u64,
+    #[serde(rename = "RTCPReportBlocks")]
+    blocks: u64,
+    /// In 1/256.
+    #[serde(rename = "RTCPMaxFractionLost")]
+    max_fraction_lost: u8,
+    #[serde(rename = "RTCPMaxJitter")]
+    max_jitter: u32,
+    #[serde(rename = "RTCPMinJitter")]
+    min_jitter: u32,
+    #[serde(rename = "RTCPJitterSum")]
+    jitter_sum: u64,
+    #[serde(rename = "RTCPJitterSamples")]
+    jitter_samples: u64,
+    #[serde(rename = "RTPRecvMaxCumulativeLost")]
+    max_lost: u64,
+    #[serde(rename = "RTPRecvInterarrivalJitterPeak")]
+    jitter_peak: f64,
+    /// The lowest score of its streams, if one was rated.
+    #[serde(rename = "MOS", skip_serializing_if = "Option::is_none")]
+    mos: Option<f64>,
+}
+
+impl CallFigures {
+    /// Adds one of its streams.
+    pub(super) fn add(&mut self, report: &StreamReport) {
+        self.packets_sent += report.sent_packets;
+        self.octets_sent += report.sent_octets;
+        self.packets_received += report.received.packets;
+        let of_sender = u64::from(report.sender_reports_sent);
+        self.sender_reports += of_sender;
+        self.receiver_reports += u64::from(report.reports_sent) - of_sender;
+        self.reports_received += u64::from(report.reports_received);
+        let blocks = &report.blocks;
+        if blocks.blocks > 0 {
+            self.min_jitter = match self.blocks {
+                0 => blocks.min_jitter,
+                _ => self.min_jitter.min(blocks.min_jitter),
+            };
+        }
+        self.blocks += blocks.blocks;
+        self.max_fraction_lost = self.max_fraction_lost.max(blocks.max_fraction_lost);
+        self.max_jitter = self.max_jitter.max(blocks.max_jitter);
+        self.jitter_sum += blocks.jitter_sum;
+        self.jitter_samples += blocks.blocks;
+        let lost = u64::try_from(report.received.lost()).unwrap_or(0);
+        self.max_lost = self.max_lost.max(lost);
+        self.jitter_peak = self.jitter_peak.max(report.jitter.max_ts);
+        if let Some(quality) = &report.quality {
+            let lowest = self.mos.map_or(quality.mos, |mos| mos.min(quality.mos));
+            self.mos = Some(lowest);
+        }
     }
 }

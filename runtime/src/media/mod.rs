@@ -12,16 +12,22 @@
 //! | `sockets` | sockets that are ready, and batches |
 //! | `recorder` | recordings on their way to the disk |
 //! | `figures` | what is counted |
+//! | `debug` | files that tell of checks and of SRTP |
+//! | [`sender`] | RTP without SIP |
+//! | `reports` | what a collector is told (`-hep_raw_rtcp` and its relatives) |
 //!
 //! It exists only where the scenario uses media. Nothing here waits; packets that cannot be sent at once are dropped.
 
 mod calls;
 pub mod config;
+mod debug;
 mod describe;
 mod figures;
 mod plan;
 mod ports;
 mod recorder;
+mod reports;
+pub mod sender;
 mod sockets;
 #[cfg(test)]
 mod tests;
@@ -31,6 +37,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gossipper_control::MediaSnapshot;
+use gossipper_hep::report::Direction;
 use gossipper_media::Micros;
 use gossipper_media::engine::{
     EngineParams, Event, Input, MediaEngine, MediaOut, Op, Port, StreamKey, StreamReport,
@@ -42,13 +49,16 @@ use slotmap::SecondaryMap;
 
 use crate::sys::{Backend, Outgoing};
 
+use crate::hep::MediaMirror;
 use calls::CallMedia;
 use config::{MediaRules, SrtpPolicy};
+pub(crate) use figures::CallFigures;
 pub(crate) use plan::Plan;
 use ports::Ports;
 pub(crate) use ports::{PortRange, PortShare};
 use recorder::RecordingId;
 pub(crate) use recorder::{Recorder, RecorderThread};
+use reports::Reports;
 use sockets::{SocketParams, Sockets};
 
 /// Sockets of a stream beyond its pair: captures with more ports than that send the rest from the first.
@@ -98,6 +108,8 @@ pub(crate) struct MediaSetup {
     pub(crate) recorder: Option<Recorder>,
     /// Ports that a call needs.
     pub(crate) per_call: usize,
+    /// To the collector, if it is told of media.
+    pub(crate) mirror: Option<MediaMirror>,
 }
 
 /// Media of a shard.
@@ -126,6 +138,8 @@ pub(crate) struct Media {
     /// For the error log.
     warnings: Vec<String>,
     last_packet: Micros,
+    /// What the collector is told, if there is one.
+    reports: Option<Box<Reports>>,
 }
 
 /// The time of the run, which both sides count alike.
@@ -139,11 +153,18 @@ impl Media {
         let config = &setup.plan.config;
         let name = format!("gossipper@{}", setup.ip);
         let with_rtcp = config.rules == MediaRules::Own && !config.scale;
+        let mut engine = MediaEngine::new(EngineParams {
+            unix_us: setup.wall_base_us,
+            name: name.into_bytes().into(),
+        });
+        // Nothing is told of thousands of streams that are only sent.
+        let mirror = setup.mirror.filter(|_| !config.scale);
+        let reports = mirror.map(|mirror| {
+            engine.tell_reports();
+            Box::new(Reports::new(mirror, setup.ip, setup.wall_base_us))
+        });
         Self {
-            engine: MediaEngine::new(EngineParams {
-                unix_us: setup.wall_base_us,
-                name: name.into_bytes().into(),
-            }),
+            engine,
             sockets: Sockets::new(SocketParams {
                 ip: setup.ip,
                 buffer_bytes: config.buffer_bytes,
@@ -166,6 +187,7 @@ impl Media {
             verdicts: VecDeque::new(),
             warnings: Vec::new(),
             last_packet: Micros(0),
+            reports,
         }
     }
 
@@ -183,7 +205,13 @@ impl Media {
 
     /// When to come back.
     pub(crate) fn next_deadline(&self) -> Option<gossipper_vm::Micros> {
-        let at = self.engine.next_deadline()?;
+        let reports = self.reports.as_ref().and_then(|reports| reports.next());
+        let at = self
+            .engine
+            .next_deadline()
+            .into_iter()
+            .chain(reports)
+            .min()?;
         Some(gossipper_vm::Micros(at.0))
     }
 
@@ -213,9 +241,10 @@ impl Media {
         let due = |engine: &MediaEngine| engine.next_deadline().is_some_and(|at| at <= now);
         if due(&self.engine) {
             self.engine.handle(now, Input::Tick, &mut self.out);
-            self.settle();
+            self.settle(now);
         }
-        due(&self.engine)
+        let more = self.report_due(now);
+        due(&self.engine) || more
     }
 
     /// Reads what has come, as long as `allow` does; true when more is left.
@@ -252,7 +281,7 @@ impl Media {
             };
             engine.handle(*last_packet, input, out);
         });
-        self.settle();
+        self.settle(micros(now));
         more
     }
 
@@ -276,6 +305,9 @@ impl Media {
         waiting.clear();
         self.waiting = waiting;
         self.out.clear();
+        if let Some(reports) = &mut self.reports {
+            reports.hand_over();
+        }
     }
 
     /// Figures so far.
@@ -290,7 +322,7 @@ impl Media {
     fn order(&mut self, now: Micros, stream: StreamKey, op: Op) {
         self.engine
             .handle(now, Input::Op { stream, op }, &mut self.out);
-        self.settle();
+        self.settle(now);
     }
 
     fn owner(&self, stream: StreamKey) -> Option<&Owner> {
@@ -304,7 +336,7 @@ impl Media {
     }
 
     /// Takes up what the engine has ordered, while the streams are still those that ordered it.
-    fn settle(&mut self) {
+    fn settle(&mut self, now: Micros) {
         let mut sends = std::mem::take(&mut self.out.sends);
         for send in sends.drain(..) {
             let bytes = &self.out.bytes[send.range.clone()];
@@ -334,17 +366,18 @@ impl Media {
             }
         }
         self.out.files = files;
+        self.tell_packets(now);
         if self.out.events.is_empty() {
             return;
         }
         let mut events = std::mem::take(&mut self.out.events);
         for (stream, event) in events.drain(..) {
-            self.on_event(stream, event);
+            self.on_event(now, stream, event);
         }
         self.out.events = events;
     }
 
-    fn on_event(&mut self, stream: StreamKey, event: Event) {
+    fn on_event(&mut self, now: Micros, stream: StreamKey, event: Event) {
         let Some(call) = self.owner(stream).map(|owner| owner.call) else {
             return;
         };
@@ -352,7 +385,17 @@ impl Media {
             Event::CheckPassed => self.verdicts.push_back((call, MediaVerdict::Passed)),
             Event::CheckFailed(failure) => self.fail(call, &failure.to_string()),
             Event::DigitsRefused(error) => self.fail(call, &format!("send_dtmf: {error}")),
-            Event::Digit(_) => self.counts.digits_heard += 1,
+            Event::Digit(heard) => {
+                self.counts.digits_heard += 1;
+                if let Some(reports) = &mut self.reports {
+                    reports.digit(now, stream, Direction::Received, heard);
+                }
+            }
+            Event::DigitLeft(left) => {
+                if let Some(reports) = &mut self.reports {
+                    reports.digit(now, stream, Direction::Sent, left);
+                }
+            }
             // Nothing waits for it.
             Event::Ended | Event::DigitsSent | Event::Goodbye => {}
         }
@@ -408,7 +451,8 @@ impl Media {
     /// Closes a stream and adds up what became of it.
     fn close_stream(&mut self, now: Micros, stream: StreamKey) -> Option<StreamReport> {
         let report = self.engine.close(now, stream, &mut self.out)?;
-        self.settle();
+        self.settle(now);
+        self.report_last(now, stream, &report);
         let owner = self
             .owners
             .get_mut(stream.index() as usize)
@@ -417,6 +461,10 @@ impl Media {
             self.sockets.remove(socket);
         }
         let tolerances = self.plan.config.tolerances;
+        if let Kind::Stream(index) = owner.kind {
+            let debug = &self.plan.debug;
+            debug.closed(index, owner.port, &report, tolerances[index]);
+        }
         figures::closed(&mut self.counts, owner.kind, &report, tolerances);
         Some(report)
     }

@@ -10,15 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use gossipper_bytecode::media::{
     Argument, Codec as CodecName, Direction, Dtmf, Loops, Media, MediaStream, Paused, Payload,
-    Record, RtpCheck, RtpStream,
+    Record, RtpCheck, RtpStream, Sound as SoundName,
 };
-use gossipper_bytecode::{Program, Segment, Slot, media_args};
+use gossipper_bytecode::{Mode, Program, Segment, Slot, media_args};
+use gossipper_media::codec::PacketShape;
 use gossipper_media::engine::{CheckDirection, CheckParams, Length};
 use gossipper_media::replay::{Keep, Replay};
-use gossipper_media::tone::Sound;
+use gossipper_media::tone::{Sound, TONE_AMPLITUDE, Tone};
 use gossipper_media::{Clip, Codec, Micros};
 
 use super::config::{MediaConfig, MediaRules};
+use super::debug::DebugFiles;
 use crate::error::Error;
 
 /// SIPp's `-rtp_payload`.
@@ -51,6 +53,7 @@ pub(super) struct PlaySpec {
     /// `None` takes that of the stream.
     pub(super) payload: Option<(u8, Codec)>,
     pub(super) packet_ms: Option<u32>,
+    pub(super) channels: u8,
     pub(super) length: Length,
 }
 
@@ -149,6 +152,7 @@ pub(crate) struct Plan {
     echo_sockets: Vec<(u16, Arc<UdpSocket>)>,
     /// What else writes: recordings.
     pub(super) seed: u64,
+    pub(super) debug: DebugFiles,
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -163,7 +167,12 @@ impl Plan {
         seed: u64,
         echo_sockets: Vec<(u16, Arc<UdpSocket>)>,
     ) -> Result<Self, Error> {
+        let role = match program.mode() {
+            Mode::Client => "uac",
+            Mode::Server => "uas",
+        };
         let mut plan = Self {
+            debug: DebugFiles::open(config.check_debug, config.srtp_debug, role)?,
             config,
             actions: Vec::new(),
             play_ports: play_ports(program),
@@ -250,6 +259,7 @@ impl Plan {
                 source: Source::File(self.sound_file(file)?),
                 payload: payload(known),
                 packet_ms: None,
+                channels: 1,
                 length: match loops {
                     Loops::Times(times) => Length::Loops(times),
                     Loops::Endless => Length::Endless,
@@ -261,40 +271,38 @@ impl Plan {
                 source: Source::Pattern(id),
                 payload: payload(known),
                 packet_ms: None,
+                channels: 1,
                 length: Length::Endless,
             },
             RtpStream::Synthetic {
-                silent,
+                sound,
                 payload: known,
                 packet_ms,
                 duration_ms,
                 channels,
-            } => {
-                if channels != 1 {
-                    return Err(format!(
-                        "sound is computed for one channel, and {channels} are asked for"
-                    ));
-                }
-                PlaySpec {
-                    source: Source::Computed(if silent {
-                        Sound::Silence
-                    } else {
-                        Sound::default()
-                    }),
-                    payload: payload(known),
-                    packet_ms,
-                    length: match duration_ms {
-                        0 => Length::Endless,
-                        ms => Length::Time(Micros::from_ms(u64::from(ms))),
-                    },
-                }
-            }
+            } => PlaySpec {
+                source: Source::Computed(match sound {
+                    SoundName::Tone(None) => Sound::default(),
+                    SoundName::Tone(Some(hz)) => {
+                        Sound::Tone(Tone::new(f64::from(hz), TONE_AMPLITUDE))
+                    }
+                    SoundName::Noise => Sound::noise(),
+                    SoundName::Silence => Sound::Silence,
+                }),
+                payload: payload(known),
+                packet_ms,
+                channels,
+                length: match duration_ms {
+                    0 => Length::Endless,
+                    ms => Length::Time(Micros::from_ms(u64::from(ms))),
+                },
+            },
             RtpStream::Pause(what) => return Ok(Deed::Pause(what)),
             RtpStream::Resume(what) => return Ok(Deed::Resume(what)),
             RtpStream::Stop => return Ok(Deed::Stop),
             RtpStream::Echo => return Ok(Deed::Echo(MediaStream::Audio, true)),
             RtpStream::Microphone { .. } => {
-                return Err("this version cannot take the sound of a microphone".to_owned());
+                return Err("this version opens no sound devices, and so cannot take the sound of a microphone".to_owned());
             }
         };
         // What cannot be coded is found out before the first call.
@@ -314,16 +322,28 @@ impl Plan {
         }
     }
 
-    /// The bytes that are played in a codec.
-    pub(super) fn clip(&self, spec: &PlaySpec, codec: Codec) -> Result<Clip, String> {
-        let shape = codec.packet_of(spec.packet_ms.unwrap_or_else(|| codec.params().packet_ms));
-        let Some(shape) = shape else {
+    /// The bytes that are played in a codec, and how they are cut.
+    pub(super) fn clip(
+        &self,
+        spec: &PlaySpec,
+        codec: Codec,
+    ) -> Result<(Clip, PacketShape), String> {
+        let packet_ms = spec.packet_ms.unwrap_or_else(|| codec.params().packet_ms);
+        let Some(shape) = codec.packet_of(packet_ms) else {
             return Err(format!(
-                "{} has no packets of {} ms",
-                codec.params().name,
-                spec.packet_ms.unwrap_or_default()
+                "{} has no packets of {packet_ms} ms",
+                codec.params().name
             ));
         };
+        let wide = shape
+            .with_channels(codec, spec.channels)
+            .map_err(|error| error.to_string())?;
+        let clip = self.narrow(spec, codec, shape)?;
+        Ok((clip.on_channels(spec.channels), wide))
+    }
+
+    /// The same with one channel.
+    fn narrow(&self, spec: &PlaySpec, codec: Codec, shape: PacketShape) -> Result<Clip, String> {
         match &spec.source {
             Source::File(file) => file.clip(codec, self.config.rules),
             Source::Pattern(id) => {

@@ -98,6 +98,7 @@ impl Stage {
         let media = {
             let _context = reactor.enter();
             let setup = MediaSetup {
+                mirror: None,
                 plan: Arc::new(plan),
                 ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 range: PortRange {
@@ -381,7 +382,7 @@ fn keys_are(stage: &mut Stage, there: &There, ours: &CryptoLine, theirs: &Crypto
     media
         .engine
         .handle(micros(stage.now), input, &mut media.out);
-    media.settle();
+    media.settle(micros(stage.now));
     opened && stage.received() == before + 1
 }
 

@@ -31,7 +31,7 @@ fn own_port(config: &EngineConfig) -> Option<u16> {
 const RESERVED_DESCRIPTORS: usize = 64;
 
 /// How many sockets the process can have, after asking for as many as it may have.
-pub(super) fn room() -> usize {
+pub(crate) fn room() -> usize {
     match crate::sys::raise_open_files() {
         Ok(Some(limit)) => usize::try_from(limit.now)
             .unwrap_or(usize::MAX)

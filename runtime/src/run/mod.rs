@@ -44,6 +44,7 @@ use crate::shard::{self, Ending, Remains, ShardCommand};
 use crate::transport::udp;
 use crate::twin;
 use bind::bind;
+pub(crate) use bind::room;
 use part::{Part, records, shards_of};
 
 /// Commands that may wait for a shard; it looks every turn, so more means that nobody should wait for them.
@@ -179,6 +180,9 @@ impl Shared {
             let of_kind = self.beside.as_ref().filter(|(kind, _)| *kind == wanted);
             of_kind.map(|(_, slot)| Box::new(copied(slot)))
         };
+        let seen = shapes::seen(&self.shapes);
+        let (failure_shapes, slow_calls) =
+            seen.map_or((None, None), |seen| (Some(seen.failures), seen.slow));
         Snapshot {
             elapsed_us: elapsed.0,
             started_at_us: self.clock.wall_base_us(),
@@ -189,7 +193,8 @@ impl Shared {
             hep: self.hep.as_ref().map(HepView::counts),
             events: self.events.as_ref().map(EventView::counts),
             rtp_echo: self.echo.as_ref().map(EchoView::snapshot),
-            failure_shapes: shapes::shapes(&self.shapes),
+            failure_shapes,
+            slow_calls,
         }
     }
 }

@@ -314,6 +314,7 @@ impl Part {
             wall_base_us: clock.wall_base_us(),
             recorder: recorder.map(RecorderThread::recorder),
             per_call: self.engine.ports_per_call(),
+            mirror: None,
         });
         Ok(Some(plan))
     }
@@ -367,6 +368,9 @@ impl Part {
         let shard = self.role.place().map_or(0, Place::index);
         let mirror = hep.map(|exporter| self.mirror(exporter, locals));
         let tap = events.map(|events| self.tap(events, locals));
+        if let Some(media) = &mut self.media {
+            media.mirror = hep.and_then(Exporter::media);
+        }
         let program = &self.config.program;
         let steps_beside = self.beside.as_ref().map(|beside| beside.stats.steps());
         Setup {
@@ -398,8 +402,8 @@ impl Part {
                 steps_beside,
                 (self.config.params.transport, shared.clock.wall_base_us()),
             ),
+            shapes: shapes.map(|slot| Shapes::new(slot, measures.is_some())),
             measure: measures.map(|slot| Measure::new(program, logs.wanted().call_records, slot)),
-            shapes: shapes.map(Shapes::new),
             sampling: logs.wanted().samples.then(|| {
                 let period = log_config.tables.period.as_micros();
                 Sampling::new(shard, u64::try_from(period).map_or(Micros(0), Micros))

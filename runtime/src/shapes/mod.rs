@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! How calls fail: a sample of the open calls is watched, and what went to and fro in those that failed is counted.
+//! How calls fail and which wait longest: a sample of the open calls is watched, what went to and fro in those that failed
+//! is counted, and the few with the slowest answers are kept.
 //!
 //! There are so many places for calls that are watched, each call has one of them by its number, and is watched if that is
 //! free when it begins and not too many calls per second are. So nearly every call is watched as long as calls are few, and
@@ -11,23 +12,26 @@
 //! | `names` | methods and status codes, each kept once |
 //! | `open` | the messages of a call that is watched |
 //! | `counted` | the shapes of those that failed |
+//! | `slowest` | those that waited longest |
 
 mod counted;
 mod names;
 mod open;
+mod slowest;
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gossipper_control::FailureShapes;
 use gossipper_control::shapes::Way;
+use gossipper_control::{FailureShapes, SlowCalls};
 use gossipper_vm::{CallEnd, Micros, StatEvent};
 
 use counted::Counted;
 use names::Names;
-use open::Watched;
+use open::{Answer, Watched};
+use slowest::{MOST_SLOW, Slowest};
 
 /// Calls that are watched at the same time; a power of two.
 const PLACES: usize = 256;
@@ -41,9 +45,17 @@ const AT_ONCE: u64 = PLACES as u64;
 /// Shapes that a run names.
 const MOST_NAMED: usize = 10;
 
-/// Where a shard leaves what it has seen.
+/// What was seen.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) failures: Box<FailureShapes>,
+    /// `None` where nobody measured how long answers took.
+    pub(crate) slow: Option<Box<SlowCalls>>,
+}
+
+/// Where a shard leaves it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Slot(Arc<Mutex<Option<FailureShapes>>>);
+pub(crate) struct Slot(Arc<Mutex<Option<Seen>>>);
 
 /// The calls that a shard watches.
 #[derive(Debug)]
@@ -58,11 +70,13 @@ pub(crate) struct Shapes {
     input: (Way, Option<SocketAddr>),
     names: Names,
     counted: Counted,
+    slowest: Option<Slowest>,
     slot: Slot,
 }
 
 impl Shapes {
-    pub(crate) fn new(slot: Slot) -> Box<Self> {
+    /// With `times` it is told how long answers took.
+    pub(crate) fn new(slot: Slot, times: bool) -> Box<Self> {
         Box::new(Self {
             open: (0..PLACES).map(|_| Watched::default()).collect(),
             allowed: AT_ONCE,
@@ -70,6 +84,7 @@ impl Shapes {
             input: (Way::Received, None),
             names: Names::default(),
             counted: Counted::default(),
+            slowest: times.then(Slowest::default),
             slot,
         })
     }
@@ -127,11 +142,23 @@ impl Shapes {
                 if let CallEnd::Failure(reason) = end {
                     self.counted.failed(now, reason, watched.as_deref());
                 }
+                if let Some(slowest) = &mut self.slowest {
+                    slowest.ended(now, end, watched.as_deref());
+                }
                 if let Some(watched) = watched {
                     watched.forget();
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The message that a call has just received is an answer that took so long since its request was sent, which was so
+    /// much later than due.
+    pub(crate) fn answered(&mut self, call: u64, took: Micros, late: Micros) {
+        let watched = &mut self.open[Self::place(call)];
+        if call != 0 && watched.call() == call {
+            watched.answered(Answer::new(took, late));
         }
     }
 
@@ -164,26 +191,37 @@ impl Shapes {
     /// Counts anew.
     pub(crate) fn clear(&mut self) {
         self.counted = Counted::default();
+        self.slowest = self.slowest.as_ref().map(|_| Slowest::default());
     }
 
     /// Leaves what was counted for whoever wants to see it.
     pub(crate) fn leave(&self) {
-        let shapes = self.counted.shapes(&self.names);
-        *self.slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(shapes);
+        let seen = Seen {
+            failures: Box::new(self.counted.shapes(&self.names)),
+            slow: (self.slowest.as_ref()).map(|slowest| Box::new(slowest.calls(&self.names))),
+        };
+        *self.slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
     }
 }
 
 /// What the shards of a scenario have seen, as one would have; `None` as long as none has left anything.
-pub(crate) fn shapes(slots: &[Slot]) -> Option<Box<FailureShapes>> {
-    let mut whole: Option<Box<FailureShapes>> = None;
+pub(crate) fn seen(slots: &[Slot]) -> Option<Seen> {
+    let mut whole: Option<Seen> = None;
     for slot in slots {
         let part = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(part) = &*part {
-            whole.get_or_insert_default().add(part);
+            let whole = whole.get_or_insert_default();
+            whole.failures.add(&part.failures);
+            if let Some(slow) = &part.slow {
+                whole.slow.get_or_insert_default().add(slow);
+            }
         }
     }
     if let Some(whole) = &mut whole {
-        whole.keep(MOST_NAMED);
+        whole.failures.keep(MOST_NAMED);
+        if let Some(slow) = &mut whole.slow {
+            slow.keep(MOST_SLOW);
+        }
     }
     whole
 }

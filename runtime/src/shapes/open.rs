@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use foldhash::fast::FixedState;
 use gossipper_control::shapes::Way;
-use gossipper_control::{FailedCall, WatchedMessage};
+use gossipper_control::{WatchedCall, WatchedMessage};
 use gossipper_vm::Micros;
 
 use super::names::{self, COMMAND, Name, Names};
@@ -45,6 +45,38 @@ impl Row {
     }
 }
 
+/// An answer to a request of ours.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answer {
+    took: Micros,
+    late: Micros,
+    row: Option<usize>,
+}
+
+impl Answer {
+    /// It took so long since the request was sent, and that was so much later than due.
+    pub(super) fn new(took: Micros, late: Micros) -> Self {
+        Self {
+            took,
+            late,
+            row: None,
+        }
+    }
+
+    pub(super) fn sent(&self) -> Micros {
+        self.took
+    }
+
+    pub(super) fn due(&self) -> Micros {
+        self.took.plus(self.late)
+    }
+
+    /// Where it is among the messages that are kept.
+    pub(super) fn row(&self) -> Option<usize> {
+        self.row
+    }
+}
+
 /// A call that is watched, or a place for one. What it holds is used again for the next.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watched {
@@ -55,6 +87,7 @@ pub(super) struct Watched {
     peer: Option<SocketAddr>,
     rows: Vec<Row>,
     left_out: u64,
+    slowest: Option<Answer>,
 }
 
 impl Watched {
@@ -76,6 +109,23 @@ impl Watched {
         self.peer = None;
         self.rows.clear();
         self.left_out = 0;
+        self.slowest = None;
+    }
+
+    /// The slowest answer so far.
+    pub(super) fn slowest(&self) -> Option<Answer> {
+        self.slowest
+    }
+
+    /// What was received last is an answer.
+    pub(super) fn answered(&mut self, answer: Answer) {
+        if self
+            .slowest
+            .is_none_or(|slowest| answer.due() > slowest.due())
+        {
+            let row = self.rows.iter().rposition(|row| row.way == Way::Received);
+            self.slowest = Some(Answer { row, ..answer });
+        }
     }
 
     pub(super) fn message(
@@ -103,6 +153,13 @@ impl Watched {
         if self.rows.len() == MOST_ROWS {
             self.rows.remove(FIRST_ROWS);
             self.left_out += 1;
+            if let Some(answer) = &mut self.slowest {
+                answer.row = match answer.row {
+                    Some(FIRST_ROWS) => None,
+                    Some(row) if row > FIRST_ROWS => Some(row - 1),
+                    row => row,
+                };
+            }
         }
         let name = match way {
             Way::Sent | Way::Received => names.of(message),
@@ -127,7 +184,7 @@ impl Watched {
     }
 
     /// What is told of it, once it has ended.
-    pub(super) fn told(&self, ended: Micros, names: &Names) -> FailedCall {
+    pub(super) fn told(&self, ended: Micros, names: &Names) -> WatchedCall {
         let since = |at: Micros| at.since(self.began).0;
         let messages = self.rows.iter().map(|row| WatchedMessage {
             at_us: since(row.at),
@@ -136,7 +193,7 @@ impl Watched {
             repeated: row.repeated.into(),
             last_us: since(row.last),
         });
-        FailedCall {
+        WatchedCall {
             call: self.call,
             call_id: names::plain(&self.call_id, MOST_CALL_ID),
             peer: self.peer.map(|peer| peer.to_string()),

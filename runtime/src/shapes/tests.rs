@@ -8,8 +8,9 @@ use gossipper_vm::{CallEnd, Micros, StatEvent};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::counted::MOST_SHAPES;
-use super::open::MOST_ROWS;
-use super::{AT_ONCE, PER_CALL, PLACES, Shapes, Slot, shapes};
+use super::open::{FIRST_ROWS, MOST_ROWS};
+use super::slowest::MOST_SLOW;
+use super::{AT_ONCE, PER_CALL, PLACES, Seen, Shapes, Slot, seen};
 
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
 const CREATED: StatEvent = StatEvent::Created {
@@ -30,12 +31,16 @@ fn failed() -> StatEvent {
 
 fn watching() -> (Box<Shapes>, Slot) {
     let slot = Slot::default();
-    (Shapes::new(slot.clone()), slot)
+    (Shapes::new(slot.clone(), true), slot)
+}
+
+fn all_told(watching: &Shapes, slot: &Slot) -> Seen {
+    watching.leave();
+    seen(std::slice::from_ref(slot)).expect("left")
 }
 
 fn told(watching: &Shapes, slot: &Slot) -> FailureShapes {
-    watching.leave();
-    *shapes(std::slice::from_ref(slot)).expect("left")
+    *all_told(watching, slot).failures
 }
 
 /// A call that sends an INVITE and is answered.
@@ -181,4 +186,109 @@ fn what_is_cleared_is_forgotten_and_open_calls_stay_watched() {
     let told = told(&watching, &slot);
     assert_eq!((told.failed, told.watched), (1, 1));
     assert!(told.shapes[0].example.messages.is_empty());
+}
+
+#[test]
+fn the_calls_with_the_slowest_answers_from_due_are_kept_with_their_messages() {
+    let (mut watching, slot) = watching();
+    for number in 1..=9_u64 {
+        // The third was sent late, which counts as much as waiting for the peer.
+        let late = if number == 3 { 100 } else { 0 };
+        let at = |ms: u64| Micros((number * 1000 + ms) * 1000);
+        watching.event(at(0), number, CREATED, b"");
+        watching.sends(
+            at(0),
+            number,
+            PEER,
+            b"INVITE sip:b SIP/2.0\r\nCall-ID: x\r\n\r\n",
+        );
+        watching.received(
+            at(1),
+            number,
+            Way::Received,
+            Some(PEER),
+            b"SIP/2.0 180 Ringing\r\n\r\n",
+        );
+        watching.received(
+            at(2),
+            number,
+            Way::Received,
+            Some(PEER),
+            b"SIP/2.0 200 OK\r\n\r\n",
+        );
+        watching.answered(number, Micros(number * 1000), Micros(late * 1000));
+        watching.sends(at(3), number, PEER, b"BYE sip:b SIP/2.0\r\n\r\n");
+        watching.received(
+            at(4),
+            number,
+            Way::Received,
+            Some(PEER),
+            b"SIP/2.0 202 So\r\n\r\n",
+        );
+        watching.answered(number, Micros(500), Micros(0));
+        let end = if number == 9 {
+            failed()
+        } else {
+            ended(CallEnd::Success)
+        };
+        watching.event(at(5), number, end, b"");
+    }
+    // One without an answer is a failure and not slow.
+    watching.event(Micros(0), 10, CREATED, b"");
+    watching.event(Micros(99_000_000), 10, failed(), b"");
+    let slow = *all_told(&watching, &slot).slow.expect("times are measured");
+    assert_eq!((slow.ended, slow.watched), (10, 9));
+    let calls = slow.calls.iter();
+    let calls: Vec<_> = calls
+        .map(|slow| {
+            (
+                slow.call.call,
+                slow.due_us,
+                slow.sent_us,
+                slow.failed.is_some(),
+            )
+        })
+        .collect();
+    let expected = [
+        (3, 103_000, 3_000, false),
+        (9, 9_000, 9_000, true),
+        (8, 8_000, 8_000, false),
+        (7, 7_000, 7_000, false),
+        (6, 6_000, 6_000, false),
+    ];
+    assert_eq!(calls, expected);
+    assert_eq!(calls.len(), MOST_SLOW);
+    let answer = slow.calls[0].answer.expect("it is there");
+    assert_eq!(slow.calls[0].call.messages[answer].label, "200 OK");
+}
+
+#[test]
+fn an_answer_stays_known_when_messages_before_it_are_left_out() {
+    let (mut watching, slot) = watching();
+    watching.event(Micros(0), 1, CREATED, b"");
+    let mut at = 0;
+    let mut info = |watching: &mut Shapes, more: u64| {
+        for _ in 0..more {
+            at += 1;
+            let message = format!("INFO sip:b SIP/2.0\r\nCSeq: {at} INFO\r\n\r\n");
+            watching.sends(Micros(at), 1, PEER, message.as_bytes());
+        }
+    };
+    info(&mut watching, MOST_ROWS as u64 - 1);
+    watching.received(
+        Micros(99),
+        1,
+        Way::Received,
+        Some(PEER),
+        b"SIP/2.0 200 OK\r\n\r\n",
+    );
+    watching.answered(1, Micros(7), Micros(0));
+    info(&mut watching, 3);
+    let row = |watching: &Shapes| watching.open[1].slowest().and_then(|answer| answer.row());
+    assert_eq!(row(&watching), Some(MOST_ROWS - 4));
+    info(&mut watching, (MOST_ROWS - FIRST_ROWS) as u64);
+    assert_eq!(row(&watching), None);
+    watching.event(Micros(200), 1, ended(CallEnd::Success), b"");
+    let slow = *all_told(&watching, &slot).slow.expect("times are measured");
+    assert_eq!((slow.calls[0].due_us, slow.calls[0].answer), (7, None));
 }

@@ -15,13 +15,13 @@ use gossipper_vm::{
     BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output,
     Unsent,
 };
-use slotmap::Key;
+use slotmap::{Key, KeyData};
 
 use super::flows::Answer;
 use super::sides::SideOut;
 use super::traces::{Named, first_named};
 use super::watch::Watch;
-use super::{Ending, Machine};
+use super::{AHEAD, Ending, Machine};
 use crate::clock::Clock;
 use crate::echo::EchoSwitch;
 use crate::events::Tap;
@@ -30,7 +30,7 @@ use crate::flows::Table;
 use crate::group::{self, Place, Post};
 use crate::hep::Mirror;
 use crate::logs::{Concern, LogSender, Traffic};
-use crate::measure::Measure;
+use crate::measure::{Measure, Record as CallRecord};
 use crate::media::Media;
 use crate::schedule::{Opening, Schedule};
 use crate::shapes::Shapes;
@@ -108,6 +108,8 @@ pub(super) struct Core<M> {
     pub(super) shapes: Option<Box<Shapes>>,
     /// The call that the orders at hand are about, if the machine was asked to say so.
     pub(super) about: u64,
+    /// The record of the call whose end is just being told.
+    pub(super) ended: Option<(u64, CallRecord)>,
     exec: Executor,
     /// The echo of the process.
     pub(super) echo: Option<EchoSwitch>,
@@ -175,6 +177,7 @@ impl<M: Machine> Core<M> {
             clock,
             logs,
             mirror: None,
+            ended: None,
             tap: None,
             watch: None,
             measure: None,
@@ -368,6 +371,12 @@ impl<M: Machine> Core<M> {
         };
         self.note_sent(now, traffic, bytes);
         sent
+    }
+
+    /// Lets the machine look at the calls whose deadlines have come beside the one that was just taken.
+    pub(super) fn look_ahead_of_timers(&self) {
+        let keys = self.wheel.due().map(|key| KeyData::from_ffi(key).into());
+        self.machine.look_ahead_of_timers(&mut keys.take(AHEAD));
     }
 
     pub(super) fn timer(&mut self, now: Micros, fired: Fired) {
@@ -628,8 +637,10 @@ impl<M: Machine> Core<M> {
                     self.order_media(now, order, &out);
                 }
                 Output::Ended { call, user, length } => {
-                    if let Some(media) = &mut self.media {
-                        media.ended(now, call);
+                    let media = self.media.as_mut();
+                    let figures = media.map(|media| media.ended(now, call));
+                    if let Some((wall_us, record)) = self.ended.take() {
+                        self.logs.call_record(wall_us, &record, figures);
                     }
                     self.wheel.disarm(call.data().as_ffi());
                     if user != 0

@@ -51,7 +51,7 @@ use std::sync::{Arc, Mutex};
 
 use gossipper_control::EngineSnapshot;
 use gossipper_vm::inject::{EditedFile, NotWritable};
-use gossipper_vm::{Engine, Input, Micros, OutBuf};
+use gossipper_vm::{CallKey, Engine, Input, Micros, OutBuf};
 
 use crate::clock::Clock;
 use crate::config::WatchdogConfig;
@@ -75,6 +75,9 @@ pub(crate) use inbox::ShardCommand;
 pub(crate) use sampling::Sampling;
 pub(crate) use watch::Watch;
 
+/// Inputs that a machine may look at together before it gets them.
+const AHEAD: usize = gossipper_vm::AHEAD;
+
 /// What a shard drives: the engine, or a script in its tests.
 pub(crate) trait Machine {
     /// Before the first input.
@@ -85,6 +88,10 @@ pub(crate) trait Machine {
     fn is_starting(&self) -> bool;
     /// One input; everything that follows is appended to `out`.
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf);
+    /// These messages will be given to it next, up to [`AHEAD`] of them.
+    fn look_ahead(&self, messages: &mut dyn Iterator<Item = &[u8]>);
+    /// The deadlines of these calls come next, up to [`AHEAD`] of them.
+    fn look_ahead_of_timers(&self, calls: &mut dyn Iterator<Item = CallKey>);
     /// Appends the Call-ID that the call of this number will have.
     fn call_id_of(&self, number: u64, out: &mut Vec<u8>);
     /// The injection files that the scenario has changed, as they would be on disk.
@@ -119,6 +126,14 @@ impl Machine for Engine {
 
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
         Self::handle(self, now, input, out);
+    }
+
+    fn look_ahead(&self, messages: &mut dyn Iterator<Item = &[u8]>) {
+        Self::look_ahead(self, messages);
+    }
+
+    fn look_ahead_of_timers(&self, calls: &mut dyn Iterator<Item = CallKey>) {
+        Self::look_ahead_of_timers(self, calls);
     }
 
     fn call_id_of(&self, number: u64, out: &mut Vec<u8>) {

@@ -27,7 +27,9 @@ use super::team;
 use super::waiting::{self, Waiting};
 use super::watchdog::{Look, Watchdog};
 use super::work_limit::WorkLimit;
-use super::{Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand};
+use super::{
+    AHEAD, Deadlines, EditedFiles, Ending, Machine, Remains, Sampling, Setup, ShardCommand,
+};
 use crate::flows::Table;
 use crate::group::Role;
 use crate::media::Media;
@@ -364,7 +366,14 @@ impl<M: Machine> Shard<M> {
             }
             let mut allowed = true;
             let now = self.core.clock.now();
-            for datagram in receiver.datagrams() {
+            let mut ahead = receiver.datagrams().map(|datagram| datagram.bytes);
+            for (at, datagram) in receiver.datagrams().enumerate() {
+                if at % AHEAD == 0 {
+                    let mut next = ahead.by_ref().take(AHEAD);
+                    self.core.machine.look_ahead(&mut next);
+                    // Of those that it did not look at as well.
+                    next.for_each(drop);
+                }
                 *received_datagrams += 1;
                 team::receive(&mut self.core, &mut self.role, now, datagram);
                 self.core.flush_full();
@@ -382,7 +391,14 @@ impl<M: Machine> Shard<M> {
 
     fn timers(&mut self) -> bool {
         let mut limit = WorkLimit::new(&self.core.clock);
+        let mut looked_at = 0;
         while let Some(fired) = self.core.wheel.pop_due(limit.now()) {
+            if looked_at == 0 {
+                self.core.look_ahead_of_timers();
+                looked_at = AHEAD;
+            } else {
+                looked_at -= 1;
+            }
             self.core.timer(limit.now(), fired);
             self.core.flush_full();
             if !limit.allow(&self.core.clock) {

@@ -3,6 +3,8 @@
 //!
 //! A script answers at once, so the tests decide what happens; nothing here asserts how long anything takes.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,6 +41,8 @@ struct Script {
     users_seen: Vec<u32>,
     /// What it was told of the number of users.
     counts_seen: Vec<u32>,
+    /// Messages that it was shown and has not got yet: it is to get them in their order, and no others.
+    shown: RefCell<VecDeque<Vec<u8>>>,
 }
 
 impl Script {
@@ -52,6 +56,7 @@ impl Script {
             warning: Vec::new(),
             users_seen: Vec::new(),
             counts_seen: Vec::new(),
+            shown: RefCell::default(),
         }
     }
 
@@ -65,6 +70,7 @@ impl Script {
             warning: Vec::new(),
             users_seen: Vec::new(),
             counts_seen: Vec::new(),
+            shown: RefCell::default(),
         }
     }
 
@@ -124,6 +130,13 @@ impl Machine for Script {
         false
     }
 
+    fn look_ahead(&self, messages: &mut dyn Iterator<Item = &[u8]>) {
+        let shown = messages.take(AHEAD).map(<[u8]>::to_vec);
+        self.shown.borrow_mut().extend(shown);
+    }
+
+    fn look_ahead_of_timers(&self, _calls: &mut dyn Iterator<Item = CallKey>) {}
+
     fn call_id_of(&self, _number: u64, _out: &mut Vec<u8>) {}
 
     fn edited_files(&self) -> EditedFiles {
@@ -133,6 +146,9 @@ impl Machine for Script {
     fn circuits(&self, _out: &mut Vec<bool>) {}
 
     fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut OutBuf) {
+        if let Input::Message { bytes, .. } = input {
+            assert_eq!(self.shown.get_mut().pop_front().as_deref(), Some(bytes));
+        }
         match input {
             Input::Open { .. } => unreachable!("a shard alone numbers its own calls"),
             Input::Spawn { user, due } => {

@@ -75,10 +75,15 @@ impl<M: Machine> Core<M> {
         if let Some(tap) = &mut self.tap {
             tap.event(wall_us, call, event, received);
         }
-        if let Some(measure) = &mut self.measure
-            && let Some(record) = measure.event(now, call, event, received)
-        {
-            self.logs.call_record(wall_us, &record);
+        if let Some(measure) = &mut self.measure {
+            let (answer, record) = measure.event(now, call, event, received);
+            if let (Some((took, late)), Some(shapes)) = (answer, &mut self.shapes) {
+                shapes.answered(call, took, late);
+            }
+            if let Some(record) = record {
+                // Its end is followed by what its media came to.
+                self.ended = Some((wall_us, record));
+            }
         }
     }
 }

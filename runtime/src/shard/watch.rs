@@ -384,6 +384,7 @@ impl Histories {
                     write!(out, "Unexpected message at {}", step(at))
                 }
                 StatEvent::Paused { step: at } => write!(out, "Pausing at {}", step(at)),
+                StatEvent::Shown { step: at } => write!(out, "Shown at {}", step(at)),
                 StatEvent::Rtd { took, .. } => write!(out, "Response time {} us", took.0),
                 StatEvent::Ended { end, length } => match end {
                     CallEnd::Success => write!(out, "Ended well after {} ms", length.as_ms()),

@@ -228,7 +228,9 @@ impl Counters {
                 messages.unexpected += 1;
                 self.step(step, |s| &mut s.unexpected);
             }
-            StatEvent::Paused { step } => self.step(step, |s| &mut s.messages),
+            StatEvent::Paused { step } | StatEvent::Shown { step } => {
+                self.step(step, |s| &mut s.messages);
+            }
             StatEvent::Counter { counter } => {
                 if let Some(count) = self.user.get_mut(counter.index()) {
                     *count += 1;

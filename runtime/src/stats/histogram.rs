@@ -5,7 +5,9 @@
 //! hour. Zero is recorded as zero.
 
 use gossipper_control::TimeSummary;
-use gossipper_control::measures::{BORDERS_MS, CELLS, Cells, Distribution, QUANTILES, cell_of};
+use gossipper_control::measures::{
+    BORDERS_MS, CELLS, Cells, Distribution, QUANTILES, cell_of, native_of,
+};
 use gossipper_vm::Micros;
 use hdrhistogram::Histogram;
 
@@ -100,6 +102,7 @@ impl Times {
         }
         let mut borders = [0; BORDERS_MS.len() + 1];
         let mut cells = [0; CELLS];
+        let (mut native, mut native_zero) = (Vec::new(), 0);
         for step in self.counts.iter_recorded() {
             let us = step.value_iterated_to();
             // A cell of the histogram that holds a border counts as what is up to it.
@@ -108,6 +111,15 @@ impl Times {
             let count = step.count_since_last_iteration();
             borders[border] += count;
             cells[cell_of(begins)] += count;
+            // As its cells ascend, so do the buckets.
+            match (
+                native_of(self.counts.median_equivalent(us)),
+                native.last_mut(),
+            ) {
+                (None, _) => native_zero += count,
+                (Some(bucket), Some((last, samples))) if *last == bucket => *samples += count,
+                (Some(bucket), _) => native.push((bucket, count)),
+            }
         }
         Distribution {
             count: self.counts.len(),
@@ -120,6 +132,8 @@ impl Times {
                 .map(|parts| self.counts.value_at_quantile(f64::from(parts) / 10_000.0)),
             borders,
             cells: Cells::of(&cells),
+            native,
+            native_zero,
         }
     }
 }
@@ -141,6 +155,9 @@ mod tests {
                 [2, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1]
             );
             assert_eq!(distribution.cells.count(), 7);
+            let native: u64 = distribution.native.iter().map(|(_, count)| count).sum();
+            assert_eq!((native, distribution.native_zero), (6, 1));
+            assert!(distribution.native.is_sorted_by_key(|(bucket, _)| *bucket));
             assert_eq!(distribution.quantile_us(5000).map(|us| us / 1000), Some(10));
             assert_eq!(distribution.quantile_us(5001), None);
         }

@@ -103,6 +103,7 @@ impl Stats {
             | StatEvent::TimedOut { .. }
             | StatEvent::Unexpected { .. }
             | StatEvent::Paused { .. }
+            | StatEvent::Shown { .. }
             | StatEvent::Counter { .. }
             | StatEvent::OutOfCall
             | StatEvent::DeadCall
@@ -217,7 +218,8 @@ mod tests {
             step.clone().prop_map(|step| StatEvent::TimedOut { step }),
             step.clone()
                 .prop_map(|step| StatEvent::Unexpected { step, code: 0 }),
-            step.prop_map(|step| StatEvent::Paused { step }),
+            step.clone().prop_map(|step| StatEvent::Paused { step }),
+            step.prop_map(|step| StatEvent::Shown { step }),
             (0..4_u16, 0..5_000_000_u64, 0..9_000_u32).prop_map(|(rtd, took, late)| {
                 StatEvent::Rtd {
                     rtd: RtdId(rtd),

@@ -12,12 +12,19 @@
 //!
 //! Invariants: datagrams leave in the order given; an error of one datagram never takes its neighbours with it; an
 //! asynchronous ICMP error that the kernel reports on the socket is counted and the datagram tried once more.
-//! The only `unsafe` code of the workspace is in `linux`.
+//! Profiles of the program have their samples from `heap`, an allocator, and `sampler`, a timer.
+//!
+//! The only `unsafe` code of the workspace is in `linux`, `heap` and `sampler`.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 mod fallback;
+#[expect(
+    unsafe_code,
+    reason = "an allocator is asked for by an unsafe trait, and walking a stack is unsafe on systems with a shared library for it"
+)]
+pub mod heap;
 #[cfg(target_os = "linux")]
 #[expect(
     unsafe_code,
@@ -25,6 +32,14 @@ mod fallback;
 )]
 mod linux;
 mod poller;
+#[cfg_attr(
+    target_os = "linux",
+    expect(
+        unsafe_code,
+        reason = "signals, timers and the interrupted thread's context have no safe wrapper"
+    )
+)]
+pub mod sampler;
 
 pub use poller::{Poller, Ready};
 

@@ -192,6 +192,7 @@ impl Parked {
                 unexpected: _,
                 dialogs: _,
                 crypto: _,
+                answer: _,
                 ports: _,
                 circuit: _,
                 seeded: _,

@@ -50,6 +50,12 @@ impl Last {
         self.present = false;
     }
 
+    /// Reads the beginning of the texts; see [`crate::call::Call::touch`].
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.block.first().map_or(0, |first| u64::from(*first))
+    }
+
     /// Bytes it holds.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.block.capacity()

@@ -6,6 +6,7 @@ pub(crate) mod last;
 pub(crate) mod lean;
 pub(crate) mod regs;
 
+use crate::answer::AudioAnswer;
 use crate::auth::Stored;
 use crate::inject::Lines;
 use crate::input::{FlowId, Micros};
@@ -88,6 +89,8 @@ pub(crate) struct Cold {
     pub(crate) circuit: Option<u32>,
     /// Keys that `[cryptokeyparams…]` prints.
     pub(crate) crypto: Option<Box<CryptoKeys>>,
+    /// What `[audio_…]` keywords print, once a description has come.
+    pub(crate) answer: Option<Box<AudioAnswer>>,
     /// Ports of its streams, 0 for none.
     pub(crate) ports: [u16; 2],
     /// The message that opened the call, until its first `recv` waits.
@@ -110,6 +113,7 @@ impl Cold {
         self.routes.capacity()
             + self.target.capacity()
             + self.crypto.as_ref().map_or(0, |_| size_of::<CryptoKeys>())
+            + self.answer.as_ref().map_or(0, |answer| answer.heap_bytes())
             + self.queued.as_ref().map_or(0, |message| message.len())
             + self.unexpected.as_ref().map_or(0, |message| message.len())
             + self
@@ -269,6 +273,22 @@ impl Call {
             + self.cold.as_ref().map_or(0, |cold| cold.heap_bytes())
     }
 
+    /// Reads something from each cache line of the record, so that all of it is in the caches when the call is worked on. What
+    /// it gives has no meaning but that it depends on what was read.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        let small = self.cseq ^ self.generation ^ self.held_bytes ^ self.late_us ^ self.user;
+        let lens = self.call_id.len() ^ self.peer_tag.len() ^ self.rtds.len();
+        let there = self.answered.is_some()
+            ^ self.answered_invite.is_some()
+            ^ self.unanswered.is_some()
+            ^ self.regs.is_some()
+            ^ self.cold.is_some()
+            ^ self.lines.is_some();
+        let numbers = self.number ^ self.created.0 ^ self.rng ^ self.last.touch();
+        numbers ^ u64::from(small) ^ lens as u64 ^ u64::from(there)
+    }
+
     /// The paths it sends on: one per dialog.
     pub(crate) fn flows(&self) -> impl Iterator<Item = FlowId> + '_ {
         let parked = self.dialogs().into_iter().flat_map(Dialogs::flows);
@@ -338,6 +358,38 @@ impl RtdState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn touching_a_call_reads_from_each_line_of_its_record() {
+        use core::mem::offset_of;
+        let mut read = [
+            offset_of!(Call, cseq),
+            offset_of!(Call, generation),
+            offset_of!(Call, held_bytes),
+            offset_of!(Call, late_us),
+            offset_of!(Call, user),
+            offset_of!(Call, number),
+            offset_of!(Call, created),
+            offset_of!(Call, rng),
+            offset_of!(Call, answered),
+            offset_of!(Call, answered_invite),
+            offset_of!(Call, unanswered),
+            offset_of!(Call, regs),
+            offset_of!(Call, cold),
+            offset_of!(Call, lines),
+            // These are read somewhere within.
+            offset_of!(Call, call_id),
+            offset_of!(Call, peer_tag),
+            offset_of!(Call, rtds),
+            offset_of!(Call, last),
+        ];
+        read.sort_unstable();
+        let gaps = read.windows(2).map(|two| two[1] - two[0]);
+        let ends = [read[0], size_of::<Call>() - read[read.len() - 1]];
+        let widest = gaps.chain(ends).max();
+        // A line has 64 bytes, and what is read before a gap reaches eight into it.
+        assert!(widest.is_some_and(|gap| gap <= 72), "{read:?}");
+    }
 
     #[test]
     fn the_record_of_a_call_stays_small() {

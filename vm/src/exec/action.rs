@@ -50,6 +50,7 @@ pub(super) fn action(
         Op::RtdStop { rtd } => super::rtd_stop(cx, call, rtd, false),
         Op::RtdStopRepeat { rtd } => super::rtd_stop(cx, call, rtd, true),
         Op::Count { counter } => super::count(cx, counter),
+        Op::Shown { step } => cx.stat(StatEvent::Shown { step }),
         Op::SetJump { target } => {
             let steps = cx.image.program.steps.len();
             return set_jump(cx, call, target, call.step, steps);

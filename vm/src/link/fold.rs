@@ -179,6 +179,10 @@ fn may_end_lines(slot: Slot, params: &RunParams) -> bool {
         | Slot::AutoMediaPort(_)
         | Slot::RtpStreamAudioPort(_)
         | Slot::RtpStreamVideoPort(_)
+        | Slot::AudioPt
+        | Slot::AudioCodec
+        | Slot::IceUfrag
+        | Slot::IcePwd
         | Slot::Users
         | Slot::UserId
         | Slot::ClockTick
@@ -232,7 +236,12 @@ pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
                 line(b"", Some(header), out);
             }
         }
-        Slot::Transport | Slot::SipTransport => out.extend_from_slice(params.transport.as_bytes()),
+        Slot::MediaTransport => {
+            out.extend_from_slice(params.transport.to_ascii_lowercase().as_bytes());
+        }
+        Slot::Transport | Slot::SipTransport | Slot::ContactTransport => {
+            out.extend_from_slice(params.transport.as_bytes())
+        }
         Slot::MediaIp => ip(params.media_ip, false, out),
         Slot::MediaIpType => out.push(family(params.media_ip)),
         Slot::MediaPort(offset) => number(port(params.media_port, offset), out),
@@ -246,6 +255,13 @@ pub(crate) fn constant(slot: Slot, params: &RunParams, out: &mut Vec<u8>) {
         Slot::AutoMediaPort(_)
         | Slot::RtpStreamAudioPort(_)
         | Slot::RtpStreamVideoPort(_)
+        | Slot::AudioPt
+        | Slot::AudioCodec
+        | Slot::AudioRtpmap
+        | Slot::AudioFmtp
+        | Slot::AudioSdp(_)
+        | Slot::IceUfrag
+        | Slot::IcePwd
         | Slot::CryptoKey(..)
         | Slot::CallNumber
         | Slot::CallId

@@ -2,6 +2,7 @@
 //! What each keyword prints.
 
 use super::{LastView, Scene, Trouble, fill, line_number, number, render, variable};
+use crate::answer::{self, AudioAnswer};
 use crate::auth::{Given, PLACEHOLDER, Pending};
 use crate::call::last::append;
 use crate::call::regs::Value;
@@ -24,6 +25,15 @@ impl Scene<'_> {
                     .map_or([0; 2], |cold| cold.ports);
                 let index = call.map_or(1, |call| call.number);
                 number(self.image.media.port(slot, index, given), out);
+            }
+            Slot::AudioPt
+            | Slot::AudioCodec
+            | Slot::AudioRtpmap
+            | Slot::AudioFmtp
+            | Slot::AudioSdp(_) => self.audio_answer(slot, out),
+            Slot::IceUfrag | Slot::IcePwd => {
+                let number = call.map_or(0, |call| call.number);
+                answer::ice(slot == Slot::IcePwd, params.seed, number, out);
             }
             Slot::CryptoKey(line, key) => {
                 if let Some(keys) = call
@@ -133,6 +143,8 @@ impl Scene<'_> {
             | Slot::LocalIpType
             | Slot::Transport
             | Slot::SipTransport
+            | Slot::MediaTransport
+            | Slot::ContactTransport
             | Slot::TrunkPai
             | Slot::TrunkProvider
             | Slot::TrunkExtra
@@ -147,6 +159,24 @@ impl Scene<'_> {
             | Slot::Len(_) => {
                 debug_assert!(false, "folded when linking, or handled by render");
             }
+        }
+    }
+
+    /// What an answer to the peer's last description has.
+    fn audio_answer(&self, slot: Slot, out: &mut Vec<u8>) {
+        let cold = self.call.and_then(|call| call.cold.as_deref());
+        let port = match slot {
+            Slot::AudioSdp(offset) => {
+                let given = cold.map_or([0; 2], |cold| cold.ports);
+                let index = self.call.map_or(1, |call| call.number);
+                let port = Slot::RtpStreamAudioPort(offset);
+                self.image.media.port(port, index, given)
+            }
+            _ => 0,
+        };
+        match cold.and_then(|cold| cold.answer.as_deref()) {
+            Some(answer) => answer.print(slot, port, out),
+            None => AudioAnswer::default().print(slot, port, out),
         }
     }
 

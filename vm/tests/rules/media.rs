@@ -110,6 +110,41 @@ fn a_call_gets_ports_and_shows_its_media_in_the_order_of_the_scenario() {
 }
 
 #[test]
+fn the_last_description_is_answered_until_another_one_comes() {
+    let print = "X: [audio_pt] [audio_codec]|[ice_ufrag]\r\n[audio_fmtp]\r\nY: 1";
+    let parts = [
+        options(print),
+        response(200, ""),
+        options(print),
+        response(200, ""),
+        options(print),
+        response(200, ""),
+    ];
+    let mut stage = Stage::client(&parts);
+    stage.spawn();
+    let offer = "Content-Type: application/sdp\r\nContent-Length: 84\r\n\r\n\
+                 v=0\r\nm=audio 5000 RTP/AVP 18 96\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 stereo=1;maxptime=40\r\n";
+    stage.respond_with(200, "OPTIONS", offer);
+    stage.respond(200, "OPTIONS");
+    let lines = |index: usize| -> Vec<String> {
+        let text = &stage.sent[index].text;
+        let found = text
+            .lines()
+            .filter(|line| line.starts_with("X:") || line.starts_with("a="));
+        found.map(str::to_owned).collect()
+    };
+    let fragment = lines(0)[0].rsplit('|').next().expect("a word").to_owned();
+    assert_eq!(fragment.len(), 8);
+    assert_eq!(lines(0), [format!("X: 0 PCMU/8000|{fragment}")]);
+    let answered = [
+        format!("X: 96 opus/48000|{fragment}"),
+        "a=fmtp:96 stereo=1;maxptime=40".to_owned(),
+    ];
+    assert_eq!(lines(1), answered);
+    assert_eq!(lines(2), answered);
+}
+
+#[test]
 fn without_a_port_there_is_no_call() {
     let parts = [invite("m=audio [rtpstream_audio_port]")];
     let mut stage = Stage::client(&parts);

@@ -122,6 +122,23 @@ fn a_counter_counts_each_time_its_element_runs() {
 }
 
 #[test]
+fn a_nop_with_a_text_is_counted_when_it_has_run_and_no_other_is() {
+    let mut stage = Stage::client(&[
+        "<label id='again'/>".to_owned(),
+        "<nop display='asking'/>".to_owned(),
+        send("OPTIONS", ""),
+        response(100, "optional='true' next='again'"),
+        response(200, ""),
+        "<nop display='rejecting'><action><exec int_cmd='stop_call'/></action></nop>".to_owned(),
+    ]);
+    stage.spawn();
+    stage.respond(100, "OPTIONS");
+    stage.respond(200, "OPTIONS");
+    assert_eq!(stage.tally.shown, [(0, 2)].into());
+    assert_eq!(stage.tally.failed.len(), 1);
+}
+
+#[test]
 fn the_length_of_a_call_is_measured_from_creation_to_end() {
     let mut stage = Stage::client(&[send("OPTIONS", ""), "<pause milliseconds='70'/>".to_owned()]);
     stage.spawn();

@@ -42,4 +42,25 @@ pub(super) static FLAGS: &[Flag] = &[
         short: "The password of this capture node in mirrored messages.",
         long: "It travels as it is; use tls: where others could read it.",
     },
+    Flag {
+        names: &["hep_raw_rtcp"],
+        arg: Arg::Switch(|low, on| low.hep.raw_rtcp = on),
+        default: Default::None,
+        short: "Mirror RTCP too, packet by packet as it is.",
+        long: "Every compound packet that passes, without its encryption, as it passes; and a sender report of each stream that sends, every five seconds and at its end.",
+    },
+    Flag {
+        names: &["hep_homer_lake_rtcp"],
+        arg: Arg::Switch(|low, on| low.hep.json_rtcp = on),
+        default: Default::None,
+        short: "Tell of RTCP as JSON, in the words of Homer's agents.",
+        long: "Of each stream what it sent and how it received, every five seconds and at its end. Counts more than -hep_raw_rtcp.",
+    },
+    Flag {
+        names: &["send_media_report"],
+        arg: Arg::Switch(|low, on| low.hep.reports = on),
+        default: Default::None,
+        short: "Tell of each stream of RTP in short JSON reports: loss, jitter, MOS, digits.",
+        long: "Of each direction every ten seconds, when its call ends, and then its sums. docs/hep.md has the keys.",
+    },
 ];

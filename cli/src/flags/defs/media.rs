@@ -122,6 +122,23 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "",
     },
     Flag {
+        names: &["rtpcheck_debug"],
+        arg: Arg::Switch(|low, on| low.media.check_debug = on),
+        default: Default::None,
+        short: "Write what became of each pattern into files of the current folder.",
+        long: "`debugafile` for audio and `debugvfile` for video, a line for each stream when its call ends. For scenarios that \
+               use media.",
+    },
+    Flag {
+        names: &["srtpcheck_debug"],
+        arg: Arg::Switch(|low, on| low.media.srtp_debug = on),
+        default: Default::None,
+        short: "Write what became of encrypted streams into files of the current folder.",
+        long: "`debuglsrtpafile_uac` and `debuglsrtpvfile_uac` say what was sent, `debugrsrtpafile_uac` and \
+               `debugrsrtpvfile_uac` what was taken and refused, `srtpctxdebugfile_uac` which suites were agreed upon; for a \
+               server they end with `_uas`. No key is written. For scenarios that use media.",
+    },
+    Flag {
         names: &["pcap-link"],
         arg: Arg::Text {
             metavar: "LINK",
@@ -182,6 +199,14 @@ pub(super) static FLAGS: &[Flag] = &[
         default: Default::None,
         short: "Thousands of streams that are only sent: nothing is received, no RTCP.",
         long: "Each stream has one socket, which is not read. Not with -media_srtp.",
+    },
+    Flag {
+        names: &["media_iouring"],
+        arg: Arg::Switch(|low, on| low.media.iouring = on),
+        default: Default::None,
+        short: "Send without workers in between, which is done anyway; needs -media_scale.",
+        long: "The flag has no effect, and a note says so: each shard sends the packets that it makes. io_uring was measured \
+               and takes no less than sending in batches.",
     },
     Flag {
         names: &["no_media"],

@@ -13,11 +13,13 @@ mod media;
 mod network;
 mod other;
 mod output;
+mod profiles;
 mod rates;
 mod results;
 mod running;
 mod scenario;
 mod secure;
+mod sender;
 mod streams;
 mod traces;
 mod twin;
@@ -25,10 +27,11 @@ mod twin;
 use super::{Category, Flag};
 
 /// The sections in the order of the help, with their flags.
-pub(crate) static GROUPS: [(Category, &[Flag]); 16] = [
+pub(crate) static GROUPS: [(Category, &[Flag]); 18] = [
     (Category::Scenario, scenario::FLAGS),
     (Category::Network, network::FLAGS),
     (Category::Media, media::FLAGS),
+    (Category::Sender, sender::FLAGS),
     (Category::Streams, streams::FLAGS),
     (Category::Secure, secure::FLAGS),
     (Category::Twin, twin::FLAGS),
@@ -39,6 +42,7 @@ pub(crate) static GROUPS: [(Category, &[Flag]); 16] = [
     (Category::Hep, hep::FLAGS),
     (Category::Events, events::FLAGS),
     (Category::Results, results::FLAGS),
+    (Category::Profiles, profiles::FLAGS),
     (Category::Running, running::FLAGS),
     (Category::Output, output::FLAGS),
     (Category::Other, other::FLAGS),

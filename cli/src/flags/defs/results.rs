@@ -148,6 +148,17 @@ pub(super) static FLAGS: &[Flag] = &[
         long: "The last report of each stream counts.",
     },
     Flag {
+        names: &["health_max_rtcp_jitter_ts"],
+        arg: Arg::Int {
+            metavar: "N",
+            range: (0, u32::MAX as i128),
+            set: |low, n| low.results.max_jitter_ts = u64::try_from(n).ok(),
+        },
+        default: Default::Same("0, no gate"),
+        short: "Highest jitter of our RTP that a peer may report, in timestamps of the stream.",
+        long: "At 8000 Hz a millisecond is 8. Every report of the streams of calls that have ended counts.",
+    },
+    Flag {
         names: &["health_min_rtp_packets_recv"],
         arg: Arg::Int {
             metavar: "N",
@@ -166,8 +177,8 @@ pub(super) static FLAGS: &[Flag] = &[
             set: |low, n| low.results.min_rtp_received_per_call = u64::try_from(n).ok(),
         },
         default: Default::Same("0, no gate"),
-        short: "Least RTP packets that must come on each stream that gets any.",
-        long: "Of calls that have ended. Where no stream gets any, the gate is not kept.",
+        short: "Least RTP packets that must come in each call that gets any.",
+        long: "Of calls that have ended. Where no call gets any, the gate is not kept.",
     },
 ];
 

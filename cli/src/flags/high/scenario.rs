@@ -12,6 +12,12 @@ use std::path::PathBuf;
 /// An error that lists the names there are, with the near one first.
 pub(crate) fn builtin(name: &str) -> Result<&'static stdlib::Builtin, String> {
     stdlib::find(name).ok_or_else(|| {
+        if matches!(name, "webrtc_uac" | "webrtc_uas") {
+            return format!(
+                "the built-in scenario `{name}` needs DTLS and ICE, which this version does not have; \
+                 `invite_media_savpf` is the nearest to it"
+            );
+        }
         let names: Vec<&str> = stdlib::all().iter().map(|builtin| builtin.name).collect();
         let near = match suggest::nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`? "),

@@ -144,6 +144,7 @@ fn contradictions_are_refused_together() {
 fn an_unknown_built_in_lists_the_names() {
     let faults = resolve(Dialect::Sipp, "-sn branch").expect_err("unknown");
     assert!(faults[0].contains("there are: uac, uas"), "{faults:?}");
+    assert!(builtin("webrtc_uac").is_err_and(|fault| fault.contains("needs DTLS and ICE")));
     assert!(builtin("uac2").is_err_and(|fault| fault.contains("did you mean `uac`?")));
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! `gossipper ladder`: pictures of the calls in a trace.
 
-use super::super::{Charset, svg, text};
+use super::super::{Charset, svg, text, timeline};
 use super::calls::{Call, Calls};
 use super::read::read;
 use crate::exit::ExitCode;
 use crate::stdio;
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Ways that calls went, each drawn with one call.
 const SHAPES: usize = 5;
@@ -24,6 +24,9 @@ pub(crate) struct LadderArgs {
     /// Write the picture there: SVG if it ends in .svg, else text.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// TRACE is a capture (pcap or pcapng): draw the media of a call over time.
+    #[arg(long)]
+    media: bool,
     /// Draw with ASCII alone.
     #[arg(long)]
     ascii: bool,
@@ -40,7 +43,48 @@ pub(crate) fn run(args: &LadderArgs) -> ExitCode {
     }
 }
 
+/// The media of a call of a capture.
+fn draw_media(args: &LadderArgs) -> Result<(), String> {
+    let name = args.trace.display();
+    let bytes =
+        std::fs::read(&args.trace).map_err(|error| format!("cannot read `{name}`: {error}"))?;
+    let capture = gossipper_capture::read(&bytes, &gossipper_capture::ReadOptions::default())
+        .map_err(|error| format!("`{name}`: {error}"))?;
+    let (drawn, note) = timeline::timeline(&capture, args.call.as_deref())
+        .map_err(|error| format!("`{name}`: {error}"))?;
+    if let Some(note) = note {
+        stdio::note(&note);
+    }
+    let ascii = args.ascii || (args.output.is_none() && !stdio::locale_is_utf8());
+    let charset = if ascii {
+        Charset::Ascii
+    } else {
+        Charset::Boxes
+    };
+    match &args.output {
+        None => stdio::out(&timeline::text(&drawn, charset)),
+        Some(output) => {
+            let picture = match is_svg(output) {
+                true => timeline::svg(&drawn),
+                false => timeline::text(&drawn, charset),
+            };
+            std::fs::write(output, picture)
+                .map_err(|error| format!("cannot write `{}`: {error}", output.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn is_svg(output: &Path) -> bool {
+    output
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("svg"))
+}
+
 fn draw(args: &LadderArgs) -> Result<(), String> {
+    if args.media {
+        return draw_media(args);
+    }
     let name = args.trace.display();
     let file = File::open(&args.trace).map_err(|error| format!("cannot read `{name}`: {error}"))?;
     let mut calls = Calls::default();
@@ -76,10 +120,7 @@ fn draw(args: &LadderArgs) -> Result<(), String> {
         stdio::out(&texts(&chosen, charset));
         return Ok(());
     };
-    let is_svg = output
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
-    let drawn = if is_svg {
+    let drawn = if is_svg(output) {
         let Some((title, call)) = chosen.first() else {
             return Err(format!("`{name}`: there is no call in it"));
         };

@@ -337,7 +337,11 @@ fn reaches(
         if walk.before(step).is_empty() && subject.receives.index(step).is_none() {
             continue;
         }
-        todo.extend(subject.graph.timeout(step));
+        todo.extend(
+            subject
+                .graph
+                .timeouts(step, subject.steps, subject.receives),
+        );
         todo.extend(subject.graph.after(step));
         // Another receive of the run may match instead.
         let next = subject.receives.index(step).filter(|receive| {

@@ -133,7 +133,7 @@ impl<'a> Walk<'a> {
             if steps[step].common.condexec.is_some() {
                 go(&[step + 1], situation);
             }
-            if let Some(timeout) = subject.graph.timeout(step) {
+            for timeout in subject.graph.timeouts(step, steps, subject.receives) {
                 go(&[timeout], after);
             }
         }

@@ -5,7 +5,7 @@ use super::{operand, quoted};
 use crate::ids::TextRef;
 use crate::media::{
     Argument, Direction, EchoChange, Loops, Media, MediaStream, Paused, Payload, Record, RtpCheck,
-    RtpStream,
+    RtpStream, Sound,
 };
 use crate::program::Draft;
 
@@ -101,7 +101,7 @@ fn rtp_stream(d: &Draft, stream: &RtpStream<TextRef>) -> String {
             format!("microphone {}", quoted(d, *input))
         }
         RtpStream::Synthetic {
-            silent,
+            sound,
             payload: form,
             packet_ms,
             duration_ms,
@@ -113,7 +113,12 @@ fn rtp_stream(d: &Draft, stream: &RtpStream<TextRef>) -> String {
                 ms => format!("for {ms}ms"),
             };
             let form = payload(*form);
-            let sound = if *silent { "silence" } else { "tone" };
+            let sound = match sound {
+                Sound::Tone(None) => "tone".to_owned(),
+                Sound::Tone(Some(hz)) => format!("tone {hz}Hz"),
+                Sound::Noise => "noise".to_owned(),
+                Sound::Silence => "silence".to_owned(),
+            };
             format!("{sound} {lasts}{packet} channels {channels}{form}")
         }
     }

@@ -77,17 +77,34 @@ fn patterns_and_words() {
     assert_eq!(
         stream("synthetic,-1,0,PCMU,30,5000,2"),
         RtpStream::Synthetic {
-            silent: false,
+            sound: Sound::Tone(None),
             payload: form(0, Codec::Pcmu),
             packet_ms: Some(30),
             duration_ms: 5000,
             channels: 2
         }
     );
+    for (word, sound) in [
+        ("tone", Sound::Tone(None)),
+        ("tone=1004", Sound::Tone(Some(1004))),
+        ("noise", Sound::Noise),
+        ("silence", Sound::Silence),
+    ] {
+        assert_eq!(
+            stream(&format!("synthetic,,,,,,,{word}")),
+            RtpStream::Synthetic {
+                sound,
+                payload: None,
+                packet_ms: None,
+                duration_ms: 0,
+                channels: 1
+            }
+        );
+    }
     assert_eq!(
         stream("silence"),
         RtpStream::Synthetic {
-            silent: true,
+            sound: Sound::Silence,
             payload: None,
             packet_ms: None,
             duration_ms: 0,
@@ -100,6 +117,8 @@ fn patterns_and_words() {
 fn faults_have_their_place() {
     for (text, at, part) in [
         ("", 0..0, "names no file"),
+        ("synthetic,,,,,,,hum", 16..19, "`hum` is no sound"),
+        ("synthetic,,,,,,,tone=0", 21..22, "`0` is no frequency"),
         ("a.wav,x", 6..7, "number of times"),
         ("a.wav,-2", 6..8, "number of times"),
         ("a.wav,1,8,PCMU/8000", 10..19, "is not `PCMU/8000`"),

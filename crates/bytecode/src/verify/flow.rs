@@ -120,6 +120,7 @@ impl Verifier<'_> {
             | Op::Listen { .. }
             | Op::Send { .. }
             | Op::Sent { .. }
+            | Op::Shown { .. }
             | Op::TwinSend { .. }
             | Op::Pause { .. }
             | Op::TakeJump {}
@@ -173,6 +174,7 @@ impl Verifier<'_> {
                 | Op::Listen { .. }
                 | Op::Send { .. }
                 | Op::Sent { .. }
+                | Op::Shown { .. }
                 | Op::Pause { .. }
                 | Op::Accept { .. }
                 | Op::SetJump { .. }

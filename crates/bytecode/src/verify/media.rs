@@ -3,7 +3,7 @@
 
 use super::{Checked, Verifier, within};
 use crate::ids::TemplateId;
-use crate::media::{Argument, Media, Record, RtpStream};
+use crate::media::{Argument, Media, Record, RtpStream, needs_sdp};
 use crate::{TextRef, VerifyError};
 
 const BY: &str = "a media action";
@@ -42,11 +42,9 @@ impl Verifier<'_> {
             }
         }
         // A step that read SDP for nobody would cost every message of the run.
-        if !d.media.iter().any(|entry| entry.media.needs_sdp())
-            && d.steps.iter().any(|step| step.reads_sdp)
-        {
+        if !needs_sdp(&d.media, &d.segments) && d.steps.iter().any(|step| step.reads_sdp) {
             return Err(VerifyError::Inconsistent(
-                "a step reads SDP and no media action needs it".to_owned(),
+                "a step reads SDP and nothing needs it".to_owned(),
             ));
         }
         Ok(())

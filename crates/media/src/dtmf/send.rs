@@ -129,6 +129,13 @@ impl DtmfSender {
         &self.params
     }
 
+    /// How long each digit lasts, in timestamps.
+    #[must_use]
+    pub fn duration(&self) -> u32 {
+        let units = u64::from(self.params.digit_ms) * u64::from(self.params.clock_rate) / 1000;
+        u32::try_from(units).unwrap_or(u32::MAX)
+    }
+
     /// When the next packet leaves, in ms after the first digit began; `None` if there is none.
     #[must_use]
     pub fn next_at_ms(&self) -> Option<u64> {

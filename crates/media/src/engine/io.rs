@@ -206,6 +206,8 @@ pub enum Event {
     Ended,
     /// All digits have left.
     DigitsSent,
+    /// A digit of ours has left. Told only where reports are ([`super::MediaEngine::tell_reports`]).
+    DigitLeft(Heard),
     /// The digits cannot be sent.
     DigitsRefused(crate::dtmf::DtmfError),
     /// A digit was heard.
@@ -231,6 +233,21 @@ pub struct FileWrite {
     pub last: bool,
 }
 
+/// A compound packet of RTCP that passed, as it is without encryption.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReportSeen {
+    /// Of which stream.
+    pub stream: StreamKey,
+    /// Ours, or the peer's.
+    pub sent: bool,
+    /// Our port.
+    pub port: Port,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Its bytes within [`MediaOut::bytes`].
+    pub range: Range<usize>,
+}
+
 /// What is to be done. Cleared and used again by whoever runs the engine.
 #[derive(Debug, Default)]
 pub struct MediaOut {
@@ -242,6 +259,8 @@ pub struct MediaOut {
     pub events: Vec<(StreamKey, Event)>,
     /// Parts of recordings, in order.
     pub files: Vec<FileWrite>,
+    /// Reports that passed, in order, where they are told ([`super::MediaEngine::tell_reports`]).
+    pub reports: Vec<ReportSeen>,
 }
 
 impl MediaOut {
@@ -251,5 +270,6 @@ impl MediaOut {
         self.sends.clear();
         self.events.clear();
         self.files.clear();
+        self.reports.clear();
     }
 }

@@ -7,7 +7,7 @@ use super::Context;
 use super::io::{Event, FirstPacket, Length, Play, Port, Send};
 use super::stream::{Pattern, Stream, timestamp};
 use crate::codec::Codec;
-use crate::dtmf::DtmfSender;
+use crate::dtmf::{DtmfSender, Heard, digit_of};
 use crate::record::Side;
 use crate::replay::Replay;
 use crate::rtp::{HEADER_LEN, Header};
@@ -103,6 +103,8 @@ pub(super) struct Digits {
     sender: DtmfSender,
     start: Micros,
     timestamp: u32,
+    /// The end of the digit has left before: it is sent three times.
+    ended: bool,
     pub(super) waiting: VecDeque<DtmfSender>,
 }
 
@@ -112,6 +114,7 @@ impl Digits {
             sender,
             start: now,
             timestamp,
+            ended: false,
             waiting: VecDeque::new(),
         }
     }
@@ -320,9 +323,21 @@ impl Stream {
                     timestamp: digits.timestamp.wrapping_add(packet.timestamp),
                     codec: None,
                 };
-                self.emit(cx, &outgoing, |out| {
+                let left = self.emit(cx, &outgoing, |out| {
                     out.extend_from_slice(&packet.event.to_bytes());
                 });
+                let first_end = packet.event.end && !digits.ended;
+                digits.ended = packet.event.end;
+                if cx.tells_reports && left && first_end {
+                    let event = packet.event.event;
+                    cx.event(Event::DigitLeft(Heard {
+                        digit: digit_of(event),
+                        event,
+                        volume: packet.event.volume,
+                        duration: digits.sender.duration(),
+                        ended: true,
+                    }));
+                }
                 self.digits = Some(digits);
                 continue;
             }

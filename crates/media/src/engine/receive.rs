@@ -2,7 +2,7 @@
 //! What a stream receives: opened, checked, counted, heard, recorded, sent back.
 
 use super::Context;
-use super::io::{Event, Port};
+use super::io::{Event, Port, ReportSeen};
 use super::stream::Stream;
 use crate::codec::Codec;
 use crate::receive::{Order, Timing};
@@ -22,9 +22,9 @@ impl Stream {
     ) {
         let reports = self.params.report_interval.is_some();
         match port {
-            Port::Rtp if reports && is_rtcp(bytes) => self.on_rtcp(cx, bytes),
+            Port::Rtp if reports && is_rtcp(bytes) => self.on_rtcp(cx, port, from, bytes),
             Port::Rtp => self.on_rtp(cx, from, bytes),
-            Port::Rtcp if reports => self.on_rtcp(cx, bytes),
+            Port::Rtcp if reports => self.on_rtcp(cx, port, from, bytes),
             // COMPAT(sipp): reports of a peer are not read.
             Port::Rtcp => self.errors.unread += 1,
         }
@@ -96,7 +96,7 @@ impl Stream {
         }
     }
 
-    fn on_rtcp(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) {
+    fn on_rtcp(&mut self, cx: &mut Context<'_>, port: Port, from: SocketAddr, bytes: &mut [u8]) {
         let len = match &mut self.secured {
             Some(secured) => match secured.opener.open_rtcp(bytes) {
                 Ok(len) => len,
@@ -109,6 +109,17 @@ impl Stream {
             return;
         };
         self.reporting.received += 1;
+        if cx.tells_reports {
+            let start = cx.out.bytes.len();
+            cx.out.bytes.extend_from_slice(&bytes[..len]);
+            cx.out.reports.push(ReportSeen {
+                stream: cx.key,
+                sent: false,
+                port,
+                peer: from,
+                range: start..cx.out.bytes.len(),
+            });
+        }
         let wall_clock = cx.wall_clock();
         for packet in compound.packets() {
             let blocks = match packet {

@@ -3,10 +3,10 @@
 
 use super::Context;
 use super::check::PatternCount;
-use super::io::{Port, Send};
+use super::io::{Format, Port, Remote, ReportSeen, Send};
 use super::stream::Stream;
 use crate::quality::Quality;
-use crate::receive::{JitterMs, ReceiveCounts};
+use crate::receive::{JitterMs, ReceiveCounts, SkewMs};
 use crate::rtcp::{
     NtpTime, ReportBlock, SenderInfo, append_goodbye, append_name, append_receiver_report,
     append_sender_report,
@@ -40,8 +40,41 @@ pub struct PeerView {
     pub loss_percent: f64,
     /// Lost since the beginning.
     pub lost: i32,
+    /// Jitter in units of RTP's timestamps, as it came.
+    pub jitter_ts: u32,
     /// Jitter in ms.
     pub jitter_ms: f64,
+}
+
+/// What a peer reported of us, over all of its reports.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct BlockCounts {
+    /// Report blocks about us.
+    pub blocks: u64,
+    /// The largest share that was lost from one report to the next, in 1/256.
+    pub max_fraction_lost: u8,
+    /// The highest jitter, in timestamps.
+    pub max_jitter: u32,
+    /// The lowest.
+    pub min_jitter: u32,
+    /// Sum of all.
+    pub jitter_sum: u64,
+    /// Sum of the shares that were lost, in 1/256.
+    pub fraction_lost_sum: u64,
+}
+
+impl BlockCounts {
+    fn add(&mut self, block: &ReportBlock) {
+        self.min_jitter = match self.blocks {
+            0 => block.jitter,
+            _ => self.min_jitter.min(block.jitter),
+        };
+        self.blocks += 1;
+        self.max_fraction_lost = self.max_fraction_lost.max(block.fraction_lost);
+        self.max_jitter = self.max_jitter.max(block.jitter);
+        self.jitter_sum += u64::from(block.jitter);
+        self.fraction_lost_sum += u64::from(block.fraction_lost);
+    }
 }
 
 /// What became of a stream.
@@ -75,6 +108,8 @@ pub struct StreamReport {
     pub last_received: Option<Micros>,
     /// The longest time between two packets.
     pub longest_gap: Micros,
+    /// How far the packets have drifted from their timestamps, as of the last packet and at most.
+    pub skew: SkewMs,
     /// Telephone events.
     pub digits_heard: u32,
     /// Packets of no use.
@@ -83,8 +118,20 @@ pub struct StreamReport {
     pub round_trip_us: Option<u64>,
     /// How the peer receives us.
     pub peer: Option<PeerView>,
+    /// What the peer reported of us, over all of its reports.
+    pub blocks: BlockCounts,
+    /// What is agreed upon.
+    pub format: Format,
+    /// Where the peer wants its packets.
+    pub remote: Remote,
+    /// Our timestamp now.
+    pub timestamp: u32,
+    /// What we would report of the source heard last, with the share lost since the beginning.
+    pub own_block: Option<ReportBlock>,
     /// Compound packets of RTCP.
     pub reports_sent: u32,
+    /// Those of them that begin with a sender report.
+    pub sender_reports_sent: u32,
     /// Compound packets of RTCP.
     pub reports_received: u32,
     /// SIPp's check, if a pattern was played.
@@ -100,7 +147,17 @@ pub(super) struct Reporting {
     pub(super) sent: u32,
     pub(super) received: u32,
     pub(super) round_trip_us: Option<u64>,
+    /// From the first sender report, ours or about us, on.
+    pub(super) more: Option<Box<MoreCounts>>,
+}
+
+/// What only streams with RTCP count.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct MoreCounts {
+    pub(super) blocks: BlockCounts,
     pub(super) peer: Option<PeerView>,
+    /// Sender reports among those sent.
+    pub(super) of_sender: u32,
 }
 
 impl Reporting {
@@ -111,7 +168,7 @@ impl Reporting {
             sent: 0,
             received: 0,
             round_trip_us: None,
-            peer: None,
+            more: None,
         }
     }
 
@@ -120,9 +177,12 @@ impl Reporting {
         if let Some(us) = block.round_trip_us(now) {
             self.round_trip_us = Some(us);
         }
-        self.peer = Some(PeerView {
+        let more = self.more.get_or_insert_default();
+        more.blocks.add(block);
+        more.peer = Some(PeerView {
             loss_percent: f64::from(block.fraction_lost) / 2.56,
             lost: block.cumulative_lost,
+            jitter_ts: block.jitter,
             jitter_ms: f64::from(block.jitter) * 1000.0 / f64::from(clock_rate),
         });
     }
@@ -181,6 +241,19 @@ impl Stream {
         if goodbye {
             append_goodbye(ssrc, &mut cx.out.bytes);
         }
+        // Where both share a port, reports leave from the port of RTP.
+        let port = if self.remote.rtp == Some(to) {
+            Port::Rtp
+        } else {
+            Port::Rtcp
+        };
+        // What is put behind it here is sealed there.
+        let told = cx.tells_reports.then(|| {
+            let end = cx.out.bytes.len();
+            cx.out.bytes.extend_from_within(start..end);
+            (start..end, end)
+        });
+        let start = told.as_ref().map_or(start, |(_, end)| *end);
         if let Some(secured) = &mut self.secured
             && secured.sealer.seal_rtcp(&mut cx.out.bytes, start).is_err()
         {
@@ -189,12 +262,18 @@ impl Stream {
             return;
         }
         self.reporting.sent += 1;
-        // Where both share a port, reports leave from the port of RTP.
-        let port = if self.remote.rtp == Some(to) {
-            Port::Rtp
-        } else {
-            Port::Rtcp
-        };
+        if has_sent {
+            self.reporting.more.get_or_insert_default().of_sender += 1;
+        }
+        if let Some((range, _)) = told {
+            cx.out.reports.push(ReportSeen {
+                stream: cx.key,
+                sent: true,
+                port,
+                peer: to,
+                range,
+            });
+        }
         cx.out.sends.push(Send {
             stream: cx.key,
             port,

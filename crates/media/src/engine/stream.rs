@@ -319,6 +319,7 @@ impl Stream {
 
     pub(super) fn report(&self, now: Micros) -> StreamReport {
         let received = self.receiver.counts();
+        let more = self.reporting.more.as_deref().copied().unwrap_or_default();
         let jitter = self.receiver.jitter();
         let round_trip_us = self.reporting.round_trip_us;
         let quality = Quality::of(&QualityInput {
@@ -344,11 +345,18 @@ impl Stream {
             first_received: self.receiver.first_arrival(),
             last_received: self.receiver.last_arrival(),
             longest_gap: self.receiver.longest_gap(),
+            skew: self.receiver.skew(),
             digits_heard: self.digits_heard,
             errors: self.errors,
             round_trip_us,
-            peer: self.reporting.peer,
+            peer: more.peer,
+            blocks: more.blocks,
+            format: self.format,
+            remote: self.remote,
+            timestamp: self.timestamp_at(now),
+            own_block: self.receiver.block_of_last(now),
             reports_sent: self.reporting.sent,
+            sender_reports_sent: more.of_sender,
             reports_received: self.reporting.received,
             pattern: self.pattern.as_ref().map(|pattern| pattern.count),
         }

@@ -79,6 +79,8 @@ struct World {
     now: Micros,
     left: Vec<Left>,
     events: Vec<(Micros, StreamKey, Event)>,
+    /// Reports that were told: whether they are ours, and their bytes.
+    reports: Vec<(bool, Vec<u8>)>,
     file: Vec<u8>,
 }
 
@@ -93,6 +95,7 @@ impl World {
             now: Micros(0),
             left: Vec::new(),
             events: Vec::new(),
+            reports: Vec::new(),
             file: Vec::new(),
         }
     }
@@ -141,6 +144,10 @@ impl World {
         }
         for (stream, event) in &self.out.events {
             self.events.push((self.now, *stream, event.clone()));
+        }
+        for seen in &self.out.reports {
+            let bytes = self.out.bytes[seen.range.clone()].to_vec();
+            self.reports.push((seen.sent, bytes));
         }
         for write in &self.out.files {
             let bytes = &self.out.bytes[write.range.clone()];

@@ -3,7 +3,10 @@
 
 use super::*;
 use gossipper_control::measures::{ResponseTimes, TimerTimes};
-use gossipper_control::{CounterSnapshot, FailCount, Mode, StepKind, StepSnapshot};
+use gossipper_control::{
+    CounterSnapshot, FailCount, FailureShape, FailureShapes, MediaSnapshot, Mode, StepKind,
+    StepSnapshot, WatchedCall, WatchedMessage, Way,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -55,7 +58,34 @@ fn page(form: Form) -> String {
         ..MediaSnapshot::default()
     }));
     engine.rate.target = 12.5;
+    let sent = |label: &str, repeated| WatchedMessage {
+        at_us: 0,
+        way: Way::Sent,
+        label: label.to_owned(),
+        repeated,
+        last_us: 0,
+    };
+    let busy = WatchedMessage {
+        way: Way::Received,
+        ..sent("486 Busy \"here\"", 0)
+    };
+    let shapes = FailureShapes {
+        failed: 4,
+        watched: 4,
+        shapes: vec![FailureShape {
+            count: 3,
+            reason: FailReason::UnexpectedMessage,
+            example: WatchedCall {
+                messages: vec![sent("INVITE", 2), busy, sent("ACK", 0)],
+                left_out: 5,
+                left_out_after: 2,
+                ..WatchedCall::default()
+            },
+        }],
+        rarer: 1,
+    };
     let snapshot = Snapshot {
+        failure_shapes: Some(Box::new(shapes)),
         elapsed_us: 1_500_000,
         engines: vec![engine.clone(), engine],
         ..Snapshot::default()
@@ -79,7 +109,8 @@ fn page(form: Form) -> String {
         transport: "UDP".to_owned(),
         ..Facts::default()
     };
-    exposition(&facts, &snapshot, Some(&measures), form)
+    let page = exposition(&facts, &snapshot, Some(&measures), form);
+    String::from_utf8(page).expect("text")
 }
 
 /// The samples by name with labels; what is wrong with the page is a panic.
@@ -154,6 +185,11 @@ fn every_sample_belongs_to_its_family_and_has_the_figure_of_the_run() {
                 "gossipper_beside_calls_failed_total{role=\"answerer\",scenario=\"a \\\"b\\\" \\\\ c\\nd\"}",
                 4.0,
             ),
+            ("gossipper_failures_watched_total", 4.0),
+            (
+                "gossipper_failure_shape_calls_total{messages=\">INVITE+ <486 ... >ACK\",reason=\"unexpected_message\"}",
+                3.0,
+            ),
             ("gossipper_call_length_seconds_count", 6.0),
             ("gossipper_call_length_seconds_sum", 12.0),
             (
@@ -195,6 +231,15 @@ fn who_asks_for_openmetrics_gets_it() {
         "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
     assert_eq!(Form::of_accept(prometheus), Form::OpenMetrics);
     assert_eq!(Form::of_accept("*/*"), Form::Text);
+    let family = "proto=io.prometheus.client.MetricFamily;encoding=delimited";
+    let native = format!("application/vnd.google.protobuf;{family};q=0.7,{prometheus}");
+    assert_eq!(Form::of_accept(&native), Form::Protobuf);
+    let last = format!("{prometheus},application/vnd.google.protobuf;{family};q=0.1");
+    assert_eq!(Form::of_accept(&last), Form::OpenMetrics);
+    // Without lengths it is not what we have.
+    let text =
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text";
+    assert_eq!(Form::of_accept(text), Form::Text);
 }
 
 #[test]

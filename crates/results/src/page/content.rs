@@ -22,6 +22,7 @@ pub(super) fn document(run: &Summary, other: Option<&Summary>) -> Document {
     sections.push(times::section(run));
     sections.push(steps::section(run));
     sections.push(failures(run));
+    sections.push(steps::worst(run));
     sections.push(media(run));
     sections.push(beside(run));
     sections.push(counters(run));

@@ -285,6 +285,8 @@ pub(super) struct Shades {
     pub(super) rows: usize,
     /// Of each shade, from the lightest: column, row, and over how many columns it goes.
     pub(super) runs: [Vec<(usize, usize, usize)>; SHADES],
+    /// What the shades stand for: some of them, each with the greatest count that has it.
+    pub(super) scale: Vec<(usize, String)>,
 }
 
 /// What to say where a pointer is: columns over the whole width.

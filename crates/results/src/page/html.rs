@@ -148,7 +148,12 @@ fn section(out: &mut String, section: &Section) {
             escaped(&section.note)
         ));
     }
+    let mut in_calls = false;
     for block in &section.blocks {
+        if in_calls && !matches!(block, Block::Ladder(_)) {
+            out.push_str("</div>\n");
+            in_calls = false;
+        }
         match block {
             Block::Text(text) => out.push_str(&format!("<p>{}</p>\n", escaped(text))),
             Block::Charts(charts) => {
@@ -159,8 +164,19 @@ fn section(out: &mut String, section: &Section) {
                 out.push_str("</div>\n");
             }
             Block::Table(rows) => table(out, rows),
-            Block::Ladder(steps) => ladder(out, steps),
+            Block::Ladder(steps) => {
+                // Calls stand next to each other where there is space.
+                let is_call = !steps.caption.is_empty();
+                if is_call && !in_calls {
+                    out.push_str("<div class=\"calls\">\n");
+                }
+                in_calls |= is_call;
+                ladder(out, steps);
+            }
         }
+    }
+    if in_calls {
+        out.push_str("</div>\n");
     }
     out.push_str("</section>\n");
 }
@@ -228,15 +244,20 @@ fn table(out: &mut String, table: &Table) {
 }
 
 fn ladder(out: &mut String, ladder: &Ladder) {
-    if !ladder.caption.is_empty() {
-        out.push_str(&format!("<h3>{}</h3>\n", escaped(&ladder.caption)));
-    }
-    if !ladder.note.is_empty() {
-        let note = escaped(&ladder.note);
-        out.push_str(&format!("<p class=\"note\">{note}</p>\n"));
+    let is_call = !ladder.caption.is_empty();
+    if is_call {
+        out.push_str(&format!(
+            "<div class=\"call\">\n<h3>{}</h3>\n<p class=\"note\">{}</p>\n",
+            escaped(&ladder.caption),
+            escaped(&ladder.note)
+        ));
     }
     let twin = if ladder.twin { " twin" } else { "" };
-    let few = if ladder.figures.len() < 3 { " few" } else { "" };
+    let few = match ladder.figures.len() {
+        0 | 1 => " few",
+        2 => " few two",
+        _ => "",
+    };
     out.push_str(&format!(
         "<div class=\"ladder{twin}{few}\">\n<div class=\"rung top\"><span></span><span class=\"lane\">"
     ));
@@ -255,6 +276,9 @@ fn ladder(out: &mut String, ladder: &Ladder) {
         rung(out, step, ladder);
     }
     out.push_str("</div>\n");
+    if is_call {
+        out.push_str("</div>\n");
+    }
 }
 
 fn rung(out: &mut String, rung: &Rung, ladder: &Ladder) {

@@ -6,7 +6,7 @@ use gossipper_control::shapes::Way;
 use gossipper_results::Summary;
 use gossipper_results::latency::{Latency, Timing};
 use gossipper_results::series::{Quantiles, Series};
-use gossipper_results::shapes::{Example, FailureShapes, Message, Shape};
+use gossipper_results::shapes::{Example, FailureShapes, Message, Shape, WorstCall, WorstCalls};
 use gossipper_results::summary::{
     Beside, Health, Heard, Media, Response, Run, SCHEMA, Step, ThresholdResult,
 };
@@ -50,6 +50,39 @@ fn latency(middle: u64, count: u64) -> Latency {
     Latency {
         sent: timing(middle, count),
         due: Some(timing(middle + 2, count)),
+    }
+}
+
+/// A slow call; the last of them failed, and its answer is among what is left out.
+fn worst(place: u64) -> WorstCall {
+    let due = 412_000_000 - place * 9_000_000;
+    let rows = [
+        (0, Way::Sent, "INVITE", 0),
+        (2, Way::Received, "100 Trying", 0),
+        (due / 1_000_000, Way::Received, "200 OK", 1),
+        (due / 1_000_000, Way::Sent, "ACK", 1),
+    ];
+    let rows = rows.map(|(ms, way, label, repeated)| Message {
+        at: ms * 1_000_000,
+        way,
+        label: label.to_owned(),
+        repeated,
+        last: ms * 1_000_000,
+    });
+    WorstCall {
+        due,
+        sent: due - place * 1_000_000,
+        answer: (place < 2).then_some(2),
+        reason: (place == 2).then(|| "timeout_on_recv".to_owned()),
+        call: Example {
+            call_number: 700 + place,
+            call_id: format!("{}-7@192.0.2.10", 700 + place),
+            peer: Some("192.0.2.7:5060".to_owned()),
+            began: 7_000_000_000,
+            duration: 1_500_000_000,
+            messages: rows.into(),
+            ..Example::default()
+        },
     }
 }
 
@@ -208,6 +241,11 @@ pub(crate) fn long(seconds: u64) -> Summary {
                 },
             }],
             ..FailureShapes::default()
+        }),
+        worst_calls: Some(WorstCalls {
+            ended: calls,
+            watched: 900,
+            calls: (0..3).map(worst).collect(),
         }),
         messages: MessageCounts {
             sent: calls * 3,

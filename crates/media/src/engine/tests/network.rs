@@ -103,6 +103,10 @@ fn both_sides_count_alike_and_measure_the_round_trip() {
             "{seen} {ours:?}"
         );
         assert!(ours.reports_received >= 30 && ours.reports_sent >= 38);
+        let peer = theirs.peer.expect("the peer reported");
+        assert_eq!(f64::from(peer.jitter_ts) / 8.0, peer.jitter_ms);
+        assert!(theirs.blocks.blocks >= 30, "{:?}", theirs.blocks);
+        assert!((ours.jitter.max_ts / 8.0 - ours.jitter.max).abs() < 1e-9);
         let quality = ours.quality.expect("G.711 is known");
         assert!((60.0..88.0).contains(&quality.r_factor), "{quality:?}");
         assert_eq!(
@@ -169,6 +173,57 @@ fn every_suite_carries_audio_and_reports() {
         assert!(errors.authentication >= 49, "{suite:?} {errors:?}");
         assert_eq!(call.report(0).errors, PacketErrors::default());
     }
+}
+
+#[test]
+fn reports_and_digits_are_told_in_clear_where_that_is_asked_for() {
+    let suite = Suite::ALL[0];
+    let key = |seed: u8| {
+        let bytes = vec![seed; suite.key_len() + suite.salt_len()];
+        MasterKey::new(suite, Relaxed::default(), &bytes).unwrap()
+    };
+    let mut call = Call::new(reporting, Micros::from_ms(5));
+    call.keys(0, &key(1), &key(2));
+    call.keys(1, &key(2), &key(1));
+    call.op(0, tone(Length::Endless));
+    call.run_until(Micros::from_ms(1000));
+    assert!(call.sides.iter().all(|side| side.reports.is_empty()));
+    for side in &mut call.sides {
+        side.engine.tell_reports();
+    }
+    let digits = Op::Dtmf {
+        digits: b"7".as_slice().into(),
+        params: crate::dtmf::DtmfParams::default(),
+    };
+    call.op(0, digits);
+    call.run_until(Micros::from_ms(3003));
+    for side in 0..2 {
+        let of = |world: &World, sent| -> Vec<Vec<u8>> {
+            let of = world.reports.iter().filter(|(ours, _)| *ours == sent);
+            of.map(|(_, bytes)| bytes.clone()).collect()
+        };
+        let (sent, came) = (
+            of(&call.sides[side], true),
+            of(&call.sides[1 - side], false),
+        );
+        assert!(came.len() >= 3, "{}", came.len());
+        assert!(sent.ends_with(&came) || sent[..sent.len() - 1].ends_with(&came));
+        for bytes in &sent {
+            let compound = crate::rtcp::Compound::parse(bytes).expect("in clear");
+            assert!(compound.packets().count() >= 2);
+        }
+    }
+    let told = call.sides[0].events_of(call.streams[0]);
+    let left = told.iter().filter_map(|event| match event {
+        Event::DigitLeft(left) => Some((left.digit, left.duration, left.ended)),
+        _ => None,
+    });
+    assert_eq!(left.collect::<Vec<_>>(), [(Some(b'7'), 800, true)]);
+    let blocks = call.report(0).blocks;
+    assert!(
+        blocks.blocks >= 4 && blocks.min_jitter <= blocks.max_jitter,
+        "{blocks:?}"
+    );
 }
 
 #[test]

@@ -436,6 +436,7 @@ fn heat(columns: &Columns<'_>) -> Option<Chart> {
     let mut shades = Shades {
         columns: columns.count,
         rows,
+        scale: scale(greatest),
         ..Shades::default()
     };
     for row in 0..rows {
@@ -458,11 +459,42 @@ fn heat(columns: &Columns<'_>) -> Option<Chart> {
     }
     let mut chart = columns.chart(
         "Answer times, each answer",
-        "from when the request was due; the stronger the colour, the more; logarithmic",
+        "from when the request was due, logarithmic; colours are answers per field, at most",
         "columns of",
     );
     chart.wide = true;
     chart.marks.push(Mark::Shades(shades));
     chart.y = y.ticks;
     Some(chart)
+}
+
+/// The greatest whole count of each shade, of those that have one of their own.
+fn scale(greatest: f64) -> Vec<(usize, String)> {
+    let mut before = 0;
+    let ends = (0..SHADES).filter_map(|level| {
+        let part = (level + 1) as f64 / SHADES as f64;
+        // The last is the greatest count itself, whatever rounding makes of it.
+        let end = (((1.0 + greatest).ln() * part).exp() - 1.0 + 1e-6).floor() as u64;
+        let new = end > before;
+        before = end;
+        new.then(|| (level, units::count(end)))
+    });
+    ends.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_of_a_heat_map_ends_at_the_greatest_count() {
+        let said = |greatest| {
+            let scale = scale(greatest).into_iter();
+            let scale: Vec<_> = scale.map(|(level, end)| format!("{level}:{end}")).collect();
+            scale.join(" ")
+        };
+        assert_eq!(said(1.0), "7:1");
+        assert_eq!(said(161.0), "1:2 2:5 3:11 4:23 5:44 6:84 7:161");
+        assert_eq!(said(0.0), "");
+    }
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The scenario as a ladder, with what became of each step.
+//! Ladders: the scenario with what became of each step, and calls with their messages.
 
 use super::super::document::{Block, Cell, Ladder, Rung, Section, Tone, Way};
 use super::super::units;
-use crate::shapes::Shape;
+use crate::shapes::{Example, Shape, WorstCall};
 use crate::summary::{Step, Summary};
 use gossipper_control::shapes::Way as Goes;
 
 /// Shapes that are drawn.
 const SHAPES: usize = 3;
+
+/// Slow calls that are drawn.
+const WORST: usize = 3;
 
 /// The section, if the steps are known.
 pub(super) fn section(run: &Summary) -> Option<Section> {
@@ -88,8 +91,74 @@ pub(super) fn shapes(run: &Summary) -> Vec<Block> {
     shapes.collect()
 }
 
+/// The calls that waited longest, each with its messages.
+pub(super) fn worst(run: &Summary) -> Option<Section> {
+    let worst = run.worst_calls.as_ref()?;
+    let calls = worst.calls.iter().take(WORST);
+    let blocks: Vec<_> = calls.map(|call| Block::Ladder(slow(call))).collect();
+    let of = if worst.watched == worst.ended {
+        format!("all {}", units::calls(worst.ended))
+    } else {
+        format!(
+            "the {} that were watched and had an answer, out of {}",
+            units::count(worst.watched),
+            units::calls(worst.ended)
+        )
+    };
+    (!blocks.is_empty()).then(|| Section {
+        title: "Worst calls",
+        note: format!(
+            "Those that waited longest for an answer, from when its request was due, of {of}. The answer is marked."
+        ),
+        blocks,
+    })
+}
+
+fn slow(worst: &WorstCall) -> Ladder {
+    let mut ladder = Ladder {
+        figures: &["again", "waited"],
+        ..messages(&worst.call)
+    };
+    let mut number = 0;
+    for rung in &mut ladder.rungs {
+        let is_message = !rung.index.is_empty();
+        let is_answer = is_message && worst.answer == Some(number);
+        rung.figures.push(if is_answer {
+            Cell::toned(units::time(worst.due), Tone::Bad)
+        } else {
+            Cell::from("")
+        });
+        number += u64::from(is_message);
+    }
+    let answer = worst.answer.and_then(|place| usize::try_from(place).ok());
+    let answer = answer.and_then(|place| worst.call.messages.get(place));
+    let answer = answer.map_or_else(String::new, |answer| format!(" for {}", answer.label));
+    let from = if worst.due == worst.sent {
+        String::new()
+    } else {
+        format!(", {} of it from sending", units::time(worst.sent))
+    };
+    let failed = match &worst.reason {
+        Some(reason) => format!("; the call failed: {}", units::words(reason)),
+        None => String::new(),
+    };
+    ladder.caption = format!("{}{answer}{from}{failed}", units::time(worst.due));
+    ladder
+}
+
 fn example(shape: &Shape) -> Ladder {
-    let example = &shape.example;
+    Ladder {
+        caption: format!(
+            "{}: {}. One of them:",
+            units::calls(shape.count),
+            units::words(&shape.reason)
+        ),
+        ..messages(&shape.example)
+    }
+}
+
+/// A call with its messages.
+fn messages(example: &Example) -> Ladder {
     let mut rungs: Vec<Rung> = Vec::new();
     for (place, message) in example.messages.iter().enumerate() {
         if example.left_out > 0 && place as u64 == example.left_out_after {
@@ -128,16 +197,12 @@ fn example(shape: &Shape) -> Ladder {
         note.push_str(&format!("; peer {peer}"));
     }
     Ladder {
-        caption: format!(
-            "{}: {}. One of them:",
-            units::calls(shape.count),
-            units::words(&shape.reason)
-        ),
         note,
         count: "after",
         figures: &["again"],
         twin,
         rungs,
+        ..Ladder::default()
     }
 }
 

@@ -65,6 +65,19 @@ pub(super) fn figure(out: &mut String, chart: &Chart) {
         }
         out.push_str("</p>\n");
     }
+    for mark in &chart.marks {
+        if let Mark::Shades(shades) = mark {
+            out.push_str("<p class=\"legend\">");
+            for (level, end) in &shades.scale {
+                let _ = write!(
+                    out,
+                    "<span class=\"shade s{level}\">{}</span>",
+                    escaped(end)
+                );
+            }
+            out.push_str("</p>\n");
+        }
+    }
     out.push_str("<div class=\"plot\"");
     if let Some(hover) = &chart.hover {
         let _ = write!(out, " data-hover=\"{}\"", escaped(&json(hover)));

@@ -67,6 +67,15 @@ pub(super) fn chart(sheets: &mut Sheets, chart: &Chart, (left, top, wide): (f64,
         sheets.text((x + 13.0, y), Face::Plain, 6.5, DIM, name);
         x += needed;
     }
+    for mark in &chart.marks {
+        let Mark::Shades(shades) = mark else { continue };
+        for (level, end) in &shades.scale {
+            let y = top + 30.0;
+            sheets.fill([x, y - 5.0, 8.0, 6.0], SHADE[*level]);
+            sheets.text((x + 11.0, y), Face::Plain, 6.5, DIM, end);
+            x += 11.0 + width(Face::Plain, 6.5, end) + 8.0;
+        }
+    }
     let labels = chart
         .y
         .iter()

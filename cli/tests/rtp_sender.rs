@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+//! `-rtp_send`, offers that are answered with keywords, and the picture of a call's media, as a user meets them.
+
+use gossipper_capture::Datagram;
+use gossipper_capture::write::Writer;
+use gossipper_media::rtp::{Header, Packet};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_gossipper");
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(folder: &Path, line: &str) -> Ran {
+    let output = Command::new(BINARY)
+        .args(line.split_whitespace())
+        .current_dir(folder)
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs");
+    Ran {
+        code: output.status.code().expect("an exit code"),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn folder() -> TempDir {
+    TempDir::with_prefix("gossipper-sender-").expect("a folder")
+}
+
+/// A number of the last line.
+fn figure(out: &str, name: &str) -> u64 {
+    let line = out.lines().last().expect("a line");
+    assert!(line.starts_with("rtp_sender: done  sent="), "{out}");
+    let word = line
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    word.and_then(|word| word.parse().ok())
+        .unwrap_or_else(|| panic!("{name}: {out}"))
+}
+
+#[test]
+fn rtp_is_sent_without_sip_and_reported() {
+    let folder = folder();
+    let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let to = peer.local_addr().expect("an address");
+    let ran = run(
+        folder.path(),
+        &format!(
+            "-rtp_send -rtp_addr {to} -rtp_codec PCMA -rtp_freq 10 -rtp_dur 300 -mp 42000 -summary_json s.json"
+        ),
+    );
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let first = format!(
+        "rtp_sender: streaming to {to} codec=PCMA/8000 pt=8 freq=10ms duration=300ms channels=1\n"
+    );
+    assert!(ran.out.starts_with(&first), "{}", ran.out);
+    let sent = figure(&ran.out, "sent");
+    assert_eq!(sent + figure(&ran.out, "skipped"), 30);
+    assert_eq!(figure(&ran.out, "octets"), 80 * sent);
+    assert_eq!(figure(&ran.out, "not_sent"), 0);
+    peer.set_nonblocking(true).expect("it can be");
+    let mut buffer = [0; 2048];
+    let mut came = 0;
+    while let Ok(len) = peer.recv(&mut buffer) {
+        let packet = Packet::parse(&buffer[..len]).expect("RTP");
+        assert_eq!((packet.header.payload_type, packet.payload.len()), (8, 80));
+        came += 1;
+    }
+    assert_eq!(came, sent);
+    let summary = std::fs::read_to_string(folder.path().join("s.json")).expect("a summary");
+    assert!(
+        summary.contains(&format!("\"rtp_packets_sent\": {sent}")),
+        "{summary}"
+    );
+}
+
+#[test]
+fn streams_of_a_file_go_to_destinations_in_turn_and_a_gate_judges_them() {
+    let folder = folder();
+    std::fs::write(folder.path().join("sound.raw"), [7; 1000]).expect("written");
+    let peers = [0, 1].map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
+    let [one, other] = peers
+        .each_ref()
+        .map(|peer| peer.local_addr().expect("an address"));
+    let ran = run(
+        folder.path(),
+        &format!(
+            "-rtp_send -rtp_addr {one},{other} -media_scale -rtp_streams 4 -shards 2 -rtp_file sound.raw -rtp_dur 100 \
+             -mp 43000 -r 1000 -threshold calls>0"
+        ),
+    );
+    // Nobody was called, which is what was asked for.
+    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("Health     FAIL"), "{}", ran.out);
+    let sent = figure(&ran.out, "sent");
+    assert_eq!(sent + figure(&ran.out, "skipped"), 20);
+    let mut came = 0;
+    for peer in &peers {
+        peer.set_nonblocking(true).expect("it can be");
+        let mut buffer = [0; 2048];
+        let mut here = 0;
+        while let Ok(len) = peer.recv(&mut buffer) {
+            let packet = Packet::parse(&buffer[..len]).expect("RTP");
+            assert_eq!(packet.payload, [7; 160]);
+            here += 1;
+        }
+        assert!(here > 0);
+        came += here;
+    }
+    assert_eq!(came, sent);
+}
+
+#[test]
+fn it_is_refused_what_makes_no_sense_without_calls() {
+    let folder = folder();
+    for (line, why) in [
+        (
+            "-rtp_send",
+            "-rtp_addr is required for standalone RTP sender",
+        ),
+        (
+            "-rtp_send -rtp_addr 127.0.0.1:4000 -sn uac",
+            "-sn is about calls",
+        ),
+        (
+            "-rtp_addr 127.0.0.1:4000 -sn uac -loopback",
+            "it needs -rtp_send",
+        ),
+        (
+            "-sn uac -loopback -media_iouring",
+            "media_iouring requires media_scale",
+        ),
+        (
+            "-rtp_send -rtp_addr 127.0.0.1:4000 -rtp_codec iLBC -rtp_freq 20",
+            "no packets of 20 ms",
+        ),
+    ] {
+        let ran = run(folder.path(), line);
+        assert_eq!(ran.code, 1, "{line}: {}", ran.err);
+        assert!(ran.err.contains(why), "{line}: {}", ran.err);
+    }
+    assert!(run(folder.path(), "-rtp_send -h").out.contains("-rtp_send"));
+    assert!(!run(folder.path(), "sipp -h").out.contains("-rtp_send"));
+}
+
+/// Answers with what was offered and a key of its own, and fails a call that it does not hear.
+const ANSWERS: &str = r#"<scenario>
+<recv request="INVITE"/>
+<send retrans="500"><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:];tag=b[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:[local_ip]:[local_port]>
+Content-Type: application/sdp
+Content-Length: [len]
+
+v=0
+o=- 1 1 IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+[audio_sdp]
+a=rtcp-mux
+a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:[cryptokeyparams1audio]
+
+]]></send>
+<recv request="ACK"/>
+<nop><action>
+<exec rtp_stream="synthetic,-1,[audio_pt],[audio_codec],20,5000,1,noise"/>
+<exec rtpcheck="min_packets=5,timeout_ms=30000,direction=recv"/>
+</action></nop>
+<recv request="BYE"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+</scenario>"#;
+
+#[test]
+fn the_built_in_of_browsers_is_encrypted_and_answered_with_keywords() {
+    let folder = folder();
+    std::fs::write(folder.path().join("answers.xml"), ANSWERS).expect("written");
+    let line = "-sn invite_media_savpf -loopback -loopback_sf answers.xml -media_srtp -mp 44000 -nostdin \
+                -srtpcheck_debug";
+    let ran = run(folder.path(), line);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("0 failed"), "{}", ran.out);
+    let agreed =
+        std::fs::read_to_string(folder.path().join("srtpctxdebugfile_uas")).expect("a file");
+    assert!(
+        agreed.contains("audio: sends with AES_CM_128_HMAC_SHA1_80"),
+        "{agreed}"
+    );
+    let taken = std::fs::read_to_string(folder.path().join("debugrsrtpafile_uas")).expect("a file");
+    assert!(taken.contains(" 0 with a wrong tag"), "{taken}");
+    // With the wrong key nothing would be counted as received.
+    let heard = ran.out.lines().find(|line| line.starts_with("RTP  "));
+    let heard = heard.unwrap_or_else(|| panic!("{}", ran.out));
+    assert!(
+        !heard.contains("useless") && !heard.contains(" 0 received"),
+        "{heard}"
+    );
+}
+
+#[test]
+fn the_media_of_a_capture_are_drawn() {
+    let folder = folder();
+    let mut writer = Writer::new();
+    for index in 0..50u16 {
+        let header = Header {
+            marker: index == 0,
+            payload_type: 0,
+            sequence: index,
+            timestamp: 160 * u32::from(index),
+            ssrc: 1,
+        };
+        let mut payload = Vec::new();
+        header.append(&[0xff; 160], &mut payload);
+        let datagram = Datagram {
+            frame: 0,
+            time: Duration::from_millis(20 * u64::from(index)),
+            source: "192.0.2.1:4000".parse().expect("an address"),
+            destination: "192.0.2.2:5000".parse().expect("an address"),
+            payload,
+        };
+        writer.datagram(&datagram).expect("it fits");
+    }
+    std::fs::write(folder.path().join("media.pcap"), writer.into_bytes()).expect("written");
+    let line = "ladder --media media.pcap";
+    let ran = run(folder.path(), &format!("{line} --ascii"));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("packets, 0 lost"), "{}", ran.out);
+    let ran = run(folder.path(), &format!("{line} -o media.svg"));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let drawn = std::fs::read_to_string(folder.path().join("media.svg")).expect("a picture");
+    assert!(drawn.starts_with("<svg "), "{drawn}");
+    let ran = run(folder.path(), "ladder --media nowhere.pcap");
+    assert!(
+        ran.code == 1 && ran.err.contains("cannot read `nowhere.pcap`"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_sender_without_end_stops_when_it_is_interrupted() {
+    let folder = folder();
+    let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    peer.set_read_timeout(Some(Duration::from_secs(60)))
+        .expect("a limit");
+    let to = peer.local_addr().expect("an address").to_string();
+    let mut running = Command::new(BINARY)
+        .args(["-rtp_send", "-rtp_addr", &to, "-mp", "45000"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut buffer = [0; 2048];
+    for _ in 0..3 {
+        peer.recv(&mut buffer).expect("a packet");
+    }
+    let pid = rustix::process::Pid::from_child(&running);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+    let code = running.wait().expect("it ends").code();
+    assert_eq!(code, Some(0));
+}
