@@ -144,7 +144,7 @@ fn every_lab_sends_and_hears_what_it_says() {
         }))
         .collect();
     // Each begins its search for free ports elsewhere; it passes over those that somebody has.
-    let labs: Vec<Lab> = (10_000..).step_by(600).zip(twins).map(Lab::of).collect();
+    let labs: Vec<Lab<'_>> = (10_000..).step_by(600).zip(twins).map(Lab::of).collect();
     let runs: Vec<Child> = labs.iter().map(|lab| lab.start(folder.path())).collect();
     let mut wrong = Vec::new();
     for (lab, run) in labs.iter().zip(runs) {
