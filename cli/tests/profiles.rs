@@ -178,26 +178,25 @@ fn tools_find_profiles_where_they_look_for_them_while_it_runs() {
         })
         .expect("it says where");
     std::thread::spawn(move || lines.for_each(drop));
-    std::thread::scope(|scope| {
-        let asked = scope.spawn(|| get(&address, "/debug/pprof/profile?seconds=2"));
-        // The other may have come first or not: one at a time.
-        let second = get(&address, "/debug/pprof/profile?seconds=1&format=folded");
-        let first = asked.join().expect("an answer");
-        let both = [&first, &second].map(|answer| answer.0.as_str());
-        assert!(both.contains(&"200 OK"), "{both:?}");
-        for (status, body) in [first, second] {
-            match status.as_str() {
-                "200 OK" if body.starts_with(&[0x1f, 0x8b]) => {
-                    assert!(has_ours(&checked(&body).1));
-                }
-                "200 OK" => assert!(String::from_utf8_lossy(&body).contains("gossipper_runtime::")),
-                status => assert_eq!(status, "503 Service Unavailable"),
-            }
-        }
+    // A second on a busy machine may hold little: until there is something of ours.
+    let until_ours = |path: &str, is_ours: &dyn Fn(&[u8]) -> bool| {
+        let found = (0..60).any(|_| {
+            let (status, body) = get(&address, path);
+            assert_eq!(status, "200 OK");
+            is_ours(&body)
+        });
+        assert!(found, "{path}");
+    };
+    until_ours("/debug/pprof/profile?seconds=1&format=folded", &|body| {
+        String::from_utf8_lossy(body).contains("gossipper_runtime::")
+    });
+    until_ours("/debug/pprof/profile?seconds=1", &|body| {
+        !decoded(body).samples.is_empty() && has_ours(&checked(body).1)
     });
     let (status, heap) = get(&address, "/debug/pprof/heap");
     assert_eq!(status, "200 OK");
-    checked(&heap);
+    let heap = decoded(&heap);
+    assert_eq!(heap.columns.len(), 4);
     let (_, allocs) = get(&address, "/debug/pprof/allocs?format=folded");
     assert!(String::from_utf8_lossy(&allocs).lines().count() > 0);
     let (_, words) = get(&address, "/debug/pprof/cmdline");

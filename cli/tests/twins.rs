@@ -271,8 +271,9 @@ fn a_scenario_with_commands_does_not_run_without_its_twin() {
         ),
     ] {
         let (exit, stderr) = refused(flags);
-        // SIPp looks for the remote host late, and has a code of its own for that.
-        let code = if says.contains("remote host") { 255 } else { 1 };
+        // SIPp looks for the remote host and for a twin late, and has a code of its own for that.
+        let late = says.contains("remote host") || says.contains("needs a twin");
+        let code = if late { 255 } else { 1 };
         assert_eq!(exit, Exit::Code(code), "{flags:?}: {stderr}");
         assert!(stderr.contains(says), "{flags:?}: {stderr}");
     }

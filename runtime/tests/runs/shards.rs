@@ -166,10 +166,10 @@ fn a_dialog_may_move_from_one_connection_to_another() {
             );
             assert!(answer.contains(&id), "{answer}");
         }
-        // A call answers where it was begun.
+        // A call answers where its latest message came from.
         send(&mut streams[(number + 1) % 4], "ACK");
         send(&mut streams[(number + 1) % 4], "BYE");
-        let answer = read_message(&mut streams[number % 4]);
+        let answer = read_message(&mut streams[(number + 1) % 4]);
         assert!(
             answer.starts_with("SIP/2.0 200 ") && answer.contains("BYE"),
             "{answer}"
