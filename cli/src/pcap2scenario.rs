@@ -242,11 +242,17 @@ fn report(conversion: &Conversion) {
         }
     }
     out.push_str(&format!(
-        "{} calls, {} files\n",
-        conversion.calls.len(),
-        conversion.files.len()
+        "{}, {}\n",
+        counted(conversion.calls.len(), "call"),
+        counted(conversion.files.len(), "file")
     ));
     stdio::out(&out);
+}
+
+/// "1 call", "2 calls".
+fn counted(count: usize, of: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {of}{plural}")
 }
 
 #[cfg(test)]

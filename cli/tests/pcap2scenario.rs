@@ -68,7 +68,7 @@ fn a_capture_becomes_two_files_that_compile() {
     assert_eq!(ran.code, 0, "{}", ran.shown());
     assert_eq!(
         ran.out,
-        "call 1: INVITE alice0 -> bob, 200 OK: scenario_uac.xml, scenario_uas.xml\n1 calls, 2 files\n"
+        "call 1: INVITE alice0 -> bob, 200 OK: scenario_uac.xml, scenario_uas.xml\n1 call, 2 files\n"
     );
     let ran = place.run(
         "compile --check --lint --strict made/here/scenario_uac.xml made/here/scenario_uas.xml",
