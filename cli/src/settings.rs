@@ -8,7 +8,7 @@ use crate::included::{self, Files};
 use crate::results;
 use crate::stdio;
 use crate::twin;
-use crate::version::VERSION;
+use crate::version;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::{LogLevel, Mode, Op, Program, Segment, Slot};
 use gossipper_runtime::config::{
@@ -400,7 +400,6 @@ fn params(args: &HiArgs) -> RunParams {
         media_port_end: args.media.end_port,
         media_port_of_call: args.dialect == Dialect::Gossipper,
         skips_media: args.skips_media,
-        version: VERSION.as_bytes().to_vec(),
         base_cseq: args.base_cseq,
         call_id: match (&args.call_id_type, &args.call_id_format) {
             (Some(kind), _) => kind.clone(),
@@ -441,6 +440,11 @@ fn params(args: &HiArgs) -> RunParams {
         globals: own_globals(args, |_| false),
         dynamic_id: args.dynamic_id,
         seed: args.seed.unwrap_or_else(seed_from_clock),
+        version: match args.dialect {
+            Dialect::Sipp => version::SIPP_BASELINE,
+            Dialect::Gossipper => version::PRODUCT,
+        }
+        .into(),
         ..base
     }
 }
@@ -452,7 +456,7 @@ fn answerer_params(args: &HiArgs) -> RunParams {
         media_port_end: args.media.end_port,
         media_port_of_call: args.dialect == Dialect::Gossipper,
         skips_media: args.skips_media,
-        version: VERSION.as_bytes().to_vec(),
+        version: version::PRODUCT.into(),
         seed: args.seed.unwrap_or_else(seed_from_clock),
         ..RunParams::default()
     }
@@ -510,6 +514,14 @@ mod tests {
                 "flag `-cid_type`: `guid` is none of default, uuid, uuid-compact, random and timestamp"
             ]
         );
+    }
+
+    #[test]
+    fn the_version_of_a_message_is_that_of_the_dialect() {
+        for (dialect, version) in [("sipp", "3.7.7"), ("gossipper", "Gossipper")] {
+            let params = params_of(&format!("127.0.0.1 -compat {dialect}"));
+            assert_eq!(params.version, version.as_bytes());
+        }
     }
 
     #[test]

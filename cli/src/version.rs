@@ -4,8 +4,11 @@
 /// The version of the program and of everything it writes.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// What `[sipp_version]` is where SIPp's place is not taken.
+pub(crate) const PRODUCT: &str = "Gossipper";
+
 /// The release of SIPp whose behaviour is followed; scripts look for it in the output of `-v`.
-const SIPP_BASELINE: &str = "3.7.7";
+pub(crate) const SIPP_BASELINE: &str = "3.7.7";
 
 /// The optional parts of SIPp that are here, as it names them behind its version.
 const SIPP_PARTS: &str = "TLS-PCAP-RTPSTREAM-SHA256";

@@ -115,7 +115,10 @@ pub const KEYWORDS: &[Keyword] = &[
     k("date", "Date and time for a `Date:` header."),
     k("clock_tick", "Milliseconds since the start."),
     k("dynamic_id", "A number that each use advances."),
-    k("sipp_version", "Version."),
+    k(
+        "sipp_version",
+        "The version of SIPp that is followed, such as `3.7.7`; `Gossipper` in its own dialect.",
+    ),
     k(
         "audio_pt",
         "Payload type of the answer to the last description that came: the first of G722, PCMA, opus and PCMU in it, \
