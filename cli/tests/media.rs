@@ -1,40 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Scenarios that use media, and checking scenarios without the flags of their run, as a user meets both.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-use tempfile::TempDir;
+mod place;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_gossipper");
+use place::Place;
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn run(folder: &Path, line: &str) -> Ran {
-    let output = Command::new(BINARY)
-        .args(line.split_whitespace())
-        .current_dir(folder)
-        .env("XDG_CACHE_HOME", folder.join("cache"))
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary runs");
-    Ran {
-        code: output.status.code().expect("an exit code"),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-fn place(files: &[(&str, &str)]) -> TempDir {
-    let folder = TempDir::with_prefix("gossipper-media-").expect("a folder");
+fn holding(files: &[(&str, &str)]) -> Place {
+    let place = Place::new();
     for (name, content) in files {
-        std::fs::write(folder.path().join(name), content).expect("written");
+        place.write(name, content);
     }
-    folder
+    place
 }
 
 /// A call that plays a file once it is answered.
@@ -55,9 +31,9 @@ Content-Length: 0
 
 #[test]
 fn a_run_whose_files_are_missing_is_refused_and_runs_its_signalling_when_told_to() {
-    let folder = place(&[("call.xml", CALL)]);
+    let folder = holding(&[("call.xml", CALL)]);
     let line = "sipp -sf call.xml -loopback -loopback_sn options_uas -m 3 -r 100 -nostdin";
-    let ran = run(folder.path(), line);
+    let ran = folder.run(line);
     assert_eq!(ran.code, 255, "{}{}", ran.out, ran.err);
     assert!(
         ran.err
@@ -65,7 +41,7 @@ fn a_run_whose_files_are_missing_is_refused_and_runs_its_signalling_when_told_to
         "{}",
         ran.err
     );
-    let ran = run(folder.path(), &format!("{line} -no_media"));
+    let ran = folder.run(&format!("{line} -no_media"));
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(ran.err.contains("note: -no_media:"), "{}", ran.err);
     assert!(ran.out.contains("media actions skipped: 6"), "{}", ran.out);
@@ -93,9 +69,9 @@ fn talk(first: &str) -> String {
 #[test]
 fn a_pattern_that_nobody_returns_is_not_sent_without_a_description() {
     // OPTIONS is answered without SDP: there is nowhere to send to, and nothing that could fail.
-    let folder = place(&[("call.xml", &talk("apattern"))]);
+    let folder = holding(&[("call.xml", &talk("apattern"))]);
     let line = "sipp -sf call.xml -loopback -loopback_sn options_uas -m 2 -r 100 -nostdin";
-    let ran = run(folder.path(), line);
+    let ran = folder.run(line);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(
         ran.out.contains("RTP        0 sent  0 received"),
@@ -106,9 +82,9 @@ fn a_pattern_that_nobody_returns_is_not_sent_without_a_description() {
 
 #[test]
 fn what_is_at_the_media_port_is_echoed_and_counted() {
-    let folder = place(&[]);
+    let folder = holding(&[]);
     let line = "sipp -sn uac -loopback -m 3 -r 100 -d 1 -nostdin -rtp_echo -mp 0";
-    let ran = run(folder.path(), line);
+    let ran = folder.run(line);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let echo = ran
         .out
@@ -120,29 +96,28 @@ fn what_is_at_the_media_port_is_echoed_and_counted() {
         ("-no_media", "-rtp_echo is media"),
         ("-max_rtp_port 10 -mp 10", "leaves no port"),
     ] {
-        let ran = run(folder.path(), &format!("{line} {flags}"));
+        let ran = folder.run(&format!("{line} {flags}"));
         assert!(ran.code != 0 && ran.err.contains(what), "{}", ran.err);
     }
 }
 
 #[test]
 fn compiling_warns_of_files_that_are_not_there() {
-    let folder = place(&[("call.xml", CALL)]);
-    let ran = run(folder.path(), "compile --check call.xml");
+    let folder = holding(&[("call.xml", CALL)]);
+    let ran = folder.run("compile --check call.xml");
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(
         ran.err.contains("G0433") && ran.err.contains("call.xml:13:37"),
         "{}",
         ran.err
     );
-    std::fs::write(folder.path().join("sound.pcap"), "").expect("written");
+    folder.write("sound.pcap", "");
     // Beside the scenario, wherever the command is given.
-    let other = TempDir::with_prefix("gossipper-media-").expect("a folder");
-    let path = folder.path().join("call.xml");
-    let ran = run(
-        other.path(),
-        &format!("compile --check --no_media --strict {}", path.display()),
-    );
+    let path = folder.path("call.xml");
+    let ran = place::run(&format!(
+        "compile --check --no_media --strict {}",
+        path.display()
+    ));
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
 }
 
@@ -161,8 +136,8 @@ X: [field0] [field3] [field2 file="other.csv"] [domain]
 
 #[test]
 fn a_scenario_is_checked_without_the_flags_of_its_run() {
-    let folder = place(&[("needy.xml", NEEDY)]);
-    let ran = run(folder.path(), "compile --check needy.xml");
+    let folder = holding(&[("needy.xml", NEEDY)]);
+    let ran = folder.run("compile --check needy.xml");
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(
         ran.out,
@@ -170,7 +145,7 @@ fn a_scenario_is_checked_without_the_flags_of_its_run() {
     );
     // Each need is said once.
     assert!(ran.err.contains("needy.xml: 3 warnings"), "{}", ran.err);
-    let ran = run(folder.path(), "compile --check --format json needy.xml");
+    let ran = folder.run("compile --check --format json needy.xml");
     let last = ran.out.lines().last().expect("a line");
     let value: serde_json::Value = serde_json::from_str(last).expect("JSON");
     assert_eq!(
@@ -189,7 +164,7 @@ fn a_scenario_is_checked_without_the_flags_of_its_run() {
         "compile -o needy.gsc needy.xml",
         "sipp -sf needy.xml 127.0.0.1 -m 1",
     ] {
-        let ran = run(folder.path(), line);
+        let ran = folder.run(line);
         assert_eq!(ran.code, 1, "{line}: {}", ran.out);
         assert!(
             ran.err.contains("error[G0213]") && ran.err.contains("error[G0214]"),
@@ -198,26 +173,23 @@ fn a_scenario_is_checked_without_the_flags_of_its_run() {
         );
     }
     // Nothing that cannot be run is kept for a run.
-    let ran = run(folder.path(), "compile needy.xml");
+    let ran = folder.run("compile needy.xml");
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(!ran.out.contains("kept"), "{}", ran.out);
-    let ran = run(
-        folder.path(),
-        "compile needy.xml -key domain x -inf a.csv -inf other.csv",
-    );
+    let ran = folder.run("compile needy.xml -key domain x -inf a.csv -inf other.csv");
     assert!(ran.out.contains("kept for the next run"), "{}", ran.out);
     assert_eq!(ran.err, "");
 }
 
 #[test]
 fn a_misspelt_keyword_stays_an_error() {
-    let folder = place(&[(
+    let folder = holding(&[(
         "near.xml",
         &NEEDY
             .replace("[domain]", "[remote_prot]")
             .replace("[field", "[feild"),
     )]);
-    let ran = run(folder.path(), "compile --check near.xml");
+    let ran = folder.run("compile --check near.xml");
     assert_eq!(ran.code, 1, "{}", ran.out);
     assert!(
         ran.err.contains("did you mean `[remote_port]`?"),

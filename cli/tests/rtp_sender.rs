@@ -1,42 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! `-rtp_send`, offers that are answered with keywords, and the picture of a call's media, as a user meets them.
 
+mod place;
+
 use gossipper_capture::Datagram;
 use gossipper_capture::write::Writer;
 use gossipper_media::rtp::{Header, Packet};
+use place::{BINARY, Place};
 use std::net::{Ipv4Addr, UdpSocket};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tempfile::TempDir;
-
-const BINARY: &str = env!("CARGO_BIN_EXE_gossipper");
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn run(folder: &Path, line: &str) -> Ran {
-    let output = Command::new(BINARY)
-        .args(line.split_whitespace())
-        .current_dir(folder)
-        .env("XDG_CACHE_HOME", folder.join("cache"))
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary runs");
-    Ran {
-        code: output.status.code().expect("an exit code"),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-fn folder() -> TempDir {
-    TempDir::with_prefix("gossipper-sender-").expect("a folder")
-}
 
 /// A number of the last line.
 fn figure(out: &str, name: &str) -> u64 {
@@ -51,12 +24,10 @@ fn figure(out: &str, name: &str) -> u64 {
 
 #[test]
 fn rtp_is_sent_without_sip_and_reported() {
-    let folder = folder();
+    let place = Place::new();
     let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let to = peer.local_addr().expect("an address");
-    let ran = run(
-        folder.path(),
-        &format!(
+    let ran = place.run(&format!(
             "-rtp_send -rtp_addr {to} -rtp_codec PCMA -rtp_freq 10 -rtp_dur 300 -mp 42000 -summary_json s.json"
         ),
     );
@@ -78,7 +49,7 @@ fn rtp_is_sent_without_sip_and_reported() {
         came += 1;
     }
     assert_eq!(came, sent);
-    let summary = std::fs::read_to_string(folder.path().join("s.json")).expect("a summary");
+    let summary = std::fs::read_to_string(place.path("s.json")).expect("a summary");
     assert!(
         summary.contains(&format!("\"rtp_packets_sent\": {sent}")),
         "{summary}"
@@ -87,15 +58,13 @@ fn rtp_is_sent_without_sip_and_reported() {
 
 #[test]
 fn streams_of_a_file_go_to_destinations_in_turn_and_a_gate_judges_them() {
-    let folder = folder();
-    std::fs::write(folder.path().join("sound.raw"), [7; 1000]).expect("written");
+    let place = Place::new();
+    place.write("sound.raw", [7; 1000]);
     let peers = [0, 1].map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
     let [one, other] = peers
         .each_ref()
         .map(|peer| peer.local_addr().expect("an address"));
-    let ran = run(
-        folder.path(),
-        &format!(
+    let ran = place.run(&format!(
             "-rtp_send -rtp_addr {one},{other} -media_scale -rtp_streams 4 -shards 2 -rtp_file sound.raw -rtp_dur 100 \
              -mp 43000 -r 1000 -threshold calls>0"
         ),
@@ -123,7 +92,7 @@ fn streams_of_a_file_go_to_destinations_in_turn_and_a_gate_judges_them() {
 
 #[test]
 fn it_is_refused_what_makes_no_sense_without_calls() {
-    let folder = folder();
+    let place = Place::new();
     for (line, why) in [
         (
             "-rtp_send",
@@ -146,12 +115,12 @@ fn it_is_refused_what_makes_no_sense_without_calls() {
             "no packets of 20 ms",
         ),
     ] {
-        let ran = run(folder.path(), line);
+        let ran = place.run(line);
         assert_eq!(ran.code, 1, "{line}: {}", ran.err);
         assert!(ran.err.contains(why), "{line}: {}", ran.err);
     }
-    assert!(run(folder.path(), "-rtp_send -h").out.contains("-rtp_send"));
-    assert!(!run(folder.path(), "sipp -h").out.contains("-rtp_send"));
+    assert!(place.run("-rtp_send -h").out.contains("-rtp_send"));
+    assert!(!place.run("sipp -h").out.contains("-rtp_send"));
 }
 
 /// Answers with what was offered and a key of its own, and fails a call that it does not hear.
@@ -198,20 +167,19 @@ Content-Length: 0
 
 #[test]
 fn the_built_in_of_browsers_is_encrypted_and_answered_with_keywords() {
-    let folder = folder();
-    std::fs::write(folder.path().join("answers.xml"), ANSWERS).expect("written");
+    let place = Place::new();
+    place.write("answers.xml", ANSWERS);
     let line = "-sn invite_media_savpf -loopback -loopback_sf answers.xml -media_srtp -mp 44000 -nostdin \
                 -srtpcheck_debug";
-    let ran = run(folder.path(), line);
+    let ran = place.run(line);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("0 failed"), "{}", ran.out);
-    let agreed =
-        std::fs::read_to_string(folder.path().join("srtpctxdebugfile_uas")).expect("a file");
+    let agreed = std::fs::read_to_string(place.path("srtpctxdebugfile_uas")).expect("a file");
     assert!(
         agreed.contains("audio: sends with AES_CM_128_HMAC_SHA1_80"),
         "{agreed}"
     );
-    let taken = std::fs::read_to_string(folder.path().join("debugrsrtpafile_uas")).expect("a file");
+    let taken = std::fs::read_to_string(place.path("debugrsrtpafile_uas")).expect("a file");
     assert!(taken.contains(" 0 with a wrong tag"), "{taken}");
     // With the wrong key nothing would be counted as received.
     let heard = ran.out.lines().find(|line| line.starts_with("RTP  "));
@@ -224,7 +192,7 @@ fn the_built_in_of_browsers_is_encrypted_and_answered_with_keywords() {
 
 #[test]
 fn the_media_of_a_capture_are_drawn() {
-    let folder = folder();
+    let place = Place::new();
     let mut writer = Writer::new();
     for index in 0..50u16 {
         let header = Header {
@@ -245,16 +213,16 @@ fn the_media_of_a_capture_are_drawn() {
         };
         writer.datagram(&datagram).expect("it fits");
     }
-    std::fs::write(folder.path().join("media.pcap"), writer.into_bytes()).expect("written");
+    place.write("media.pcap", writer.into_bytes());
     let line = "ladder --media media.pcap";
-    let ran = run(folder.path(), &format!("{line} --ascii"));
+    let ran = place.run(&format!("{line} --ascii"));
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("packets, 0 lost"), "{}", ran.out);
-    let ran = run(folder.path(), &format!("{line} -o media.svg"));
+    let ran = place.run(&format!("{line} -o media.svg"));
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let drawn = std::fs::read_to_string(folder.path().join("media.svg")).expect("a picture");
+    let drawn = std::fs::read_to_string(place.path("media.svg")).expect("a picture");
     assert!(drawn.starts_with("<svg "), "{drawn}");
-    let ran = run(folder.path(), "ladder --media nowhere.pcap");
+    let ran = place.run("ladder --media nowhere.pcap");
     assert!(
         ran.code == 1 && ran.err.contains("cannot read `nowhere.pcap`"),
         "{}",
@@ -264,14 +232,14 @@ fn the_media_of_a_capture_are_drawn() {
 
 #[test]
 fn a_sender_without_end_stops_when_it_is_interrupted() {
-    let folder = folder();
+    let place = Place::new();
     let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     peer.set_read_timeout(Some(Duration::from_secs(60)))
         .expect("a limit");
     let to = peer.local_addr().expect("an address").to_string();
     let mut running = Command::new(BINARY)
         .args(["-rtp_send", "-rtp_addr", &to, "-mp", "45000"])
-        .current_dir(folder.path())
+        .current_dir(place.folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
