@@ -134,8 +134,8 @@ fn a_missing_field_is_empty_with_a_warning_and_takes_its_line_along() {
     assert_eq!(
         stage.warnings,
         [
-            "line 0 of injection file `a.csv` has no field 3",
-            "line 0 of injection file `a.csv` has no field 9"
+            "Field 3 not found in the file a.csv (line 0)",
+            "Field 9 not found in the file a.csv (line 0)"
         ]
     );
 }
