@@ -292,12 +292,8 @@ fn accepted(
     }
     cx.stat(StatEvent::Received { step: recv.step });
     // Before the actions, which play to where it says.
-    if cx.image.media.answers()
-        && cx.image.program.steps[recv.step.index()].reads_sdp
-        && let Some((body, true)) = description(msg)
-    {
-        let answer = AudioAnswer::to(body);
-        call.cold_mut().answer = Some(Box::new(answer));
+    if cx.image.media.answers() && cx.image.program.steps[recv.step.index()].reads_sdp {
+        answered(call, msg);
     }
     if cx.image.media.reads_sdp() && cx.image.program.steps[recv.step.index()].reads_sdp {
         described(cx, msg);
@@ -323,6 +319,14 @@ fn description<'a>(msg: &Message<'a>) -> Option<(&'a [u8], bool)> {
             || (multipart && memchr::memmem::find(body, b"application/sdp").is_some())
     });
     Some((body, declared))
+}
+
+/// Keeps what `[audio_…]` keywords print of a description of the peer's.
+#[cold]
+fn answered(call: &mut Call, msg: &Message<'_>) {
+    if let Some((body, true)) = description(msg) {
+        call.cold_mut().answer = Some(Box::new(AudioAnswer::to(body)));
+    }
 }
 
 /// Shows the driver a body of the peer's.

@@ -163,6 +163,8 @@ impl Scene<'_> {
     }
 
     /// What an answer to the peer's last description has.
+    #[cold]
+    #[inline(never)]
     fn audio_answer(&self, slot: Slot, out: &mut Vec<u8>) {
         let cold = self.call.and_then(|call| call.cold.as_deref());
         let port = match slot {
