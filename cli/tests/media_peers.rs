@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Media towards others: SIPp on either side, and tshark looking at what we send. Each test says so when its tool is missing.
 
+use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -39,10 +40,21 @@ fn start(program: &str, folder: &Path, line: &str) -> Child {
         .expect("it starts")
 }
 
-/// Waits until somebody has the port.
+/// Waits until somebody has the port: the kernel says as long as nobody has. To try to have it would keep it from them.
 fn taken(port: u16) {
+    let probe = UdpSocket::bind(("127.0.0.1", 0)).expect("a port");
+    probe.connect(("127.0.0.1", port)).expect("an address");
+    probe
+        .set_read_timeout(Some(Duration::from_millis(50)))
+        .expect("a limit");
     let until = Instant::now() + Duration::from_secs(30);
-    while UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+    let refused = || {
+        probe.send(b"\r\n\r\n").is_err()
+            || probe
+                .recv(&mut [0; 16])
+                .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    };
+    while refused() {
         assert!(Instant::now() < until, "nobody listens");
         std::thread::yield_now();
     }
