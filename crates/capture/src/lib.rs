@@ -10,9 +10,9 @@
 //!
 //! | Module | Idea |
 //! | --- | --- |
-//! | [`file`] | pcap and pcapng: frames, and what is wrong with the file |
+//! | [`mod@file`] | pcap and pcapng: frames, and what is wrong with the file |
 //! | [`link`] | from a frame to the IP packet in it |
-//! | [`write`] | datagrams as a capture file |
+//! | [`mod@write`] | datagrams as a capture file |
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 

@@ -11,7 +11,7 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`packet`] | a packet, and its bytes |
-//! | [`decode`] | bytes, and the packet in them; packets of a stream |
+//! | [`mod@decode`] | bytes, and the packet in them; packets of a stream |
 //! | [`chunk`] | the parts that both are made of |
 //! | [`report`] | reports about media, as JSON for payloads |
 //!
