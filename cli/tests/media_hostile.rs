@@ -2,37 +2,20 @@
 //! A running call is sent what no stack should send, on both of its ports: it is counted, the call goes on, and what is good
 //! between is heard.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+mod by_hand;
 
+use by_hand::{GOSSIPPER, Peer, request, start};
 use gossipper_media::rtcp::append_receiver_report;
 use gossipper_media::rtp::Header;
 use gossipper_media::srtp::{MasterKey, Relaxed, Sealer, Suite};
+use std::net::{SocketAddr, UdpSocket};
 use tempfile::TempDir;
-
-const GOSSIPPER: &str = env!("CARGO_BIN_EXE_gossipper");
 
 /// The key of both sides.
 const KEY: [u8; 30] = [7; 30];
 
 /// Good packets, among which the others come.
 const GOOD: u16 = 20;
-
-fn request(method: &str, cseq: u32, body: &str) -> String {
-    let kind = if body.is_empty() {
-        ""
-    } else {
-        "Content-Type: application/sdp\n"
-    };
-    format!(
-        "<send><![CDATA[\n{method} sip:a@[remote_ip]:[remote_port] SIP/2.0\n\
-         Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n\
-         From: <sip:b@[local_ip]:[local_port]>;tag=[call_number]\nTo: <sip:a@[remote_ip]:[remote_port]>[peer_tag_param]\n\
-         Call-ID: [call_id]\nCSeq: {cseq} {method}\nContact: <sip:b@[local_ip]:[local_port]>\nMax-Forwards: 70\n\
-         {kind}Content-Length: [len]\n\n{body}]]></send>\n"
-    )
-}
 
 fn stream(port: &str, keyed: bool) -> String {
     let key = String::from_utf8(gossipper_sip::aka::base64_encode(&KEY)).expect("base64");
@@ -60,79 +43,23 @@ fn caller(keyed: bool) -> String {
     )
 }
 
-fn start(folder: &TempDir, line: &str) -> Child {
-    Command::new(GOSSIPPER)
-        .args(line.split_whitespace())
-        .current_dir(folder.path())
-        .env("XDG_CACHE_HOME", folder.path().join("cache"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts")
-}
-
-fn bind() -> UdpSocket {
-    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a port");
-    let limit = Some(Duration::from_secs(40));
-    socket.set_read_timeout(limit).expect("a limit");
-    socket
-}
-
-fn port_of(socket: &UdpSocket) -> u16 {
-    socket.local_addr().expect("bound").port()
-}
-
 /// Answers a call by hand, and does something to its media port. What the program printed when it was over.
 fn call(keyed: bool, flags: &str, disturb: impl FnOnce(&UdpSocket, u16)) -> String {
     let folder = TempDir::with_prefix("gossipper-hostile-").expect("a folder");
     std::fs::write(folder.path().join("caller.xml"), caller(keyed)).expect("written");
-    let (sip, media) = (bind(), bind());
+    let peer = Peer::new();
     let line = format!(
         "-sf caller.xml 127.0.0.1:{} -i 127.0.0.1 -m 1 -nostdin -timeout 60 {flags}",
-        port_of(&sip)
+        peer.sip_port()
     );
-    let client = start(&folder, &line);
+    let client = start(GOSSIPPER, folder.path(), &line);
     let mut disturb = Some(disturb);
-    let mut theirs = 0;
-    let mut buffer = [0; 65_536];
-    loop {
-        let (len, from) = sip.recv_from(&mut buffer).expect("a request");
-        let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
-        let method = text.split(' ').next().unwrap_or_default().to_owned();
-        if let Some((_, behind)) = text.split_once("m=audio ") {
-            let port = behind.split(' ').next().expect("a port");
-            theirs = port.parse().expect("a number");
+    let description = stream(&peer.media_port().to_string(), keyed);
+    peer.answer(&description, |theirs| {
+        if let Some(disturb) = disturb.take() {
+            disturb(&peer.media, theirs);
         }
-        if method == "ACK" {
-            if let Some(disturb) = disturb.take() {
-                disturb(&media, theirs);
-            }
-            continue;
-        }
-        let copied: String = text
-            .lines()
-            .filter(|line| {
-                let mut names = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter();
-                names.any(|name| line.starts_with(name))
-            })
-            .map(|line| format!("{line}\r\n"))
-            .collect();
-        let body = match method.as_str() {
-            "INVITE" => stream(&port_of(&media).to_string(), keyed).replace('\n', "\r\n"),
-            _ => String::new(),
-        };
-        let answer = format!(
-            "SIP/2.0 200 OK\r\n{copied}Contact: <sip:a@127.0.0.1:{}>\r\nContent-Type: application/sdp\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            port_of(&sip),
-            body.len()
-        );
-        sip.send_to(answer.as_bytes(), from).expect("sent");
-        if method == "BYE" {
-            break;
-        }
-    }
+    });
     let ended = client.wait_with_output().expect("it ends");
     let out = String::from_utf8_lossy(&ended.stdout).into_owned();
     assert!(ended.status.success(), "{ended:?}");

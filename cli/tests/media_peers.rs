@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Media towards others: SIPp on either side, and tshark looking at what we send. Each test says so when its tool is missing.
 
+mod by_hand;
+
+use by_hand::{GOSSIPPER, Peer, request, start};
 use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-const GOSSIPPER: &str = env!("CARGO_BIN_EXE_gossipper");
 
 /// Calls of a test.
 const CALLS: u64 = 3;
@@ -26,18 +27,6 @@ fn has(tool: &str, argument: &str) -> bool {
 fn free_port() -> u16 {
     let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a port");
     socket.local_addr().expect("bound").port()
-}
-
-fn start(program: &str, folder: &Path, line: &str) -> Child {
-    Command::new(program)
-        .args(line.split_whitespace())
-        .current_dir(folder)
-        .env("XDG_CACHE_HOME", folder.join("cache"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts")
 }
 
 /// Waits until somebody has the port: the kernel says as long as nobody has. To try to have it would keep it from them.
@@ -77,21 +66,6 @@ fn figure(output: &Output, name: &str) -> u64 {
 fn sdp() -> &'static str {
     "v=0\no=- 1 1 IN IP[local_ip_type] [local_ip]\ns=-\nc=IN IP[media_ip_type] [media_ip]\nt=0 0\n\
      m=audio [rtpstream_audio_port] RTP/AVP 8 101\na=rtpmap:8 PCMA/8000\na=rtpmap:101 telephone-event/8000\n"
-}
-
-fn request(method: &str, cseq: u32, body: &str) -> String {
-    let kind = if body.is_empty() {
-        ""
-    } else {
-        "Content-Type: application/sdp\n"
-    };
-    format!(
-        "<send><![CDATA[\n{method} sip:a@[remote_ip]:[remote_port] SIP/2.0\n\
-         Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n\
-         From: <sip:b@[local_ip]:[local_port]>;tag=[call_number]\nTo: <sip:a@[remote_ip]:[remote_port]>[peer_tag_param]\n\
-         Call-ID: [call_id]\nCSeq: {cseq} {method}\nContact: <sip:b@[local_ip]:[local_port]>\nMax-Forwards: 70\n\
-         {kind}Content-Length: [len]\n\n{body}]]></send>\n"
-    )
 }
 
 /// A call that does this when it is answered, and lasts so long.
@@ -201,59 +175,23 @@ fn capture(packets: &[Vec<u8>]) -> Vec<u8> {
 
 /// A peer that answers a call by hand, and everything that comes to its media port until the BYE.
 fn heard_by_hand(folder: &Path, flags: &str) -> Vec<Vec<u8>> {
-    let bind = || UdpSocket::bind(("127.0.0.1", 0)).expect("a port");
-    let (sip, media) = (bind(), bind());
-    for socket in [&sip, &media] {
-        socket
-            .set_read_timeout(Some(Duration::from_secs(30)))
-            .expect("a limit");
-    }
-    let port = |socket: &UdpSocket| socket.local_addr().expect("bound").port();
+    let peer = Peer::new();
     let line = format!(
         "-sf caller.xml 127.0.0.1:{} -i 127.0.0.1 -nostdin -timeout 30 {flags}",
-        port(&sip)
+        peer.sip_port()
     );
     let client = start(GOSSIPPER, folder, &line);
-    let mut buffer = [0; 65_536];
-    loop {
-        let (len, from) = sip.recv_from(&mut buffer).expect("a request");
-        let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
-        let method = text.split(' ').next().unwrap_or_default().to_owned();
-        if method == "ACK" {
-            continue;
-        }
-        let copied: String = text
-            .lines()
-            .filter(|line| {
-                ["Via:", "From:", "To:", "Call-ID:", "CSeq:"]
-                    .iter()
-                    .any(|name| line.starts_with(name))
-            })
-            .map(|line| format!("{line}\r\n"))
-            .collect();
-        let body = match method.as_str() {
-            "INVITE" => format!(
-                "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {} RTP/AVP 8 105\r\na=rtpmap:105 telephone-event/8000\r\n",
-                port(&media)
-            ),
-            _ => String::new(),
-        };
-        let answer = format!(
-            "SIP/2.0 200 OK\r\n{copied}Contact: <sip:a@127.0.0.1:{}>\r\nContent-Type: application/sdp\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            port(&sip),
-            body.len()
-        );
-        sip.send_to(answer.as_bytes(), from).expect("sent");
-        if method == "BYE" {
-            break;
-        }
-    }
+    let description = format!(
+        "v=0\nc=IN IP4 127.0.0.1\nm=audio {} RTP/AVP 8 105\na=rtpmap:105 telephone-event/8000\n",
+        peer.media_port()
+    );
+    peer.answer(&description, |_| {});
     let ended = finished(client);
     assert!(ended.status.success(), "{ended:?}");
-    media.set_nonblocking(true).expect("it can");
+    peer.media.set_nonblocking(true).expect("it can");
+    let mut buffer = [0; 65_536];
     let mut packets = Vec::new();
-    while let Ok(len) = media.recv(&mut buffer) {
+    while let Ok(len) = peer.media.recv(&mut buffer) {
         packets.push(buffer[..len].to_vec());
     }
     packets

@@ -23,6 +23,7 @@ pub mod config;
 mod debug;
 mod describe;
 mod figures;
+mod intake;
 mod plan;
 mod ports;
 mod recorder;
@@ -53,6 +54,7 @@ use crate::hep::MediaMirror;
 use calls::CallMedia;
 use config::{MediaRules, SrtpPolicy};
 pub(crate) use figures::CallFigures;
+use intake::Intake;
 pub(crate) use plan::Plan;
 use ports::Ports;
 pub(crate) use ports::{PortRange, PortShare};
@@ -129,15 +131,14 @@ pub(crate) struct Media {
     at_machine: usize,
     waiting: Vec<Waiting>,
     items: Vec<Outgoing>,
-    /// A packet, where it is opened.
-    packet: Vec<u8>,
+    /// The latest packet.
+    intake: Intake,
     recorder: Option<Recorder>,
     counts: MediaSnapshot,
     /// For the machine.
     verdicts: VecDeque<(CallKey, MediaVerdict)>,
     /// For the error log.
     warnings: Vec<String>,
-    last_packet: Micros,
     /// What the collector is told, if there is one.
     reports: Option<Box<Reports>>,
 }
@@ -181,12 +182,11 @@ impl Media {
             at_machine: 0,
             waiting: Vec::new(),
             items: Vec::new(),
-            packet: Vec::new(),
+            intake: Intake::default(),
             recorder: setup.recorder,
             counts: MediaSnapshot::default(),
             verdicts: VecDeque::new(),
             warnings: Vec::new(),
-            last_packet: Micros(0),
             reports,
         }
     }
@@ -258,28 +258,16 @@ impl Media {
             engine,
             out,
             calls,
-            packet,
+            intake,
             counts,
-            last_packet,
             ..
         } = self;
         let more = sockets.receive(allow, |call, pair, port, datagram| {
             let Some(stream) = calls.get(call).and_then(|call| call.stream_at(pair)) else {
                 return;
             };
-            packet.clear();
-            packet.extend_from_slice(datagram.bytes);
-            // When it came, not when it was read: the kernel tells. Never before the one before it.
-            let came = Micros(now.0.saturating_sub(datagram.waited_us));
-            *last_packet = came.max(*last_packet);
-            figures::received(counts, port, packet);
-            let input = Input::Packet {
-                stream,
-                port,
-                from: datagram.src,
-                bytes: packet,
-            };
-            engine.handle(*last_packet, input, out);
+            let (came, input) = intake.take(micros(now), stream, port, &datagram, counts);
+            engine.handle(came, input, out);
         });
         self.settle(micros(now));
         more

@@ -16,6 +16,7 @@ use gossipper_media::engine::{
 use gossipper_vm::CallKey;
 
 use super::super::figures;
+use super::super::intake::Intake;
 use super::super::plan::locked;
 use super::super::ports::{Pair, PortRange, PortShare, Ports};
 use super::super::sockets::{SocketParams, Sockets, Use};
@@ -65,10 +66,9 @@ pub(super) struct Worker {
     open: usize,
     waiting: Vec<Waiting>,
     items: Vec<Outgoing>,
-    packet: Vec<u8>,
+    intake: Intake,
     over: Vec<StreamKey>,
     counts: MediaSnapshot,
-    last_packet: Micros,
 }
 
 impl Worker {
@@ -151,10 +151,9 @@ impl Worker {
             open: 0,
             waiting: Vec::new(),
             items: Vec::new(),
-            packet: Vec::new(),
+            intake: Intake::default(),
             over: Vec::new(),
             counts: MediaSnapshot::default(),
-            last_packet: Micros(0),
         })
     }
 
@@ -321,9 +320,8 @@ impl Worker {
             engine,
             out,
             keys,
-            packet,
+            intake,
             counts,
-            last_packet,
             ..
         } = self;
         let mut batches = 0;
@@ -335,18 +333,8 @@ impl Worker {
             let Some(stream) = keys.get(stream).copied().flatten() else {
                 return;
             };
-            packet.clear();
-            packet.extend_from_slice(datagram.bytes);
-            let came = Micros(now.0.saturating_sub(datagram.waited_us));
-            *last_packet = came.max(*last_packet);
-            figures::received(counts, port, packet);
-            let input = Input::Packet {
-                stream,
-                port,
-                from: datagram.src,
-                bytes: packet,
-            };
-            engine.handle(*last_packet, input, out);
+            let (came, input) = intake.take(now, stream, port, &datagram, counts);
+            engine.handle(came, input, out);
         });
         self.settle();
         more
