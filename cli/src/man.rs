@@ -107,7 +107,7 @@ const SIGNALS: [(&str, &str); 4] = [
     ),
 ];
 
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 5] = [
     (
         "XDG_CACHE_HOME",
         "Compiled scenarios are kept in the folder gossipper of this one; otherwise of ~/.cache.",
@@ -115,6 +115,10 @@ const ENVIRONMENT: [(&str, &str); 4] = [
     (
         "GOSSIPPER_NO_CACHE",
         "With a value other than 0, nothing is kept.",
+    ),
+    (
+        "GOSSIPPER_MEDIA_IOURING",
+        "With 1, true or yes, as if -media_iouring were given.",
     ),
     ("NO_COLOR", "With a value, nothing is coloured."),
     (

@@ -55,18 +55,41 @@ pub(crate) struct MediaLow {
     pub(crate) sender: SenderLow,
 }
 
+/// Asks for `-media_iouring`, by one of [`IOURING_WORDS`].
+const IOURING_VARIABLE: &str = "GOSSIPPER_MEDIA_IOURING";
+
+const IOURING_WORDS: [&str; 3] = ["1", "true", "yes"];
+
 impl MediaLow {
-    /// `-media_iouring` asks for what is done anyway.
-    pub(crate) fn check_iouring(&self, faults: &mut Vec<String>, notes: &mut Vec<String>) {
-        if self.iouring && !self.scale {
-            faults.push("media_iouring requires media_scale".to_owned());
-        } else if self.iouring {
-            notes.push(
-                "-media_iouring changes nothing: whoever makes packets sends them, without workers in between, which is \
-                 what it asks for; io_uring itself was measured and takes no less than sending in batches"
-                    .to_owned(),
-            );
+    /// `-media_iouring`, or its variable, asks for what `-media_scale` does anyway.
+    pub(crate) fn check_iouring(
+        &self,
+        env: impl Fn(&str) -> Option<String>,
+        faults: &mut Vec<String>,
+        notes: &mut Vec<String>,
+    ) {
+        let by_variable = || {
+            let value = env(IOURING_VARIABLE).unwrap_or_default();
+            let asks = |word: &&str| word.eq_ignore_ascii_case(value.trim());
+            IOURING_WORDS.iter().any(|word| asks(word))
+        };
+        let asked_by = match self.iouring {
+            true => "-media_iouring",
+            false if by_variable() => IOURING_VARIABLE,
+            false => return,
+        };
+        if !self.scale {
+            let by = match self.iouring {
+                true => String::new(),
+                false => format!(" ({IOURING_VARIABLE} is set)"),
+            };
+            faults.push(format!("media_iouring requires media_scale{by}"));
+            return;
         }
+        notes.push(format!(
+            "{asked_by}: packets are sent directly, by the thread that schedules them; with -media_scale they always are, so \
+             nothing changes, and io_uring is not used (it was measured, and takes as much)"
+        ));
     }
 }
 
@@ -115,7 +138,7 @@ impl Media {
                 ));
             }
         }
-        low.check_iouring(faults, notes);
+        low.check_iouring(|name| std::env::var(name).ok(), faults, notes);
         for (given, flag) in [
             (low.check_debug, "-rtpcheck_debug"),
             (low.srtp_debug, "-srtpcheck_debug"),
@@ -273,5 +296,41 @@ mod tests {
         );
         let none = resolve(MediaLow::default(), 6000);
         assert_eq!((none.echo, none.end_port), (None, 65_535));
+    }
+
+    #[test]
+    fn direct_sending_is_asked_for_by_flag_or_variable_and_needs_the_mode_that_does_it() {
+        let check = |iouring: bool, scale: bool, value: Option<&str>| {
+            let low = MediaLow {
+                iouring,
+                scale,
+                ..MediaLow::default()
+            };
+            let env = |name: &str| {
+                assert_eq!(name, "GOSSIPPER_MEDIA_IOURING");
+                value.map(str::to_owned)
+            };
+            let (mut faults, mut notes) = (Vec::new(), Vec::new());
+            low.check_iouring(env, &mut faults, &mut notes);
+            (faults.join(";"), notes.join(";"))
+        };
+        let nothing = (String::new(), String::new());
+        for value in [None, Some(""), Some("0"), Some("no"), Some("false")] {
+            assert_eq!(check(false, false, value), nothing, "{value:?}");
+            assert_eq!(check(false, true, value), nothing, "{value:?}");
+            let (faults, notes) = check(true, true, value);
+            assert!(faults.is_empty() && notes.starts_with("-media_iouring: "), "{faults} {notes}");
+        }
+        let refused = "media_iouring requires media_scale";
+        assert_eq!(check(true, false, None).0, refused);
+        for value in ["1", "true", "yes", "YES"] {
+            let (faults, notes) = check(false, false, Some(value));
+            assert!(faults.starts_with(refused) && notes.is_empty(), "{faults} {notes}");
+            let (faults, notes) = check(false, true, Some(value));
+            assert!(
+                faults.is_empty() && notes.starts_with("GOSSIPPER_MEDIA_IOURING: "),
+                "{faults} {notes}"
+            );
+        }
     }
 }

@@ -221,7 +221,7 @@ impl Sender {
         if streams > 1 && !media.scale {
             faults.push("rtp_streams > 1 requires -media_scale".to_owned());
         }
-        media.check_iouring(&mut faults, &mut notes);
+        media.check_iouring(|name| std::env::var(name).ok(), &mut faults, &mut notes);
         if sender.file.is_some() && sender.sound.is_some() {
             faults.push("-rtp_file and -rtp_sound exclude each other".to_owned());
         }

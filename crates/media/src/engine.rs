@@ -39,6 +39,7 @@ mod io;
 mod play;
 mod receive;
 mod report;
+mod spread;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -53,7 +54,9 @@ pub use play::MAX_BURST;
 pub use report::{BlockCounts, PacketErrors, PeerView, StreamReport};
 
 use crate::rtcp::NtpTime;
+use crate::table::Table;
 use crate::time::Micros;
+use spread::Spread;
 use stream::Stream;
 use wheel::Wheel;
 
@@ -77,9 +80,12 @@ struct Slot {
 #[derive(Debug)]
 pub struct MediaEngine {
     params: EngineParams,
-    slots: Vec<Slot>,
+    slots: Table<Slot>,
+    /// Slots that were ever taken.
+    made: u32,
     free: Vec<u32>,
     wheel: Wheel,
+    spread: Option<Spread>,
     tells_reports: bool,
 }
 
@@ -88,6 +94,7 @@ struct Context<'a> {
     now: Micros,
     key: StreamKey,
     params: &'a EngineParams,
+    spread: &'a mut Option<Spread>,
     tells_reports: bool,
     out: &'a mut MediaOut,
 }
@@ -103,8 +110,8 @@ impl Context<'_> {
 }
 
 /// Datagrams of a tick after which it does not go on to another stream: whoever comes late to thousands of streams would
-/// else hold all of their packets at once.
-const MAX_SENDS: usize = 1024;
+/// else hold all of their packets at once. Few enough that what was written is still in the nearest cache when it is sent.
+const MAX_SENDS: usize = 64;
 
 impl MediaEngine {
     /// An engine without streams.
@@ -112,9 +119,11 @@ impl MediaEngine {
     pub fn new(params: EngineParams) -> Self {
         Self {
             params,
-            slots: Vec::new(),
+            slots: Table::default(),
+            made: 0,
             free: Vec::new(),
             wheel: Wheel::new(),
+            spread: None,
             tells_reports: false,
         }
     }
@@ -124,15 +133,21 @@ impl MediaEngine {
         self.tells_reports = true;
     }
 
+    /// From now on clips begin up to one packet later: at points that all streams have in common, and as many at each. So
+    /// thousands of streams need few wakeups, and none waits behind more than its share of the others.
+    pub fn spread(&mut self) {
+        self.spread = Some(Spread::default());
+    }
+
     /// Opens a stream: it receives and counts from now on, and sends nothing until it is told to.
     pub fn open(&mut self, now: Micros, params: StreamParams) -> StreamKey {
         let stream = Box::new(Stream::new(now, params));
         let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
             // Four thousand million streams have no ports.
-            self.slots.len() as u32 - 1
+            self.made += 1;
+            self.made - 1
         });
-        let slot = &mut self.slots[index as usize];
+        let slot = self.slots.reach(index as usize);
         let due = stream.due();
         slot.stream = Some(stream);
         self.wheel.arm(now, index, due);
@@ -161,6 +176,7 @@ impl MediaEngine {
             now,
             key: stream,
             params: &self.params,
+            spread: &mut self.spread,
             tells_reports: self.tells_reports,
             out,
         });
@@ -185,7 +201,8 @@ impl MediaEngine {
                 while out.sends.len() < MAX_SENDS
                     && let Some(index) = self.wheel.pop(now)
                 {
-                    let generation = self.slots[index as usize].generation;
+                    let slot = self.slots.get(index as usize);
+                    let generation = slot.map_or(0, |slot| slot.generation);
                     let key = StreamKey { index, generation };
                     self.with(now, key, out, Stream::run);
                 }
@@ -211,7 +228,7 @@ impl MediaEngine {
     /// Open streams.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.made as usize - self.free.len()
     }
 
     /// Whether there is none.
@@ -244,6 +261,7 @@ impl MediaEngine {
                 now,
                 key,
                 params: &self.params,
+                spread: &mut self.spread,
                 tells_reports: self.tells_reports,
                 out,
             },

@@ -19,6 +19,7 @@
 //! | [`quality`] | R-factor and MOS by the E-model |
 //! | [`dtmf`] | digits as telephone events |
 //! | [`replay`] | captures that are sent again |
+//! | [`table`] | what there is one of per stream, without large blocks |
 //! | [`srtp`] | packets sealed and opened, with keys from SDP |
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
@@ -38,6 +39,7 @@ pub mod resample;
 pub mod rtcp;
 pub mod rtp;
 pub mod srtp;
+pub mod table;
 mod time;
 pub mod tone;
 pub mod wav;

@@ -42,8 +42,8 @@ pub(super) struct CallMedia {
     /// The pair that each stream is on.
     at: [usize; 2],
     plays: [Option<StreamKey>; 3],
-    /// Where captures are played to.
-    play_remotes: [Option<SocketAddr>; 3],
+    /// Where captures are played to, if there are any.
+    play_remotes: Option<Box<[Option<SocketAddr>; 3]>>,
     /// Whether a stream plays a pattern.
     patterns: [bool; 2],
     digits_sequence: u16,
@@ -87,7 +87,7 @@ impl Media {
             streams: [None; 2],
             at: [0, 1],
             plays: [None; 3],
-            play_remotes: [None; 3],
+            play_remotes: None,
             patterns: [false; 2],
             digits_sequence: SIPP_DIGITS_SEQUENCE,
             digits_ssrc: self.draw(number, 7) as u32,
@@ -115,7 +115,7 @@ impl Media {
                 port: pair.port,
                 rtp: pair.rtp,
                 rtcp: pair.rtcp,
-                offsets: Vec::new(),
+                offsets: None,
                 recording: None,
             });
         }
@@ -393,7 +393,8 @@ impl Media {
         if let Some(stream) = record.plays[index] {
             return Ok(stream);
         }
-        let (number, remote) = (record.number, record.play_remotes[index]);
+        let number = record.number;
+        let remote = (record.play_remotes.as_deref()).and_then(|remotes| remotes[index]);
         let port = self.play_port(record, index);
         let Some(socket) = self.play_socket(port) else {
             return Err("no socket is left to play a capture from".to_owned());
@@ -408,7 +409,7 @@ impl Media {
             port,
             rtp: socket,
             rtcp: None,
-            offsets: Vec::new(),
+            offsets: None,
             recording: None,
         });
         if let Some(record) = self.calls.get_mut(call) {
@@ -451,7 +452,9 @@ impl Media {
         let Some(record) = self.calls.get_mut(call) else {
             return;
         };
-        record.play_remotes = remotes;
+        if self.plan.plays_captures() {
+            record.play_remotes = Some(Box::new(remotes));
+        }
         let plays = record.plays;
         for (stream, remote) in plays.into_iter().zip(remotes) {
             if let Some(stream) = stream {
@@ -487,10 +490,7 @@ impl Media {
             return;
         };
         let index = key.index() as usize;
-        if self.owners.len() <= index {
-            self.owners.resize_with(index + 1, || None);
-        }
-        self.owners[index] = Some(owner);
+        *self.owners.reach(index) = Some(owner);
     }
 
     /// A number that follows from the run's seed, the call and what it is for.

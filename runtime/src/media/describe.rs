@@ -60,12 +60,12 @@ impl Offer {
 /// What one side has said of a stream.
 #[derive(Debug, Clone, Default)]
 struct Said {
-    crypto: Vec<CryptoLine>,
+    crypto: Box<[CryptoLine]>,
     muxed: bool,
     /// It sends nothing: `recvonly` or `inactive`.
     silent: bool,
     /// Its formats that we know, in its order.
-    formats: Vec<Format>,
+    formats: Box<[Format]>,
 }
 
 /// What both sides have said.
@@ -142,7 +142,7 @@ impl Said {
                 .collect(),
             muxed: media.has_rtcp_mux(),
             silent: !media.direction().sends(),
-            formats,
+            formats: formats.into(),
         }
     }
 }

@@ -45,6 +45,7 @@ use gossipper_media::engine::{
 };
 use gossipper_media::rtcp::SENDER_REPORT;
 use gossipper_media::rtp::is_rtcp;
+use gossipper_media::table::Table;
 use gossipper_vm::{CallKey, MediaVerdict};
 use slotmap::SecondaryMap;
 
@@ -66,6 +67,9 @@ use sockets::{SocketParams, Sockets};
 /// Sockets of a stream beyond its pair: captures with more ports than that send the rest from the first.
 const MAX_OFFSETS: usize = 16;
 
+/// Ticks of the engine in a turn, with up to 64 packets each, before whatever else the shard does.
+const PORTIONS_AT_ONCE: usize = 16;
+
 /// Which of a call's streams it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -86,7 +90,7 @@ struct Owner {
     rtp: u32,
     rtcp: Option<u32>,
     /// Sockets of ports above, by their distance.
-    offsets: Vec<(u16, u32)>,
+    offsets: Option<Box<Vec<(u16, u32)>>>,
     recording: Option<RecordingId>,
 }
 
@@ -114,6 +118,13 @@ pub(crate) struct MediaSetup {
     pub(crate) mirror: Option<MediaMirror>,
 }
 
+impl MediaSetup {
+    /// Whether packets of peers will be read.
+    pub(crate) fn reads(&self) -> bool {
+        !self.plan.config.scale
+    }
+}
+
 /// Media of a shard.
 #[derive(Debug)]
 pub(crate) struct Media {
@@ -122,7 +133,7 @@ pub(crate) struct Media {
     out: MediaOut,
     calls: SecondaryMap<CallKey, Box<CallMedia>>,
     /// By the index of the stream.
-    owners: Vec<Option<Owner>>,
+    owners: Table<Option<Owner>>,
     sockets: Sockets,
     ports: Ports,
     media_port: u16,
@@ -151,6 +162,7 @@ const fn micros(time: gossipper_vm::Micros) -> Micros {
 impl Media {
     /// To be called within the reactor's context.
     pub(crate) fn new(setup: MediaSetup) -> Self {
+        let reads = setup.reads();
         let config = &setup.plan.config;
         let name = format!("gossipper@{}", setup.ip);
         let with_rtcp = config.rules == MediaRules::Own && !config.scale;
@@ -158,6 +170,9 @@ impl Media {
             unix_us: setup.wall_base_us,
             name: name.into_bytes().into(),
         });
+        if config.scale {
+            engine.spread();
+        }
         // Nothing is told of thousands of streams that are only sent.
         let mirror = setup.mirror.filter(|_| !config.scale);
         let reports = mirror.map(|mirror| {
@@ -170,13 +185,13 @@ impl Media {
                 ip: setup.ip,
                 buffer_bytes: config.buffer_bytes,
                 backend: setup.backend,
-                reads: !config.scale,
+                reads,
             }),
             ports: Ports::new(setup.range, with_rtcp),
             plan: setup.plan,
             out: MediaOut::default(),
             calls: SecondaryMap::new(),
-            owners: Vec::new(),
+            owners: Table::default(),
             media_port: setup.media_port,
             per_call: setup.per_call,
             at_machine: 0,
@@ -235,13 +250,16 @@ impl Media {
         !self.warnings.is_empty()
     }
 
-    /// Does what is due; true when more is left, for the next turn.
+    /// Sends what is due; true when more is left, for the next turn.
     pub(crate) fn tick(&mut self, now: gossipper_vm::Micros) -> bool {
         let now = micros(now);
         let due = |engine: &MediaEngine| engine.next_deadline().is_some_and(|at| at <= now);
-        if due(&self.engine) {
+        let mut portions = 0;
+        while due(&self.engine) && portions < PORTIONS_AT_ONCE {
+            portions += 1;
             self.engine.handle(now, Input::Tick, &mut self.out);
             self.settle(now);
+            self.flush();
         }
         let more = self.report_due(now);
         due(&self.engine) || more
@@ -283,11 +301,18 @@ impl Media {
                 .iter()
                 .take_while(|waiting| waiting.socket == socket)
                 .count();
-            self.items.clear();
-            self.items
-                .extend(rest[..count].iter().map(|waiting| waiting.item));
+            // Nearly always one.
+            let items = match count {
+                1 => std::slice::from_ref(&first.item),
+                _ => {
+                    self.items.clear();
+                    self.items
+                        .extend(rest[..count].iter().map(|waiting| waiting.item));
+                    &self.items
+                }
+            };
             rest = &rest[count..];
-            let (_, unsent) = self.sockets.send(socket, &self.out.bytes, &self.items);
+            let (_, unsent) = self.sockets.send(socket, &self.out.bytes, items);
             self.counts.unsent += unsent as u64;
         }
         waiting.clear();
@@ -409,16 +434,18 @@ impl Media {
             (_, 1) if owner.rtcp.is_some() => return owner.rtcp,
             _ => {}
         }
-        if let Some((_, socket)) = owner.offsets.iter().find(|(known, _)| *known == offset) {
+        let offsets = owner.offsets.as_deref().map_or(&[][..], Vec::as_slice);
+        if let Some((_, socket)) = offsets.iter().find(|(known, _)| *known == offset) {
             return Some(*socket);
         }
         let (base, first) = (owner.port, owner.rtp);
-        if owner.offsets.len() >= MAX_OFFSETS {
+        if offsets.len() >= MAX_OFFSETS {
             return Some(first);
         }
         let socket = self.play_socket(base.checked_add(offset).unwrap_or(0));
         let socket = socket.unwrap_or(first);
-        self.owner_mut(stream)?.offsets.push((offset, socket));
+        let offsets = &mut self.owner_mut(stream)?.offsets;
+        offsets.get_or_insert_default().push((offset, socket));
         Some(socket)
     }
 
@@ -445,7 +472,7 @@ impl Media {
             .owners
             .get_mut(stream.index() as usize)
             .and_then(Option::take)?;
-        for (_, socket) in owner.offsets {
+        for (_, socket) in owner.offsets.into_iter().flat_map(|offsets| *offsets) {
             self.sockets.remove(socket);
         }
         let tolerances = self.plan.config.tolerances;
@@ -474,4 +501,11 @@ fn report_of(bytes: &[u8]) -> Option<bool> {
     // The kind stands where encryption leaves it (RFC 3711 §3.4).
     let is_report = is_rtcp(bytes);
     is_report.then(|| bytes.get(1) == Some(&SENDER_REPORT))
+}
+
+#[cfg(test)]
+#[test]
+fn zz_sizes() {
+    eprintln!("Owner {} Opt {} CallMedia {} Agreement {} Pair {} Waiting {} OptKey {}", size_of::<Owner>(), size_of::<Option<Owner>>(), size_of::<CallMedia>(), size_of::<describe::Agreement>(), size_of::<ports::Pair>(), size_of::<Waiting>(), size_of::<Option<StreamKey>>());
+    sockets::zz();
 }

@@ -160,6 +160,16 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Plan {
+    /// Whether calls may play captures.
+    pub(super) fn plays_captures(&self) -> bool {
+        let plays = |action: &Prepared| match action {
+            Prepared::Known(Deed::Replay(..) | Deed::PlayDigits { .. }) => true,
+            Prepared::Rendered(word) => !matches!(word, Word::RtpStream),
+            Prepared::Known(_) | Prepared::Nothing => false,
+        };
+        self.actions.iter().any(plays)
+    }
+
     /// Reads and codes what the program plays.
     pub(crate) fn new(
         program: &Program,

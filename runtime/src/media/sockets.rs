@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use gossipper_media::engine::Port;
+use gossipper_media::table::Table;
 use gossipper_vm::CallKey;
 
 use crate::flows::{Bell, Ready};
@@ -38,7 +39,7 @@ struct Entry {
     socket: Arc<UdpSocket>,
     used: Use,
     /// `None` if it is never read.
-    watched: Option<Rung>,
+    watched: Option<Box<Rung>>,
     connection: Connection,
 }
 
@@ -97,7 +98,9 @@ pub(super) struct SocketParams {
 #[derive(Debug)]
 pub(super) struct Sockets {
     pub(super) params: SocketParams,
-    entries: Vec<Option<Entry>>,
+    entries: Table<Option<Entry>>,
+    /// Entries that were ever taken.
+    made: u32,
     free: Vec<u32>,
     ready: Arc<Ready>,
     visiting: VecDeque<usize>,
@@ -112,7 +115,8 @@ impl Sockets {
             // would be one packet to whoever watches the loopback interface.
             sender: BatchSender::new(Backend::Portable),
             params,
-            entries: Vec::new(),
+            entries: Table::default(),
+            made: 0,
             free: Vec::new(),
             ready: Arc::default(),
             visiting: VecDeque::new(),
@@ -150,9 +154,9 @@ impl Sockets {
             }
         }
         let index = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
             // There are fewer ports than that.
-            self.entries.len() as u32 - 1
+            self.made += 1;
+            self.made - 1
         });
         let watched = match reads {
             true => {
@@ -164,7 +168,7 @@ impl Sockets {
                 };
                 // The first look registers its waker.
                 rung.bell.ring();
-                Some(rung)
+                Some(Box::new(rung))
             }
             false => None,
         };
@@ -174,7 +178,7 @@ impl Sockets {
             true => Connection::NotYet,
             false => Connection::Never,
         };
-        self.entries[index as usize] = Some(Entry {
+        *self.entries.reach(index as usize) = Some(Entry {
             socket,
             used: Use::Nobody,
             watched,
@@ -351,4 +355,9 @@ mod watched {
             });
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn zz() {
+    eprintln!("Entry {} opt {} Rung {} Conn {} Use {}", size_of::<Entry>(), size_of::<Option<Entry>>(), size_of::<Rung>(), size_of::<Connection>(), size_of::<Use>());
 }

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::flows::Table;
 use crate::group::Role;
-use crate::media::Media;
+use crate::media::{Media, MediaSetup};
 use crate::schedule::{Opening, Schedule};
 use crate::sys::BatchReceiver;
 use crate::transport::udp::Outbox;
@@ -40,6 +40,9 @@ use crate::twin::Links;
 
 /// Publications that make up the "recent" rate: about a second.
 pub(super) const RECENT_PERIODS: usize = 5;
+
+/// What the reactor rounds times up to.
+const REACTOR_STEP: Micros = Micros(1000);
 
 /// How long a full socket is left alone where nothing tells when it is writable.
 const FLUSH_RETRY: Duration = Duration::from_millis(1);
@@ -130,7 +133,8 @@ impl<M: Machine> Shard<M> {
         let receiver = socket
             .as_ref()
             .map(|socket| BatchReceiver::new(backend, socket));
-        let alone = ways_out.is_empty() && twin.is_none() && flows.is_none() && media.is_none();
+        let hears_media = media.as_ref().is_some_and(MediaSetup::reads);
+        let alone = ways_out.is_empty() && twin.is_none() && flows.is_none() && !hears_media;
         let waiting = Waiting::new(socket.as_ref().filter(|_| reads), backend, alone)?;
         let flows = flows.map(Table::new).transpose()?.map(Box::new);
         let outbox = Outbox::new(backend);
@@ -520,9 +524,23 @@ impl<M: Machine> Shard<M> {
             self.sleep_until(deadline, full);
             return;
         }
+        let sleep_until = match &self.core.media {
+            // Packets are due at times of their own, and the reactor rounds up to milliseconds: it is left before the last of
+            // them. What comes meanwhile is found afterwards.
+            Some(_) if !self.core.unsent() => {
+                let now = self.core.clock.now();
+                if deadline.since(now) <= REACTOR_STEP {
+                    std::thread::sleep(self.core.clock.until(deadline));
+                    self.waiting.rested().await;
+                    return;
+                }
+                Micros(deadline.0 - REACTOR_STEP.0)
+            }
+            _ => deadline,
+        };
         sleep
             .as_mut()
-            .reset(self.core.clock.instant(deadline).into());
+            .reset(self.core.clock.instant(sleep_until).into());
         let mut event = None;
         let clogged = self.core.clogged();
         let links = &mut self.core.links;

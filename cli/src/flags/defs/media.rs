@@ -204,9 +204,9 @@ pub(super) static FLAGS: &[Flag] = &[
         names: &["media_iouring"],
         arg: Arg::Switch(|low, on| low.media.iouring = on),
         default: Default::None,
-        short: "Send without workers in between, which is done anyway; needs -media_scale.",
-        long: "The flag has no effect, and a note says so: each shard sends the packets that it makes. io_uring was measured \
-               and takes no less than sending in batches.",
+        short: "Send directly, by the thread that schedules packets; needs -media_scale, which always does.",
+        long: "So it changes nothing, and a note says so. The variable GOSSIPPER_MEDIA_IOURING (1, true or yes) asks for the same. \
+               io_uring itself is not used: it was measured, and takes as much.",
     },
     Flag {
         names: &["no_media"],

@@ -136,7 +136,8 @@ struct Outgoing {
 }
 
 impl Stream {
-    pub(super) fn start_clip(&mut self, now: Micros, play: Play) {
+    pub(super) fn start_clip(&mut self, cx: &mut Context<'_>, play: Play) {
+        let now = cx.now;
         let delay = match self.params.first_packet {
             FirstPacket::AtOnce => Micros(0),
             FirstPacket::AfterInterval => play.shape.period,
@@ -145,6 +146,10 @@ impl Stream {
             Length::Loops(loops) => Some(play.clip.packets(loops, play.shape.payload_len)),
             Length::Time(time) => Some(time.0.div_ceil(play.shape.period.0.max(1))),
             Length::Endless => None,
+        };
+        let next = match cx.spread {
+            Some(spread) => spread.deal(now + delay, play.shape.period),
+            None => now + delay,
         };
         let clock_rate = play.clip.codec().params().clock_rate;
         self.pattern = play.pattern.map(|byte| {
@@ -163,7 +168,7 @@ impl Stream {
         self.playing = Playing::Clip(ClipPlay {
             at: 0,
             left,
-            next: now + delay,
+            next,
             timestamp: timestamp(self.params.timestamp, now, clock_rate),
             paused: None,
             play,
@@ -410,7 +415,7 @@ impl Stream {
             let sealed = secured.sealer.seal_rtp(&mut cx.out.bytes, start);
             if sealed.is_err() {
                 cx.out.bytes.truncate(start);
-                self.errors.unsent += 1;
+                self.came().errors.unsent += 1;
                 return false;
             }
         }

@@ -26,7 +26,7 @@ impl Stream {
             Port::Rtp => self.on_rtp(cx, from, bytes),
             Port::Rtcp if reports => self.on_rtcp(cx, port, from, bytes),
             // COMPAT(sipp): reports of a peer are not read.
-            Port::Rtcp => self.errors.unread += 1,
+            Port::Rtcp => self.came().errors.unread += 1,
         }
     }
 
@@ -42,7 +42,7 @@ impl Stream {
         let packet = match Packet::parse(bytes) {
             Ok(packet) => packet,
             Err(RtpError::Short | RtpError::Version | RtpError::Padding) => {
-                self.errors.malformed += 1;
+                self.came().errors.malformed += 1;
                 return;
             }
         };
@@ -53,11 +53,12 @@ impl Stream {
             Some(Codec::Noise) => Timing::Held,
             _ => Timing::Sampled,
         };
-        let order = self
+        let came = self.came();
+        let order = came
             .receiver
             .on_packet(cx.now, header, packet.payload.len(), timing);
         if is_event {
-            let heard = self.heard.on_packet(header, packet.payload);
+            let heard = came.heard.on_packet(header, packet.payload);
             for heard in heard.into_iter().flatten() {
                 self.digits_heard += 1;
                 cx.event(Event::Digit(heard));
@@ -89,10 +90,10 @@ impl Stream {
 
     fn refused(&mut self, error: SrtpError) {
         match error {
-            SrtpError::Malformed => self.errors.malformed += 1,
-            SrtpError::Authentication => self.errors.authentication += 1,
-            SrtpError::Replayed => self.errors.replayed += 1,
-            SrtpError::TooOld | SrtpError::Exhausted => self.errors.too_old += 1,
+            SrtpError::Malformed => self.came().errors.malformed += 1,
+            SrtpError::Authentication => self.came().errors.authentication += 1,
+            SrtpError::Replayed => self.came().errors.replayed += 1,
+            SrtpError::TooOld | SrtpError::Exhausted => self.came().errors.too_old += 1,
         }
     }
 
@@ -105,7 +106,7 @@ impl Stream {
             None => bytes.len(),
         };
         let Ok(compound) = Compound::parse(&bytes[..len]) else {
-            self.errors.malformed_reports += 1;
+            self.came().errors.malformed_reports += 1;
             return;
         };
         self.reporting.received += 1;
@@ -124,7 +125,7 @@ impl Stream {
         for packet in compound.packets() {
             let blocks = match packet {
                 RtcpPacket::SenderReport { ssrc, info, blocks } => {
-                    self.receiver.on_sender_report(cx.now, ssrc, info.ntp);
+                    self.came().receiver.on_sender_report(cx.now, ssrc, info.ntp);
                     blocks
                 }
                 RtcpPacket::ReceiverReport { blocks, .. } => blocks,

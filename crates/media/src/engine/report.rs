@@ -12,6 +12,7 @@ use crate::rtcp::{
     append_sender_report,
 };
 use crate::time::Micros;
+use smallvec::SmallVec;
 use core::net::SocketAddr;
 
 /// Packets that were of no use, by kind.
@@ -218,7 +219,8 @@ impl Stream {
         let Some(to) = self.remote.rtcp.filter(usable) else {
             return;
         };
-        let blocks = self.receiver.report_blocks(cx.now);
+        let came = self.came.as_mut();
+        let blocks = came.map_or_else(SmallVec::new, |came| came.receiver.report_blocks(cx.now));
         let has_sent = self.sent.packets > self.reporting.packets;
         if !has_sent && blocks.is_empty() && !goodbye {
             return;
@@ -258,7 +260,7 @@ impl Stream {
             && secured.sealer.seal_rtcp(&mut cx.out.bytes, start).is_err()
         {
             cx.out.bytes.truncate(start);
-            self.errors.unsent += 1;
+            self.came().errors.unsent += 1;
             return;
         }
         self.reporting.sent += 1;

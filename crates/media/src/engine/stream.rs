@@ -63,6 +63,24 @@ pub(super) struct Pattern {
     pub(super) count: PatternCount,
 }
 
+/// What only streams that hear somebody remember.
+#[derive(Debug)]
+pub(super) struct Came {
+    pub(super) receiver: Receiver,
+    pub(super) heard: DtmfReceiver,
+    pub(super) errors: PacketErrors,
+}
+
+impl Came {
+    fn new(clock_rate: u32) -> Self {
+        Self {
+            receiver: Receiver::new(clock_rate),
+            heard: DtmfReceiver::default(),
+            errors: PacketErrors::default(),
+        }
+    }
+}
+
 /// One stream.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -77,10 +95,9 @@ pub(super) struct Stream {
     pub(super) echo: bool,
     pub(super) digits: Option<Box<Digits>>,
     pub(super) sent: Sent,
-    pub(super) receiver: Receiver,
-    pub(super) heard: DtmfReceiver,
     pub(super) digits_heard: u32,
-    pub(super) errors: PacketErrors,
+    /// From the first packet on, or the first that could not be sealed.
+    pub(super) came: Option<Box<Came>>,
     pub(super) reporting: Reporting,
     pub(super) secured: Option<Box<Secured>>,
     pub(super) check: Option<Box<Waiting>>,
@@ -109,10 +126,8 @@ impl Stream {
             echo: false,
             digits: None,
             sent: Sent::default(),
-            receiver: Receiver::new(params.format.codec.params().clock_rate),
-            heard: DtmfReceiver::default(),
             digits_heard: 0,
-            errors: PacketErrors::default(),
+            came: None,
             reporting: Reporting::new(next),
             secured: None,
             check: None,
@@ -152,11 +167,13 @@ impl Stream {
             Op::Remote(remote) => self.remote = remote,
             Op::Format(format) => {
                 self.format = format;
-                self.receiver
-                    .set_clock_rate(format.codec.params().clock_rate);
+                if let Some(came) = &mut self.came {
+                    let clock_rate = format.codec.params().clock_rate;
+                    came.receiver.set_clock_rate(clock_rate);
+                }
             }
             Op::Keys(keys) => self.set_keys(keys),
-            Op::Play(play) => self.start_clip(cx.now, *play),
+            Op::Play(play) => self.start_clip(cx, *play),
             Op::Replay(replay) => self.start_replay(cx.now, replay),
             Op::Pause => self.playing.pause(cx.now),
             Op::Resume => {
@@ -256,7 +273,10 @@ impl Stream {
             return;
         }
         let over = check.until <= cx.now;
-        let received = self.receiver.counts().packets;
+        let received = match &self.came {
+            Some(came) => came.receiver.counts().packets,
+            None => 0,
+        };
         let enough = check.params.has_packets(self.sent.packets, received);
         if !over && (!enough || check.params.max_silence.is_some()) {
             return;
@@ -300,12 +320,20 @@ impl Stream {
     }
 
     pub(super) fn close(&mut self, cx: &mut Context<'_>) {
-        if let Some(heard) = self.heard.finish() {
+        let digit = self.came.as_mut().and_then(|came| came.heard.finish());
+        if let Some(heard) = digit {
             self.digits_heard += 1;
             cx.event(Event::Digit(heard));
         }
         self.send_goodbye(cx);
         self.stop_recording(cx);
+    }
+
+    /// What it remembers of packets, from now on.
+    pub(super) fn came(&mut self) -> &mut Came {
+        let clock_rate = self.clock_rate();
+        self.came
+            .get_or_insert_with(|| Box::new(Came::new(clock_rate)))
     }
 
     pub(super) fn clock_rate(&self) -> u32 {
@@ -318,9 +346,19 @@ impl Stream {
     }
 
     pub(super) fn report(&self, now: Micros) -> StreamReport {
-        let received = self.receiver.counts();
+        let nothing;
+        let Came {
+            receiver, errors, ..
+        } = match &self.came {
+            Some(came) => &**came,
+            None => {
+                nothing = Came::new(self.clock_rate());
+                &nothing
+            }
+        };
+        let received = receiver.counts();
         let more = self.reporting.more.as_deref().copied().unwrap_or_default();
-        let jitter = self.receiver.jitter();
+        let jitter = receiver.jitter();
         let round_trip_us = self.reporting.round_trip_us;
         let quality = Quality::of(&QualityInput {
             codec: self.format.codec,
@@ -333,28 +371,28 @@ impl Stream {
             at: now,
             opened: self.opened,
             ssrc: self.params.ssrc,
-            peer_ssrc: self.receiver.ssrc(),
+            peer_ssrc: receiver.ssrc(),
             sent_packets: self.sent.packets,
             sent_octets: self.sent.octets,
             skipped: self.sent.skipped,
             received,
-            source_changes: self.receiver.source_changes(),
+            source_changes: receiver.source_changes(),
             jitter,
             // Nobody rates what nobody heard.
             quality: quality.filter(|_| received.packets > 0),
-            first_received: self.receiver.first_arrival(),
-            last_received: self.receiver.last_arrival(),
-            longest_gap: self.receiver.longest_gap(),
-            skew: self.receiver.skew(),
+            first_received: receiver.first_arrival(),
+            last_received: receiver.last_arrival(),
+            longest_gap: receiver.longest_gap(),
+            skew: receiver.skew(),
             digits_heard: self.digits_heard,
-            errors: self.errors,
+            errors: *errors,
             round_trip_us,
             peer: more.peer,
             blocks: more.blocks,
             format: self.format,
             remote: self.remote,
             timestamp: self.timestamp_at(now),
-            own_block: self.receiver.block_of_last(now),
+            own_block: receiver.block_of_last(now),
             reports_sent: self.reporting.sent,
             sender_reports_sent: more.of_sender,
             reports_received: self.reporting.received,

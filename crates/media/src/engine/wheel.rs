@@ -3,7 +3,11 @@
 //!
 //! The lists run through the streams by number, so that arming allocates nothing. What lies beyond the wheel waits in its
 //! last list and is put in again when that list comes up.
+//!
+//! Streams of a list come in the order in which they were armed: who was the last of a thousand is so the next time too, and
+//! its packets keep their distance.
 
+use crate::table::Table;
 use crate::time::Micros;
 
 /// Lists; a power of two, and a little more than a second.
@@ -23,6 +27,24 @@ struct Node {
 
 const NO_SLOT: u16 = u16::MAX;
 
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            due: Micros::NEVER,
+            next: NONE,
+            previous: NONE,
+            slot: NO_SLOT,
+        }
+    }
+}
+
+/// The ends of a list.
+#[derive(Clone, Copy, Debug)]
+struct List {
+    first: u32,
+    last: u32,
+}
+
 /// What a stream takes here.
 #[cfg(test)]
 pub(super) const NODE_LEN: usize = size_of::<Node>();
@@ -30,25 +52,32 @@ pub(super) const NODE_LEN: usize = size_of::<Node>();
 /// Deadlines of streams, by number.
 #[derive(Debug)]
 pub(super) struct Wheel {
-    /// First of each list.
-    heads: Box<[u32]>,
+    /// First and last of each list.
+    lists: Box<[List]>,
     /// One bit for each list that is not empty.
     filled: [u64; SLOTS as usize / 64],
     /// All lists up to this tick have been emptied.
     tick: u64,
     /// Streams with a deadline.
     armed: usize,
-    nodes: Vec<Node>,
+    nodes: Table<Node>,
 }
 
 impl Wheel {
     pub(super) fn new() -> Self {
         Self {
-            heads: vec![NONE; SLOTS as usize].into(),
+            lists: vec![
+                List {
+                    first: NONE,
+                    last: NONE,
+                };
+                SLOTS as usize
+            ]
+            .into(),
             filled: [0; SLOTS as usize / 64],
             tick: 0,
             armed: 0,
-            nodes: Vec::new(),
+            nodes: Table::default(),
         }
     }
 
@@ -59,17 +88,7 @@ impl Wheel {
             // Nobody turned it while it was empty.
             self.tick = self.tick.max(now.0 / SLOT_US);
         }
-        let index = stream as usize;
-        if self.nodes.len() <= index {
-            let node = Node {
-                due,
-                next: NONE,
-                previous: NONE,
-                slot: NO_SLOT,
-            };
-            self.nodes.resize(index + 1, node);
-        }
-        self.nodes[index].due = due;
+        self.nodes.reach(stream as usize).due = due;
         if due != Micros::NEVER {
             self.insert(stream, due);
         }
@@ -80,16 +99,17 @@ impl Wheel {
         let tick = due.0.div_ceil(SLOT_US);
         let tick = tick.clamp(self.tick + 1, self.tick + SLOTS - 1);
         let slot = (tick % SLOTS) as usize;
-        let head = self.heads[slot];
+        let last = self.lists[slot].last;
         self.armed += 1;
-        let node = &mut self.nodes[stream as usize];
+        let node = self.nodes.reach(stream as usize);
         node.slot = slot as u16;
-        node.previous = NONE;
-        node.next = head;
-        if let Some(head) = self.nodes.get_mut(head as usize) {
-            head.previous = stream;
+        node.previous = last;
+        node.next = NONE;
+        match self.nodes.get_mut(last as usize) {
+            Some(last) => last.next = stream,
+            None => self.lists[slot].first = stream,
         }
-        self.heads[slot] = stream;
+        self.lists[slot].last = stream;
         self.filled[slot / 64] |= 1 << (slot % 64);
     }
 
@@ -112,12 +132,13 @@ impl Wheel {
         let slot = usize::from(slot);
         match self.nodes.get_mut(previous as usize) {
             Some(previous) => previous.next = next,
-            None => self.heads[slot] = next,
+            None => self.lists[slot].first = next,
         }
-        if let Some(next) = self.nodes.get_mut(next as usize) {
-            next.previous = previous;
+        match self.nodes.get_mut(next as usize) {
+            Some(next) => next.previous = previous,
+            None => self.lists[slot].last = previous,
         }
-        if self.heads[slot] == NONE {
+        if self.lists[slot].first == NONE {
             self.filled[slot / 64] &= !(1 << (slot % 64));
         }
     }
@@ -135,9 +156,9 @@ impl Wheel {
             // Nothing lies between, and what is put in again must not come into the list that is being emptied.
             self.tick = next - 1;
             let slot = (next % SLOTS) as usize;
-            let stream = self.heads[slot];
+            let stream = self.lists[slot].first;
             self.disarm(stream);
-            if self.heads[slot] == NONE {
+            if self.lists[slot].first == NONE {
                 self.tick = next;
             }
             let due = self.nodes.get(stream as usize)?.due;
@@ -210,6 +231,29 @@ mod tests {
         let now = Micros(60_000_000);
         wheel.arm(now, 0, Micros(60_020_000));
         assert_eq!(wheel.next_deadline(), Some(Micros(60_020_000)));
+    }
+
+    #[test]
+    fn streams_of_a_list_keep_their_order_from_one_round_to_the_next() {
+        let mut wheel = Wheel::new();
+        for stream in 0..5 {
+            wheel.arm(Micros(0), stream, Micros(2000));
+        }
+        // The first, the last and one between them leave, and come back behind the others.
+        for stream in [0, 2, 4] {
+            wheel.arm(Micros(0), stream, Micros(1900));
+        }
+        let mut expected = vec![1, 3, 0, 2, 4];
+        for round in 1..4 {
+            let now = Micros(round * 2000);
+            let mut came = Vec::new();
+            while let Some(stream) = wheel.pop(now) {
+                wheel.arm(now, stream, now + Micros(2000));
+                came.push(stream);
+            }
+            assert_eq!(came, expected);
+            expected = came;
+        }
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //!
 //! A client opens calls that play a file without end; nobody reads what they send. The kernel counts what came to the socket
 //! they all send to, so nothing of the measurement runs on the client's CPU, and any tool is counted in the same way. One
-//! stream in [`WATCHED`] goes to a socket that is read, and the distance of its packets is measured.
+//! stream in [`WATCHED`] goes to a socket that is read ([`watch`]), and the distance of its packets is measured.
 //!
-//! The floor is a thread that sends the same bytes from as many sockets, to the same socket, and does nothing else: with the
-//! address in each call, from sockets that are connected, and from a single one, for which nothing has to be looked up.
+//! Below all of them lies what the machine takes for sending alone ([`floor`]). Memory is what each stream adds to a run with
+//! [`FEW`] of them.
+
+mod floor;
+mod watch;
 
 use super::Scale;
 use super::process::Process;
@@ -15,13 +18,12 @@ use super::versus::{self, CLIENT_CPU, LOCALHOST, SERVER_CPU};
 use anyhow::{Context as _, Result, bail, ensure};
 use gossipper_testkit::sipp::{Running, Tool, free_udp_port};
 use serde_json::json;
-use std::collections::HashMap;
+use floor::Floor;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use watch::{Spacing, Watch};
 
 /// One stream in so many is watched.
 const WATCHED: usize = 50;
@@ -38,29 +40,8 @@ const OPENING: u32 = 500;
 /// After the last call was opened.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Sockets of the floor: as many as streams of the comparison with SIPp.
-const FLOOR_SOCKETS: usize = 1000;
-
 /// A key and its salt for `AES_CM_128`, of both sides.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODwABAgMEBQYHCAkKCwwN";
-
-/// How the floor sends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Floor {
-    Addressed,
-    Connected,
-    One,
-}
-
-impl Floor {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Addressed => "`send_to` from 1000 sockets",
-            Self::Connected => "`send` from 1000 connected sockets",
-            Self::One => "`send` from one connected socket",
-        }
-    }
-}
 
 /// What a client is to do.
 #[derive(Clone, Copy)]
@@ -94,16 +75,60 @@ const MOST: Load = Load {
     ..MANY
 };
 
-/// Streams of the run whose memory is what a process takes anyway.
-const FEW: u32 = 10;
+/// The same without calls: [`Stage::measure_sender`] says how.
+const SENDER: &str = "-rtp_send -media_scale";
+
+/// Streams of the run whose memory is what a process takes anyway, and what comes once with the first ones.
+const FEW: u32 = 100;
 
 /// What was seen of a load.
 struct Seen {
     us_per_packet: f64,
     packets_per_second: f64,
     resident: u64,
-    /// Distances of packets in ms: median, p99 of what they are away from 20 ms, watched packets.
-    spacing: Option<(f64, f64, usize)>,
+    spacing: Option<Spacing>,
+}
+
+/// A row of the table.
+struct Row {
+    tool: &'static str,
+    load: &'static str,
+    streams: u32,
+    bytes: Option<u64>,
+    seen: Seen,
+}
+
+impl Row {
+    fn print(&self, floor: f64) {
+        let due = f64::from(self.streams) * PACKETS_PER_SECOND;
+        let off = (self.seen.spacing.as_ref())
+            .map_or_else(|| "-".to_owned(), |found| format!("{:.2} ms", found.off_p99_ms));
+        let bytes = (self.bytes).map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
+        println!(
+            "| {} | {} | {} | {:.0} | {:.1} % | {:.2} | {:.2} | {off} | {bytes} |",
+            self.tool,
+            self.load,
+            self.streams,
+            self.seen.packets_per_second,
+            100.0 * self.seen.packets_per_second / due,
+            self.seen.us_per_packet,
+            self.seen.us_per_packet / floor,
+        );
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let spacing = self.seen.spacing.as_ref();
+        json!({
+            "tool": self.tool,
+            "load": self.load,
+            "streams": self.streams,
+            "packets_per_second": self.seen.packets_per_second,
+            "us_per_packet": self.seen.us_per_packet,
+            "off_ms_p99": spacing.map(|spacing| spacing.off_p99_ms),
+            "watched_packets": spacing.map(|spacing| spacing.packets),
+            "bytes_per_stream": self.bytes,
+        })
+    }
 }
 
 /// Measures and prints a table in Markdown.
@@ -119,7 +144,7 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
     println!("| Floor | CPU µs/packet | Packets/s |\n| --- | ---: | ---: |");
     let mut measured = Vec::new();
     for kind in floors {
-        let found = stage.floor(kind, span / 2)?;
+        let found = floor::unpaced(kind, &stage.sink, span / 2)?;
         println!("| {} | {:.2} | {:.0} |", kind.name(), found.0, found.1);
         measured.push(found);
     }
@@ -130,6 +155,19 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
     );
     println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let mut rows = Vec::new();
+    let mut add = |row: Row| {
+        row.print(floor.0);
+        rows.push(row.to_json());
+    };
+    for streams in [PLAIN.streams, MANY.streams] {
+        add(Row {
+            tool: "floor",
+            load: "`send`, connected, the due ones each ms",
+            streams,
+            bytes: None,
+            seen: floor::paced(&stage, streams, span)?,
+        });
+    }
     let mut loads: Vec<(&Tool, Load)> = sipp.iter().map(|sipp| (sipp, PLAIN)).collect();
     loads.extend([PLAIN, SRTP_STREAMS, MANY, MOST].map(|load| (&ours, load)));
     for (tool, load) in loads {
@@ -139,31 +177,24 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
         };
         let empty = stage.measure(tool, few, SETTLE)?.resident;
         let seen = stage.measure(tool, load, span)?;
-        let due = f64::from(load.streams) * PACKETS_PER_SECOND;
-        let bytes = seen.resident.saturating_sub(empty) / u64::from(load.streams - FEW);
-        let off = seen
-            .spacing
-            .map_or_else(|| "-".to_owned(), |(_, off, _)| format!("{off:.2} ms"));
-        println!(
-            "| {} | {} | {} | {:.0} | {:.1} % | {:.2} | {:.2} | {off} | {bytes} |",
-            tool.name,
-            load.name,
-            load.streams,
-            seen.packets_per_second,
-            100.0 * seen.packets_per_second / due,
-            seen.us_per_packet,
-            seen.us_per_packet / floor.0,
-        );
-        rows.push(json!({
-            "tool": tool.name,
-            "load": load.name,
-            "streams": load.streams,
-            "packets_per_second": seen.packets_per_second,
-            "us_per_packet": seen.us_per_packet,
-            "off_ms_p99": seen.spacing.map(|(_, off, _)| off),
-            "watched_packets": seen.spacing.map(|(.., packets)| packets),
-            "bytes_per_stream": bytes,
-        }));
+        add(Row {
+            tool: tool.name,
+            load: load.name,
+            streams: load.streams,
+            bytes: Some(seen.resident.saturating_sub(empty) / u64::from(load.streams - FEW)),
+            seen,
+        });
+    }
+    let empty = stage.measure_sender(FEW, SETTLE)?.resident;
+    for streams in [MANY.streams, MOST.streams] {
+        let seen = stage.measure_sender(streams, span)?;
+        add(Row {
+            tool: ours.name,
+            load: SENDER,
+            streams,
+            bytes: Some(seen.resident.saturating_sub(empty) / u64::from(streams - FEW)),
+            seen,
+        });
     }
     println!();
     results.put(
@@ -194,7 +225,6 @@ impl Stage {
             UdpSocket::bind((LOCALHOST, 0))?,
             UdpSocket::bind((LOCALHOST, 0))?,
         );
-        watched.set_read_timeout(Some(Duration::from_millis(50)))?;
         // One second of A-law that is neither silence nor all the same.
         let sound: Vec<u8> = (0..8000u32)
             .map(|index| 0x80 | (index * 7 % 113) as u8)
@@ -212,50 +242,6 @@ impl Stage {
         let port = self.sink.local_addr()?.port();
         let table = std::fs::read_to_string("/proc/net/udp").context("/proc/net/udp")?;
         dropped(&table, port).context("/proc/net/udp does not have the socket")
-    }
-
-    /// CPU per packet in µs, and packets per second.
-    fn floor(&self, kind: Floor, span: Duration) -> Result<(f64, f64)> {
-        let to = self.sink.local_addr()?;
-        let count = match kind {
-            Floor::Addressed | Floor::Connected => FLOOR_SOCKETS,
-            Floor::One => 1,
-        };
-        let sockets: Vec<UdpSocket> = (0..count)
-            .map(|_| UdpSocket::bind((LOCALHOST, 0)))
-            .collect::<std::io::Result<_>>()?;
-        if kind != Floor::Addressed {
-            sockets.iter().try_for_each(|socket| socket.connect(to))?;
-        }
-        let sends = move || -> Result<(u64, Duration, Duration)> {
-            let link = std::fs::read_link("/proc/thread-self")?;
-            let id = link.file_name().context("a thread")?.to_owned();
-            let pinned = Command::new("taskset")
-                .args(["-c", "-p", &CLIENT_CPU.to_string()])
-                .arg(id)
-                .output()?;
-            ensure!(pinned.status.success(), "taskset: {pinned:?}");
-            let packet = [0x80; PACKET_BYTES];
-            let (begun, used) = (Instant::now(), own_time()?);
-            let mut sent = 0;
-            while begun.elapsed() < span {
-                for index in 0..FLOOR_SOCKETS {
-                    let socket = &sockets[index % sockets.len()];
-                    match kind {
-                        Floor::Addressed => socket.send_to(&packet, to)?,
-                        Floor::Connected | Floor::One => socket.send(&packet)?,
-                    };
-                }
-                sent += FLOOR_SOCKETS as u64;
-            }
-            Ok((sent, begun.elapsed(), own_time()? - used))
-        };
-        let outcome = std::thread::spawn(sends).join();
-        let (sent, time, used) = outcome.map_err(|_| anyhow::anyhow!("the floor panicked"))??;
-        Ok((
-            used.as_secs_f64() * 1e6 / sent as f64,
-            sent as f64 / time.as_secs_f64(),
-        ))
     }
 
     fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
@@ -298,6 +284,39 @@ impl Stage {
         std::thread::sleep(
             Duration::from_secs_f64(f64::from(load.streams) / f64::from(OPENING)) + SETTLE,
         );
+        let seen = self.watch(client, span)?;
+        if calling.has_ended()? {
+            let ended = calling.finish(Instant::now(), ports.0)?;
+            bail!("{} ended: {}{}", tool.name, ended.stdout, ended.stderr);
+        }
+        Ok(seen)
+    }
+
+    /// Streams without calls: to as many addresses as there are kinds of streams, of which one is watched.
+    fn measure_sender(&self, streams: u32, span: Duration) -> Result<Seen> {
+        let (sink, watched) = (self.sink.local_addr()?, self.watched.local_addr()?);
+        let remotes: Vec<String> = (0..WATCHED)
+            .map(|index| if index == 0 { watched } else { sink })
+            .map(|remote| remote.to_string())
+            .collect();
+        let mut command = Command::new(versus::binary()?);
+        command.args(["-rtp_send", "-media_scale", "-shards", "1", "-nostdin"]);
+        command.args(["-rtp_codec", "PCMA/8000", "-rtp_pt", "8", "-mp", "10000"]);
+        command.args(["-i", "127.0.0.1", "-rtp_streams", &streams.to_string()]);
+        command.args(["-rtp_addr", &remotes.join(",")]);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut sender = Ended(command.stderr(Stdio::null()).spawn()?);
+        let client = Process(sender.0.id());
+        client.pin(CLIENT_CPU)?;
+        std::thread::sleep(SETTLE);
+        let seen = self.watch(client, span)?;
+        let ended = sender.0.try_wait()?;
+        ensure!(ended.is_none(), "-rtp_send ended: {ended:?}");
+        Ok(seen)
+    }
+
+    /// Looks at a client that sends for a while.
+    fn watch(&self, client: Process, span: Duration) -> Result<Seen> {
         // Threads that were made meanwhile.
         client.pin(CLIENT_CPU)?;
         let watch = Watch::start(self.watched.try_clone()?);
@@ -306,20 +325,27 @@ impl Stage {
         let after = (Instant::now(), client.cpu_time()?, self.arrived()?);
         let distances = watch.stop()?;
         let resident = client.resident()?;
-        if calling.has_ended()? {
-            let ended = calling.finish(Instant::now(), ports.0)?;
-            bail!("{} ended: {}{}", tool.name, ended.stdout, ended.stderr);
-        }
         let seconds = (after.0 - before.0).as_secs_f64();
         let watched = distances.len() as f64;
         let packets = (after.2 - before.2) as f64 + watched;
-        ensure!(packets > 0.0, "{} sent nothing", tool.name);
+        ensure!(packets > 0.0, "nothing was sent");
         Ok(Seen {
             us_per_packet: (after.1 - before.1).as_secs_f64() * 1e6 / packets,
             packets_per_second: packets / seconds,
             resident,
-            spacing: spacing(distances),
+            spacing: Spacing::of(distances),
         })
+    }
+}
+
+/// Ends a process when it is no longer looked at.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -331,67 +357,6 @@ fn dropped(table: &str, port: u16) -> Option<u64> {
         local.is_some_and(|local| local.ends_with(&wanted))
     })?;
     line.split_ascii_whitespace().last()?.parse().ok()
-}
-
-/// CPU time of this thread.
-fn own_time() -> Result<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let first = text.split_ascii_whitespace().next();
-    let nanoseconds = first.and_then(|first| first.parse().ok());
-    Ok(Duration::from_nanos(nanoseconds.context(text)?))
-}
-
-/// The median distance in ms, p99 of what distances are away from 20 ms, and how many there are.
-fn spacing(mut distances: Vec<Duration>) -> Option<(f64, f64, usize)> {
-    let ms = |distance: Duration| distance.as_secs_f64() * 1e3;
-    distances.sort_unstable();
-    let median = *distances.get(distances.len() / 2)?;
-    let mut off: Vec<f64> = (distances.iter())
-        .map(|distance| (ms(*distance) - 1000.0 / PACKETS_PER_SECOND).abs())
-        .collect();
-    off.sort_by(f64::total_cmp);
-    let p99 = *off.get(off.len() * 99 / 100)?;
-    Some((ms(median), p99, distances.len()))
-}
-
-/// Reads packets and notes the distance to the one before of the same stream.
-struct Watch {
-    stop: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<Vec<Duration>>,
-}
-
-impl Watch {
-    fn start(socket: UdpSocket) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let mut last: HashMap<SocketAddr, Instant> = HashMap::new();
-            let mut distances = Vec::new();
-            let mut buffer = [0; 2048];
-            // What waits there came before.
-            while socket.set_nonblocking(true).is_ok() && socket.recv(&mut buffer).is_ok() {}
-            if socket.set_nonblocking(false).is_err() {
-                return distances;
-            }
-            while !stopped.load(Ordering::Relaxed) {
-                let Ok((_, from)) = socket.recv_from(&mut buffer) else {
-                    continue;
-                };
-                let now = Instant::now();
-                if let Some(before) = last.insert(from, now) {
-                    distances.push(now - before);
-                }
-            }
-            distances
-        });
-        Self { stop, thread }
-    }
-
-    fn stop(self) -> Result<Vec<Duration>> {
-        self.stop.store(true, Ordering::Relaxed);
-        let joined = self.thread.join();
-        joined.map_err(|_| anyhow::anyhow!("the watch panicked"))
-    }
 }
 
 fn arguments(scenario: &Path, port: u16) -> Vec<String> {
@@ -457,19 +422,6 @@ mod tests {
     }
 
     #[test]
-    fn the_spacing_is_that_of_nearly_all_packets() {
-        let mut distances = vec![Duration::from_millis(20); 98];
-        distances.extend([Duration::from_millis(23), Duration::from_millis(50)]);
-        let (median, off, count) = spacing(distances).expect("distances");
-        assert!(
-            (median - 20.0).abs() < 1e-9 && (off - 30.0).abs() < 1e-9,
-            "{median} {off}"
-        );
-        assert_eq!(count, 100);
-        assert!(spacing(Vec::new()).is_none());
-    }
-
-    #[test]
     fn the_scenarios_of_the_bench_compile() {
         for text in [
             caller(true, Path::new("/nowhere/sound.al")),
@@ -479,16 +431,5 @@ mod tests {
             let compiled = gossipper_compiler::compile("calls.xml", text.as_bytes(), &options);
             assert!(compiled.program.is_some(), "{:?}", compiled.diagnostics);
         }
-    }
-
-    #[test]
-    fn a_thread_knows_what_it_used() {
-        let before = own_time().expect("a thread");
-        let mut sum = 0u64;
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_millis(20) {
-            sum = sum.wrapping_add(1);
-        }
-        assert!(own_time().expect("a thread") > before, "{sum}");
     }
 }

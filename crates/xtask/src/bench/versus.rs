@@ -168,11 +168,16 @@ pub(super) fn sipp() -> Option<Tool> {
 
 /// Ours as users build it; another binary can be named to be compared with.
 pub(super) fn ours() -> Result<Tool> {
+    binary().map(Tool::gossipper)
+}
+
+/// Where it is.
+pub(super) fn binary() -> Result<PathBuf> {
     if let Some(program) = std::env::var_os("GOSSIPPER_BENCH_BINARY") {
-        return Ok(Tool::gossipper(program));
+        return Ok(program.into());
     }
     run_command(cargo().args(["build", "--release", "-p", "gossipper-cli"]))?;
-    Ok(Tool::gossipper(target()?.join("release/gossipper")))
+    Ok(target()?.join("release/gossipper"))
 }
 
 /// What was measured, on what.

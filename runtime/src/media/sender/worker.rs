@@ -2,9 +2,12 @@
 //! The streams of one thread of the sender: one engine, the sockets, and a loop that sleeps until something is due.
 
 use std::collections::VecDeque;
+use std::future::Future as _;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Context;
 use std::time::Duration;
 
 use gossipper_control::MediaSnapshot;
@@ -24,7 +27,7 @@ use super::super::{Kind, Waiting, report_of};
 use super::{Common, Shared};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::sys::{Backend, Outgoing};
+use crate::sys::{Backend, Outgoing, Poller};
 
 /// From one report to the next.
 const REPORT_INTERVAL: Micros = Micros::from_ms(500);
@@ -170,6 +173,14 @@ impl Worker {
             unix_us: clock.wall_base_us(),
             name: name.into_bytes().into(),
         });
+        if self.common.config.scale {
+            self.engine.spread();
+        }
+        // The reactor rounds times up to milliseconds, and is needed for reading alone.
+        let poller = match self.common.config.scale {
+            true => Poller::new().ok().flatten(),
+            false => None,
+        };
         let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
         let mut publish_at = PUBLISH;
         let mut told = 0;
@@ -201,10 +212,20 @@ impl Worker {
             ];
             let deadline = due.into_iter().flatten().fold(publish_at, Micros::min);
             if busy || deadline <= now {
-                tokio::task::yield_now().await;
+                if poller.is_none() {
+                    tokio::task::yield_now().await;
+                }
                 continue;
             }
             let deadline = gossipper_vm::Micros(deadline.0);
+            if let Some(poller) = &poller {
+                let waker = poller.waker();
+                let stopped = pin!(shared.stopped[index].notified());
+                if stopped.poll(&mut Context::from_waker(&waker)).is_pending() {
+                    poller.wait(None, false, clock.until(deadline));
+                }
+                continue;
+            }
             sleep.as_mut().reset(clock.instant(deadline).into());
             tokio::select! {
                 biased;
@@ -368,10 +389,17 @@ impl Worker {
     fn flush(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
         for group in waiting.chunk_by(|one, other| one.socket == other.socket) {
-            self.items.clear();
-            self.items.extend(group.iter().map(|waiting| waiting.item));
+            // Nearly always one.
+            let items = match group {
+                [one] => std::slice::from_ref(&one.item),
+                _ => {
+                    self.items.clear();
+                    self.items.extend(group.iter().map(|waiting| waiting.item));
+                    &self.items
+                }
+            };
             let arena = &self.out.bytes;
-            let (sent, unsent) = self.sockets.send(group[0].socket, arena, &self.items);
+            let (sent, unsent) = self.sockets.send(group[0].socket, arena, items);
             self.counts.unsent += unsent as u64;
             let first = group[0].item;
             // A socket has packets of one kind: what it sends is all RTP, or all reports.

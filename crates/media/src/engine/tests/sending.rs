@@ -307,13 +307,14 @@ fn a_closed_stream_is_gone_and_its_key_with_it() {
 
 #[test]
 fn a_stream_with_everything_is_below_two_kilobytes() {
-    use crate::engine::stream::{Pattern, Secured, Waiting};
+    use crate::engine::stream::{Came, Pattern, Secured, Waiting};
     // Besides the stream its slot and its node of the wheel.
     let plain = size_of::<Stream>() + size_of::<Slot>() + wheel::NODE_LEN;
-    assert!(plain <= 672, "{plain}");
+    assert!(plain <= 424, "{plain}");
     let secured = plain + size_of::<Secured>() + 2 * crate::srtp::COUNTER_LEN;
-    assert!(secured <= 1696, "{secured}");
-    let all = secured + size_of::<Waiting>() + size_of::<Pattern>();
+    assert!(secured <= 1456, "{secured}");
+    let all =
+        secured + size_of::<Came>() + size_of::<Waiting>() + size_of::<Pattern>();
     assert!(all <= 2048, "{all}: {plain}, {secured}");
 }
 
@@ -343,5 +344,6 @@ fn whoever_comes_late_to_many_streams_gets_their_packets_in_portions() {
         out.clear();
     }
     assert_eq!(sent, streams as usize * 10);
-    assert_eq!(ticks, sent.div_ceil(MAX_SENDS));
+    // A stream that is looked at sends all that it has.
+    assert_eq!(ticks, streams.div_ceil(MAX_SENDS as u32 / 10 + 1));
 }
