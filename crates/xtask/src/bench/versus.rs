@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use gossipper_testkit::sipp::{Exit, Outcome, Running, Tool, free_udp_port};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
