@@ -502,10 +502,3 @@ fn report_of(bytes: &[u8]) -> Option<bool> {
     let is_report = is_rtcp(bytes);
     is_report.then(|| bytes.get(1) == Some(&SENDER_REPORT))
 }
-
-#[cfg(test)]
-#[test]
-fn zz_sizes() {
-    eprintln!("Owner {} Opt {} CallMedia {} Agreement {} Pair {} Waiting {} OptKey {}", size_of::<Owner>(), size_of::<Option<Owner>>(), size_of::<CallMedia>(), size_of::<describe::Agreement>(), size_of::<ports::Pair>(), size_of::<Waiting>(), size_of::<Option<StreamKey>>());
-    sockets::zz();
-}

@@ -356,8 +356,3 @@ mod watched {
         }
     }
 }
-
-#[cfg(test)]
-pub(super) fn zz() {
-    eprintln!("Entry {} opt {} Rung {} Conn {} Use {}", size_of::<Entry>(), size_of::<Option<Entry>>(), size_of::<Rung>(), size_of::<Connection>(), size_of::<Use>());
-}

@@ -198,7 +198,8 @@ pub(super) static FLAGS: &[Flag] = &[
         arg: Arg::Switch(|low, on| low.media.scale = on),
         default: Default::None,
         short: "Thousands of streams that are only sent: nothing is received, no RTCP.",
-        long: "Each stream has one socket, which is not read. Not with -media_srtp.",
+        long: "Each stream has one socket, which is not read, and begins up to one packet later than it would alone, so that \
+               streams that begin together are spread over the interval. Not with -media_srtp.",
     },
     Flag {
         names: &["media_iouring"],

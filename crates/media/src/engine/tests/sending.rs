@@ -347,3 +347,34 @@ fn whoever_comes_late_to_many_streams_gets_their_packets_in_portions() {
     // A stream that is looked at sends all that it has.
     assert_eq!(ticks, streams.div_ceil(MAX_SENDS as u32 / 10 + 1));
 }
+
+#[test]
+fn streams_that_begin_together_are_spread_and_keep_their_interval_and_their_order() {
+    let mut world = World::new();
+    world.engine.spread();
+    world.now = Micros(123);
+    let streams = 300;
+    for ssrc in 0..streams {
+        let stream = world.open(params(ssrc));
+        world.op(stream, tone(Length::Endless));
+    }
+    world.run_until(Micros::from_ms(21));
+    let first = world.taken();
+    assert_eq!(first.len(), streams as usize);
+    let mut times: Vec<u64> = first.iter().map(|left| left.at.0).collect();
+    times.dedup();
+    assert_eq!(times, [4000, 8000, 12_000, 16_000, 20_000]);
+    for time in times {
+        let at = first.iter().filter(|left| left.at.0 == time);
+        assert_eq!(at.count(), streams as usize / 5);
+    }
+    for round in 1..4 {
+        world.run_until(Micros::from_ms(21 + round * 20));
+        let next = world.taken();
+        assert_eq!(next.len(), first.len());
+        for (before, after) in first.iter().zip(next) {
+            assert_eq!(before.send.stream, after.send.stream);
+            assert_eq!(after.at, before.at + Micros::from_ms(20 * round));
+        }
+    }
+}
