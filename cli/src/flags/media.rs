@@ -319,13 +319,19 @@ mod tests {
             assert_eq!(check(false, false, value), nothing, "{value:?}");
             assert_eq!(check(false, true, value), nothing, "{value:?}");
             let (faults, notes) = check(true, true, value);
-            assert!(faults.is_empty() && notes.starts_with("-media_iouring: "), "{faults} {notes}");
+            assert!(
+                faults.is_empty() && notes.starts_with("-media_iouring: "),
+                "{faults} {notes}"
+            );
         }
         let refused = "media_iouring requires media_scale";
         assert_eq!(check(true, false, None).0, refused);
         for value in ["1", "true", "yes", "YES"] {
             let (faults, notes) = check(false, false, Some(value));
-            assert!(faults.starts_with(refused) && notes.is_empty(), "{faults} {notes}");
+            assert!(
+                faults.starts_with(refused) && notes.is_empty(),
+                "{faults} {notes}"
+            );
             let (faults, notes) = check(false, true, Some(value));
             assert!(
                 faults.is_empty() && notes.starts_with("GOSSIPPER_MEDIA_IOURING: "),

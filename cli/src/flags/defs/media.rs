@@ -205,8 +205,8 @@ pub(super) static FLAGS: &[Flag] = &[
         names: &["media_iouring"],
         arg: Arg::Switch(|low, on| low.media.iouring = on),
         default: Default::None,
-        short: "Send directly, by the thread that schedules packets; needs -media_scale, which always does.",
-        long: "So it changes nothing, and a note says so. The variable GOSSIPPER_MEDIA_IOURING (1, true or yes) asks for the same. \
+        short: "Send directly, as -media_scale always does; needs -media_scale.",
+        long: "The thread that schedules packets sends them, so it changes nothing, and a note says so. The variable GOSSIPPER_MEDIA_IOURING (1, true or yes) asks for the same. \
                io_uring itself is not used: it was measured, and takes as much.",
     },
     Flag {

@@ -125,7 +125,9 @@ impl Stream {
         for packet in compound.packets() {
             let blocks = match packet {
                 RtcpPacket::SenderReport { ssrc, info, blocks } => {
-                    self.came().receiver.on_sender_report(cx.now, ssrc, info.ntp);
+                    self.came()
+                        .receiver
+                        .on_sender_report(cx.now, ssrc, info.ntp);
                     blocks
                 }
                 RtcpPacket::ReceiverReport { blocks, .. } => blocks,

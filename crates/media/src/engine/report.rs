@@ -12,8 +12,8 @@ use crate::rtcp::{
     append_sender_report,
 };
 use crate::time::Micros;
-use smallvec::SmallVec;
 use core::net::SocketAddr;
+use smallvec::SmallVec;
 
 /// Packets that were of no use, by kind.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

@@ -16,9 +16,9 @@ use super::process::Process;
 use super::result::Results;
 use super::versus::{self, CLIENT_CPU, LOCALHOST, SERVER_CPU};
 use anyhow::{Context as _, Result, bail, ensure};
+use floor::Floor;
 use gossipper_testkit::sipp::{Running, Tool, free_udp_port};
 use serde_json::json;
-use floor::Floor;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -101,8 +101,10 @@ struct Row {
 impl Row {
     fn print(&self, floor: f64) {
         let due = f64::from(self.streams) * PACKETS_PER_SECOND;
-        let off = (self.seen.spacing.as_ref())
-            .map_or_else(|| "-".to_owned(), |found| format!("{:.2} ms", found.off_p99_ms));
+        let off = (self.seen.spacing.as_ref()).map_or_else(
+            || "-".to_owned(),
+            |found| format!("{:.2} ms", found.off_p99_ms),
+        );
         let bytes = (self.bytes).map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
         println!(
             "| {} | {} | {} | {:.0} | {:.1} % | {:.2} | {:.2} | {off} | {bytes} |",

@@ -313,8 +313,7 @@ fn a_stream_with_everything_is_below_two_kilobytes() {
     assert!(plain <= 424, "{plain}");
     let secured = plain + size_of::<Secured>() + 2 * crate::srtp::COUNTER_LEN;
     assert!(secured <= 1456, "{secured}");
-    let all =
-        secured + size_of::<Came>() + size_of::<Waiting>() + size_of::<Pattern>();
+    let all = secured + size_of::<Came>() + size_of::<Waiting>() + size_of::<Pattern>();
     assert!(all <= 2048, "{all}: {plain}, {secured}");
 }
 

@@ -90,7 +90,11 @@ mod tests {
         let mut distances = vec![Duration::from_millis(20); 98];
         distances.extend([Duration::from_millis(23), Duration::from_millis(50)]);
         let spacing = Spacing::of(distances).expect("distances");
-        assert!((spacing.off_p99_ms - 30.0).abs() < 1e-9, "{}", spacing.off_p99_ms);
+        assert!(
+            (spacing.off_p99_ms - 30.0).abs() < 1e-9,
+            "{}",
+            spacing.off_p99_ms
+        );
         assert_eq!(spacing.packets, 100);
         assert!(Spacing::of(Vec::new()).is_none());
     }
