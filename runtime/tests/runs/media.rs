@@ -374,6 +374,13 @@ fn a_stream_to_a_peer_that_asks_for_keys_is_refused_unless_they_are_used() {
         assert!(warning.contains(says), "{warning}");
         assert_eq!(media(&report)[0].packets_sent, 0);
     }
+    // Whose keys are of no use is not said to want DTLS.
+    let asks = Side::new("").with_sdp(
+        "m=audio [rtpstream_audio_port] RTP/SAVP 8\na=crypto:1 F8_128_HMAC_SHA1_80 inline:AAAA",
+    );
+    let report = run(&uac(SrtpPolicy::Use), &asks, 1);
+    let warning = main_of(&report).last_warning.clone().unwrap_or_default();
+    assert!(warning.contains("no `a=crypto` line"), "{warning}");
 }
 
 pub(crate) fn powers(path: &Path) -> Vec<f64> {
