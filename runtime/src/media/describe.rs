@@ -174,6 +174,16 @@ fn keys(ours: &[CryptoLine], theirs: &[CryptoLine], answered: Side) -> Option<Bo
     }))
 }
 
+/// What a description says of each stream.
+fn described(sdp: Sdp<'_>) -> [Option<Described>; 2] {
+    KINDS.map(|kind| Some(Described::of(sdp.first(kind)?, Suite::ALL)))
+}
+
+fn asks(described: &[Option<Described>], wanted: fn(&Security) -> bool) -> bool {
+    let mut found = described.iter().flatten();
+    found.any(|described| wanted(&described.security))
+}
+
 /// A description in a body, which may have other parts.
 fn description(body: &[u8]) -> &[u8] {
     if body.starts_with(b"v=") {
@@ -249,6 +259,13 @@ impl Media {
             }
             Side::Peer if self.plan.config.rules == MediaRules::Sipp => {
                 self.endpoints_as_sipp(now, call, body);
+                // COMPAT(sipp): what a peer asks for is not looked at, unless it is to be refused.
+                if self.plan.config.srtp == SrtpPolicy::Reject {
+                    let described = described(sdp);
+                    if asks(&described, |security| *security != Security::Clear) {
+                        self.refuse_srtp(call);
+                    }
+                }
             }
             Side::Peer => self.endpoints(call, sdp),
         }
@@ -284,27 +301,24 @@ impl Media {
             return;
         };
         let agreed = &mut record.agreed;
-        let described = KINDS.map(|kind| {
-            let media = sdp.first(kind)?;
-            Some(Described::of(media, Suite::ALL))
-        });
-        let asks = |wanted: fn(&Security) -> bool| {
-            let mut found = described.iter().flatten();
-            found.any(|described| wanted(&described.security))
-        };
-        agreed.wants_srtp = asks(|security| *security != Security::Clear);
-        agreed.wants_dtls = asks(|security| *security == Security::Dtls);
+        let described = described(sdp);
+        agreed.wants_srtp = asks(&described, |security| *security != Security::Clear);
+        agreed.wants_dtls = asks(&described, |security| *security == Security::Dtls);
         let refused = agreed.wants_srtp && self.plan.config.srtp == SrtpPolicy::Reject;
         // A stream that is refused, or that nobody speaks of, gets nothing.
         agreed.apart = [0, 1].map(|index: usize| described[index].as_ref()?.rtcp_apart);
         agreed.remotes =
             described.map(|described| described.map_or_else(Remote::default, |it| it.remote));
         if refused {
-            self.fail(
-                call,
-                "the peer asks for SRTP, and -media_reject_srtp refuses it",
-            );
+            self.refuse_srtp(call);
         }
+    }
+
+    fn refuse_srtp(&mut self, call: CallKey) {
+        self.fail(
+            call,
+            "the peer asks for SRTP, and -media_reject_srtp refuses it",
+        );
     }
 
     /// Sends to where both sides' words say from now on.

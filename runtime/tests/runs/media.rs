@@ -374,6 +374,13 @@ fn a_stream_to_a_peer_that_asks_for_keys_is_refused_unless_they_are_used() {
         assert!(warning.contains(says), "{warning}");
         assert_eq!(media(&report)[0].packets_sent, 0);
     }
+    // By SIPp's rules too, where nothing else asks for the flag.
+    for (policy, failed) in [(SrtpPolicy::Unsaid, 0), (SrtpPolicy::Reject, 1)] {
+        let mut side = Side::as_sipp(&play("synthetic")).then(&pause(200));
+        side.media.srtp = policy;
+        let report = run(&side, &asks, 1);
+        assert_eq!(main_of(&report).calls.failed, failed, "{policy:?}");
+    }
     // Whose keys are of no use is not said to want DTLS.
     let asks = Side::new("").with_sdp(
         "m=audio [rtpstream_audio_port] RTP/SAVP 8\na=crypto:1 F8_128_HMAC_SHA1_80 inline:AAAA",
