@@ -214,6 +214,14 @@ fn both_sides_hear_each_other_and_report_to_each_other() {
             own.closed.reported == 3 && own.closed.min_mos > 3.0,
             "{own:?}"
         );
+        // 93.2 at most; the way there and back is the loopback.
+        let r_factors = own.closed.min_r_factor..=93.2;
+        assert!(
+            r_factors.contains(&(own.closed.r_factor_sum / 3.0)),
+            "{own:?}"
+        );
+        let longest = own.closed.max_round_trip_ms;
+        assert!(own.closed.round_trips > 0 && longest < 1000.0, "{own:?}");
     }
 }
 
