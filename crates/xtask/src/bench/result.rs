@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! The result of a bench: `target/bench/result.json`, and `chart.svg` beside it; `--publish` copies both to `docs/bench`.
+//! The result of a bench: `target/bench/result.json`, and `chart.svg` beside it; `--publish` copies both to `docs/bench`, and
+//! writes the table of what was promised into `docs/performance.md`.
 //!
 //! A part that was measured again replaces what was there; the others stay if the machine and the versions are still the same.
 
 use super::chart::{self, Bar};
 use super::machine::{self, Machine};
-use super::promise::{cpu, of_tool};
+use super::promise::{self, cpu, of_tool};
 use super::versus::{FAST, FLOOR, NEVER_HALTING, SATURATED};
 use super::{Scale, target};
 use crate::root;
@@ -20,6 +21,11 @@ const PUBLISHED: &str = "docs/bench";
 /// Its files.
 const RESULT: &str = "result.json";
 const CHART: &str = "chart.svg";
+
+/// The document that has the table of what was promised, between two lines.
+const DOCUMENT: &str = "docs/performance.md";
+const BEGIN: &str = "<!-- bench:begin -->\n";
+const END: &str = "<!-- bench:end -->\n";
 
 pub(super) struct Results {
     folder: PathBuf,
@@ -82,7 +88,21 @@ impl Results {
         Ok(())
     }
 
-    /// Copies result and chart to where they are committed.
+    /// When, on what and how long it was measured.
+    fn heading(&self) -> String {
+        let dates = self.parts.values().filter_map(|part| part["date"].as_str());
+        let quick = self.parts.values().any(|part| part["scale"] == "quick");
+        let (first, last) = (dates.clone().min(), dates.max());
+        format!(
+            "{} to {}, {}.{}",
+            first.unwrap_or_default(),
+            last.unwrap_or_default(),
+            self.machine,
+            if quick { " With short runs." } else { "" }
+        )
+    }
+
+    /// Copies result and chart to where they are committed, and renews the table.
     pub(super) fn publish(&self) -> Result<()> {
         let missing: Vec<&str> = (super::FIGURES.iter().copied())
             .filter(|part| !self.parts.contains_key(*part))
@@ -97,9 +117,21 @@ impl Results {
             fs::copy(self.folder.join(file), folder.join(file))
                 .with_context(|| folder.join(file).display().to_string())?;
         }
-        println!("{PUBLISHED}/{RESULT} and {PUBLISHED}/{CHART} are new");
+        let path = root().join(DOCUMENT);
+        let text = fs::read_to_string(&path).context(DOCUMENT)?;
+        let table = format!("{}\n\n{}", self.heading(), promise::table(&self.parts));
+        let text = renewed(&text, &table).with_context(|| format!("{DOCUMENT} has no {BEGIN}"))?;
+        fs::write(path, text).context(DOCUMENT)?;
+        println!("{PUBLISHED}/{RESULT}, {PUBLISHED}/{CHART} and the table of {DOCUMENT} are new");
         Ok(())
     }
+}
+
+/// The document with this between its two lines.
+fn renewed(document: &str, table: &str) -> Option<String> {
+    let (before, rest) = document.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}{table}{END}{after}"))
 }
 
 /// The parts of a result of this machine; one of another, or of another form, is replaced.
@@ -223,6 +255,16 @@ mod tests {
                 (6.0, None, "10000 : 60000")
             ]
         );
+    }
+
+    #[test]
+    fn the_table_of_the_document_is_renewed_and_nothing_else() {
+        let old = format!("a\n{BEGIN}old\n{END}b\n");
+        let new = format!("a\n{BEGIN}new\n{END}b\n");
+        assert_eq!(renewed(&old, "new\n"), Some(new));
+        assert_eq!(renewed("a\n", "new\n"), None);
+        let text = fs::read_to_string(root().join(DOCUMENT)).expect(DOCUMENT);
+        assert!(renewed(&text, "").is_some_and(|without| without.len() < text.len()));
     }
 
     #[test]
