@@ -528,3 +528,78 @@ pub(crate) fn note(place: &Place, stats: &mut Stats, now: Micros, event: StatEve
         stats.counters.peak_of(place.group.open(), now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A leader and one other.
+    fn two(kind: Kind) -> (Box<Lead>, Box<Follow>) {
+        let router = Router::new(2, false);
+        let siblings = Arc::new(Siblings::new(None));
+        let (_, roles) = roles(&router, 2, RING_BYTES, &siblings, kind);
+        let Ok([Role::Lead(lead), Role::Follow(follow)]) = <[Role; 2]>::try_from(roles) else {
+            panic!("a leader and one other");
+        };
+        (lead, follow)
+    }
+
+    /// Begins a call as the schedule does; whether the leader keeps it.
+    fn begins(lead: &mut Lead, late: Micros) -> bool {
+        let (number, owner) = lead.next_call(late, |number, id| {
+            id.extend_from_slice(number.to_string().as_bytes());
+        });
+        lead.called();
+        let due = Micros(0);
+        owner == 0 || !lead.hand_over(owner, Entry::Open { number, due })
+    }
+
+    #[test]
+    fn late_calls_fill_the_other_shard_first_and_none_goes_to_one_with_much_to_do() {
+        let (mut lead, mut follow) = two(Kind::Shared);
+        let late = (0..LITTLE).filter(|_| begins(&mut lead, LATE)).count();
+        assert_eq!(late, 0, "the other has little to do");
+        let kept = (0..10 * MUCH).filter(|_| begins(&mut lead, LATE)).count() as u64;
+        assert_eq!(kept, 10 * MUCH + LITTLE - MUCH, "the other has enough");
+        lead.wake();
+        let mut bytes = Vec::new();
+        while follow.ring.pop(&mut bytes).is_some() {}
+        let kept = (0..80).filter(|_| begins(&mut lead, Micros(0))).count();
+        assert_eq!(kept, 30, "37.5 % at first");
+    }
+
+    #[test]
+    fn messages_find_the_calls_that_the_leader_has_kept_and_those_it_has_not() {
+        let message = b"BYE sip:a SIP/2.0\r\nCall-ID: x///7\r\n\r\n";
+        let (lead, _) = two(Kind::Shared);
+        let kept = |id: &[u8]| id == b"7";
+        assert_eq!(lead.owner(message, kept), 0);
+        assert_eq!(lead.owner(message, |_| false), 1);
+        assert_eq!(lead.owner(b"nonsense", |_| false), 0);
+        let (lead, _) = two(Kind::Fixed);
+        assert_eq!(lead.owner(message, kept), lead.router.owner_of_call(b"7"));
+    }
+
+    #[test]
+    fn a_call_whose_owner_was_found_is_not_dealt_out_again() {
+        let (mut lead, _) = two(Kind::Shared);
+        let next = |lead: &mut Lead| lead.next_call(Micros(0), |_, _| ());
+        let first: Vec<_> = (0..9).map(|_| next(&mut lead)).collect();
+        assert!(first.iter().all(|call| *call == first[0]));
+        lead.called();
+        assert_eq!(next(&mut lead).0, 2);
+    }
+
+    #[test]
+    fn calls_open_are_counted_exactly_where_it_matters() {
+        let (mut lead, follow) = two(Kind::Shared);
+        assert_eq!(lead.open_or_more(1), 0);
+        (0..4).for_each(|_| lead.called());
+        follow.place.count(4, 1);
+        assert_eq!(lead.open_or_more(5), 4, "three have ended since it looked");
+        assert_eq!(lead.open_or_more(4), 1);
+        follow.place.count(4, 0);
+        let looks = (0..=CALLS_PER_LOOK).map(|_| lead.open_or_more(9));
+        assert_eq!(looks.last(), Some(0), "sooner or later it looks again");
+    }
+}

@@ -71,8 +71,7 @@ impl Router {
 
     /// Who is to read a message; the leader when it belongs to no call.
     pub(crate) fn owner(&self, message: &[u8]) -> usize {
-        self.call_id(message)
-            .map_or(0, |id| self.owner_of_call(id))
+        self.call_id(message).map_or(0, |id| self.owner_of_call(id))
     }
 }
 
@@ -111,7 +110,10 @@ mod tests {
             }
             let (least, most) = (counts[1..].iter().min(), counts[1..].iter().max());
             assert_eq!(counts[0], 0);
-            assert!(most.zip(least).is_some_and(|(most, least)| most - least <= most / 10));
+            assert!(
+                most.zip(least)
+                    .is_some_and(|(most, least)| most - least <= most / 10)
+            );
         }
     }
 

@@ -135,7 +135,8 @@ mod tests {
                 let own = (0..Self::CALLS).filter(|_| share.takes()).count() as u64;
                 begun.push_back((own, Self::CALLS - own));
                 let ending = begun.pop_front().unwrap_or_default();
-                let inputs = |begun: u64, ending: u64| self.inputs.0 * begun + self.inputs.1 * ending;
+                let inputs =
+                    |begun: u64, ending: u64| self.inputs.0 * begun + self.inputs.1 * ending;
                 let of_leader = inputs(own, ending.0);
                 let of_others = inputs(Self::CALLS - own, ending.1);
                 let led = of_leader as f64 * self.leader + self.leading * Self::CALLS as f64;
@@ -183,7 +184,10 @@ mod tests {
     fn where_leading_costs_nothing_the_leader_takes_as_many_as_each_other() {
         for shards in [2, 3, 4, 8] {
             let part = Model { shards, ..EVEN }.settles();
-            assert!((part - 1.0 / shards as f64).abs() < 0.01, "{part} of {shards}");
+            assert!(
+                (part - 1.0 / shards as f64).abs() < 0.01,
+                "{part} of {shards}"
+            );
         }
     }
 
@@ -204,7 +208,10 @@ mod tests {
 
     #[test]
     fn a_slow_processor_gets_fewer_calls_whosever_it_is() {
-        let slow_leader = Model { leader: 3.0, ..EVEN };
+        let slow_leader = Model {
+            leader: 3.0,
+            ..EVEN
+        };
         assert!((slow_leader.settles() - 0.25).abs() < 0.01);
         let slow_other = Model { other: 3.0, ..EVEN };
         assert!((slow_other.settles() - 0.75).abs() < 0.01);
@@ -230,7 +237,11 @@ mod tests {
         EVEN.run(&mut share, 100);
         assert!((share.part - 0.5).abs() < 0.01);
         share.since = (share.since.0, Work::default(), Work::default());
-        Model { leading: 1.5, ..EVEN }.run(&mut share, 100);
+        Model {
+            leading: 1.5,
+            ..EVEN
+        }
+        .run(&mut share, 100);
         assert!((share.part - 0.25).abs() < 0.01, "{}", share.part);
     }
 
@@ -238,7 +249,10 @@ mod tests {
     fn nobody_is_left_without_calls_for_long() {
         // A leader with more to do than all calls cost takes none; the others always get some.
         let mut share = Share::new(2);
-        let swamped = Model { leading: 9.0, ..EVEN };
+        let swamped = Model {
+            leading: 9.0,
+            ..EVEN
+        };
         assert!(swamped.run(&mut share, 200).last().expect("some").0 < 0.01);
         share.since = (share.since.0, Work::default(), Work::default());
         EVEN.run(&mut share, 200);
@@ -257,7 +271,10 @@ mod tests {
         let mut share = Share::new(2);
         share.part = 0.25;
         let dealt: Vec<bool> = (0..8).map(|_| share.takes()).collect();
-        assert_eq!(dealt, [false, false, false, true, false, false, false, true]);
+        assert_eq!(
+            dealt,
+            [false, false, false, true, false, false, false, true]
+        );
         let few = Work {
             busy: Micros(1_000_000),
             inputs: LEAST_INPUTS - 1,

@@ -130,7 +130,8 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
             let [one, two] = pair;
             let (one, two) = (one?, two?);
             for (shards, seen) in [(1, &one), (2, &two)] {
-                let each: Vec<String> = seen.shards_us.iter().map(|us| format!("{us:.2}")).collect();
+                let each: Vec<String> =
+                    seen.shards_us.iter().map(|us| format!("{us:.2}")).collect();
                 println!(
                     "| {} | {shards} | {:.0} | {:.2} | {} | {} |",
                     load.name,
@@ -152,7 +153,9 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
         }
         relations.push((load, of_load));
     }
-    println!("\n| Two against one, median | Calls/s | CPU time of the process | CPU time of one over that of the busier shard |");
+    println!(
+        "\n| Two against one, median | Calls/s | CPU time of the process | CPU time of one over that of the busier shard |"
+    );
     println!("| --- | ---: | ---: | ---: |");
     let mut summary = Vec::new();
     for (load, pairs) in relations {
@@ -173,7 +176,10 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
         }));
     }
     println!();
-    results.put("shards", json!({ "runs": rows, "two_against_one": summary }));
+    results.put(
+        "shards",
+        json!({ "runs": rows, "two_against_one": summary }),
+    );
     Ok(())
 }
 
@@ -218,12 +224,19 @@ fn measure(ours: &Tool, scenario: &Path, load: Load, shards: u32) -> Result<Seen
         serving.finish(Instant::now(), port)?;
     }
     if !matches!(outcome.exit, Exit::Code(_)) {
-        bail!("the client ended with {:?}:\n{}", outcome.exit, outcome.stderr);
+        bail!(
+            "the client ended with {:?}:\n{}",
+            outcome.exit,
+            outcome.stderr
+        );
     }
-    let counters = outcome.counters.with_context(|| {
-        format!("no counters in:\n{}{}", outcome.stdout, outcome.stderr)
-    })?;
-    let (done, failed) = (counters.value("SuccessfulCall"), counters.value("FailedCall"));
+    let counters = outcome
+        .counters
+        .with_context(|| format!("no counters in:\n{}{}", outcome.stdout, outcome.stderr))?;
+    let (done, failed) = (
+        counters.value("SuccessfulCall"),
+        counters.value("FailedCall"),
+    );
     if done + failed != u64::from(load.calls) {
         bail!("{} of {} calls were made", done + failed, load.calls);
     }
@@ -247,7 +260,15 @@ fn measure(ours: &Tool, scenario: &Path, load: Load, shards: u32) -> Result<Seen
 fn with_file(scenario: &Path) -> Result<Vec<String>> {
     let scenario: PathBuf = std::path::absolute(scenario)?;
     let (ip, port) = (LOCALHOST.to_string(), free_udp_port(LOCALHOST)?.to_string());
-    let words = ["-sf", &scenario.display().to_string(), "-i", &ip, "-p", &port, "-nostdin"]
-        .map(str::to_owned);
+    let words = [
+        "-sf",
+        &scenario.display().to_string(),
+        "-i",
+        &ip,
+        "-p",
+        &port,
+        "-nostdin",
+    ]
+    .map(str::to_owned);
     Ok(words.to_vec())
 }
