@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `docs [--check]` | writes the documents that are made from tables, or says which are out of date |
 //! | `bench [--quick]` | all measurements, into `target/bench/result.json` and `chart.svg` |
-//! | `bench PART... [--quick]` | some of them: `--counts`, `--floor`, `--vs-sipp`, `--clean-rate`, `--held`, `--media` |
+//! | `bench PART... [--quick]` | some of them: `--counts`, `--floor`, `--vs-sipp`, `--clean-rate`, `--held`, `--media`, `--shards` |
 //! | `bench [PART...] --publish` | the same, and copies result and chart to `docs/bench` when they are whole |
 //! | `bench FILTER` | the instruction counts whose name contains it |
 //! | `bench --check` | instruction counts against the committed ones |
@@ -28,7 +28,7 @@ use bench::{Part, Scale};
 use std::path::PathBuf;
 
 const USAGE: &str = "usage: cargo xtask docs [--check]\n       \
-                     cargo xtask bench [--counts] [--floor] [--vs-sipp] [--clean-rate] [--held] [--media] [--quick] [--publish]\n       \
+                     cargo xtask bench [--counts] [--floor] [--vs-sipp] [--clean-rate] [--held] [--media] [--shards] [--quick] [--publish]\n       \
                      cargo xtask bench FILTER | --check | --bless\n       \
                      cargo xtask mirror [--filter TEXT] [--variant NAME] [--report FILE] [--show]";
 

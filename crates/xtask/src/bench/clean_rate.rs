@@ -23,7 +23,7 @@ const FULL: Plan = Plan {
     short: 2,
     long: 10,
     halvings: 3,
-    budget: Duration::from_secs(140),
+    budget: Duration::from_secs(120),
 };
 
 const QUICK: Plan = Plan {

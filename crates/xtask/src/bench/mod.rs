@@ -3,7 +3,7 @@
 //!
 //! Instruction counts come from callgrind and are the same on every run of the same build; they decide whether a change
 //! made something cheaper ([`baseline`]). CPU time beside SIPp and the floor below both ([`versus`], [`floor`]), the rate that is held ([`clean_rate`]), calls held
-//! open ([`held`]) and packets of audio ([`media`]) tell how much that matters in a whole program. What was measured is
+//! open ([`held`]), packets of audio ([`media`]) and two shards against one ([`shards`]) tell how much that matters in a whole program. What was measured is
 //! printed as Markdown, at the end against what was promised ([`promise`]), and written as JSON and as a chart ([`result`]).
 
 pub(crate) mod baseline;
@@ -18,6 +18,7 @@ mod pair;
 mod process;
 mod promise;
 mod result;
+mod shards;
 mod versus;
 
 use crate::root;
@@ -54,16 +55,19 @@ pub(crate) enum Part {
     Held,
     /// Packets of audio: what they cost, and how evenly they leave.
     Media,
+    /// Two shards against one.
+    Shards,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Counts,
         Self::Floor,
         Self::Versus,
         Self::CleanRate,
         Self::Held,
         Self::Media,
+        Self::Shards,
     ];
 
     /// How it is called on the command line.
@@ -75,6 +79,7 @@ impl Part {
             Self::CleanRate => "--clean-rate",
             Self::Held => "--held",
             Self::Media => "--media",
+            Self::Shards => "--shards",
         }
     }
 }
@@ -89,6 +94,7 @@ const FIGURES: &[&str] = &[
     "clean_rate",
     "held",
     "media",
+    "shards",
 ];
 
 /// Measures the parts, prints them and what was promised, and leaves a result and a chart in `target/bench`; in `docs/bench` too when
@@ -141,6 +147,7 @@ fn measured(part: Part, scale: Scale, results: &mut Results) -> Result<()> {
         Part::CleanRate => clean_rate::run(scale, results)?,
         Part::Held => held::run(scale, results)?,
         Part::Media => media::run(scale, results)?,
+        Part::Shards => shards::run(scale, results)?,
     }
     Ok(())
 }
@@ -157,7 +164,7 @@ fn built(parts: &[Part]) -> Result<()> {
                 benches.push("floor");
                 programs = true;
             }
-            Part::CleanRate | Part::Held | Part::Media => programs = true,
+            Part::CleanRate | Part::Held | Part::Media | Part::Shards => programs = true,
         }
     }
     if programs {

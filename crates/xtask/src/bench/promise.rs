@@ -20,6 +20,9 @@ const MILLION_BYTES: f64 = 1.2e9;
 /// Times that a call may get dearer with all of them open.
 const GROWTH: f64 = 1.3;
 
+/// Calls per second of two shards against one.
+const SHARDS: f64 = 1.8;
+
 /// The figures of a part of a result.
 pub(super) fn figures<'a>(parts: &'a Map<String, Value>, part: &str) -> &'a Value {
     parts
@@ -176,6 +179,20 @@ fn rows(parts: &Map<String, Value>) -> Vec<Row> {
             shown: |growth| format!("{growth:.2}"),
         });
     }
+    let relations = figures(parts, "shards")["two_against_one"].as_array();
+    let mut relations = relations.map_or(&[][..], Vec::as_slice).iter();
+    let sending = relations.find(|row| row["load"] == "send only");
+    let shards = sending.and_then(|row| row["calls_per_second"].as_f64());
+    rows.push(Row {
+        name: "two shards against one, calls/s, send only".to_owned(),
+        sipp: None,
+        ours: shards,
+        floor: None,
+        wanted: SHARDS.to_string(),
+        reached: shards >= Some(SHARDS),
+        more_is_better: true,
+        shown: |times| format!("{times:.2}"),
+    });
     rows
 }
 
@@ -224,6 +241,10 @@ mod tests {
                 {"side": "client", "resident_bytes": 736_000_000, "first_us": 5.0, "last_us": 6.0},
                 {"side": "server", "resident_bytes": 1_250_000_000, "first_us": 5.0, "last_us": 7.0},
             ]}},
+            "shards": {"figures": {"two_against_one": [
+                {"load": "answered", "calls_per_second": 1.0},
+                {"load": "send only", "calls_per_second": 1.83},
+            ]}},
         }));
         for line in [
             "| CPU per UAC call at 6,000 calls/s, µs | 50.0 | 1/10 | 12.5 | 4.0 | 8.0 | 1.6 | not reached |",
@@ -236,6 +257,7 @@ mod tests {
             "| CPU per call, all of them open against few, client | - | 1.3 | 1.20 | - | - | - | reached |",
             "| 1,000,000 calls held open, server, MB | - | 1,200 | 1,250 | - | - | - | not reached |",
             "| CPU per call, all of them open against few, server | - | 1.3 | 1.40 | - | - | - | not reached |",
+            "| two shards against one, calls/s, send only | - | 1.8 | 1.83 | - | - | - | reached |",
         ] {
             assert!(found.iter().any(|row| row == line), "{line} in {found:#?}");
         }

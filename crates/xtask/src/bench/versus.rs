@@ -19,7 +19,7 @@ use gossipper_testkit::sipp::Tool;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-pub(super) use super::pair::{CLIENT_CPU, LOCALHOST, SERVER_CPU};
+pub(super) use super::pair::{CLIENT_CPU, LOCALHOST, SERVER_CPU, arguments};
 
 /// The names of loads in tables and results.
 pub(super) const SLOW: &str = "1,000/s";
