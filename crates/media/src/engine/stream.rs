@@ -166,6 +166,10 @@ impl Stream {
             Op::Others(others) => self.others = others,
             Op::Keys(keys) => self.set_keys(keys),
             Op::Play(play) => self.start_clip(cx.now, *play),
+            Op::PlayPaused(play) => {
+                self.start_clip(cx.now, *play);
+                self.playing.pause(cx.now);
+            }
             Op::Replay(replay) => self.start_replay(cx.now, replay),
             Op::Pause => self.playing.pause(cx.now),
             Op::Resume => {
