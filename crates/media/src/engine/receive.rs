@@ -70,10 +70,11 @@ impl Stream {
                 self.digits_heard += 1;
                 cx.event(Event::Digit(heard));
             }
-        } else if self.recorder.is_some() && order != Order::Duplicate {
-            if let Some(codec) = codec {
-                self.record(cx, Side::Received, codec, header.timestamp, packet.payload);
-            }
+        } else if self.recorder.is_some()
+            && order != Order::Duplicate
+            && let Some(codec) = codec
+        {
+            self.record(cx, Side::Received, codec, header.timestamp, packet.payload);
         }
         if let Some(pattern) = &mut self.pattern {
             let matched = packet.payload.len() == pattern.len
