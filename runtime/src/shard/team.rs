@@ -47,6 +47,9 @@ pub(super) fn receive<M: Machine>(
 impl<M: Machine> Shard<M> {
     /// Takes what the leader has handed over, within bounds; true when there is more.
     pub(super) fn handed_over(&mut self) -> bool {
+        if !self.role.follows() {
+            return false;
+        }
         let mut limit = WorkLimit::new(&self.core.clock);
         loop {
             let Role::Follow(follow) = &mut self.role else {
