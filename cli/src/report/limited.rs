@@ -72,7 +72,7 @@ fn read(config: RunConfig, limit: Limit) -> (String, String) {
         assert!(!run.wait_for(Duration::from_millis(5)), "it has ended");
     };
     let shown = progress::line(&limited, 200).expect("an engine");
-    assert!(run.controller().send(ControlCommand::Abort));
+    assert!(run.controller().send(ControlCommand::Leave));
     let report = run.finish().expect("shards come up");
     let text = summary::text(&report.snapshot, false);
     let lines = || text.lines().filter(|line| line.starts_with("Limited "));

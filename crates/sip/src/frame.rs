@@ -24,7 +24,7 @@ const IDLE_CAPACITY: usize = 16 * 1024;
 const BUSY_CAPACITY: usize = 256 * 1024;
 
 /// How many pushes in a row that would fit an idle connection make it one.
-const LULL: u8 = 8;
+const LULL: u8 = 200;
 
 /// The peer sends something that cannot be cut into messages; the connection is of no more use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

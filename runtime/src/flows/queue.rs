@@ -21,13 +21,13 @@ const IDLE_CAPACITY: usize = 4096;
 
 /// Capacity kept by that of a connection which many calls share: one that takes so many messages at a time needs it again
 /// at once.
-const BUSY_CAPACITY: usize = 64 << 10;
+const BUSY_CAPACITY: usize = 256 << 10;
 
 /// Messages that wait at a time on such a connection.
 const BUSY_MESSAGES: u32 = 4;
 
 /// How often a queue becomes empty without having held so many before it gives the memory back.
-const LULL: u8 = 8;
+const LULL: u8 = 200;
 
 /// Whose message it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,7 +269,7 @@ mod tests {
         }
         let lull: Vec<usize> = (0..=LULL).map(|_| empty_after(1, 500)).collect();
         assert!(lull[0] >= 10_000 && lull[lull.len() - 1] <= IDLE_CAPACITY, "{lull:?}");
-        assert!(empty_after(200, 500) <= IDLE_CAPACITY, "a backlog");
+        assert!(empty_after(1_000, 500) <= IDLE_CAPACITY, "a backlog");
     }
 
     #[test]

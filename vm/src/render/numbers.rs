@@ -66,11 +66,12 @@ pub(crate) fn number(value: i64, out: &mut Vec<u8>) {
 }
 
 fn several_digits(value: i64, out: &mut Vec<u8>) {
-    let mut digits = [0; DIGITS];
-    let length = decimal(value, &mut digits).len();
-    // To copy as many bytes every time takes less than to find out how many it are.
+    // To copy as many bytes every time takes less than to copy those there are.
     let mut all = [0; 2 * DIGITS];
-    all[..DIGITS].copy_from_slice(&digits);
+    let Some(digits) = all.first_chunk_mut() else {
+        return;
+    };
+    let length = decimal(value, digits).len();
     let Some(window) = all[DIGITS - length..].first_chunk::<DIGITS>() else {
         return;
     };
