@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `docs [--check]` | writes the documents that are made from tables, or says which are out of date |
 //! | `bench [--quick]` | all measurements, into `target/bench/result.json` and `chart.svg` |
-//! | `bench PART [--quick]` | one of them: `--counts`, `--floor`, `--vs-sipp`, `--clean-rate`, `--held`, `--media` |
+//! | `bench PART [--quick]` | one of them: `--counts`, `--floor`, `--vs-sipp`, `--clean-rate`, `--held`, `--media`, `--shards` |
 //! | `bench FILTER` | the instruction counts whose name contains it |
 //! | `bench --check` | instruction counts against the committed ones |
 //! | `bench --bless` | writes the committed ones |
@@ -27,7 +27,7 @@ use bench::{Part, Scale};
 use std::path::PathBuf;
 
 const USAGE: &str = "usage: cargo xtask docs [--check]\n       \
-                     cargo xtask bench [--counts | --floor | --vs-sipp | --clean-rate | --held | --media] [--quick]\n       \
+                     cargo xtask bench [--counts | --floor | --vs-sipp | --clean-rate | --held | --media | --shards] [--quick]\n       \
                      cargo xtask bench FILTER | --check | --bless\n       \
                      cargo xtask mirror [--filter TEXT] [--variant NAME] [--report FILE] [--show]";
 
@@ -67,6 +67,7 @@ fn measure(options: &[&str]) -> Result<()> {
         Some("--clean-rate") => bench::measure(&[Part::CleanRate], scale),
         Some("--held") => bench::measure(&[Part::Held], scale),
         Some("--media") => bench::measure(&[Part::Media], scale),
+        Some("--shards") => bench::measure(&[Part::Shards], scale),
         Some(_) => bail!("{USAGE}"),
     }
 }

@@ -122,6 +122,8 @@ pub enum Op {
     Keys(Option<Box<Keys>>),
     /// Play this instead of what is played.
     Play(Box<Play>),
+    /// The same, waiting for [`Op::Resume`].
+    PlayPaused(Box<Play>),
     /// Send a capture instead of what is played.
     Replay(Replay),
     /// Send nothing, remember where.

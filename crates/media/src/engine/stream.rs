@@ -157,6 +157,10 @@ impl Stream {
             }
             Op::Keys(keys) => self.set_keys(keys),
             Op::Play(play) => self.start_clip(cx.now, *play),
+            Op::PlayPaused(play) => {
+                self.start_clip(cx.now, *play);
+                self.playing.pause(cx.now);
+            }
             Op::Replay(replay) => self.start_replay(cx.now, replay),
             Op::Pause => self.playing.pause(cx.now),
             Op::Resume => {

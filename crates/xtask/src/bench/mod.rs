@@ -3,7 +3,8 @@
 //!
 //! Instruction counts come from callgrind and are the same on every run of the same build; they decide whether a change
 //! made something cheaper ([`baseline`]). CPU time beside SIPp ([`versus`]), the rate that is held ([`clean_rate`]), calls held
-//! open ([`held`]), packets of audio ([`media`]) and the floor below all of them tell how much that matters in a whole program. What was measured is
+//! open ([`held`]), packets of audio ([`media`]), two shards against one ([`shards`]) and the floor below all of them tell how much
+//! that matters in a whole program. What was measured is
 //! printed as Markdown and written as JSON and as a chart ([`result`]).
 
 pub(crate) mod baseline;
@@ -13,6 +14,7 @@ mod held;
 mod media;
 mod process;
 mod result;
+mod shards;
 mod versus;
 
 use crate::root;
@@ -48,16 +50,19 @@ pub(crate) enum Part {
     Held,
     /// Packets of audio: what they cost, and how evenly they leave.
     Media,
+    /// Two shards against one.
+    Shards,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Counts,
         Self::Floor,
         Self::Versus,
         Self::CleanRate,
         Self::Held,
         Self::Media,
+        Self::Shards,
     ];
 }
 
@@ -76,6 +81,7 @@ pub(crate) fn measure(parts: &[Part], scale: Scale) -> Result<()> {
             Part::CleanRate => clean_rate::run(scale, &mut results)?,
             Part::Held => held::run(scale, &mut results)?,
             Part::Media => media::run(scale, &mut results)?,
+            Part::Shards => shards::run(scale, &mut results)?,
         }
         // What was measured is not lost when a later part fails.
         results.write()?;

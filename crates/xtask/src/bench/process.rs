@@ -5,6 +5,7 @@
 //! that has ended and was not waited for still tells its total, though only in steps of 10 ms.
 
 use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -70,6 +71,43 @@ impl Process {
             nanoseconds += scheduled(&text).unwrap_or(0);
         }
         Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// Adds the threads that it has now: name and CPU time by id. Of one that has ended meanwhile, what was seen last stays.
+    fn see_threads(self, seen: &mut BTreeMap<u32, (String, Duration)>) -> Result<()> {
+        let tasks = format!("/proc/{}/task", self.0);
+        for task in fs::read_dir(&tasks).context(tasks)? {
+            let task = task?;
+            let id = task.file_name().to_string_lossy().parse();
+            let read = |file| fs::read_to_string(task.path().join(file)).unwrap_or_default();
+            if let (Ok(id), Some(time)) = (id, scheduled(&read("schedstat"))) {
+                let name = read("comm").trim_end().to_owned();
+                seen.insert(id, (name, Duration::from_nanos(time)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits like [`Self::wait`], and sees what each thread takes.
+    pub(super) fn wait_with_threads(
+        self,
+        limit: Duration,
+        seen: &mut BTreeMap<u32, (String, Duration)>,
+    ) -> Result<Duration> {
+        let end = Instant::now() + limit;
+        loop {
+            let stat = self.stat()?;
+            if stat.ended {
+                let total = Duration::from_millis(stat.ticks * 1000 / TICKS_PER_SECOND);
+                let of_threads = seen.values().map(|(_, time)| *time).sum();
+                return Ok(total.max(of_threads));
+            }
+            self.see_threads(seen)?;
+            if Instant::now() >= end {
+                bail!("process {} did not end within {limit:?}", self.0);
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Resident memory, in bytes.
@@ -143,6 +181,21 @@ mod tests {
     fn scheduled_time_is_the_first_field() {
         assert_eq!(scheduled("16213449 8716677 7\n"), Some(16_213_449));
         assert_eq!(scheduled(""), None);
+    }
+
+    #[test]
+    fn threads_are_seen_by_name() {
+        let mut seen = BTreeMap::new();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::Builder::new().name("shard 7".to_owned());
+        let thread = thread.spawn(move || wait.recv()).expect("a thread");
+        // A thread names itself once it runs.
+        while !seen.values().any(|(name, _)| name == "shard 7") {
+            let own = Process(std::process::id());
+            own.see_threads(&mut seen).expect("own threads");
+        }
+        drop(go);
+        assert!(thread.join().expect("no panic").is_err());
     }
 
     #[test]

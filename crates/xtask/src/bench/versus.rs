@@ -362,7 +362,7 @@ impl Pair {
     }
 }
 
-fn arguments(tool: &Tool, scenario: &str, port: u16) -> Vec<String> {
+pub(super) fn arguments(tool: &Tool, scenario: &str, port: u16) -> Vec<String> {
     let ip = LOCALHOST.to_string();
     let port = port.to_string();
     let mut words = vec!["-sn", scenario, "-i", &ip, "-p", &port, "-nostdin"];
