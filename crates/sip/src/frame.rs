@@ -24,7 +24,7 @@ const IDLE_CAPACITY: usize = 16 * 1024;
 const BUSY_CAPACITY: usize = 256 * 1024;
 
 /// How many pushes in a row that would fit an idle connection make it one.
-const LULL: u8 = 200;
+const LULL: u16 = 2_000;
 
 /// The peer sends something that cannot be cut into messages; the connection is of no more use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub struct StreamFramer {
     end: Option<usize>,
     limit: usize,
     /// Pushes in a row that would have fit the buffer of an idle connection.
-    small: u8,
+    small: u16,
     failed: Option<FrameError>,
 }
 

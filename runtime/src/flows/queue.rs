@@ -27,7 +27,7 @@ const BUSY_CAPACITY: usize = 256 << 10;
 const BUSY_MESSAGES: u32 = 4;
 
 /// How often a queue becomes empty without having held so many before it gives the memory back.
-const LULL: u8 = 200;
+const LULL: u16 = 2_000;
 
 /// Whose message it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(crate) struct SendQueue {
     /// Messages that were added since it was empty.
     added: u32,
     /// How often it may become empty before its memory is given back.
-    busy: u8,
+    busy: u16,
     /// Messages that the kernel refused for good, by call.
     refused: Vec<(Option<Caller>, io::Error)>,
 }
