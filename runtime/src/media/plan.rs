@@ -150,6 +150,8 @@ pub(crate) struct Plan {
     play_sockets: Mutex<HashMap<u16, Weak<UdpSocket>>>,
     /// Those of the echo, which has its ports first.
     echo_sockets: Vec<(u16, Arc<UdpSocket>)>,
+    /// What is to be said of files, until somebody says it.
+    remarks: Mutex<Vec<String>>,
     /// What else writes: recordings.
     pub(super) seed: u64,
     pub(super) debug: DebugFiles,
@@ -180,6 +182,7 @@ impl Plan {
             computed: Mutex::default(),
             play_sockets: Mutex::default(),
             echo_sockets,
+            remarks: Mutex::default(),
             seed,
         };
         for entry in &program.media {
@@ -380,8 +383,26 @@ impl Plan {
 
     fn capture(&self, name: &[u8]) -> Result<Replay, String> {
         let path = self.find(name)?;
-        Replay::parse(read(&path)?.into(), Keep::All, self.config.link)
-            .map_err(|error| format!("`{}`: {error}", path.display()))
+        let replay = Replay::parse(read(&path)?.into(), Keep::All, self.config.link)
+            .map_err(|error| format!("`{}`: {error}", path.display()))?;
+        let skipped = replay.skipped();
+        if skipped.is_missing_any() {
+            let whole = replay.packets().len();
+            let text = format!(
+                "`{}`: {whole} packets are played, and not: {skipped}",
+                path.display()
+            );
+            let mut remarks = locked(&self.remarks);
+            if !remarks.contains(&text) {
+                remarks.push(text);
+            }
+        }
+        Ok(replay)
+    }
+
+    /// What is to be said of files; once.
+    pub(super) fn take_remarks(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.remarks))
     }
 
     /// A file beside the scenario, else in the current folder.
@@ -429,8 +450,10 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn play_digits(dtmf: Dtmf<&[u8]>) -> Deed {
+    // COMPAT(sipp): letters are digits in upper case only.
+    let digits = dtmf.digits.iter().copied();
     Deed::PlayDigits {
-        digits: dtmf.digits.into(),
+        digits: digits.filter(|digit| !digit.is_ascii_lowercase()).collect(),
         length_ms: dtmf.length_ms,
     }
 }

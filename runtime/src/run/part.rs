@@ -311,12 +311,18 @@ impl Part {
         let params = image.params();
         let plan = match shared {
             Some(plan) => plan,
-            None => Arc::new(Plan::new(
-                image.program(),
-                self.config.media.clone(),
-                params.seed,
-                echo_sockets.to_vec(),
-            )?),
+            None => {
+                // Said once, and not of every call.
+                let address = params.media_ip;
+                UdpSocket::bind((address, 0))
+                    .map_err(|source| Error::MediaAddress { address, source })?;
+                Arc::new(Plan::new(
+                    image.program(),
+                    self.config.media.clone(),
+                    params.seed,
+                    echo_sockets.to_vec(),
+                )?)
+            }
         };
         self.media = Some(MediaSetup {
             plan: Arc::clone(&plan),
