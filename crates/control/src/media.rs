@@ -71,6 +71,12 @@ pub struct ClosedStreams {
     pub mos_sum: f64,
     /// The lowest of them.
     pub min_mos: f64,
+    /// Sum of their R-factors.
+    #[serde(default)]
+    pub r_factor_sum: f64,
+    /// The lowest of them.
+    #[serde(default)]
+    pub min_r_factor: f64,
     /// The highest jitter of a peer's packets, in units of RTP's timestamps.
     pub max_jitter_ts: f64,
     /// Report blocks in which peers said how they receive us.
@@ -94,6 +100,15 @@ pub struct ClosedStreams {
     /// Their sum.
     #[serde(default)]
     pub reported_jitter_ts_sum: u64,
+    /// Streams whose peer's reports told the round trip.
+    #[serde(default)]
+    pub round_trips: u64,
+    /// Sum of them as of the last report, in ms.
+    #[serde(default)]
+    pub round_trip_ms_sum: f64,
+    /// The longest.
+    #[serde(default)]
+    pub max_round_trip_ms: f64,
 }
 
 /// Streams that played a pattern and expected its echo.
@@ -149,6 +164,10 @@ impl ClosedStreams {
             _ => own.min(other),
         };
         self.min_mos = lowest((self.rated, self.min_mos), (other.rated, other.min_mos));
+        self.min_r_factor = lowest(
+            (self.rated, self.min_r_factor),
+            (other.rated, other.min_r_factor),
+        );
         self.min_reported_jitter_ms = lowest(
             (self.reported, self.min_reported_jitter_ms),
             (other.reported, other.min_reported_jitter_ms),
@@ -176,6 +195,10 @@ impl ClosedStreams {
         self.report_blocks += other.report_blocks;
         self.rated += other.rated;
         self.mos_sum += other.mos_sum;
+        self.r_factor_sum += other.r_factor_sum;
+        self.round_trips += other.round_trips;
+        self.round_trip_ms_sum += other.round_trip_ms_sum;
+        self.max_round_trip_ms = self.max_round_trip_ms.max(other.max_round_trip_ms);
         self.reported += other.reported;
         self.max_reported_loss_percent =
             (self.max_reported_loss_percent).max(other.max_reported_loss_percent);

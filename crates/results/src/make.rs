@@ -234,6 +234,7 @@ fn media(counted: &MediaSnapshot) -> Media {
     let blocks = closed.report_blocks > 0;
     let calls_heard = counted.calls_heard > 0;
     let rated = closed.rated > 0;
+    let timed = closed.round_trips > 0;
     let mut patterns = Patterns::default();
     for pattern in &counted.patterns {
         patterns.streams += pattern.streams;
@@ -267,12 +268,16 @@ fn media(counted: &MediaSnapshot) -> Media {
             jitter_ms_max: closed.max_jitter_ms,
             mos_avg: rated.then(|| mean(closed.mos_sum, closed.rated)),
             mos_min: rated.then_some(closed.min_mos),
+            r_factor_avg: rated.then(|| mean(closed.r_factor_sum, closed.rated)),
+            r_factor_min: rated.then_some(closed.min_r_factor),
         }),
         reported: reported.then(|| Jitter {
             streams: closed.reported,
             jitter_ms_avg: mean(closed.reported_jitter_ms_sum, closed.reported),
             jitter_ms_min: closed.min_reported_jitter_ms,
             jitter_ms_max: closed.max_reported_jitter_ms,
+            round_trip_ms_avg: timed.then(|| mean(closed.round_trip_ms_sum, closed.round_trips)),
+            round_trip_ms_max: timed.then_some(closed.max_round_trip_ms),
         }),
         rtp_packets_not_sent: counted.unsent + counted.skipped,
         useless_packets: counted.useless,

@@ -222,9 +222,15 @@ pub struct Heard {
     /// The lowest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mos_min: Option<f64>,
+    /// Mean of their R-factors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r_factor_avg: Option<f64>,
+    /// The lowest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r_factor_min: Option<f64>,
 }
 
-/// Jitter as peers reported it at last.
+/// What peers reported at last.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Jitter {
     /// Streams.
@@ -235,6 +241,12 @@ pub struct Jitter {
     pub jitter_ms_min: f64,
     /// Highest.
     pub jitter_ms_max: f64,
+    /// Mean of the round trips that follow from the reports, if any does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms_avg: Option<f64>,
+    /// The longest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms_max: Option<f64>,
 }
 
 /// Streams that played a pattern and expected its echo.

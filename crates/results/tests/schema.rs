@@ -206,6 +206,7 @@ fn run() -> Summary {
     let mut media = MediaSnapshot::default();
     (media.closed.received, media.closed.rated) = (1, 1);
     (media.closed.reported, media.closed.max_lost) = (1, 3);
+    media.closed.round_trips = 1;
     (media.calls_heard, media.closed.report_blocks) = (1, 1);
     engine.media = Some(Box::new(media));
     engine.rate.users = Some(3);

@@ -47,7 +47,8 @@ pub(super) fn closed(
     let received = &report.received;
     let heard = u64::from(received.packets > 0);
     let lost = u64::try_from(received.lost()).unwrap_or(0);
-    let quality = report.quality.map(|quality| quality.mos);
+    let mos = report.quality.map(|quality| quality.mos);
+    let r_factor = report.quality.map(|quality| quality.r_factor);
     let mut one = ClosedStreams {
         streams: 1,
         octets_sent: report.sent_octets,
@@ -60,9 +61,11 @@ pub(super) fn closed(
         max_jitter_ms: report.jitter.max,
         max_jitter_ts: report.jitter.max_ts,
         jitter_ms_sum: report.jitter.mean,
-        rated: u64::from(quality.is_some()),
-        mos_sum: quality.unwrap_or(0.0),
-        min_mos: quality.unwrap_or(0.0),
+        rated: u64::from(mos.is_some()),
+        mos_sum: mos.unwrap_or(0.0),
+        min_mos: mos.unwrap_or(0.0),
+        r_factor_sum: r_factor.unwrap_or(0.0),
+        min_r_factor: r_factor.unwrap_or(0.0),
         ..ClosedStreams::default()
     };
     if let Some(peer) = report.peer {
@@ -71,6 +74,11 @@ pub(super) fn closed(
         one.max_reported_jitter_ms = peer.jitter_ms;
         one.min_reported_jitter_ms = peer.jitter_ms;
         one.reported_jitter_ms_sum = peer.jitter_ms;
+    }
+    if let Some(us) = report.round_trip_us {
+        let ms = us as f64 / 1e3;
+        one.round_trips = 1;
+        (one.round_trip_ms_sum, one.max_round_trip_ms) = (ms, ms);
     }
     let blocks = &report.blocks;
     one.report_blocks = blocks.blocks;

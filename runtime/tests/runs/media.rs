@@ -214,6 +214,14 @@ fn both_sides_hear_each_other_and_report_to_each_other() {
             own.closed.reported == 3 && own.closed.min_mos > 3.0,
             "{own:?}"
         );
+        // 93.2 at most; the way there and back is the loopback.
+        let r_factors = own.closed.min_r_factor..=93.2;
+        assert!(
+            r_factors.contains(&(own.closed.r_factor_sum / 3.0)),
+            "{own:?}"
+        );
+        let longest = own.closed.max_round_trip_ms;
+        assert!(own.closed.round_trips > 0 && longest < 1000.0, "{own:?}");
     }
 }
 
@@ -423,6 +431,20 @@ fn a_stream_to_a_peer_that_asks_for_keys_is_refused_unless_they_are_used() {
         assert!(warning.contains(says), "{warning}");
         assert_eq!(media(&report)[0].packets_sent, 0);
     }
+    // By SIPp's rules too, where nothing else asks for the flag.
+    for (policy, failed) in [(SrtpPolicy::Unsaid, 0), (SrtpPolicy::Reject, 1)] {
+        let mut side = Side::as_sipp(&play("synthetic")).then(&pause(200));
+        side.media.srtp = policy;
+        let report = run(&side, &asks, 1);
+        assert_eq!(main_of(&report).calls.failed, failed, "{policy:?}");
+    }
+    // Whose keys are of no use is not said to want DTLS.
+    let asks = Side::new("").with_sdp(
+        "m=audio [rtpstream_audio_port] RTP/SAVP 8\na=crypto:1 F8_128_HMAC_SHA1_80 inline:AAAA",
+    );
+    let report = run(&uac(SrtpPolicy::Use), &asks, 1);
+    let warning = main_of(&report).last_warning.clone().unwrap_or_default();
+    assert!(warning.contains("no `a=crypto` line"), "{warning}");
 }
 
 pub(crate) fn powers(path: &Path) -> Vec<f64> {

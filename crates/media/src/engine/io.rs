@@ -118,6 +118,8 @@ pub enum Op {
     Remote(Remote),
     /// And what payload means.
     Format(Format),
+    /// Other numbers that may come, with what they mean.
+    Others(Box<[(u8, Codec)]>),
     /// And its keys; `None` goes on in clear. The same keys again change nothing.
     Keys(Option<Box<Keys>>),
     /// Play this instead of what is played.

@@ -7,11 +7,12 @@
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often a process is looked at.
-const LOOK: Duration = Duration::from_millis(5);
+/// How often a process is looked at: seldom, since looking wakes a CPU that is measured.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Ticks per second of the times in `/proc/PID/stat`, fixed by Linux for programs.
 const TICKS_PER_SECOND: u64 = 100;
@@ -116,19 +117,20 @@ impl Process {
         resident(&text).with_context(|| format!("/proc/{}/status has no VmRSS", self.0))
     }
 
-    /// Waits until it has ended, and gives the CPU time it took; its parent has still to wait for it.
-    pub(super) fn wait(self, limit: Duration) -> Result<Duration> {
+    /// Waits until it has ended, and gives the CPU time it took; `None` if it still runs after this time. Its parent has still to
+    /// wait for it.
+    pub(super) fn wait(self, limit: Duration) -> Result<Option<Duration>> {
         let end = Instant::now() + limit;
         let mut seen = Duration::ZERO;
         loop {
             let stat = self.stat()?;
             if stat.ended {
                 let total = Duration::from_millis(stat.ticks * 1000 / TICKS_PER_SECOND);
-                return Ok(total.max(seen));
+                return Ok(Some(total.max(seen)));
             }
             seen = seen.max(self.cpu_time()?);
             if Instant::now() >= end {
-                bail!("process {} did not end within {limit:?}", self.0);
+                return Ok(None);
             }
             std::thread::sleep(LOOK);
         }
@@ -138,6 +140,43 @@ impl Process {
         let path = format!("/proc/{}/{file}", self.0);
         fs::read_to_string(&path).context(path)
     }
+}
+
+/// A child that ends with its handle.
+#[derive(Debug)]
+pub(super) struct Bound(pub(super) Child);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        // Both fail for a process that has ended, which is the ordinary case.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a program prints, if it ends well within the limit; its errors go where ours go. What it prints has to fit a pipe.
+pub(super) fn printed_within(command: &mut Command, limit: Duration) -> Result<String> {
+    let name = command.get_program().display().to_string();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut child = Bound(child.with_context(|| format!("{name} cannot be started"))?);
+    let end = Instant::now() + limit;
+    let status = loop {
+        if let Some(status) = child.0.try_wait()? {
+            break status;
+        }
+        if Instant::now() >= end {
+            bail!("{name} did not end within {limit:?}");
+        }
+        std::thread::sleep(LOOK);
+    };
+    if !status.success() {
+        bail!("{name}: {status}");
+    }
+    let mut text = String::new();
+    if let Some(mut stream) = child.0.stdout.take() {
+        stream.read_to_string(&mut text)?;
+    }
+    Ok(text)
 }
 
 /// The first field of a `schedstat` file: time on a CPU, in nanoseconds.
@@ -181,6 +220,27 @@ mod tests {
     fn scheduled_time_is_the_first_field() {
         assert_eq!(scheduled("16213449 8716677 7\n"), Some(16_213_449));
         assert_eq!(scheduled(""), None);
+    }
+
+    #[test]
+    fn a_program_is_heard_or_ended_at_its_limit() {
+        let long = Duration::from_secs(60);
+        let text = printed_within(Command::new("echo").arg("a b"), long).expect("echo");
+        assert_eq!(text, "a b\n");
+        assert!(printed_within(&mut Command::new("false"), long).is_err());
+        let error = printed_within(Command::new("sleep").arg("600"), Duration::ZERO);
+        let error = error.expect_err("it sleeps").to_string();
+        assert!(error.contains("did not end within"), "{error}");
+    }
+
+    #[test]
+    fn waiting_for_a_process_has_a_limit() {
+        let mut child = Bound(Command::new("sleep").arg("600").spawn().expect("sleep"));
+        let process = Process(child.0.id());
+        assert_eq!(process.wait(Duration::ZERO).expect("its state"), None);
+        child.0.kill().expect("it runs");
+        let ended = process.wait(Duration::from_secs(60)).expect("its state");
+        assert!(ended.is_some(), "{ended:?}");
     }
 
     #[test]
