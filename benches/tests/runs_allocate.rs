@@ -133,5 +133,9 @@ fn main() {
     };
     holds("udp", &TransportConfig::default(), PER_HUNDRED);
     holds("tcp", &over(StreamKind::Tcp), PER_HUNDRED);
-    holds("tls", &over(StreamKind::Tls(Box::new(tls))), PER_HUNDRED_TLS);
+    holds(
+        "tls",
+        &over(StreamKind::Tls(Box::new(tls))),
+        PER_HUNDRED_TLS,
+    );
 }

@@ -4,12 +4,12 @@
 
 use super::{progress, summary};
 use gossipper_control::{ControlCommand, Limit, Snapshot};
+use gossipper_runtime::Run;
 use gossipper_runtime::config::{
     EngineConfig, LocalConfig, LogConfig, PacingConfig, RunConfig, StreamKind, TimeLimits,
     TransportConfig,
 };
 use gossipper_runtime::pacing::Rate;
-use gossipper_runtime::Run;
 use gossipper_vm::RunParams;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;

@@ -147,7 +147,11 @@ impl StreamFramer {
             return;
         }
         let small = self.buf.len() <= IDLE_CAPACITY;
-        self.small = if small { self.small.saturating_add(1) } else { 0 };
+        self.small = if small {
+            self.small.saturating_add(1)
+        } else {
+            0
+        };
         self.buf.drain(..self.start);
         self.line -= self.start;
         self.searched -= self.start;

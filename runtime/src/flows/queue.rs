@@ -268,7 +268,10 @@ mod tests {
             assert!(empty_after(1, 500) >= 10_000);
         }
         let lull: Vec<usize> = (0..=LULL).map(|_| empty_after(1, 500)).collect();
-        assert!(lull[0] >= 10_000 && lull[lull.len() - 1] <= IDLE_CAPACITY, "{lull:?}");
+        assert!(
+            lull[0] >= 10_000 && lull[lull.len() - 1] <= IDLE_CAPACITY,
+            "{lull:?}"
+        );
         assert!(empty_after(1_000, 500) <= IDLE_CAPACITY, "a backlog");
     }
 

@@ -61,9 +61,7 @@ impl Times {
         debug_assert!(recorded.is_ok());
         self.last = time;
         self.sum = self.sum.saturating_add(us);
-        self.squares = self
-            .squares
-            .saturating_add(u128::from(us) * u128::from(us));
+        self.squares = self.squares.saturating_add(u128::from(us) * u128::from(us));
     }
 
     /// Counts the samples of another shard too.

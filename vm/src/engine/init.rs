@@ -6,8 +6,8 @@
 //! are kept.
 
 use super::{Engine, UNSPECIFIED, births, discard, split};
-use crate::call::{Call, Wait};
 use crate::call::lean::Deadline;
+use crate::call::{Call, Wait};
 use crate::deadlines::rearm;
 use crate::engine::Verdict;
 use crate::exec::{Outcome, run, twin};
