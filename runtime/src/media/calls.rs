@@ -137,7 +137,7 @@ impl Media {
                 port: pair.port,
                 rtp: pair.rtp,
                 rtcp: pair.rtcp,
-                offsets: None,
+                offsets: Vec::new(),
                 recording: None,
             });
         }
@@ -438,7 +438,7 @@ impl Media {
             port,
             rtp: socket,
             rtcp: None,
-            offsets: None,
+            offsets: Vec::new(),
             recording: None,
         });
         if let Some(record) = self.calls.get_mut(call) {

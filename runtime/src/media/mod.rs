@@ -90,7 +90,7 @@ struct Owner {
     rtp: u32,
     rtcp: Option<u32>,
     /// Sockets of ports above, by their distance.
-    offsets: Option<Box<Vec<(u16, u32)>>>,
+    offsets: Vec<(u16, u32)>,
     recording: Option<RecordingId>,
 }
 
@@ -435,18 +435,16 @@ impl Media {
             (_, 1) if owner.rtcp.is_some() => return owner.rtcp,
             _ => {}
         }
-        let offsets = owner.offsets.as_deref().map_or(&[][..], Vec::as_slice);
-        if let Some((_, socket)) = offsets.iter().find(|(known, _)| *known == offset) {
+        if let Some((_, socket)) = owner.offsets.iter().find(|(known, _)| *known == offset) {
             return Some(*socket);
         }
         let (base, first) = (owner.port, owner.rtp);
-        if offsets.len() >= MAX_OFFSETS {
+        if owner.offsets.len() >= MAX_OFFSETS {
             return Some(first);
         }
         let socket = self.play_socket(base.checked_add(offset).unwrap_or(0));
         let socket = socket.unwrap_or(first);
-        let offsets = &mut self.owner_mut(stream)?.offsets;
-        offsets.get_or_insert_default().push((offset, socket));
+        self.owner_mut(stream)?.offsets.push((offset, socket));
         Some(socket)
     }
 
@@ -473,7 +471,7 @@ impl Media {
             .owners
             .get_mut(stream.index() as usize)
             .and_then(Option::take)?;
-        for (_, socket) in owner.offsets.into_iter().flat_map(|offsets| *offsets) {
+        for (_, socket) in owner.offsets {
             self.sockets.remove(socket);
         }
         let tolerances = self.plan.config.tolerances;
