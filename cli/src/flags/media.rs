@@ -71,7 +71,7 @@ impl MediaLow {
         let by_variable = || {
             let value = env(IOURING_VARIABLE).unwrap_or_default();
             let asks = |word: &&str| word.eq_ignore_ascii_case(value.trim());
-            IOURING_WORDS.iter().any(|word| asks(word))
+            IOURING_WORDS.iter().any(asks)
         };
         let asked_by = match self.iouring {
             true => "-media_iouring",
