@@ -15,6 +15,7 @@ mod control;
 mod limits;
 mod poll;
 mod port;
+mod program;
 #[cfg(test)]
 mod refusals;
 
@@ -30,6 +31,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(super) use self::limits::raise_open_files;
 pub(super) use self::port::choose_port_late;
 
+pub(crate) use self::program::{GroupSignal, readable, signal_group};
 use self::control::{CONTROL_BYTES, Control, Told, write_segment_size};
 use super::{BATCH, Entry, Held, MAX_DATAGRAM, Outgoing, RecvOutcome, SendOutcome, is_icmp};
 

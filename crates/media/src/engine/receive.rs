@@ -64,9 +64,9 @@ impl Stream {
             }
         } else if self.recorder.is_some() && order != Order::Duplicate {
             let codec = if header.payload_type == self.format.payload_type {
-                Some(self.format.codec)
+                Some((self.format.codec, self.format.channels))
             } else {
-                Codec::of_payload_type(header.payload_type)
+                Codec::of_payload_type(header.payload_type).map(|codec| (codec, 1))
             };
             if let Some(codec) = codec {
                 self.record(cx, Side::Received, codec, header.timestamp, packet.payload);

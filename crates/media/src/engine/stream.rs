@@ -157,6 +157,7 @@ impl Stream {
             }
             Op::Keys(keys) => self.set_keys(keys),
             Op::Play(play) => self.start_clip(cx.now, *play),
+            Op::PlayFeed(play) => self.start_feed(cx, play),
             Op::Replay(replay) => self.start_replay(cx.now, replay),
             Op::Pause => self.playing.pause(cx.now),
             Op::Resume => {
@@ -175,11 +176,7 @@ impl Stream {
             },
             Op::Record { duplex } => {
                 self.stop_recording(cx);
-                let start = cx.out.bytes.len();
-                let codec = self.format.codec;
-                let recorder = Recorder::new(cx.now, codec, duplex, &mut cx.out.bytes);
-                self.recorder = Some(Box::new(recorder));
-                Self::write(cx, None, start, false);
+                self.recorder = Some(Box::new(Recorder::new(cx.now, duplex)));
             }
             Op::StopRecording => self.stop_recording(cx),
             Op::Check(params) => {

@@ -31,6 +31,7 @@ fn a_recording_holds_the_tone_that_was_sent() {
                 codec,
                 payload_type: codec.params().payload_type,
                 events: None,
+                channels: 1,
             };
             let of = |ssrc| StreamParams {
                 format,
