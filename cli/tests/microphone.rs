@@ -32,11 +32,8 @@ fn stage(format: (u8, &str), input: &str, recorder: Option<&str>) -> Place {
             .replace("rtpmap:0 PCMU", &format!("rtpmap:{number} {name}"))
     };
     let caller = described("invite_media")
-        .replace(
-            "synthetic,-1,0,PCMU/8000,20,3000",
-            &format!("mic{input}"),
-        )
-        .replace(r#"milliseconds="500""#, r#"milliseconds="1500""#);
+        .replace("synthetic,-1,0,PCMU/8000,20,3000", &format!("mic{input}"))
+        .replace(r#"milliseconds="500""#, r#"milliseconds="1000""#);
     assert!(caller.contains(&format!("\"mic{input}\"")), "{caller}");
     place.write("caller.xml", caller);
     let called = described("media_uas")
@@ -74,7 +71,11 @@ fn holds_the_tone(file: &Path, rate: u32) {
     let bytes = std::fs::read(file).expect("it was recorded");
     let audio = wav::read(&bytes).expect("a WAV file");
     assert_eq!(audio.rate, rate);
-    assert!(audio.samples.len() > rate as usize, "{}", audio.samples.len());
+    assert!(
+        audio.samples.len() > rate as usize / 2,
+        "{}",
+        audio.samples.len()
+    );
     let mut pure = 0;
     let parts: Vec<_> = audio.samples.chunks_exact(rate as usize / 20).collect();
     for part in &parts {
@@ -98,7 +99,7 @@ fn the_peer_hears_the_microphone_in_every_codec_that_is_coded() {
         ((9, "G722"), 16_000),
     ] {
         let place = stage(format, ",card one", Some(RECORDER));
-        let ran = run(&place, "-m 2 -r 100");
+        let ran = run(&place, "-m 2 -l 2 -r 100");
         assert_eq!(ran.code, 0, "{}", ran.shown());
         for call in 1..=2 {
             holds_the_tone(&place.path(&format!("heard-{call}.wav")), rate);
@@ -144,7 +145,11 @@ fn a_recorder_that_ends_fails_the_call_with_its_last_words_and_the_run_goes_on()
         let said = format!("call {call}: rtp_stream (line ");
         assert!(errors.contains(&said) && errors.contains(why), "{errors}");
     }
-    assert!(ran.out.contains("media") && ran.out.contains("failed=2"), "{}", ran.shown());
+    assert!(
+        ran.out.contains("media") && ran.out.contains("failed=2"),
+        "{}",
+        ran.shown()
+    );
 }
 
 #[test]
@@ -161,8 +166,12 @@ fn what_a_recorder_makes_of_its_time_holds_up_nobody() {
         assert_eq!(ran.code, 0, "{recorder}: {}", ran.shown());
         // Silence is sent where there is no sound.
         let sent = ran.out.split("rtp_sent=").nth(1).expect("a figure");
-        let sent: u64 = sent.split_whitespace().next().and_then(|n| n.parse().ok()).expect("a number");
-        assert!((50..=80).contains(&sent), "{recorder}: {sent}");
+        let sent: u64 = sent
+            .split_whitespace()
+            .next()
+            .and_then(|n| n.parse().ok())
+            .expect("a number");
+        assert!((30..=60).contains(&sent), "{recorder}: {sent}");
     }
 }
 
@@ -171,7 +180,8 @@ fn a_run_without_a_recorder_says_where_to_get_one() {
     let place = stage((0, "PCMU"), ",hw:0", None);
     let bin = place.path("bin");
     let alone = |flags: &str| {
-        let line = format!("-sf caller.xml -loopback -loopback_sf called.xml -m 1 -nostdin {flags}");
+        let line =
+            format!("-sf caller.xml -loopback -loopback_sf called.xml -m 1 -nostdin {flags}");
         let mut command = place.command(BINARY, &line);
         Ran::from(command.env("PATH", &bin).output().expect("the binary runs"))
     };
@@ -217,7 +227,7 @@ fn alsas_recorder_is_heard() {
     let bytes: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
     place.write("tone.raw", bytes);
     place.write(".asoundrc", device);
-    let ran = run(&place, "-m 2 -r 100");
+    let ran = run(&place, "-m 2 -l 2 -r 100");
     assert_eq!(ran.code, 0, "{}", ran.shown());
     for call in 1..=2 {
         holds_the_tone(&place.path(&format!("heard-{call}.wav")), 8000);
@@ -227,5 +237,8 @@ fn alsas_recorder_is_heard() {
     let ran = run(&missing, "-m 1");
     assert_eq!(ran.code, 1, "{}", ran.shown());
     let errors = lines(&missing, "errors").join("\n");
-    assert!(errors.contains("`arecord -D hw:31` records no more"), "{errors}");
+    assert!(
+        errors.contains("`arecord -D hw:31` records no more"),
+        "{errors}"
+    );
 }

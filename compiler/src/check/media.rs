@@ -22,7 +22,7 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
                 for item in &init.items {
                     if let Item::Step(step) = item {
                         check_step(subject, step, true, diagnostics);
-                            }
+                    }
                 }
             }
             Item::DefaultMessage(_)

@@ -71,6 +71,21 @@ pub struct ClosedStreams {
     pub mos_sum: f64,
     /// The lowest of them.
     pub min_mos: f64,
+    /// Sum of their R-factors, which the scores follow from.
+    #[serde(default)]
+    pub r_factor_sum: f64,
+    /// The lowest of them.
+    #[serde(default)]
+    pub min_r_factor: f64,
+    /// Streams whose round trip was measured.
+    #[serde(default)]
+    pub timed: u64,
+    /// Sum of their last round trips, in ms.
+    #[serde(default)]
+    pub round_trip_ms_sum: f64,
+    /// The longest of them.
+    #[serde(default)]
+    pub max_round_trip_ms: f64,
     /// The highest jitter of a peer's packets, in units of RTP's timestamps.
     pub max_jitter_ts: f64,
     /// Report blocks in which peers said how they receive us.
@@ -149,6 +164,10 @@ impl ClosedStreams {
             _ => own.min(other),
         };
         self.min_mos = lowest((self.rated, self.min_mos), (other.rated, other.min_mos));
+        self.min_r_factor = lowest(
+            (self.rated, self.min_r_factor),
+            (other.rated, other.min_r_factor),
+        );
         self.min_reported_jitter_ms = lowest(
             (self.reported, self.min_reported_jitter_ms),
             (other.reported, other.min_reported_jitter_ms),
@@ -176,6 +195,10 @@ impl ClosedStreams {
         self.report_blocks += other.report_blocks;
         self.rated += other.rated;
         self.mos_sum += other.mos_sum;
+        self.r_factor_sum += other.r_factor_sum;
+        self.timed += other.timed;
+        self.round_trip_ms_sum += other.round_trip_ms_sum;
+        self.max_round_trip_ms = self.max_round_trip_ms.max(other.max_round_trip_ms);
         self.reported += other.reported;
         self.max_reported_loss_percent =
             (self.max_reported_loss_percent).max(other.max_reported_loss_percent);
@@ -201,6 +224,11 @@ mod tests {
             rated: 1,
             mos_sum: mos,
             min_mos: mos,
+            r_factor_sum: 20.0 * mos,
+            min_r_factor: 20.0 * mos,
+            timed: 1,
+            round_trip_ms_sum: mos,
+            max_round_trip_ms: mos,
             ..ClosedStreams::default()
         };
         let mut all = ClosedStreams::default();
@@ -210,6 +238,11 @@ mod tests {
         assert_eq!(
             (all.min_mos, all.min_packets_received, all.rated),
             (3.0, 50, 2)
+        );
+        assert_eq!((all.min_r_factor, all.r_factor_sum), (60.0, 140.0));
+        assert_eq!(
+            (all.timed, all.round_trip_ms_sum, all.max_round_trip_ms),
+            (2, 7.0, 4.0)
         );
     }
 }

@@ -47,8 +47,8 @@ mod wheel;
 
 pub use check::{CheckDirection, CheckFailure, CheckParams, PatternCount};
 pub use io::{
-    Event, FeedKey, FileWrite, FirstPacket, Format, Input, Keys, Length, MediaOut, Op, Play, PlayFeed, Port, Remote,
-    ReportSeen, Send, StreamKey, StreamParams,
+    Event, FeedKey, FileWrite, FirstPacket, Format, Input, Keys, Length, MediaOut, Op, Play,
+    PlayFeed, Port, Remote, ReportSeen, Send, StreamKey, StreamParams,
 };
 pub use play::MAX_BURST;
 pub use report::{BlockCounts, PacketErrors, PeerView, StreamReport};

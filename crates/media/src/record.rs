@@ -462,13 +462,19 @@ mod tests {
                 for (second, part) in one.chunks(rate as usize).enumerate() {
                     // Behind where a decoder swings in.
                     let (whole, at) = power_at(&part[rate as usize / 4..], hz, rate);
-                    assert!(at / whole > 0.97, "{order:?} {second} {hz}: {at} of {whole}");
+                    assert!(
+                        at / whole > 0.97,
+                        "{order:?} {second} {hz}: {at} of {whole}"
+                    );
                     assert!(whole > 5e7, "{order:?} {second} {hz}: {whole}");
                 }
                 // No side is silent anywhere, at the seams neither.
                 let longest = one.split(|sample| sample.unsigned_abs() > 200);
                 let longest = longest.map(<[i16]>::len).max().unwrap_or(0);
-                assert!(longest < rate as usize / 100, "{order:?} {channel}: {longest}");
+                assert!(
+                    longest < rate as usize / 100,
+                    "{order:?} {channel}: {longest}"
+                );
             }
         }
     }

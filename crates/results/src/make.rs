@@ -234,6 +234,7 @@ fn media(counted: &MediaSnapshot) -> Media {
     let blocks = closed.report_blocks > 0;
     let calls_heard = counted.calls_heard > 0;
     let rated = closed.rated > 0;
+    let timed = closed.timed > 0;
     let mut patterns = Patterns::default();
     for pattern in &counted.patterns {
         patterns.streams += pattern.streams;
@@ -258,6 +259,8 @@ fn media(counted: &MediaSnapshot) -> Media {
         media_calls_with_rtp_received: calls_heard.then_some(counted.calls_heard),
         rtp_recv_max_cumulative_lost: heard.then_some(closed.max_lost),
         per_call_min_rtp_packets_received: calls_heard.then_some(counted.call_min_received),
+        rtcp_round_trip_ms_avg: timed.then(|| mean(closed.round_trip_ms_sum, closed.timed)),
+        rtcp_round_trip_ms_max: timed.then_some(closed.max_round_trip_ms),
         heard: heard.then(|| Heard {
             streams: closed.received,
             lost: closed.lost,
@@ -267,6 +270,8 @@ fn media(counted: &MediaSnapshot) -> Media {
             jitter_ms_max: closed.max_jitter_ms,
             mos_avg: rated.then(|| mean(closed.mos_sum, closed.rated)),
             mos_min: rated.then_some(closed.min_mos),
+            r_factor_avg: rated.then(|| mean(closed.r_factor_sum, closed.rated)),
+            r_factor_min: rated.then_some(closed.min_r_factor),
         }),
         reported: reported.then(|| Jitter {
             streams: closed.reported,

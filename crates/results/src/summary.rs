@@ -178,6 +178,12 @@ pub struct Media {
     /// The fewest packets on one of those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_call_min_rtp_packets_received: Option<u64>,
+    /// Mean of the last round trips of the streams that measured one, from reports of peers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtcp_round_trip_ms_avg: Option<f64>,
+    /// The longest of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtcp_round_trip_ms_max: Option<f64>,
     /// What came on streams that are closed, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Heard>,
@@ -222,6 +228,12 @@ pub struct Heard {
     /// The lowest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mos_min: Option<f64>,
+    /// Mean of their R-factors, which the ratings follow from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r_factor_avg: Option<f64>,
+    /// The lowest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r_factor_min: Option<f64>,
 }
 
 /// Jitter as peers reported it at last.

@@ -226,7 +226,9 @@ impl Plan {
                 Record::Start { file, duplex } => record_to(bytes(*file), *duplex)?,
                 Record::Stop => Deed::StopRecording,
             },
-            Media::Record(Argument::Rendered(_)) => return Ok(Prepared::Rendered(Word::Record, line)),
+            Media::Record(Argument::Rendered(_)) => {
+                return Ok(Prepared::Rendered(Word::Record, line));
+            }
             Media::PlayPcap { stream, file } => {
                 let replay = self.capture(bytes(*file))?;
                 Deed::Replay(*stream, replay)

@@ -31,8 +31,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(super) use self::limits::raise_open_files;
 pub(super) use self::port::choose_port_late;
 
-pub(crate) use self::program::{GroupSignal, readable, signal_group};
 use self::control::{CONTROL_BYTES, Control, Told, write_segment_size};
+pub(crate) use self::program::{GroupSignal, readable, signal_group};
 use super::{BATCH, Entry, Held, MAX_DATAGRAM, Outgoing, RecvOutcome, SendOutcome, is_icmp};
 
 /// Segments per segmented send: what every kernel with `UDP_SEGMENT` takes (`UDP_MAX_SEGMENTS` was 64 at first).

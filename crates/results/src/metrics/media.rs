@@ -62,6 +62,30 @@ pub(super) fn counts(page: &mut Page, media: &MediaSnapshot) {
             "Lowest score (MOS) of streams that are closed; 0 before there is one.",
             closed.min_mos,
         ),
+        (
+            "gossipper_rtp_r_factor_mean",
+            "",
+            "Mean R-factor of streams that are closed; 0 before there is one.",
+            mean(closed.r_factor_sum, closed.rated),
+        ),
+        (
+            "gossipper_rtp_r_factor_min",
+            "",
+            "Lowest R-factor of streams that are closed; 0 before there is one.",
+            closed.min_r_factor,
+        ),
+        (
+            "gossipper_rtcp_round_trip_mean_seconds",
+            "seconds",
+            "Mean of the last round trips of streams that are closed; 0 before one was measured.",
+            mean(closed.round_trip_ms_sum, closed.timed) / 1e3,
+        ),
+        (
+            "gossipper_rtcp_round_trip_max_seconds",
+            "seconds",
+            "Longest of the last round trips of streams that are closed.",
+            closed.max_round_trip_ms / 1e3,
+        ),
     ] {
         page.gauge(name, unit, help, value);
     }

@@ -248,7 +248,11 @@ mod tests {
     fn the_last_line_is_what_counts_and_nothing_of_it_moves_a_terminal() {
         let status = Some(ExitStatus::from_raw(1 << 8));
         assert_eq!(
-            failure(Some("hw:9"), status, b"ALSA lib: x\n\narecord: \x1b[2Jno such device\n\n"),
+            failure(
+                Some("hw:9"),
+                status,
+                b"ALSA lib: x\n\narecord: \x1b[2Jno such device\n\n"
+            ),
             "`arecord -D hw:9` records no more (exit status: 1): arecord: [2Jno such device; `arecord -L` lists the inputs \
              that there are"
         );

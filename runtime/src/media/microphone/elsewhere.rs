@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-const WHY: &str = "microphones are recorded by `arecord` on Linux, and nowhere else: play a file or `synthetic`";
+const WHY: &str =
+    "microphones are recorded by `arecord` on Linux, and nowhere else: play a file or `synthetic`";
 
 /// Says that there is no recorder.
 ///

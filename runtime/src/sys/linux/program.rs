@@ -35,7 +35,10 @@ pub(crate) fn signal_group(leader: u32, signal: GroupSignal) {
         GroupSignal::Kill => libc::SIGKILL,
     };
     // 0 and 1 are no children: they stand for our own group and for everybody.
-    if let Some(group) = libc::pid_t::try_from(leader).ok().filter(|group| *group > 1) {
+    if let Some(group) = libc::pid_t::try_from(leader)
+        .ok()
+        .filter(|group| *group > 1)
+    {
         // SAFETY: it takes two numbers. A group that is gone is an error that means what was wanted.
         unsafe {
             libc::kill(-group, number);
