@@ -28,7 +28,8 @@ fuzz TARGET SECONDS="60":
     RUSTC_BOOTSTRAP=1 cargo fuzz run {{ TARGET }} fuzz/target/found/{{ TARGET }} fuzz/corpus/{{ TARGET }} -- \
         -max_total_time={{ SECONDS }} -rss_limit_mb=2048 -timeout=10 -dict=fuzz/sip.dict
 
-# All measurements, beside SIPp where it is installed, into target/bench; `just bench --quick` takes a few minutes.
+# All measurements, beside SIPp where it is installed, into target/bench, in less than twenty minutes; `just bench --quick` takes a
+# few, `just bench --publish` also renews docs/bench/result.json and chart.svg.
 bench *ARGS:
     cargo xtask bench {{ ARGS }}
 

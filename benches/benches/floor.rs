@@ -8,7 +8,12 @@
 //! Once as fast as it goes, and then at the rates of the comparison, where each side sleeps through the rest of a
 //! millisecond and makes what is due together, as the runtime does: what waking costs is part of the floor there.
 //!
-//! `cargo xtask bench --floor` runs it; the last line is for that.
+//! Then what this machine takes for waking alone: a thread that sleeps for a millisecond at a time and does nothing, and what it
+//! costs to touch memory again after such a sleep; both also while a program of the idle class keeps the CPU from halting,
+//! which is what a wakeup costs most for on a virtual machine.
+//!
+//! `cargo xtask bench --floor` runs all of it, `--vs-sipp` single measurements (`one RATE SECONDS`, 0 for as fast as it goes) in turn
+//! with the programs it compares. Each process ends by itself: a side that hears nothing, a spinner whose starter has gone.
 #![expect(clippy::print_stdout, reason = "prints its figures")]
 
 use gossipper_benches::{peer, script};
@@ -16,17 +21,23 @@ use gossipper_runtime::config::{LocalConfig, SocketConfig};
 use gossipper_runtime::sys::{Backend, BatchReceiver, BatchSender, Outgoing, Poller};
 use gossipper_runtime::transport::udp;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Calls in flight, as many as the saturated client of the comparison keeps open.
 const IN_FLIGHT: usize = 2000;
 
-/// How long calls are made.
-const TIME: Duration = Duration::from_secs(3);
+/// How long calls are made, in seconds.
+const SECONDS: u64 = 3;
 
 /// Longer than any answer takes; messages that did not come by then were lost.
 const SILENCE: Duration = Duration::from_millis(200);
+
+/// Silences after which a side that is called takes its caller for gone.
+const SILENCES: u32 = 25;
+
+/// How long it waits for the first datagram.
+const FIRST: Duration = Duration::from_secs(10);
 
 /// Datagrams that make a batch full, as in the runtime.
 const FLUSH_AT: usize = 256;
@@ -36,6 +47,18 @@ const RATES: [u32; 3] = [1_000, 6_000, 30_000];
 
 /// How long a side sleeps at these rates.
 const TICK: Duration = Duration::from_millis(1);
+
+/// Sleeps of each measurement of waking.
+const WAKES: u32 = 500;
+
+/// Memory that is touched after a sleep: what the second cache of a core holds, about.
+const TOUCHED: usize = 256 << 10;
+
+/// Bytes that the caches hold together.
+const CACHE_LINE: usize = 64;
+
+/// Longer than what is measured beside a spinner.
+const SPIN_SECONDS: &str = "30";
 
 /// CPUs of client and server.
 const CLIENT_CPU: &str = "0";
@@ -167,13 +190,19 @@ fn serve(paced: bool) {
     let messages = Messages::new();
     // The first datagram says who calls.
     socket.set_nonblocking(false).expect("it blocks");
+    socket.set_read_timeout(Some(FIRST)).expect("it has a time");
     let (_, to) = socket.recv_from(&mut [0; 1]).expect("a first datagram");
     socket.set_nonblocking(true).expect("it does not");
     let mut side = Side::new(socket);
+    let mut silences = 0;
     loop {
         let mut kinds = [0; 256];
         let began = Instant::now();
-        side.receive(&mut kinds);
+        silences = if side.receive(&mut kinds) {
+            0
+        } else {
+            silences + 1
+        };
         if paced {
             rest(began);
             side.drain(&mut kinds);
@@ -183,7 +212,7 @@ fn serve(paced: bool) {
         side.push(&messages.ok, calls, to);
         side.push(&messages.bye_ok, kinds[usize::from(b'B')], to);
         side.flush();
-        if kinds[usize::from(b'Q')] > 0 {
+        if kinds[usize::from(b'Q')] > 0 || silences == SILENCES {
             println!("{}", cpu_time().as_nanos());
             return;
         }
@@ -191,7 +220,7 @@ fn serve(paced: bool) {
 }
 
 /// Calls made, CPU time and time; as many at once as there may be, or `rate` a second.
-fn call(port: u16, rate: Option<u32>) -> (usize, Duration, Duration) {
+fn call(port: u16, rate: Option<u32>, time: Duration) -> (usize, Duration, Duration) {
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let messages = Messages::new();
     let mut side = Side::new(bind().0);
@@ -203,7 +232,7 @@ fn call(port: u16, rate: Option<u32>) -> (usize, Duration, Duration) {
         side.flush();
     }
     let (mut done, mut begun) = (0, 0);
-    while started.elapsed() < TIME {
+    while started.elapsed() < time {
         let mut kinds = [0; 256];
         if rate.is_some() {
             rest(Instant::now());
@@ -247,7 +276,82 @@ fn cpu_time() -> Duration {
     Duration::from_nanos(nanos.expect("nanoseconds"))
 }
 
-fn start(cpu: &str, role: &[&str]) -> std::process::Child {
+/// CPU time of a wakeup, time to touch memory after one, and when it is warm.
+fn wake() -> (Duration, Duration, Duration) {
+    let before = cpu_time();
+    for _ in 0..WAKES {
+        std::thread::sleep(TICK);
+    }
+    let waking = (cpu_time() - before) / WAKES;
+    let memory = vec![1_u8; TOUCHED];
+    let touched = |sleeps: bool| {
+        let mut times: Vec<Duration> = (0..WAKES)
+            .map(|_| {
+                if sleeps {
+                    std::thread::sleep(TICK);
+                }
+                let began = Instant::now();
+                let lines = std::hint::black_box(&memory).iter().step_by(CACHE_LINE);
+                std::hint::black_box(lines.fold(0_u8, |sum, byte| sum.wrapping_add(*byte)));
+                began.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    (waking, touched(true), touched(false))
+}
+
+/// Keeps a CPU from halting, until its starter has gone or this time has passed.
+fn spin(time: Duration) {
+    use std::io::Read as _;
+    std::thread::spawn(|| {
+        // Nothing is ever written there: it ends with the starter.
+        let _ = std::io::stdin().read(&mut [0]);
+        std::process::exit(0);
+    });
+    println!("spinning");
+    let began = Instant::now();
+    while began.elapsed() < time {
+        for _ in 0..10_000 {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// Ends with its handle.
+struct Spinner(Child);
+
+impl Spinner {
+    /// One of the idle class, which gives way to whatever else wants the CPU.
+    fn start(cpu: &str) -> Self {
+        use std::io::{BufRead as _, BufReader};
+        let mut child = Command::new("chrt")
+            .args(["--idle", "0", "taskset", "-c", cpu])
+            .arg(std::env::current_exe().expect("this program"))
+            .args(["spin", SPIN_SECONDS])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("chrt of util-linux");
+        let said = BufReader::new(child.stdout.take().expect("piped"))
+            .lines()
+            .next();
+        let spinner = Self(child);
+        said.expect("it spins").expect("text");
+        spinner
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts this program in another role.
+fn start(cpu: &str, role: &[&str]) -> Child {
     let program = std::env::current_exe().expect("this program");
     Command::new("taskset")
         .args(["-c", cpu])
@@ -258,22 +362,40 @@ fn start(cpu: &str, role: &[&str]) -> std::process::Child {
         .expect("taskset of util-linux")
 }
 
-fn measure(rate: Option<u32>) {
+/// The figures that it printed.
+fn figures(child: Child) -> Vec<f64> {
+    let output = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_whitespace()
+        .map(|figure| figure.parse().expect("a number"))
+        .collect()
+}
+
+fn measure_waking() {
+    for (label, never_halts) in [("wake", false), ("wake, CPU never halts", true)] {
+        let spinner = never_halts.then(|| Spinner::start(CLIENT_CPU));
+        let found = figures(start(CLIENT_CPU, &["wake"]));
+        drop(spinner);
+        let [waking, touched, warm] = found[..] else {
+            panic!("three figures: {found:?}");
+        };
+        println!("{label}: cpu_us {waking:.2} touch_us {touched:.2} warm_us {warm:.2}");
+    }
+}
+
+fn measure(rate: Option<u32>, seconds: u64) {
     use std::io::{BufRead as _, BufReader};
     let paced = rate.map_or_else(|| "0".to_owned(), |rate| rate.to_string());
     let mut server = start(SERVER_CPU, &["serve", &paced]);
     let mut served = BufReader::new(server.stdout.take().expect("piped")).lines();
     let mut line = || served.next().expect("a line").expect("text");
     let port = line();
-    let client = start(CLIENT_CPU, &["call", &port, &paced]);
-    let output = client.wait_with_output().expect("the client ends");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let figures: Vec<f64> = text
-        .split_whitespace()
-        .map(|n| n.parse().expect("a number"))
-        .collect();
-    let [calls, spent, elapsed] = figures[..] else {
-        panic!("the client said: {text}");
+    let said = figures(start(
+        CLIENT_CPU,
+        &["call", &port, &paced, &seconds.to_string()],
+    ));
+    let [calls, spent, elapsed] = said[..] else {
+        panic!("three figures: {said:?}");
     };
     let served_ns: f64 = line().parse().expect("nanoseconds");
     server.wait().expect("the server ends");
@@ -290,18 +412,31 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
     match words[..] {
-        ["serve", rate] => return serve(rate != "0"),
-        ["call", port, rate] => {
-            let rate = Some(rate.parse().expect("a rate")).filter(|rate| *rate > 0);
-            let (calls, spent, elapsed) = call(port.parse().expect("a port"), rate);
+        ["serve", rate] => serve(rate != "0"),
+        ["call", port, rate, seconds] => {
+            let time = Duration::from_secs(seconds.parse().expect("seconds"));
+            let (calls, spent, elapsed) = call(port.parse().expect("a port"), paced(rate), time);
             println!("{calls} {} {}", spent.as_nanos(), elapsed.as_nanos());
-            return;
         }
+        ["wake"] => {
+            let (waking, touched, warm) = wake();
+            let us = |time: Duration| time.as_secs_f64() * 1e6;
+            println!("{} {} {}", us(waking), us(touched), us(warm));
+        }
+        ["spin", seconds] => spin(Duration::from_secs(seconds.parse().expect("seconds"))),
+        ["one", rate, seconds] => measure(paced(rate), seconds.parse().expect("seconds")),
         // What cargo adds to the arguments of a bench.
-        _ => {}
+        _ => {
+            for rate in RATES {
+                measure(Some(rate), SECONDS);
+            }
+            measure(None, SECONDS);
+            measure_waking();
+        }
     }
-    for rate in RATES {
-        measure(Some(rate));
-    }
-    measure(None);
+}
+
+/// The rate that is asked for; 0 for as fast as it goes.
+fn paced(rate: &str) -> Option<u32> {
+    Some(rate.parse().expect("a rate")).filter(|rate| *rate > 0)
 }

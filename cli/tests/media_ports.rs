@@ -6,15 +6,19 @@ use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_gossipper");
 
-fn run(folder: &TempDir, line: &str) -> (String, String) {
-    let output = Command::new(BINARY)
+fn command(folder: &TempDir, line: &str) -> Command {
+    let mut command = Command::new(BINARY);
+    command
         .args(line.split_whitespace())
         .current_dir(folder.path())
         .env("XDG_CACHE_HOME", folder.path())
         .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary runs");
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &TempDir, line: &str) -> (String, String) {
+    let output = command(folder, line).output().expect("the binary runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}", text(&output.stderr));
     (text(&output.stdout), text(&output.stderr))
@@ -39,6 +43,23 @@ fn a_call_never_hears_itself_where_its_answerer_describes_a_port_of_nobody() {
         // The plain `uas` says where to send to, and nobody is there.
         assert!(out.contains(" rtp_recv=0 "), "{line}: {out}");
         assert!(!out.contains(" rtp_sent=0 "), "{line}: {out}");
+    }
+}
+
+#[test]
+fn an_address_of_somebody_else_is_refused_before_the_run() {
+    let folder = TempDir::with_prefix("gossipper-ports-").expect("a folder");
+    for dialect in ["", "sipp "] {
+        // TEST-NET-1 (RFC 5737).
+        let line = format!("{dialect}-sn invite_media -loopback -mi 192.0.2.1 -m 1 -nostdin");
+        let output = command(&folder, &line).output().expect("the binary runs");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(255), "{err}");
+        assert!(
+            err.contains("cannot bind media to 192.0.2.1 (-mi)"),
+            "{err}"
+        );
+        assert!(!err.contains("call 1"), "{err}");
     }
 }
 

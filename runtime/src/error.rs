@@ -39,6 +39,14 @@ pub enum Error {
         /// What the system said last.
         source: io::Error,
     },
+    /// Streams of calls cannot be bound to their address: it is not this machine's.
+    #[error("cannot bind media to {address} (-mi): {source}")]
+    MediaAddress {
+        /// The address asked for.
+        address: IpAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// An operation on a socket failed.
     #[error("cannot {operation} the UDP socket of {address}: {source}")]
     Socket {

@@ -197,6 +197,15 @@ impl<S: BuildHasher> DeadCalls<S> {
         Some(death)
     }
 
+    /// Whether this call is remembered, which it may be somewhat longer than [`Self::disturb`] finds it.
+    pub(crate) fn has(&self, hash: u64) -> bool {
+        let is = |place: &Place| {
+            let entry = self.queue.get(place.turn);
+            entry.is_some_and(|entry| entry.hash == hash)
+        };
+        self.places.find(fold(hash), is).is_some()
+    }
+
     fn remember(&mut self, hash: u64, death: Death, now: Micros) {
         if self.wait == Micros(0) || self.queue.len() >= MAX_DEAD {
             return;
@@ -276,6 +285,7 @@ mod tests {
             Some(Death::Completed)
         );
         assert_eq!(dead.late(b"b", Micros::from_ms(32_999)), None);
+        assert!(dead.has(dead.hash(b"a")) && !dead.has(dead.hash(b"b")));
     }
 
     #[test]

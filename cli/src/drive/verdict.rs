@@ -47,6 +47,7 @@ fn sipps_words(error: &Error) -> Option<String> {
             format!("Can not set the global variable {name}, because it does not exist.")
         }
         Error::Echo { .. }
+        | Error::MediaAddress { .. }
         | Error::Socket { .. }
         | Error::Resolve { .. }
         | Error::NoRoute { .. }

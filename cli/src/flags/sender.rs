@@ -260,7 +260,7 @@ impl Sender {
             &mut notes,
         );
         let ramps = rates.ramp.is_some();
-        let rate = low.rate.or(ramps.then(|| Rate::DEFAULT.calls()));
+        let rate = low.rate.or_else(|| ramps.then(|| Rate::DEFAULT.calls()));
         let begins = match (rate, low.rates.profile.is_some()) {
             (_, true) if ramps => Begins::AtOnce,
             (_, true) if low.rate.is_some() => {

@@ -28,27 +28,33 @@ pub(super) fn lines(out: &mut String, media: &MediaSnapshot) -> usize {
         let mos = match closed.rated {
             0 => String::new(),
             rated => format!(
-                "  MOS {:.2} (lowest {:.2})  R {:.1} (lowest {:.1})",
+                "  MOS {:.2} (lowest {:.2})",
                 closed.mos_sum / rated as f64,
-                closed.min_mos,
-                closed.r_factor_sum / rated as f64,
-                closed.min_r_factor
-            ),
-        };
-        let round_trip = match closed.timed {
-            0 => String::new(),
-            timed => format!(
-                "  round trip {:.2} ms (longest {:.2})",
-                closed.round_trip_ms_sum / timed as f64,
-                closed.max_round_trip_ms
+                closed.min_mos
             ),
         };
         let _ = writeln!(
             out,
-            "Heard      {} streams  jitter {:.2} ms (highest {:.2}){mos}{round_trip}",
+            "Heard      {} streams  jitter {:.2} ms (highest {:.2}){mos}",
             closed.received,
             closed.jitter_ms_sum / closed.received as f64,
             closed.max_jitter_ms
+        );
+    }
+    if closed.reported > 0 {
+        let round_trip = match closed.round_trips {
+            0 => String::new(),
+            timed => format!(
+                "  round trip {:.2} ms",
+                closed.round_trip_ms_sum / timed as f64
+            ),
+        };
+        let _ = writeln!(
+            out,
+            "Reported   {} streams  jitter {:.2} ms  lost up to {:.1} %{round_trip}",
+            closed.reported,
+            closed.reported_jitter_ms_sum / closed.reported as f64,
+            closed.max_reported_loss_percent
         );
     }
     for (name, pattern) in ["audio", "video"].into_iter().zip(&media.patterns) {
@@ -90,11 +96,11 @@ mod tests {
             rated: 2,
             mos_sum: 8.0,
             min_mos: 3.75,
-            r_factor_sum: 170.0,
-            min_r_factor: 72.5,
-            timed: 1,
-            round_trip_ms_sum: 1.5,
-            max_round_trip_ms: 1.5,
+            reported: 2,
+            reported_jitter_ms_sum: 0.5,
+            max_reported_loss_percent: 1.5625,
+            round_trips: 1,
+            round_trip_ms_sum: 20.5,
             ..ClosedStreams::default()
         };
         media.patterns[0] = PatternCounts {
@@ -106,8 +112,8 @@ mod tests {
         assert_eq!(
             text(&media),
             "RTP        100 sent  98 received  2 lost\n\
-             Heard      2 streams  jitter 1.50 ms (highest 2.50)  MOS 4.00 (lowest 3.75)  R 85.0 (lowest 72.5)  \
-             round trip 1.50 ms (longest 1.50)\n\
+             Heard      2 streams  jitter 1.50 ms (highest 2.50)  MOS 4.00 (lowest 3.75)\n\
+             Reported   2 streams  jitter 0.25 ms  lost up to 1.6 %  round trip 20.50 ms\n\
              RTP check  FAILED: 1 of 3 audio patterns, 30 of 90 packets without their echo\n"
         );
     }

@@ -6,6 +6,7 @@
 
 mod baresip;
 mod captures;
+mod ffmpeg;
 mod relay;
 mod rtpengine;
 mod sipp;

@@ -345,3 +345,18 @@ pub(crate) fn is_there(program: &str, argument: &str) -> bool {
 pub(crate) fn skipped(why: &str) {
     eprintln!("SKIPPED: {why}");
 }
+
+/// Some key of so many bytes.
+pub(crate) fn base64(bytes: usize) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    // The last digit of an incomplete group has unused bits, which are 0 in `A`.
+    let digits = (bytes * 8).div_ceil(6);
+    let mut out: String = (0..digits - 1)
+        .map(|index| char::from(DIGITS[(index * 7 + 3) % 64]))
+        .collect();
+    out.push('A');
+    while !out.len().is_multiple_of(4) {
+        out.push('=');
+    }
+    out
+}

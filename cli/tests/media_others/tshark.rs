@@ -12,11 +12,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Watches these UDP ports until it is told to stop.
-struct Watch(Running);
+pub(crate) struct Watch(Running);
 
 impl Watch {
     /// Nothing if there is no dumpcap, or it may not watch.
-    fn start(file: &Path, from: u16) -> Option<Self> {
+    pub(crate) fn start(file: &Path, from: u16) -> Option<Self> {
         if !is_there("dumpcap", "--version") || !is_there("tshark", "--version") {
             return None;
         }
@@ -53,13 +53,13 @@ impl Watch {
     }
 
     /// What was written is whole afterwards.
-    fn stop(self) {
+    pub(crate) fn stop(self) {
         let ended = self.0.interrupt().expect("it ends");
         assert_eq!(ended.exit, Exit::Code(0), "{}", ended.stderr);
     }
 }
 
-fn tshark(file: &Path, arguments: &[&str]) -> String {
+pub(crate) fn tshark(file: &Path, arguments: &[&str]) -> String {
     let output = Command::new("tshark")
         .args(["-n", "-o", "rtp.heuristic_rtp:TRUE", "-r"])
         .arg(file)

@@ -63,8 +63,8 @@ reasons! {
     RegexpShouldntMatch "FailedRegexpShouldntMatch" "scenario_error" "regular expression matched";
     /// An `ereg` with `check_it` looked in a header that is not there.
     RegexpHdrNotFound "FailedRegexpHdrNotFound" "scenario_error" "header to search not found";
-    /// No circuit free.
-    OutboundCongestion "FailedOutboundCongestion" "scenario_error" "no free circuit";
+    /// No circuit free, or no port for media.
+    OutboundCongestion "FailedOutboundCongestion" "scenario_error" "no free circuit or media port";
     /// A `recv` waited longer than its timeout.
     TimeoutOnRecv "FailedTimeoutOnRecv" "timeout" "receive timeout";
     /// A `send` could not be written in time.

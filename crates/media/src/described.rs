@@ -33,6 +33,8 @@ pub struct Described {
     pub remote: Remote,
     /// RTP and RTCP share a port.
     pub muxed: bool,
+    /// Where it wants RTCP if they do not.
+    pub rtcp_apart: Option<SocketAddr>,
     /// The first codec that we know; `None` if there is none.
     pub format: Option<Format>,
     /// Length of the packets that it wants.
@@ -52,6 +54,7 @@ impl Described {
                 held: media.is_held(),
             },
             muxed: media.has_rtcp_mux(),
+            rtcp_apart: media.rtcp_apart(),
             format: format_among(media, Codec::ALL),
             packet_ms: media.packet_ms(),
             security: security(media, suites),
@@ -153,6 +156,7 @@ mod tests {
                 held: false,
             },
             muxed: false,
+            rtcp_apart: Some(([192, 0, 2, 1], 4001).into()),
             format: Some(Format {
                 codec: Codec::Pcma,
                 payload_type: 8,

@@ -3,10 +3,12 @@
 //!
 //! A source counts from its first packet: there is no probation of two packets in a row, because a load tool that hides
 //! the first packet of every call counts wrong. A jump of the sequence by more than [`MAX_DROPOUT`] is believed at its
-//! second packet, as in RFC 3550 A.1; it then begins a new stretch, and what went before stays counted.
+//! second packet, as in RFC 3550 A.1; it then begins a new stretch, its first packet counts as well, and what went before
+//! stays counted.
 //!
 //! Jitter is kept as a fraction and from arrival times in microseconds. RFC 3550 A.8 shows whole timestamps, which at
-//! 8 kHz would round each arrival by up to 125 µs.
+//! 8 kHz would round each arrival by up to 125 µs. The mean and the highest leave out what begins after a silence (packets
+//! with the marker, comfort noise and what follows it), as tshark does: how long a silence was says nothing of the network.
 //!
 //! Invariants: a stream holds at most [`MAX_SOURCES`] sources; the one unheard for longest makes room.
 
@@ -88,7 +90,9 @@ impl ReceiveCounts {
 pub enum Timing {
     /// Its timestamp is the time its payload was sampled.
     Sampled,
-    /// Its timestamp is the beginning of an event or a pause: telephone events, comfort noise.
+    /// So it is, in a silence: comfort noise.
+    Silent,
+    /// Its timestamp is the beginning of an event: telephone events.
     Held,
 }
 
@@ -121,6 +125,8 @@ struct Source {
     cycles: i64,
     /// The sequence number that would prove a jump; above 16 bits when there is none.
     bad: u32,
+    /// Bytes of payload of the packet that jumped.
+    bad_octets: u32,
     /// Bit n: the packet `highest - n` came.
     seen: u128,
     counts: ReceiveCounts,
@@ -129,6 +135,10 @@ struct Source {
     last_arrival: Micros,
     last_timestamp: u32,
     timed: bool,
+    /// Its last packet was comfort noise.
+    silent: bool,
+    /// Of its timestamps.
+    clock_rate: u32,
     jitter: f64,
     /// Drift in timestamps: now, and the farthest.
     skew: f32,
@@ -140,19 +150,22 @@ struct Source {
 }
 
 impl Source {
-    fn new(header: &Header, now: Micros) -> Self {
+    fn new(header: &Header, now: Micros, clock_rate: u32) -> Self {
         Self {
             ssrc: header.ssrc,
             base: i64::from(header.sequence),
             highest: header.sequence,
             cycles: 0,
             bad: u32::MAX,
+            bad_octets: 0,
             seen: 1,
             counts: ReceiveCounts::default(),
             expected_before: 0,
             last_arrival: now,
             last_timestamp: header.timestamp,
             timed: false,
+            silent: false,
+            clock_rate,
             jitter: 0.0,
             skew: 0.0,
             skew_max: 0.0,
@@ -160,6 +173,18 @@ impl Source {
             packets_reported: 0,
             report: NtpTime(0),
             report_at: Micros(0),
+        }
+    }
+
+    /// Goes on in the timestamps of another codec, of which the first says nothing yet.
+    fn set_clock_rate(&mut self, clock_rate: u32) {
+        if clock_rate != self.clock_rate {
+            let ratio = f64::from(clock_rate) / f64::from(self.clock_rate);
+            self.jitter *= ratio;
+            self.skew *= ratio as f32;
+            self.skew_max *= ratio as f32;
+            self.clock_rate = clock_rate;
+            self.timed = false;
         }
     }
 
@@ -206,10 +231,11 @@ impl Source {
         }
         if u32::from(sequence) == self.bad {
             self.expected_before = self.expected();
-            self.base = i64::from(sequence);
+            // It began with the packet that jumped.
+            self.base = i64::from(sequence) - 1;
             self.highest = sequence;
             self.cycles = 0;
-            self.seen = 1;
+            self.seen = 0b11;
             self.bad = u32::MAX;
             self.timed = false;
             return Order::First;
@@ -285,9 +311,12 @@ pub struct Receiver {
     first_arrival: Micros,
     last_arrival: Micros,
     longest_gap: Micros,
+    /// Of packets that count for the mean, in milliseconds.
     jitter_sum: f64,
     jitter_count: u64,
+    /// In milliseconds, and in timestamps.
     jitter_max: f64,
+    jitter_max_ts: f64,
 }
 
 impl Receiver {
@@ -306,20 +335,13 @@ impl Receiver {
             jitter_sum: 0.0,
             jitter_count: 0,
             jitter_max: 0.0,
+            jitter_max_ts: 0.0,
         }
     }
 
-    /// Another codec was agreed upon. Jitter goes on in its timestamps.
+    /// Packets from now on have the timestamps of another codec. Jitter goes on in them.
     pub fn set_clock_rate(&mut self, clock_rate: u32) {
-        let clock_rate = clock_rate.max(1);
-        if clock_rate != self.clock_rate {
-            self.clock_rate = clock_rate;
-            for source in &mut self.sources {
-                source.timed = false;
-                source.jitter = 0.0;
-                (source.skew, source.skew_max) = (0.0, 0.0);
-            }
-        }
+        self.clock_rate = clock_rate.max(1);
     }
 
     /// A packet came.
@@ -355,22 +377,30 @@ impl Receiver {
             Order::Ahead { missing } => counts.gaps += u64::from(missing != 0),
             Order::Late => counts.reordered += 1,
             Order::Duplicate => counts.duplicates += 1,
-            Order::First if known.is_some() => counts.restarts += 1,
+            Order::First if known.is_some() => {
+                counts.restarts += 1;
+                counts.packets += 1;
+                counts.octets += u64::from(source.bad_octets);
+            }
             Order::First => {}
-            // RFC 3550 A.1 does not count it; if the next packet proves it, one packet is missing from the count.
+            // RFC 3550 A.1 does not count it; if the next packet proves it, it is counted with that.
             Order::Jump => {
                 counts.packets -= 1;
                 counts.octets -= payload_len as u64;
+                source.bad_octets = payload_len as u32;
                 return order;
             }
         }
-        match timing {
-            Timing::Sampled => {}
+        let silent = match timing {
+            Timing::Sampled => false,
+            Timing::Silent => true,
             Timing::Held => return order,
-        }
+        };
+        source.set_clock_rate(self.clock_rate);
+        let follows_silence = core::mem::replace(&mut source.silent, silent);
         if source.timed {
             let arrived = now.0.wrapping_sub(source.last_arrival.0).cast_signed() as f64;
-            let arrived = arrived * f64::from(self.clock_rate) / 1e6;
+            let arrived = arrived * f64::from(source.clock_rate) / 1e6;
             let sampled = header.timestamp.wrapping_sub(source.last_timestamp);
             let drift = arrived - f64::from(sampled.cast_signed());
             // To a millionth of what it is.
@@ -378,9 +408,13 @@ impl Receiver {
             source.skew_max = source.skew_max.max(source.skew.abs());
             let difference = drift.abs();
             source.jitter += (difference - source.jitter) / 16.0;
-            self.jitter_sum += source.jitter;
-            self.jitter_count += 1;
-            self.jitter_max = self.jitter_max.max(source.jitter);
+            if !(header.marker || silent || follows_silence) {
+                let ms = source.jitter * 1000.0 / f64::from(source.clock_rate);
+                self.jitter_sum += ms;
+                self.jitter_count += 1;
+                self.jitter_max = self.jitter_max.max(ms);
+                self.jitter_max_ts = self.jitter_max_ts.max(source.jitter);
+            }
         }
         source.timed = true;
         source.last_arrival = now;
@@ -389,7 +423,7 @@ impl Receiver {
     }
 
     fn add(&mut self, header: &Header, now: Micros) -> usize {
-        let source = Source::new(header, now);
+        let source = Source::new(header, now, self.clock_rate);
         if self.sources.len() < MAX_SOURCES {
             self.sources.reserve_exact(1);
             self.sources.push(source);
@@ -467,31 +501,34 @@ impl Receiver {
     /// Jitter.
     #[must_use]
     pub fn jitter(&self) -> JitterMs {
-        let ms = 1000.0 / f64::from(self.clock_rate);
-        let last = self
-            .sources
-            .iter()
-            .find(|source| source.ssrc == self.current);
+        let mut sources = self.sources.iter();
+        let last = sources.find(|source| source.ssrc == self.current);
+        let last = last.map_or(0.0, |source| {
+            source.jitter * 1000.0 / f64::from(source.clock_rate)
+        });
         JitterMs {
-            last: last.map_or(0.0, |source| source.jitter * ms),
+            last,
             mean: match self.jitter_count {
-                0 => 0.0,
-                count => self.jitter_sum / count as f64 * ms,
+                // Nothing but beginnings: some mark every packet.
+                0 => last,
+                count => self.jitter_sum / count as f64,
             },
-            max: self.jitter_max * ms,
-            max_ts: self.jitter_max,
+            max: self.jitter_max,
+            max_ts: self.jitter_max_ts,
         }
     }
 
     /// Drift of the source heard last.
     #[must_use]
     pub fn skew(&self) -> SkewMs {
-        let ms = 1000.0 / f64::from(self.clock_rate);
         let mut sources = self.sources.iter();
         let last = sources.find(|source| source.ssrc == self.current);
-        last.map_or_else(SkewMs::default, |source| SkewMs {
-            last: f64::from(source.skew) * ms,
-            max: f64::from(source.skew_max) * ms,
+        last.map_or_else(SkewMs::default, |source| {
+            let ms = 1000.0 / f64::from(source.clock_rate);
+            SkewMs {
+                last: f64::from(source.skew) * ms,
+                max: f64::from(source.skew_max) * ms,
+            }
         })
     }
 

@@ -51,6 +51,34 @@ pub struct Skipped {
     pub fragments: u32,
     /// Captured in part only, or broken.
     pub truncated: u32,
+    /// Places where the file breaks off or makes no sense.
+    pub damaged: u32,
+}
+
+impl Skipped {
+    /// Whether something is missing that might have been sent.
+    #[must_use]
+    pub const fn is_missing_any(self) -> bool {
+        self.fragments != 0 || self.truncated != 0 || self.damaged != 0
+    }
+}
+
+/// What might have been sent.
+impl core::fmt::Display for Skipped {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self {
+            fragments,
+            truncated,
+            damaged,
+            ..
+        } = self;
+        write!(f, "{fragments} fragments, {truncated} cut off")?;
+        match damaged {
+            0 => Ok(()),
+            1 => f.write_str(", the file damaged at 1 place"),
+            _ => write!(f, ", the file damaged at {damaged} places"),
+        }
+    }
 }
 
 /// Why a capture cannot be replayed.
@@ -60,8 +88,6 @@ pub enum ReplayError {
     NotCapture,
     /// Frames of a kind that we cannot read; the number is the link type.
     Link(i32),
-    /// It ends within a packet, or a block of it makes no sense; so many packets came before.
-    Broken(usize),
     /// More packets or bytes than a plan may have.
     TooLarge,
     /// No packet is left to send.
@@ -73,20 +99,14 @@ impl core::fmt::Display for ReplayError {
         match self {
             Self::NotCapture => f.write_str("not a capture file"),
             Self::Link(number) => write!(f, "a capture of the unknown link type {number}"),
-            Self::Broken(packets) => write!(f, "a capture that breaks off after {packets} packets"),
             Self::TooLarge => {
                 f.write_str("a capture of more than four million packets or four gigabytes")
             }
             Self::Empty(skipped) => {
-                let Skipped {
-                    other,
-                    fragments,
-                    truncated,
-                } = skipped;
                 write!(
                     f,
-                    "a capture without a packet to send ({other} of another kind, {fragments} fragments, \
-                     {truncated} cut off)"
+                    "a capture without a packet to send ({} of another kind, {skipped})",
+                    skipped.other
                 )
             }
         }
@@ -226,7 +246,11 @@ impl Planner<'_> {
             self.link_of(number).map_err(ReplayError::Link)?;
         }
         for frame in frames {
-            let frame = frame.map_err(|_| ReplayError::Broken(self.frames.len()))?;
+            // A recording that was killed ends within a packet: what is whole is played all the same, as SIPp does.
+            let Ok(frame) = frame else {
+                self.skipped.damaged += 1;
+                continue;
+            };
             let link = self.link_of(frame.link).map_err(ReplayError::Link)?;
             // What has no time of its own follows at once.
             let at = frame.time.map_or(self.last, |time| {

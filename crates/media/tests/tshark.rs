@@ -125,7 +125,12 @@ fn compare(name: &str, packets: &[Sent]) {
     };
     let mut receiver = Receiver::new(8000);
     for packet in packets {
-        receiver.on_packet(packet.at, &packet.header(), 160, Timing::Sampled);
+        let header = packet.header();
+        let timing = match header.payload_type {
+            13 => Timing::Silent,
+            _ => Timing::Sampled,
+        };
+        receiver.on_packet(packet.at, &header, 160, timing);
     }
     let (counts, jitter) = (receiver.counts(), receiver.jitter());
     assert_eq!((counts.packets, counts.lost()), (count, lost), "{name}");
@@ -163,6 +168,36 @@ fn loss_equals_tsharks_across_a_wrap() {
         index == 1 || index == 500 || rng.u32(..10) != 0
     });
     compare("loss", &packets);
+}
+
+#[test]
+fn silences_are_left_out_of_the_jitter_as_tshark_does() {
+    let mut rng = fastrand::Rng::with_seed(31);
+    let (mut at, mut timestamp) = (0, 0);
+    let packets: Vec<Sent> = (0..400u32)
+        .map(|index| {
+            // Talk, comfort noise now and then, and talk again, with a clock that slipped in between.
+            let (marker, payload_type, gap_ms, step) = match index % 80 {
+                60..64 => (false, 13, 150, 1200),
+                64 => (true, 0, 230, 1600),
+                _ => (false, 0, 20, 160),
+            };
+            at += gap_ms * 1000;
+            timestamp += step;
+            let header = Header {
+                marker,
+                payload_type,
+                ..header(index as u16, timestamp)
+            };
+            let mut bytes = Vec::new();
+            header.append(&[0xff; 160], &mut bytes);
+            Sent {
+                at: Micros(at + rng.u64(0..4000)),
+                bytes,
+            }
+        })
+        .collect();
+    compare("silences", &packets);
 }
 
 #[test]

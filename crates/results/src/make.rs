@@ -234,7 +234,7 @@ fn media(counted: &MediaSnapshot) -> Media {
     let blocks = closed.report_blocks > 0;
     let calls_heard = counted.calls_heard > 0;
     let rated = closed.rated > 0;
-    let timed = closed.timed > 0;
+    let timed = closed.round_trips > 0;
     let mut patterns = Patterns::default();
     for pattern in &counted.patterns {
         patterns.streams += pattern.streams;
@@ -259,8 +259,6 @@ fn media(counted: &MediaSnapshot) -> Media {
         media_calls_with_rtp_received: calls_heard.then_some(counted.calls_heard),
         rtp_recv_max_cumulative_lost: heard.then_some(closed.max_lost),
         per_call_min_rtp_packets_received: calls_heard.then_some(counted.call_min_received),
-        rtcp_round_trip_ms_avg: timed.then(|| mean(closed.round_trip_ms_sum, closed.timed)),
-        rtcp_round_trip_ms_max: timed.then_some(closed.max_round_trip_ms),
         heard: heard.then(|| Heard {
             streams: closed.received,
             lost: closed.lost,
@@ -278,6 +276,8 @@ fn media(counted: &MediaSnapshot) -> Media {
             jitter_ms_avg: mean(closed.reported_jitter_ms_sum, closed.reported),
             jitter_ms_min: closed.min_reported_jitter_ms,
             jitter_ms_max: closed.max_reported_jitter_ms,
+            round_trip_ms_avg: timed.then(|| mean(closed.round_trip_ms_sum, closed.round_trips)),
+            round_trip_ms_max: timed.then_some(closed.max_round_trip_ms),
         }),
         rtp_packets_not_sent: counted.unsent + counted.skipped,
         useless_packets: counted.useless,

@@ -178,12 +178,6 @@ pub struct Media {
     /// The fewest packets on one of those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_call_min_rtp_packets_received: Option<u64>,
-    /// Mean of the last round trips of the streams that measured one, from reports of peers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtcp_round_trip_ms_avg: Option<f64>,
-    /// The longest of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtcp_round_trip_ms_max: Option<f64>,
     /// What came on streams that are closed, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Heard>,
@@ -228,7 +222,7 @@ pub struct Heard {
     /// The lowest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mos_min: Option<f64>,
-    /// Mean of their R-factors, which the ratings follow from.
+    /// Mean of their R-factors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r_factor_avg: Option<f64>,
     /// The lowest.
@@ -236,7 +230,7 @@ pub struct Heard {
     pub r_factor_min: Option<f64>,
 }
 
-/// Jitter as peers reported it at last.
+/// What peers reported at last.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Jitter {
     /// Streams.
@@ -247,6 +241,12 @@ pub struct Jitter {
     pub jitter_ms_min: f64,
     /// Highest.
     pub jitter_ms_max: f64,
+    /// Mean of the round trips that follow from the reports, if any does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms_avg: Option<f64>,
+    /// The longest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms_max: Option<f64>,
 }
 
 /// Streams that played a pattern and expected its echo.

@@ -206,11 +206,8 @@ fn run() -> Summary {
     let mut media = MediaSnapshot::default();
     (media.closed.received, media.closed.rated) = (1, 1);
     (media.closed.reported, media.closed.max_lost) = (1, 3);
-    (
-        media.calls_heard,
-        media.closed.report_blocks,
-        media.closed.timed,
-    ) = (1, 1, 1);
+    media.closed.round_trips = 1;
+    (media.calls_heard, media.closed.report_blocks) = (1, 1);
     engine.media = Some(Box::new(media));
     engine.rate.users = Some(3);
     engine.calls.total_limit = Some(10);

@@ -174,10 +174,16 @@ impl<'a> Media<'a> {
     /// Where its RTCP goes: to the same port with `a=rtcp-mux`, where `a=rtcp` says (RFC 3605), or to the port above.
     #[must_use]
     pub fn rtcp(self) -> Option<SocketAddr> {
-        let rtp = self.rtp()?;
         if self.has_rtcp_mux() {
-            return Some(rtp);
+            return self.rtp();
         }
+        self.rtcp_apart()
+    }
+
+    /// Where its RTCP goes if the other side does not take up its `a=rtcp-mux` (RFC 5761 §5.1.1).
+    #[must_use]
+    pub fn rtcp_apart(self) -> Option<SocketAddr> {
+        let rtp = self.rtp()?;
         if let Some(value) = self.own(b"rtcp") {
             let mut parts = words(value);
             let port = parts

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `ring` | what the leader hands over |
 //! | `router` | which shard owns a call |
+//! | `share` | how many the leader begins itself |
 //! | `post` | what shards with connections tell each other |
 //!
 //! The first shard leads. It alone reads the socket, so that messages of one call keep their order, and it alone has
@@ -17,6 +18,7 @@
 mod post;
 mod ring;
 mod router;
+mod share;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,9 +32,23 @@ pub(crate) use post::{Letter, Post, posts};
 use ring::ring;
 pub(crate) use ring::{Consumer, Entry, Producer};
 pub(crate) use router::Router;
+use share::Share;
+pub(crate) use share::Work;
 
 /// Bytes that may wait for a shard: what the kernel's own buffer holds at most.
 pub(crate) const RING_BYTES: usize = 2 << 20;
+
+/// With so many inputs waiting for another shard, the leader begins a call itself.
+const MUCH: u64 = 1_024;
+
+/// With fewer, a shard may soon have nothing to do: batches are full, and calls that are late go there.
+const LITTLE: u64 = 256;
+
+/// From so much on, calls that are due are late.
+const LATE: Micros = Micros(2_000);
+
+/// Calls for which the leader believes what it knows of the others.
+const CALLS_PER_LOOK: u32 = 16;
 
 /// What a shard tells the others. Only the shard writes it.
 #[derive(Debug, Default)]
@@ -40,6 +56,9 @@ pub(crate) const RING_BYTES: usize = 2 << 20;
 struct Member {
     created: AtomicU64,
     ended: AtomicU64,
+    /// See [`Work`].
+    busy: AtomicU64,
+    inputs: AtomicU64,
     /// It drains and has no call left.
     idle: AtomicBool,
     /// It wants the run to drain.
@@ -72,6 +91,15 @@ impl Group {
     fn ended(&self) -> u64 {
         let ended = |member: &Member| member.ended.load(Ordering::Relaxed);
         self.members.iter().map(ended).sum()
+    }
+
+    /// What all but the leader have done.
+    fn work_of_others(&self) -> Work {
+        let others = self.members.iter().skip(1);
+        others.fold(Work::default(), |all, member| Work {
+            busy: all.busy.plus(Micros(member.busy.load(Ordering::Relaxed))),
+            inputs: all.inputs + member.inputs.load(Ordering::Relaxed),
+        })
     }
 
     /// The figures of all, as one shard would have them; `None` before all have published some.
@@ -159,6 +187,8 @@ fn add(whole: &mut EngineSnapshot, part: &EngineSnapshot) {
 pub(crate) struct Place {
     group: Arc<Group>,
     index: usize,
+    /// The leader has a schedule, hence knows how many calls are open.
+    scheduled: bool,
 }
 
 impl Place {
@@ -176,6 +206,13 @@ impl Place {
         let member = self.member();
         member.created.store(created, Ordering::Relaxed);
         member.ended.store(created - open, Ordering::Relaxed);
+    }
+
+    /// Tells the leader what this shard has done.
+    pub(crate) fn tell(&self, work: Work) {
+        let member = self.member();
+        member.busy.store(work.busy.0, Ordering::Relaxed);
+        member.inputs.store(work.inputs, Ordering::Relaxed);
     }
 
     /// Has all shards begin to count anew.
@@ -215,6 +252,12 @@ pub(crate) struct Lead {
     next: (u64, Option<usize>),
     /// The ring of the next call has no room.
     pub(crate) blocked: bool,
+    /// Set where the leader may keep any call.
+    share: Option<Share>,
+    /// Calls that have ended on all shards, as of some calls ago.
+    ended: (u64, u32),
+    /// Which datagrams of the batch at hand are its own.
+    pub(crate) own: Vec<bool>,
     /// The last Call-ID that was asked for.
     call_id: Vec<u8>,
     siblings: Arc<Siblings>,
@@ -259,12 +302,24 @@ impl Role {
     }
 }
 
+/// How the calls of a group begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// When messages come.
+    Server,
+    /// By a schedule, on the shard that their Call-ID leads to.
+    Fixed,
+    /// By a schedule, on the leader as long as it has time, and otherwise on the one of the others that their Call-ID leads to.
+    Shared,
+}
+
 /// The roles of a group, the leader's first.
 pub(crate) fn roles(
     router: &Router,
     shards: usize,
     ring_bytes: usize,
     siblings: &Arc<Siblings>,
+    kind: Kind,
 ) -> (Arc<Group>, Vec<Role>) {
     let group = Arc::new(Group {
         members: (0..shards).map(|_| Member::default()).collect(),
@@ -274,6 +329,7 @@ pub(crate) fn roles(
     let place = |index| Place {
         group: Arc::clone(&group),
         index,
+        scheduled: kind != Kind::Server,
     };
     let (rings, others): (Vec<_>, Vec<_>) = (1..shards)
         .map(|index| {
@@ -294,6 +350,9 @@ pub(crate) fn roles(
         rings,
         next: (1, None),
         blocked: false,
+        share: (kind == Kind::Shared).then(|| Share::new(shards)),
+        ended: (0, 0),
+        own: Vec::new(),
         call_id: Vec::new(),
         siblings: Arc::clone(siblings),
     };
@@ -308,16 +367,68 @@ impl Lead {
         (self.next.0 - 1).saturating_sub(self.place.group.ended())
     }
 
-    /// The number of the next call and its owner. `call_id` prints the Call-ID of a number.
-    pub(crate) fn next_call(&mut self, call_id: impl FnOnce(u64, &mut Vec<u8>)) -> (u64, usize) {
+    /// Calls open, or more; exactly if there are `many`. Looking at what the others write for each call would keep all
+    /// waiting for each other's memory.
+    pub(crate) fn open_or_more(&mut self, many: u64) -> u64 {
+        let begun = self.next.0 - 1;
+        let (ended, looks) = self.ended;
+        if looks == 0 || begun.saturating_sub(ended) >= many {
+            self.ended = (self.place.group.ended(), CALLS_PER_LOOK);
+        } else {
+            self.ended.1 = looks - 1;
+        }
+        begun.saturating_sub(self.ended.0)
+    }
+
+    /// The number of the next call, which was due so long ago, and its owner. `call_id` prints the Call-ID of a number.
+    pub(crate) fn next_call(
+        &mut self,
+        late: Micros,
+        call_id: impl FnOnce(u64, &mut Vec<u8>),
+    ) -> (u64, usize) {
         let (number, owner) = self.next;
         let owner = owner.unwrap_or_else(|| {
-            self.call_id.clear();
-            call_id(number, &mut self.call_id);
-            self.router.owner_of_call(&self.call_id)
+            let Self {
+                router,
+                rings,
+                share,
+                call_id: buffer,
+                ..
+            } = self;
+            let id = || {
+                buffer.clear();
+                call_id(number, buffer);
+                &buffer[..]
+            };
+            let Some(share) = share else {
+                return router.owner_of_call(id());
+            };
+            let home = router.home_of_call(id);
+            let waiting = rings[home - 1].waiting(LITTLE);
+            let keeps = waiting >= MUCH || (share.takes() && (late < LATE || waiting >= LITTLE));
+            if keeps { 0 } else { home }
         });
         self.next.1 = Some(owner);
         (number, owner)
+    }
+
+    /// Who is to read a message. `knows` says whether the leader has, or lately had, the call with a Call-ID.
+    pub(crate) fn owner(&self, message: &[u8], knows: impl FnOnce(&[u8]) -> bool) -> usize {
+        if self.share.is_none() {
+            return self.router.owner(message);
+        }
+        match self.router.call_id(message) {
+            None => 0,
+            Some(id) if knows(id) => 0,
+            Some(id) => self.router.home_of_call(|| id),
+        }
+    }
+
+    /// Sees how many calls the leader is to keep, now that it has done so much.
+    pub(crate) fn measure(&mut self, now: Micros, work: Work) {
+        if let Some(share) = self.share.as_mut().filter(|share| share.is_due(now)) {
+            share.measure(now, work, self.place.group.work_of_others());
+        }
     }
 
     /// The next call is begun.
@@ -385,7 +496,9 @@ impl Lead {
 impl Follow {
     /// Says whether it has anything left to do.
     pub(crate) fn set_idle(&self, idle: bool) {
-        if self.place.member().idle.swap(idle, Ordering::AcqRel) != idle {
+        let said = &self.place.member().idle;
+        if said.load(Ordering::Relaxed) != idle {
+            said.store(idle, Ordering::Release);
             self.place.group.leader.notify_one();
         }
     }
@@ -403,14 +516,90 @@ impl Follow {
     }
 }
 
-/// Tells the others what has become of the calls, and counts when they were most over all shards.
+/// Tells the others what has become of the calls, and counts when they were most over all shards; with a schedule, that is
+/// counted where it is.
 pub(crate) fn note(place: &Place, stats: &mut Stats, now: Micros, event: StatEvent) {
     let created = matches!(event, StatEvent::Created { .. });
     if !created && !matches!(event, StatEvent::Ended { .. }) {
         return;
     }
     place.count(stats.created(), stats.open());
-    if created {
+    if created && !place.scheduled {
         stats.counters.peak_of(place.group.open(), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A leader and one other.
+    fn two(kind: Kind) -> (Box<Lead>, Box<Follow>) {
+        let router = Router::new(2, false);
+        let siblings = Arc::new(Siblings::new(None));
+        let (_, roles) = roles(&router, 2, RING_BYTES, &siblings, kind);
+        let Ok([Role::Lead(lead), Role::Follow(follow)]) = <[Role; 2]>::try_from(roles) else {
+            panic!("a leader and one other");
+        };
+        (lead, follow)
+    }
+
+    /// Begins a call as the schedule does; whether the leader keeps it.
+    fn begins(lead: &mut Lead, late: Micros) -> bool {
+        let (number, owner) = lead.next_call(late, |number, id| {
+            id.extend_from_slice(number.to_string().as_bytes());
+        });
+        lead.called();
+        let due = Micros(0);
+        owner == 0 || !lead.hand_over(owner, Entry::Open { number, due })
+    }
+
+    #[test]
+    fn late_calls_fill_the_other_shard_first_and_none_goes_to_one_with_much_to_do() {
+        let (mut lead, mut follow) = two(Kind::Shared);
+        let late = (0..LITTLE).filter(|_| begins(&mut lead, LATE)).count();
+        assert_eq!(late, 0, "the other has little to do");
+        let kept = (0..10 * MUCH).filter(|_| begins(&mut lead, LATE)).count() as u64;
+        assert_eq!(kept, 10 * MUCH + LITTLE - MUCH, "the other has enough");
+        lead.wake();
+        let mut bytes = Vec::new();
+        while follow.ring.pop(&mut bytes).is_some() {}
+        let kept = (0..80).filter(|_| begins(&mut lead, Micros(0))).count();
+        assert_eq!(kept, 30, "37.5 % at first");
+    }
+
+    #[test]
+    fn messages_find_the_calls_that_the_leader_has_kept_and_those_it_has_not() {
+        let message = b"BYE sip:a SIP/2.0\r\nCall-ID: x///7\r\n\r\n";
+        let (lead, _) = two(Kind::Shared);
+        let kept = |id: &[u8]| id == b"7";
+        assert_eq!(lead.owner(message, kept), 0);
+        assert_eq!(lead.owner(message, |_| false), 1);
+        assert_eq!(lead.owner(b"nonsense", |_| false), 0);
+        let (lead, _) = two(Kind::Fixed);
+        assert_eq!(lead.owner(message, kept), lead.router.owner_of_call(b"7"));
+    }
+
+    #[test]
+    fn a_call_whose_owner_was_found_is_not_dealt_out_again() {
+        let (mut lead, _) = two(Kind::Shared);
+        let next = |lead: &mut Lead| lead.next_call(Micros(0), |_, _| ());
+        let first: Vec<_> = (0..9).map(|_| next(&mut lead)).collect();
+        assert!(first.iter().all(|call| *call == first[0]));
+        lead.called();
+        assert_eq!(next(&mut lead).0, 2);
+    }
+
+    #[test]
+    fn calls_open_are_counted_exactly_where_it_matters() {
+        let (mut lead, follow) = two(Kind::Shared);
+        assert_eq!(lead.open_or_more(1), 0);
+        (0..4).for_each(|_| lead.called());
+        follow.place.count(4, 1);
+        assert_eq!(lead.open_or_more(5), 4, "three have ended since it looked");
+        assert_eq!(lead.open_or_more(4), 1);
+        follow.place.count(4, 0);
+        let looks = (0..=CALLS_PER_LOOK).map(|_| lead.open_or_more(9));
+        assert_eq!(looks.last(), Some(0), "sooner or later it looks again");
     }
 }

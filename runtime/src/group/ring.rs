@@ -3,8 +3,9 @@
 //!
 //! The bytes of a message are copied into the ring's words and out of them again. The words are atomics, so that the ring
 //! needs neither a lock nor unsafe code; a message of 500 bytes takes some 70 words each way, a small part of what
-//! reading it with the machine takes. What is pushed is seen at once; [`Producer::wake`] wakes the other side, once for
-//! all that was pushed.
+//! reading it with the machine takes. How far each side has come, which is what the processors have to tell each other, is
+//! said for several entries at once ([`TOGETHER`]); [`Producer::wake`] shows everything that was pushed and wakes the
+//! other side.
 //!
 //! Invariants: entries come out whole and in order; what does not fit is refused, never overwritten; an order that ends
 //! the run always finds room ([`RESERVE`]).
@@ -16,18 +17,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gossipper_vm::Micros;
 use tokio::sync::Notify;
 
-/// Words before the bytes of an entry.
-const HEAD: u64 = 6;
+/// Words before the bytes of a message.
+const HEAD: u64 = 5;
+
+/// Words of a call. They are few, since a line of the cache that changes hands costs more than what is in it.
+const CALL: u64 = 2;
+
+/// Words of an order.
+const ORDER: u64 = 1;
 
 /// Words that only orders may take: [`Entry::Drain`] and [`Entry::Abort`], once each.
-const RESERVE: u64 = 2 * HEAD;
+const RESERVE: u64 = 2 * ORDER;
+
+/// Entries after which a side says how far it has come.
+const TOGETHER: u64 = 16;
 
 const MESSAGE: u64 = 0;
 const OPEN: u64 = 1;
 const DRAIN: u64 = 2;
 const ABORT: u64 = 3;
 
-/// Bits of an entry's first word that say what it is; its length is above.
+/// Bits of an entry's first word that say what it is; its length, or the number of the call, is above.
 const KIND_BITS: u32 = 8;
 
 /// What is handed over.
@@ -55,10 +65,14 @@ pub(crate) enum Entry<'a> {
     Abort,
 }
 
-/// A counter with a cache line of its own: the two sides write different ones all the time.
+/// How far a side has come, with a cache line of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Position(AtomicU64);
+struct Position {
+    words: AtomicU64,
+    /// Only of the side that reads.
+    entries: AtomicU64,
+}
 
 #[derive(Debug)]
 struct Ring {
@@ -90,9 +104,19 @@ pub(crate) fn ring(bytes: usize) -> (Producer, Consumer) {
         ring: Arc::clone(&ring),
         head: 0,
         tail: 0,
+        pushed: 0,
+        taken: 0,
+        shown: 0,
         unsaid: false,
     };
-    (producer, Consumer { ring, tail: 0 })
+    let consumer = Consumer {
+        ring,
+        head: 0,
+        tail: 0,
+        taken: 0,
+        said: 0,
+    };
+    (producer, consumer)
 }
 
 /// The end of the leading shard.
@@ -102,6 +126,12 @@ pub(crate) struct Producer {
     head: u64,
     /// How far the other side is known to be.
     tail: u64,
+    /// Entries that were pushed.
+    pushed: u64,
+    /// Those the other side is known to have taken.
+    taken: u64,
+    /// Those it can see.
+    shown: u64,
     /// Something was pushed that the other side has not been woken for.
     unsaid: bool,
 }
@@ -109,56 +139,72 @@ pub(crate) struct Producer {
 impl Producer {
     /// Puts an entry in; false when it does not fit.
     pub(crate) fn push(&mut self, entry: Entry<'_>) -> bool {
-        let (head, bytes): ([u64; HEAD as usize], &[u8]) = match entry {
-            Entry::Message { at, src, bytes } => {
-                let [a, b, c] = packed(src);
-                let first = MESSAGE | (bytes.len() as u64) << KIND_BITS;
-                ([first, at.0, a, b, c, 0], bytes)
-            }
-            Entry::Open { number, due } => ([OPEN, number, due.0, 0, 0, 0], &[]),
-            Entry::Drain => ([DRAIN, 0, 0, 0, 0, 0], &[]),
-            Entry::Abort => ([ABORT, 0, 0, 0, 0, 0], &[]),
-        };
-        let words = HEAD + (bytes.len() as u64).div_ceil(8);
-        let reserve = match entry {
-            Entry::Message { .. } | Entry::Open { .. } => RESERVE,
-            Entry::Drain | Entry::Abort => 0,
+        let (words, reserve) = match entry {
+            Entry::Message { bytes, .. } => (HEAD + (bytes.len() as u64).div_ceil(8), RESERVE),
+            Entry::Open { .. } => (CALL, RESERVE),
+            Entry::Drain | Entry::Abort => (ORDER, 0),
         };
         if !self.has_room(words + reserve) {
             return false;
         }
-        let mut at = self.head;
-        for word in head {
-            self.ring.word(at).store(word, Ordering::Relaxed);
-            at += 1;
+        match entry {
+            Entry::Message { at, src, bytes } => self.write_message(at, src, bytes),
+            Entry::Open { number, due } => self.write([OPEN | number << KIND_BITS, due.0]),
+            Entry::Drain => self.write([DRAIN]),
+            Entry::Abort => self.write([ABORT]),
         }
+        self.pushed += 1;
+        self.unsaid = true;
+        if self.pushed - self.shown >= TOGETHER {
+            self.show();
+        }
+        true
+    }
+
+    fn write<const WORDS: usize>(&mut self, words: [u64; WORDS]) {
+        for word in words {
+            self.ring.word(self.head).store(word, Ordering::Relaxed);
+            self.head += 1;
+        }
+    }
+
+    fn write_message(&mut self, at: Micros, src: SocketAddr, bytes: &[u8]) {
+        let [a, b, c] = packed(src);
+        self.write([MESSAGE | (bytes.len() as u64) << KIND_BITS, at.0, a, b, c]);
         let (chunks, rest) = bytes.as_chunks::<8>();
         for chunk in chunks {
-            let word = u64::from_le_bytes(*chunk);
-            self.ring.word(at).store(word, Ordering::Relaxed);
-            at += 1;
+            self.write([u64::from_le_bytes(*chunk)]);
         }
         if !rest.is_empty() {
             let mut last = [0; 8];
             last[..rest.len()].copy_from_slice(rest);
-            let word = u64::from_le_bytes(last);
-            self.ring.word(at).store(word, Ordering::Relaxed);
+            self.write([u64::from_le_bytes(last)]);
         }
-        self.head += words;
-        self.ring.head.0.store(self.head, Ordering::Release);
-        self.unsaid = true;
-        true
+    }
+
+    /// Lets the other side see what was pushed.
+    fn show(&mut self) {
+        self.shown = self.pushed;
+        self.ring.head.words.store(self.head, Ordering::Release);
+    }
+
+    /// How many entries wait to be taken, or more: exactly, if that is at least `many`.
+    pub(crate) fn waiting(&mut self, many: u64) -> u64 {
+        if self.pushed - self.taken >= many {
+            self.taken = self.ring.tail.entries.load(Ordering::Relaxed);
+        }
+        self.pushed - self.taken
     }
 
     /// Whether another call fits.
     pub(crate) fn has_room_for_open(&mut self) -> bool {
-        self.has_room(HEAD + RESERVE)
+        self.has_room(CALL + RESERVE)
     }
 
     fn has_room(&mut self, words: u64) -> bool {
         let all = self.ring.words.len() as u64;
         if self.head - self.tail + words > all {
-            self.tail = self.ring.tail.0.load(Ordering::Acquire);
+            self.tail = self.ring.tail.words.load(Ordering::Acquire);
         }
         self.head - self.tail + words <= all
     }
@@ -166,6 +212,7 @@ impl Producer {
     /// Wakes the other side if anything was pushed since it last was.
     pub(crate) fn wake(&mut self) {
         if std::mem::take(&mut self.unsaid) {
+            self.show();
             self.ring.wake.notify_one();
         }
     }
@@ -175,45 +222,71 @@ impl Producer {
 #[derive(Debug)]
 pub(crate) struct Consumer {
     ring: Arc<Ring>,
+    /// How far the other side is known to be.
+    head: u64,
     tail: u64,
+    /// Entries that were taken, and those of them that the other side was told of.
+    taken: u64,
+    said: u64,
 }
 
 impl Consumer {
     /// Takes the next entry; the bytes of a message are put into `bytes`.
     pub(crate) fn pop<'a>(&mut self, bytes: &'a mut Vec<u8>) -> Option<Entry<'a>> {
-        if self.ring.head.0.load(Ordering::Acquire) == self.tail {
-            return None;
+        if self.head == self.tail {
+            self.head = self.ring.head.words.load(Ordering::Acquire);
+            if self.head == self.tail {
+                self.give_back();
+                return None;
+            }
         }
         let at = self.tail;
         let word = |n: u64| self.ring.word(at + n).load(Ordering::Relaxed);
-        let len = word(0) >> KIND_BITS;
-        let words = HEAD + len.div_ceil(8);
-        bytes.resize(((words - HEAD) * 8) as usize, 0);
-        for (chunk, n) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(HEAD..) {
-            *chunk = word(n).to_le_bytes();
-        }
-        bytes.truncate(len as usize);
-        let entry = match word(0) & ((1 << KIND_BITS) - 1) {
-            OPEN => Entry::Open {
-                number: word(1),
-                due: Micros(word(2)),
-            },
-            DRAIN => Entry::Drain,
-            ABORT => Entry::Abort,
-            _ => Entry::Message {
-                at: Micros(word(1)),
-                src: unpacked([word(2), word(3), word(4)]),
-                bytes,
-            },
+        let above = word(0) >> KIND_BITS;
+        let (entry, words) = match word(0) & ((1 << KIND_BITS) - 1) {
+            OPEN => {
+                let (number, due) = (above, Micros(word(1)));
+                (Entry::Open { number, due }, CALL)
+            }
+            DRAIN => (Entry::Drain, ORDER),
+            ABORT => (Entry::Abort, ORDER),
+            _ => {
+                let words = above.div_ceil(8);
+                bytes.resize((words * 8) as usize, 0);
+                for (chunk, n) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(HEAD..) {
+                    *chunk = word(n).to_le_bytes();
+                }
+                bytes.truncate(above as usize);
+                let message = Entry::Message {
+                    at: Micros(word(1)),
+                    src: unpacked([word(2), word(3), word(4)]),
+                    bytes,
+                };
+                (message, HEAD + words)
+            }
         };
         self.tail += words;
-        self.ring.tail.0.store(self.tail, Ordering::Release);
+        self.taken += 1;
+        if self.taken - self.said >= TOGETHER {
+            self.give_back();
+        }
         Some(entry)
+    }
+
+    /// Lets the other side have the room of what was taken.
+    fn give_back(&mut self) {
+        if self.taken == self.said {
+            return;
+        }
+        self.said = self.taken;
+        let tail = &self.ring.tail;
+        tail.entries.store(self.taken, Ordering::Relaxed);
+        tail.words.store(self.tail, Ordering::Release);
     }
 
     /// Whether nothing is there now.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ring.head.0.load(Ordering::Acquire) == self.tail
+        self.ring.head.words.load(Ordering::Acquire) == self.tail
     }
 
     /// Waits until something was pushed since the last time.
@@ -274,20 +347,48 @@ mod tests {
         while producer.push(message(taken, b"twelve bytes")) {
             taken += 1;
         }
-        assert!(taken > 0 && !producer.has_room_for_open());
-        assert!(!producer.push(Entry::Open {
+        let call = Entry::Open {
             number: 1,
-            due: Micros(0)
-        }));
+            due: Micros(0),
+        };
+        let calls = std::iter::repeat_with(|| producer.push(call));
+        let calls = calls.take_while(|pushed| *pushed).count() as u64;
+        assert!(taken > 0 && !producer.has_room_for_open());
         assert!(producer.push(Entry::Drain) && producer.push(Entry::Abort));
+        producer.wake();
+        assert_eq!(producer.waiting(0), taken + calls + 2);
         let mut bytes = Vec::new();
         for at in 0..taken {
             assert_eq!(consumer.pop(&mut bytes), Some(message(at, b"twelve bytes")));
+        }
+        for _ in 0..calls {
+            assert_eq!(consumer.pop(&mut bytes), Some(call));
         }
         assert_eq!(consumer.pop(&mut bytes), Some(Entry::Drain));
         assert_eq!(consumer.pop(&mut bytes), Some(Entry::Abort));
         assert_eq!(consumer.pop(&mut bytes), None);
         assert!(consumer.is_empty() && producer.has_room_for_open());
+        let all = taken + calls + 2;
+        assert_eq!(producer.waiting(all + 1), all, "it did not look");
+        assert_eq!(producer.waiting(1), 0);
+    }
+
+    #[test]
+    fn a_few_entries_are_seen_when_the_other_side_is_woken_and_many_before_that() {
+        let (mut producer, mut consumer) = ring(4096);
+        let mut bytes = Vec::new();
+        let call = Entry::Open {
+            number: u64::MAX >> KIND_BITS,
+            due: Micros(7),
+        };
+        assert!(producer.push(call));
+        assert_eq!(consumer.pop(&mut bytes), None);
+        producer.wake();
+        assert_eq!(consumer.pop(&mut bytes), Some(call));
+        assert_eq!(consumer.pop(&mut bytes), None);
+        assert!((0..=TOGETHER).all(|_| producer.push(call)));
+        let seen = std::iter::from_fn(|| consumer.pop(&mut bytes).map(|_| ())).count();
+        assert_eq!(seen as u64, TOGETHER);
     }
 
     #[test]
@@ -300,9 +401,11 @@ mod tests {
                 let bytes = vec![n as u8; (n % 97) as usize];
                 while !producer.push(message(n, &bytes)) {
                     refused += 1;
+                    producer.wake();
                     std::thread::yield_now();
                 }
             }
+            producer.wake();
             refused
         });
         let mut bytes = Vec::new();
@@ -335,6 +438,7 @@ mod tests {
                     inside.push_back((n as u64, sent));
                 }
                 if pop {
+                    producer.wake();
                     let expected = inside.pop_front();
                     let got = consumer.pop(&mut bytes);
                     prop_assert_eq!(got, expected.as_ref().map(|(at, sent)| message(*at, sent)));

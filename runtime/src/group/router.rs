@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Which shard owns a call: a pure function of its Call-ID.
+//! Which shard owns a call: a function of its Call-ID ([`Router::owner_of_call`]), or, where the leader is free to keep any
+//! call, which of the others owns one that it has not kept ([`Router::home_of_call`]).
 //!
-//! The leading shard reads the socket for all, so it owns fewer calls than the others; how many fewer follows from what
-//! reading costs beside everything else ([`READING`]).
+//! The leading shard reads the socket for all, so by the function it owns fewer calls than the others; how many fewer follows
+//! from what reading costs beside everything else.
 
 use std::hash::BuildHasher as _;
 
 use gossipper_sip::{call_id_of, strip_call_id_prefix};
 
-/// What reading and handing over a call's messages costs the leader, as a part of what running the call costs its owner:
-/// as measured at the highest rates, where alone it matters.
-const READING: f64 = 0.25;
+use super::share::{READING, part_of_leader};
 
 /// Another seed than that of the machine's index, whose tables would otherwise fill unevenly.
 const SEED: u64 = 0x736d_6172_7368_616c;
@@ -31,7 +30,7 @@ impl Router {
         Self {
             hasher: foldhash::fast::FixedState::with_seed(SEED),
             shards,
-            leaders: (leaders_part(shards) * f64::from(u32::MAX)) as u32,
+            leaders: (part_of_leader(shards, READING) * f64::from(u32::MAX)) as u32,
             ignore_slashes,
         }
     }
@@ -48,23 +47,32 @@ impl Router {
         1 + (u64::from(at) * others / (u64::from(all) + 1)) as usize
     }
 
-    /// Who is to read a message; the leader when it belongs to no call.
-    pub(crate) fn owner(&self, message: &[u8]) -> usize {
-        let Some(id) = call_id_of(message) else {
-            return 0;
-        };
-        self.owner_of_call(if self.ignore_slashes {
+    /// Which of the others owns the call with this Call-ID, if the leader does not; so `id` is only asked for where there
+    /// are several.
+    pub(crate) fn home_of_call<'a>(&self, id: impl FnOnce() -> &'a [u8]) -> usize {
+        let others = self.shards as u64 - 1;
+        if others <= 1 {
+            return 1;
+        }
+        let hash = self.hasher.hash_one(id()) >> 32;
+        // Below `others`.
+        1 + ((hash * others) >> 32) as usize
+    }
+
+    /// The Call-ID of a message, as the machine knows it.
+    pub(crate) fn call_id<'a>(&self, message: &'a [u8]) -> Option<&'a [u8]> {
+        let id = call_id_of(message)?;
+        Some(if self.ignore_slashes {
             id
         } else {
             strip_call_id_prefix(id)
         })
     }
-}
 
-/// The part of the calls that makes the leader as busy as each other shard.
-fn leaders_part(shards: usize) -> f64 {
-    let shards = shards as f64;
-    ((1.0 - READING * (shards - 1.0)) / shards).max(0.0)
+    /// Who is to read a message; the leader when it belongs to no call.
+    pub(crate) fn owner(&self, message: &[u8]) -> usize {
+        self.call_id(message).map_or(0, |id| self.owner_of_call(id))
+    }
 }
 
 #[cfg(test)]
@@ -81,12 +89,31 @@ mod tests {
                 counts[router.owner_of_call(format!("{n}-4711@127.0.0.1").as_bytes())] += 1;
             }
             let leader = f64::from(counts[0]) / 60_000.0;
-            assert!((leader - leaders_part(shards)).abs() < 0.01, "{counts:?}");
+            let part = part_of_leader(shards, READING);
+            assert!((leader - part).abs() < 0.01, "{counts:?}");
             let (least, most) = (counts[1..].iter().min(), counts[1..].iter().max());
             if let (Some(least), Some(most)) = (least, most) {
                 assert!(most - least < most / 10, "{counts:?}");
                 assert!(*least > counts[0], "{counts:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_the_leader_has_not_kept_is_shared_evenly_by_the_others() {
+        for shards in [2, 3, 8] {
+            let router = Router::new(shards, false);
+            let mut counts = vec![0_u32; shards];
+            for n in 0..60_000 {
+                let id = format!("{n}-4711@127.0.0.1");
+                counts[router.home_of_call(|| id.as_bytes())] += 1;
+            }
+            let (least, most) = (counts[1..].iter().min(), counts[1..].iter().max());
+            assert_eq!(counts[0], 0);
+            assert!(
+                most.zip(least)
+                    .is_some_and(|(most, least)| most - least <= most / 10)
+            );
         }
     }
 

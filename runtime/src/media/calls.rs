@@ -33,6 +33,25 @@ const SIPP_DIGITS_SEQUENCE: u16 = 1200;
 /// From one report to the next.
 const REPORT_INTERVAL: Micros = Micros::from_ms(500);
 
+/// What a scenario has paused and not resumed.
+#[derive(Debug, Default)]
+struct Pauses {
+    all: bool,
+    /// Of each stream.
+    patterns: [bool; 2],
+}
+
+impl Pauses {
+    fn set(&mut self, what: Paused, on: bool) {
+        match what {
+            Paused::All if on => self.all = true,
+            Paused::All => *self = Self::default(),
+            Paused::AudioPattern => self.patterns[0] = on,
+            Paused::VideoPattern => self.patterns[1] = on,
+        }
+    }
+}
+
 /// What is known of a call.
 #[derive(Debug)]
 pub(super) struct CallMedia {
@@ -46,6 +65,8 @@ pub(super) struct CallMedia {
     play_remotes: [Option<SocketAddr>; 3],
     /// Whether a stream plays a pattern.
     patterns: [bool; 2],
+    /// By SIPp's rules: what is paused, whatever is played next.
+    paused: Pauses,
     digits_sequence: u16,
     digits_ssrc: u32,
     /// It has failed, and nothing more is done for it.
@@ -89,6 +110,7 @@ impl Media {
             plays: [None; 3],
             play_remotes: [None; 3],
             patterns: [false; 2],
+            paused: Pauses::default(),
             digits_sequence: SIPP_DIGITS_SEQUENCE,
             digits_ssrc: self.draw(number, 7) as u32,
             failed: false,
@@ -204,10 +226,13 @@ impl Media {
             Deed::Play(stream, spec) => self.play(now, call, index_of(*stream), spec)?,
             Deed::Listen { name, line } => self.play_microphone(now, call, name, *line)?,
             Deed::Pause(what) | Deed::Resume(what) => {
-                let op = || match deed {
-                    Deed::Pause(_) => Op::Pause,
-                    _ => Op::Resume,
-                };
+                let pauses = matches!(deed, Deed::Pause(_));
+                let op = || if pauses { Op::Pause } else { Op::Resume };
+                if let Some(record) = self.calls.get_mut(call)
+                    && self.plan.config.rules == MediaRules::Sipp
+                {
+                    record.paused.set(*what, pauses);
+                }
                 for stream in self.concerned(call, *what) {
                     self.order(now, stream, op());
                 }
@@ -265,7 +290,7 @@ impl Media {
                 .copied(),
             Source::File(_) | Source::Computed(_) => None,
         };
-        self.set_pattern(call, index, pattern.is_some());
+        let paused = self.set_pattern(call, index, pattern.is_some());
         let play = Play {
             clip,
             payload_type,
@@ -273,7 +298,8 @@ impl Media {
             length: spec.length,
             pattern,
         };
-        self.order(now, stream, Op::Play(Box::new(play)));
+        let op = if paused { Op::PlayPaused } else { Op::Play };
+        self.order(now, stream, op(Box::new(play)));
         Ok(())
     }
 
@@ -296,11 +322,14 @@ impl Media {
             .unwrap_or((0, Codec::Pcmu)))
     }
 
-    /// Whether a stream plays a pattern from now on.
-    pub(super) fn set_pattern(&mut self, call: CallKey, index: usize, pattern: bool) {
-        if let Some(record) = self.calls.get_mut(call) {
-            record.patterns[index] = pattern;
-        }
+    /// Whether a stream plays a pattern from now on; says whether it waits for `resume`.
+    pub(super) fn set_pattern(&mut self, call: CallKey, index: usize, pattern: bool) -> bool {
+        let Some(record) = self.calls.get_mut(call) else {
+            return false;
+        };
+        record.patterns[index] = pattern;
+        // COMPAT(sipp): what is played while its stream is paused waits for `resume`.
+        record.paused.all || pattern && record.paused.patterns[index]
     }
 
     /// Streams that a pause is about.

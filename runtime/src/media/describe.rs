@@ -4,6 +4,8 @@
 //! By our own rules offer and answer are joined as RFC 3264 has it. By SIPp's a description of the peer moves the streams and
 //! nothing else, but for keys, which both sides have to name.
 
+use std::net::SocketAddr;
+
 use gossipper_media::Codec;
 use gossipper_media::Micros;
 use gossipper_media::described::{Described, Security, format_among, sipp_remote};
@@ -76,6 +78,8 @@ pub(super) struct Agreement {
     theirs: [Said; 2],
     /// Where the peer wants its packets, by its own words.
     remotes: [Remote; 2],
+    /// And its RTCP, unless both share a port.
+    apart: [Option<SocketAddr>; 2],
     /// Payload type and codec to send, and the payload type of telephone events.
     sends: [Option<(u8, Codec, Option<u8>)>; 2],
     /// The peer asks for SRTP.
@@ -170,6 +174,16 @@ fn keys(ours: &[CryptoLine], theirs: &[CryptoLine], answered: Side) -> Option<Bo
     }))
 }
 
+/// What a description says of each stream.
+fn described(sdp: Sdp<'_>) -> [Option<Described>; 2] {
+    KINDS.map(|kind| Some(Described::of(sdp.first(kind)?, Suite::ALL)))
+}
+
+fn asks(described: &[Option<Described>], wanted: fn(&Security) -> bool) -> bool {
+    let mut found = described.iter().flatten();
+    found.any(|described| wanted(&described.security))
+}
+
 /// A description in a body, which may have other parts.
 fn description(body: &[u8]) -> &[u8] {
     if body.starts_with(b"v=") {
@@ -245,6 +259,13 @@ impl Media {
             }
             Side::Peer if self.plan.config.rules == MediaRules::Sipp => {
                 self.endpoints_as_sipp(now, call, body);
+                // COMPAT(sipp): what a peer asks for is not looked at, unless it is to be refused.
+                if self.plan.config.srtp == SrtpPolicy::Reject {
+                    let described = described(sdp);
+                    if asks(&described, |security| *security != Security::Clear) {
+                        self.refuse_srtp(call);
+                    }
+                }
             }
             Side::Peer => self.endpoints(call, sdp),
         }
@@ -280,26 +301,24 @@ impl Media {
             return;
         };
         let agreed = &mut record.agreed;
-        let described = KINDS.map(|kind| {
-            let media = sdp.first(kind)?;
-            Some(Described::of(media, Suite::ALL))
-        });
-        let asks = |wanted: fn(&Security) -> bool| {
-            let mut found = described.iter().flatten();
-            found.any(|described| wanted(&described.security))
-        };
-        agreed.wants_srtp = asks(|security| *security != Security::Clear);
-        agreed.wants_dtls = asks(|security| matches!(security, Security::Dtls | Security::Unknown));
+        let described = described(sdp);
+        agreed.wants_srtp = asks(&described, |security| *security != Security::Clear);
+        agreed.wants_dtls = asks(&described, |security| *security == Security::Dtls);
         let refused = agreed.wants_srtp && self.plan.config.srtp == SrtpPolicy::Reject;
         // A stream that is refused, or that nobody speaks of, gets nothing.
+        agreed.apart = [0, 1].map(|index: usize| described[index].as_ref()?.rtcp_apart);
         agreed.remotes =
             described.map(|described| described.map_or_else(Remote::default, |it| it.remote));
         if refused {
-            self.fail(
-                call,
-                "the peer asks for SRTP, and -media_reject_srtp refuses it",
-            );
+            self.refuse_srtp(call);
         }
+    }
+
+    fn refuse_srtp(&mut self, call: CallKey) {
+        self.fail(
+            call,
+            "the peer asks for SRTP, and -media_reject_srtp refuses it",
+        );
     }
 
     /// Sends to where both sides' words say from now on.
@@ -320,9 +339,7 @@ impl Media {
             let mut remote = agreed.remotes[index];
             if theirs.muxed && !ours.muxed {
                 // Both have to want it (RFC 5761 §5.1.1).
-                remote.rtcp = remote
-                    .rtp
-                    .and_then(|rtp| Some((rtp.ip(), rtp.port().checked_add(1)?).into()));
+                remote.rtcp = agreed.apart[index];
             }
             remote.held |= ours.silent;
             self.order(now, stream, Op::Remote(remote));
@@ -360,7 +377,17 @@ impl Media {
                 let to_send = same(theirs).unwrap_or(first);
                 let heard = same(ours).unwrap_or(first);
                 agreed.sends[index] = Some((to_send.payload_type, to_send.codec, to_send.events));
+                // Static numbers are known without.
+                let others: Box<[_]> = ours
+                    .formats
+                    .iter()
+                    .map(|format| (format.payload_type, format.codec))
+                    .filter(|(number, codec)| {
+                        *codec != heard.codec && Codec::of_payload_type(*number) != Some(*codec)
+                    })
+                    .collect();
                 self.order(now, stream, Op::Format(heard));
+                self.order(now, stream, Op::Others(others));
             }
             let Some(record) = self.calls.get(call) else {
                 return;

@@ -47,10 +47,8 @@ pub(super) fn closed(
     let received = &report.received;
     let heard = u64::from(received.packets > 0);
     let lost = u64::try_from(received.lost()).unwrap_or(0);
-    let (mos, r_factor) = report
-        .quality
-        .map_or((0.0, 0.0), |quality| (quality.mos, quality.r_factor));
-    let round_trip_ms = report.round_trip_us.map(|us| us as f64 / 1000.0);
+    let mos = report.quality.map(|quality| quality.mos);
+    let r_factor = report.quality.map(|quality| quality.r_factor);
     let mut one = ClosedStreams {
         streams: 1,
         octets_sent: report.sent_octets,
@@ -63,14 +61,11 @@ pub(super) fn closed(
         max_jitter_ms: report.jitter.max,
         max_jitter_ts: report.jitter.max_ts,
         jitter_ms_sum: report.jitter.mean,
-        rated: u64::from(report.quality.is_some()),
-        mos_sum: mos,
-        min_mos: mos,
-        r_factor_sum: r_factor,
-        min_r_factor: r_factor,
-        timed: u64::from(round_trip_ms.is_some()),
-        round_trip_ms_sum: round_trip_ms.unwrap_or(0.0),
-        max_round_trip_ms: round_trip_ms.unwrap_or(0.0),
+        rated: u64::from(mos.is_some()),
+        mos_sum: mos.unwrap_or(0.0),
+        min_mos: mos.unwrap_or(0.0),
+        r_factor_sum: r_factor.unwrap_or(0.0),
+        min_r_factor: r_factor.unwrap_or(0.0),
         ..ClosedStreams::default()
     };
     if let Some(peer) = report.peer {
@@ -79,6 +74,11 @@ pub(super) fn closed(
         one.max_reported_jitter_ms = peer.jitter_ms;
         one.min_reported_jitter_ms = peer.jitter_ms;
         one.reported_jitter_ms_sum = peer.jitter_ms;
+    }
+    if let Some(us) = report.round_trip_us {
+        let ms = us as f64 / 1e3;
+        one.round_trips = 1;
+        (one.round_trip_ms_sum, one.max_round_trip_ms) = (ms, ms);
     }
     let blocks = &report.blocks;
     one.report_blocks = blocks.blocks;
@@ -131,12 +131,6 @@ pub(crate) struct CallFigures {
     /// The lowest score of its streams, if one was rated.
     #[serde(rename = "MOS", skip_serializing_if = "Option::is_none")]
     mos: Option<f64>,
-    /// The lowest R-factor.
-    #[serde(rename = "RFactor", skip_serializing_if = "Option::is_none")]
-    r_factor: Option<f64>,
-    /// The longest of the last round trips of its streams, if one was measured.
-    #[serde(rename = "RTCPRoundTripMs", skip_serializing_if = "Option::is_none")]
-    round_trip_ms: Option<f64>,
 }
 
 impl CallFigures {
@@ -165,13 +159,8 @@ impl CallFigures {
         self.max_lost = self.max_lost.max(lost);
         self.jitter_peak = self.jitter_peak.max(report.jitter.max_ts);
         if let Some(quality) = &report.quality {
-            let lowest = |known: Option<f64>, new: f64| Some(known.map_or(new, |it| it.min(new)));
-            self.mos = lowest(self.mos, quality.mos);
-            self.r_factor = lowest(self.r_factor, quality.r_factor);
-        }
-        if let Some(us) = report.round_trip_us {
-            let ms = us as f64 / 1000.0;
-            self.round_trip_ms = Some(self.round_trip_ms.map_or(ms, |longest| longest.max(ms)));
+            let lowest = self.mos.map_or(quality.mos, |mos| mos.min(quality.mos));
+            self.mos = Some(lowest);
         }
     }
 }

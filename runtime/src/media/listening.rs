@@ -50,7 +50,7 @@ impl Media {
             ));
         };
         let feed = self.feed_of(name, line)?;
-        self.set_pattern(call, index, false);
+        let paused = self.set_pattern(call, index, false);
         let play = PlayFeed {
             feed,
             codec,
@@ -58,6 +58,9 @@ impl Media {
             shape,
         };
         self.order(now, stream, Op::PlayFeed(play));
+        if paused {
+            self.order(now, stream, Op::Pause);
+        }
         Ok(())
     }
 

@@ -171,6 +171,7 @@ impl Media {
             engine.tell_reports();
             Box::new(Reports::new(mirror, setup.ip, setup.wall_base_us))
         });
+        let warnings = setup.plan.take_remarks();
         Self {
             engine,
             sockets: Sockets::new(SocketParams {
@@ -193,7 +194,7 @@ impl Media {
             recorder: setup.recorder,
             counts: MediaSnapshot::default(),
             verdicts: VecDeque::new(),
-            warnings: Vec::new(),
+            warnings,
             reports,
             listening: Vec::new(),
         }

@@ -157,6 +157,8 @@ pub(crate) struct Plan {
     /// Those of the echo, which has its ports first.
     echo_sockets: Vec<(u16, Arc<UdpSocket>)>,
     pub(super) microphones: Microphones,
+    /// What is to be said of files, until somebody says it.
+    remarks: Mutex<Vec<String>>,
     /// What else writes: recordings.
     pub(super) seed: u64,
     pub(super) debug: DebugFiles,
@@ -188,6 +190,7 @@ impl Plan {
             play_sockets: Mutex::default(),
             echo_sockets,
             microphones: Microphones::default(),
+            remarks: Mutex::default(),
             seed,
         };
         for entry in &program.media {
@@ -397,8 +400,26 @@ impl Plan {
 
     fn capture(&self, name: &[u8]) -> Result<Replay, String> {
         let path = self.find(name)?;
-        Replay::parse(read(&path)?.into(), Keep::All, self.config.link)
-            .map_err(|error| format!("`{}`: {error}", path.display()))
+        let replay = Replay::parse(read(&path)?.into(), Keep::All, self.config.link)
+            .map_err(|error| format!("`{}`: {error}", path.display()))?;
+        let skipped = replay.skipped();
+        if skipped.is_missing_any() {
+            let whole = replay.packets().len();
+            let text = format!(
+                "`{}`: {whole} packets are played, and not: {skipped}",
+                path.display()
+            );
+            let mut remarks = locked(&self.remarks);
+            if !remarks.contains(&text) {
+                remarks.push(text);
+            }
+        }
+        Ok(replay)
+    }
+
+    /// What is to be said of files; once.
+    pub(super) fn take_remarks(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.remarks))
     }
 
     /// A file beside the scenario, else in the current folder.
@@ -446,8 +467,10 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn play_digits(dtmf: Dtmf<&[u8]>) -> Deed {
+    // COMPAT(sipp): letters are digits in upper case only.
+    let digits = dtmf.digits.iter().copied();
     Deed::PlayDigits {
-        digits: dtmf.digits.into(),
+        digits: digits.filter(|digit| !digit.is_ascii_lowercase()).collect(),
         length_ms: dtmf.length_ms,
     }
 }

@@ -337,6 +337,65 @@ fn reports_share_the_port_where_both_want_it() {
     }
 }
 
+#[test]
+fn a_port_for_reports_is_used_where_the_other_one_is_not_shared() {
+    for (ours, shared) in [("", false), ("a=rtcp-mux\r\n", true)] {
+        let mut stage = Stage::new(SrtpPolicy::Unsaid).plays();
+        let (there, apart) = (There::new(), There::new());
+        stage.we_say(Request, 1, &audio(stage.ports[AUDIO], ours));
+        let lines = format!("a=rtcp:{} IN IP4 127.0.0.1\r\na=rtcp-mux\r\n", apart.port());
+        stage.peer_says(Response, 1, &audio(there.port(), &lines));
+        stage.pass(1000);
+        assert_eq!(taken(&apart.rtp).is_empty(), shared);
+        assert!(taken(&there.rtcp).is_empty(), "nobody named that port");
+    }
+}
+
+#[test]
+fn each_number_of_our_description_has_the_clock_of_its_codec() {
+    let mut stage = Stage::new(SrtpPolicy::Unsaid);
+    let there = There::new();
+    let formats = "RTP/AVP 111 97 0\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:97 iLBC/8000\r\n";
+    stage.we_say(
+        Request,
+        1,
+        &format!("m=audio {} {formats}", stage.ports[AUDIO]),
+    );
+    stage.peer_says(Response, 1, &format!("m=audio {} {formats}", there.port()));
+    let stream = stage.media.calls[stage.call].streams[AUDIO].expect("a stream");
+    let (mut sequence, mut timestamp) = (0, 0);
+    for (payload_type, step, ms) in [(111, 960, 20), (97, 240, 30), (0, 160, 20)] {
+        for _ in 0..20 {
+            let header = Header {
+                marker: false,
+                payload_type,
+                sequence,
+                timestamp,
+                ssrc: 9,
+            };
+            let mut bytes = Vec::new();
+            header.append(&[0; 50], &mut bytes);
+            let input = Input::Packet {
+                stream,
+                port: Port::Rtp,
+                from: there.rtp.local_addr().expect("bound"),
+                bytes: &mut bytes,
+            };
+            let media = &mut stage.media;
+            media
+                .engine
+                .handle(micros(stage.now), input, &mut media.out);
+            media.settle(micros(stage.now));
+            sequence += 1;
+            timestamp += step;
+            stage.pass(ms);
+        }
+        let report = stage.media.engine.report(micros(stage.now), stream);
+        let jitter = report.expect("it is open").jitter;
+        assert!(jitter.max < 0.1, "{payload_type}: {jitter:?}");
+    }
+}
+
 /// A crypto line with this key.
 fn crypto(key: u8) -> (String, CryptoLine) {
     let key = gossipper_sip::aka::base64_encode(&[key; 30]);

@@ -22,7 +22,7 @@ use crate::echo::EchoSwitch;
 use crate::error::Error;
 use crate::events::{EventLog, Tap};
 use crate::flows::{FlowSetup, MAX_SHARDS};
-use crate::group::{self, Group, Place, Post, Role, Router};
+use crate::group::{self, Group, Kind, Place, Post, Role, Router};
 use crate::hep::{Exporter, Locals, Mirror};
 use crate::logs::LogSender;
 use crate::measure::{self, Measure};
@@ -206,7 +206,20 @@ impl Part {
         // A client's schedule knows itself when to stop.
         let total = total.filter(|_| config.program.mode() == Mode::Server);
         let siblings = Arc::new(Siblings::new(total));
-        let (group, roles) = group::roles(&router, shards, config.ring_bytes, &siblings);
+        let transport = &config.transport;
+        let kind = match config.program.mode() {
+            Mode::Server => Kind::Server,
+            // On one socket, the leader sees every message of every call, and a Call-ID tells a call from all others.
+            Mode::Client
+                if transport.stream.is_none()
+                    && !transport.per_call
+                    && config.params.call_id.is_unique() =>
+            {
+                Kind::Shared
+            }
+            Mode::Client => Kind::Fixed,
+        };
+        let (group, roles) = group::roles(&router, shards, config.ring_bytes, &siblings, kind);
         let first = Self::link(config, bound, clock)?;
         let image = Arc::clone(first.engine.image());
         let mut parts = vec![first];
@@ -298,12 +311,18 @@ impl Part {
         let params = image.params();
         let plan = match shared {
             Some(plan) => plan,
-            None => Arc::new(Plan::new(
-                image.program(),
-                self.config.media.clone(),
-                params.seed,
-                echo_sockets.to_vec(),
-            )?),
+            None => {
+                // Said once, and not of every call.
+                let address = params.media_ip;
+                UdpSocket::bind((address, 0))
+                    .map_err(|source| Error::MediaAddress { address, source })?;
+                Arc::new(Plan::new(
+                    image.program(),
+                    self.config.media.clone(),
+                    params.seed,
+                    echo_sockets.to_vec(),
+                )?)
+            }
         };
         self.media = Some(MediaSetup {
             plan: Arc::clone(&plan),

@@ -134,7 +134,9 @@ pub(super) struct Core<M> {
     /// When it was given, by the wall clock.
     pub(super) last_warning_at_us: u64,
     /// The time of the last input.
-    told: Micros,
+    pub(super) told: Micros,
+    /// How many there were.
+    pub(super) inputs: u64,
     said_at: Option<Micros>,
     unsaid: u64,
 }
@@ -197,6 +199,7 @@ impl<M: Machine> Core<M> {
             last_warning: None,
             last_warning_at_us: 0,
             told: Micros(0),
+            inputs: 0,
             said_at: None,
             unsaid: 0,
         }
@@ -250,6 +253,7 @@ impl<M: Machine> Core<M> {
     /// Feeds one input and carries out what follows.
     pub(super) fn input(&mut self, now: Micros, input: Input<'_>) {
         self.told = now;
+        self.inputs += 1;
         if let Some(measure) = &mut self.measure
             && !matches!(input, Input::Timer { .. })
         {

@@ -92,6 +92,8 @@ pub(crate) trait Machine {
     fn look_ahead(&self, messages: &mut dyn Iterator<Item = &[u8]>);
     /// The deadlines of these calls come next, up to [`AHEAD`] of them.
     fn look_ahead_of_timers(&self, calls: &mut dyn Iterator<Item = CallKey>);
+    /// Whether it has, or lately had, the call with this Call-ID.
+    fn knows(&self, call_id: &[u8]) -> bool;
     /// Appends the Call-ID that the call of this number will have.
     fn call_id_of(&self, number: u64, out: &mut Vec<u8>);
     /// The injection files that the scenario has changed, as they would be on disk.
@@ -134,6 +136,10 @@ impl Machine for Engine {
 
     fn look_ahead_of_timers(&self, calls: &mut dyn Iterator<Item = CallKey>) {
         Self::look_ahead_of_timers(self, calls);
+    }
+
+    fn knows(&self, call_id: &[u8]) -> bool {
+        Self::knows(self, call_id)
     }
 
     fn call_id_of(&self, number: u64, out: &mut Vec<u8>) {

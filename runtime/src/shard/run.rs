@@ -35,6 +35,7 @@ use crate::group::Role;
 use crate::media::Media;
 use crate::schedule::{Opening, Schedule};
 use crate::sys::BatchReceiver;
+use crate::transport::MAIN_FLOW;
 use crate::transport::udp::Outbox;
 use crate::twin::Links;
 
@@ -366,22 +367,26 @@ impl<M: Machine> Shard<M> {
             }
             let mut allowed = true;
             let now = self.core.clock.now();
-            let mut ahead = receiver.datagrams().map(|datagram| datagram.bytes);
-            for (at, datagram) in receiver.datagrams().enumerate() {
+            team::deal(&mut self.core, &mut self.role, now, receiver.datagrams());
+            *received_datagrams += receiver.datagrams().len() as u64;
+            let role = &self.role;
+            let own = || {
+                let own = |(at, _): &(usize, _)| team::is_own(role, *at);
+                let batch = receiver.datagrams().enumerate();
+                batch.filter(own).map(|(_, datagram)| datagram)
+            };
+            let mut ahead = own().map(|datagram| datagram.bytes);
+            for (at, datagram) in own().enumerate() {
                 if at % AHEAD == 0 {
                     let mut next = ahead.by_ref().take(AHEAD);
                     self.core.machine.look_ahead(&mut next);
                     // Of those that it did not look at as well.
                     next.for_each(drop);
                 }
-                *received_datagrams += 1;
-                team::receive(&mut self.core, &mut self.role, now, datagram);
+                self.core.datagram(now, MAIN_FLOW, datagram);
                 self.core.flush_full();
                 // The batch is finished in any case: it is out of the kernel.
                 allowed &= limit.allow(&self.core.clock);
-            }
-            if let Role::Lead(lead) = &mut self.role {
-                lead.wake();
             }
             if !(look.more && allowed) {
                 return look.more;

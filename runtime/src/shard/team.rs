@@ -11,7 +11,8 @@ use super::core::Core;
 use super::run::Shard;
 use super::work_limit::WorkLimit;
 use super::{Ending, Machine};
-use crate::group::{Entry, Lead, Place, Role};
+use crate::group::{Entry, Lead, Place, Role, Work};
+use crate::pacing::Pacer;
 use crate::schedule::{Opening, Schedule};
 use crate::sys::Datagram;
 use crate::transport::MAIN_FLOW;
@@ -19,28 +20,41 @@ use crate::transport::MAIN_FLOW;
 /// How long a full ring, or a shard with too many letters to read, is left alone before it is tried again.
 const RING_RETRY: Micros = Micros(200);
 
-/// Takes in a datagram, or hands it to the shard that owns its call.
-pub(super) fn receive<M: Machine>(
+/// Hands the datagrams of a batch to the shards that own their calls, and notes which are left: those are read
+/// afterwards, while the others read theirs.
+pub(super) fn deal<'a, M: Machine>(
     core: &mut Core<M>,
     role: &mut Role,
     now: Micros,
-    datagram: Datagram<'_>,
+    batch: impl Iterator<Item = Datagram<'a>>,
 ) {
     let Role::Lead(lead) = role else {
-        return core.datagram(now, MAIN_FLOW, datagram);
+        return;
     };
-    match lead.router.owner(datagram.bytes) {
-        0 => core.datagram(now, MAIN_FLOW, datagram),
-        owner => {
-            let entry = Entry::Message {
-                at: Micros(now.0.saturating_sub(datagram.waited_us)),
-                src: datagram.src,
-                bytes: datagram.bytes,
-            };
-            if !lead.hand_over(owner, entry) {
-                core.not_taken(datagram);
-            }
+    lead.own.clear();
+    for datagram in batch {
+        let owner = lead.owner(datagram.bytes, |call_id| core.machine.knows(call_id));
+        lead.own.push(owner == 0);
+        if owner == 0 {
+            continue;
         }
+        let entry = Entry::Message {
+            at: Micros(now.0.saturating_sub(datagram.waited_us)),
+            src: datagram.src,
+            bytes: datagram.bytes,
+        };
+        if !lead.hand_over(owner, entry) {
+            core.not_taken(datagram);
+        }
+    }
+    lead.wake();
+}
+
+/// Whether a datagram of the batch, the how manieth, is the shard's own.
+pub(super) fn is_own(role: &Role, at: usize) -> bool {
+    match role {
+        Role::Lead(lead) => lead.own.get(at).copied().unwrap_or(true),
+        Role::Alone | Role::Follow(_) => true,
     }
 }
 
@@ -52,25 +66,27 @@ impl<M: Machine> Shard<M> {
             let Role::Follow(follow) = &mut self.role else {
                 return false;
             };
-            let now = self.core.clock.now();
             match follow.ring.pop(&mut follow.bytes) {
                 None => return false,
+                // It happened when it arrived.
                 Some(Entry::Message { at, src, bytes }) => {
                     let datagram = Datagram {
                         src,
-                        waited_us: now.since(at).0,
+                        waited_us: 0,
                         bytes,
                     };
-                    self.core.datagram(now, MAIN_FLOW, datagram);
+                    self.core.datagram(at, MAIN_FLOW, datagram);
                 }
                 Some(Entry::Open { number, due }) => {
+                    // The time as last read may be from before it was due, or before the last message.
+                    let now = limit.now().max(due).max(self.core.told);
                     self.core.input(now, Input::Open { number, due });
                 }
                 Some(Entry::Drain) => {
                     follow.told_to_drain = true;
-                    self.drain(now, Ending::Completed);
+                    self.drain(self.core.clock.now(), Ending::Completed);
                 }
-                Some(Entry::Abort) => self.abort(now, Ending::Completed),
+                Some(Entry::Abort) => self.abort(self.core.clock.now(), Ending::Completed),
             }
             self.core.flush_full();
             if !limit.allow(&self.core.clock) {
@@ -82,28 +98,36 @@ impl<M: Machine> Shard<M> {
     /// Begins the calls that are due, each on the shard that owns it.
     pub(super) fn starts_of_all(&mut self) -> bool {
         let mut limit = WorkLimit::new(&self.core.clock);
+        let schedule = self.core.schedule.as_ref();
+        let open_limit = schedule.and_then(Schedule::pacer).map(Pacer::open_limit);
+        let open_limit = open_limit.unwrap_or(u64::MAX);
         loop {
             let now = limit.now();
             let Role::Lead(lead) = &mut self.role else {
                 return false;
             };
-            let due = self.core.schedule.as_ref().and_then(Schedule::next_due);
-            if due.is_none_or(|due| due > now) {
+            let schedule = self.core.schedule.as_mut();
+            let Some((schedule, due)) = schedule.and_then(|schedule| {
+                let due = schedule.next_due().filter(|due| *due <= now)?;
+                Some((schedule, due))
+            }) else {
                 break;
-            }
+            };
             let machine = &self.core.machine;
-            let (number, owner) =
-                lead.next_call(|number, call_id| machine.call_id_of(number, call_id));
+            let (number, owner) = lead.next_call(now.since(due), |number, call_id| {
+                machine.call_id_of(number, call_id);
+            });
             lead.blocked = !lead.has_room(owner);
             if lead.blocked {
                 break;
             }
-            let open = lead.open();
-            let schedule = self.core.schedule.as_mut();
-            let Some(Opening { due, user: _ }) = schedule.and_then(|s| s.pop_due(now, open)) else {
+            let counters = &mut self.core.stats.counters;
+            let open = lead.open_or_more(open_limit.min(counters.peak));
+            let Some(Opening { due, user: _ }) = schedule.pop_due(now, open) else {
                 break;
             };
             lead.called();
+            counters.peak_of(open + 1, now);
             if owner == 0 {
                 self.core.input(now, Input::Open { number, due });
                 self.core.flush_full();
@@ -139,10 +163,15 @@ impl<M: Machine> Shard<M> {
             self.resets = cleared;
             self.clear_stats(now);
         }
+        let work = Work {
+            busy: now.since(self.idle),
+            inputs: self.core.inputs,
+        };
         let over = self.over();
         let (drain, phase) = match &mut self.role {
             Role::Alone => return,
             Role::Lead(lead) => {
+                lead.measure(now, work);
                 if lead.lost_one() {
                     // What it ended with is in what it leaves.
                     self.core.ending.get_or_insert(Ending::Completed);
@@ -150,6 +179,7 @@ impl<M: Machine> Shard<M> {
                 (lead.drain_wanted() || lead.exhausted(), self.phase)
             }
             Role::Follow(follow) => {
+                follow.place.tell(work);
                 let drain = follow.exhausted() || self.core.draining;
                 if drain && !follow.told_to_drain {
                     follow.want_drain();

@@ -137,6 +137,10 @@ impl Machine for Script {
 
     fn look_ahead_of_timers(&self, _calls: &mut dyn Iterator<Item = CallKey>) {}
 
+    fn knows(&self, _call_id: &[u8]) -> bool {
+        false
+    }
+
     fn call_id_of(&self, _number: u64, _out: &mut Vec<u8>) {}
 
     fn edited_files(&self) -> EditedFiles {

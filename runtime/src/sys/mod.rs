@@ -223,7 +223,7 @@ impl BatchReceiver {
     }
 
     /// The datagrams held, in the order of arrival.
-    pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
+    pub fn datagrams(&self) -> impl ExactSizeIterator<Item = Datagram<'_>> {
         let held: Held<'_> = match &self.0 {
             #[cfg(target_os = "linux")]
             ReceiverImpl::Linux(receiver) => receiver.held(),

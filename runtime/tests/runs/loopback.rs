@@ -15,7 +15,9 @@ use gossipper_runtime::pacing::Rate;
 use gossipper_runtime::{Ending, Error, Run};
 use gossipper_vm::RunParams;
 
-use crate::support::{balances, builtin, compiled, counted, end, finish, on_shards};
+use crate::support::{
+    Server, balances, builtin, compiled, counted, end, finish, on_shards, wait_until,
+};
 
 /// Both sides of a call, on loopback, as fast as a test wants it.
 fn pair(client: &str, server: &str, calls: u64) -> RunConfig {
@@ -240,12 +242,14 @@ fn a_client_without_a_destination_does_not_start() {
 }
 
 #[test]
-fn a_client_counts_on_three_shards_what_it_counts_on_one() {
+fn a_client_counts_on_several_shards_what_it_counts_on_one() {
     let run = |shards| {
         let config = on_shards(pair("uac", "uas", 600), shards);
         finish(config)
     };
     let (alone, one) = run(1);
+    let (_, two) = run(2);
+    assert_eq!(counted(&one), counted(&two));
     let (together, three) = run(3);
     assert_eq!(
         (&alone.ending, &together.ending),
@@ -260,6 +264,62 @@ fn a_client_counts_on_three_shards_what_it_counts_on_one() {
     assert!(three.calls.peak >= 1 && three.calls.peak <= 600);
     assert!((three.rate.target - 2_000.0).abs() < 1e-9);
     balances(&three);
+}
+
+#[test]
+fn messages_after_the_end_of_a_call_count_the_same_whichever_shard_had_it() {
+    // The server answers the last request of each call twice.
+    let answers = r#"<scenario name="twice"><recv request="OPTIONS"/>
+        <send><![CDATA[
+        SIP/2.0 200 OK
+        [last_Via:]
+        [last_From:]
+        [last_To:];tag=1
+        [last_Call-ID:]
+        [last_CSeq:]
+        Content-Length: 0
+
+        ]]></send><send><![CDATA[
+        SIP/2.0 200 OK
+        [last_Via:]
+        [last_From:]
+        [last_To:];tag=1
+        [last_Call-ID:]
+        [last_CSeq:]
+        Content-Length: 0
+
+        ]]></send></scenario>"#;
+    let asks = r#"<scenario name="once"><send><![CDATA[
+        OPTIONS sip:a@b SIP/2.0
+        Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+        From: <sip:a@b>;tag=[call_number]
+        To: <sip:a@b>
+        Call-ID: [call_id]
+        CSeq: 1 OPTIONS
+        Content-Length: 0
+
+        ]]></send><recv response="200"/></scenario>"#;
+    for shards in [1, 2, 3] {
+        let mut server = alone(compiled("twice", answers), Ipv4Addr::LOCALHOST.into());
+        server.pacing.total = None;
+        let server = Server::of(server);
+        let mut config = alone(compiled("once", asks), Ipv4Addr::LOCALHOST.into());
+        config.main.remote = Some(server.address);
+        config.pacing.rate = Rate::new(2_000.0, 1_000);
+        config.pacing.total = None;
+        let run = Run::start(on_shards(config, shards)).expect("it starts");
+        wait_until(&run, |main| {
+            let (calls, messages) = (main.calls, &main.messages);
+            calls.succeeded >= 200 && messages.dead_call >= 200
+        });
+        assert!(run.controller().send(ControlCommand::Drain));
+        let (_, engine) = end(run);
+        let _ = server.end();
+        let (calls, messages) = (engine.calls, &engine.messages);
+        assert_eq!(calls.failed, 0, "{engine:?}");
+        assert_eq!((messages.out_of_call, messages.unexpected), (0, 0));
+        assert!(messages.dead_call <= calls.succeeded);
+    }
 }
 
 /// What a client sends, per Call-ID and in the order of sending, as its message log has it.
@@ -327,7 +387,9 @@ fn numbers_lines_and_random_numbers_of_calls_do_not_depend_on_the_shards() {
     let program = Arc::new(compiled.program.expect("it compiles"));
     let one = conversations(1, &program);
     assert_eq!(one.len(), 60);
-    assert_eq!(one, conversations(3, &program));
+    for shards in [2, 3] {
+        assert_eq!(one, conversations(shards, &program), "on {shards}");
+    }
 }
 
 #[test]

@@ -214,6 +214,14 @@ fn both_sides_hear_each_other_and_report_to_each_other() {
             own.closed.reported == 3 && own.closed.min_mos > 3.0,
             "{own:?}"
         );
+        // 93.2 at most; the way there and back is the loopback.
+        let r_factors = own.closed.min_r_factor..=93.2;
+        assert!(
+            r_factors.contains(&(own.closed.r_factor_sum / 3.0)),
+            "{own:?}"
+        );
+        let longest = own.closed.max_round_trip_ms;
+        assert!(own.closed.round_trips > 0 && longest < 1000.0, "{own:?}");
     }
 }
 
@@ -310,6 +318,24 @@ fn pausing_stopping_and_playing_another_codec_are_obeyed() {
     assert_eq!((answerer.closed.lost, answerer.closed.received), (0, 1));
 }
 
+#[test]
+fn by_sipps_rules_what_is_played_while_paused_waits_for_resume() {
+    let step = |actions: &str| format!("<nop><action>{actions}</action></nop>");
+    let actions = [play("pause"), play("synthetic,-1,8,PCMA/8000,20,100")].concat();
+    let steps = |resume: &str| [pause(60), resume.to_owned(), pause(200)].concat();
+    for (uac, packets) in [
+        (Side::as_sipp(&actions).then(&steps("")), 0),
+        (
+            Side::as_sipp(&actions).then(&steps(&step(&play("resume")))),
+            5,
+        ),
+        (Side::new(&actions).then(&steps("")), 5),
+    ] {
+        let report = run(&uac, &Side::new(""), 1);
+        assert_eq!(media(&report)[0].packets_sent, packets);
+    }
+}
+
 /// A crypto line of a suite, with a key of the call.
 pub(crate) fn crypto(tag: u32, suite: &str) -> String {
     format!("a=crypto:{tag} {suite} inline:[cryptokeyparams1audio]")
@@ -374,6 +400,20 @@ fn a_stream_to_a_peer_that_asks_for_keys_is_refused_unless_they_are_used() {
         assert!(warning.contains(says), "{warning}");
         assert_eq!(media(&report)[0].packets_sent, 0);
     }
+    // By SIPp's rules too, where nothing else asks for the flag.
+    for (policy, failed) in [(SrtpPolicy::Unsaid, 0), (SrtpPolicy::Reject, 1)] {
+        let mut side = Side::as_sipp(&play("synthetic")).then(&pause(200));
+        side.media.srtp = policy;
+        let report = run(&side, &asks, 1);
+        assert_eq!(main_of(&report).calls.failed, failed, "{policy:?}");
+    }
+    // Whose keys are of no use is not said to want DTLS.
+    let asks = Side::new("").with_sdp(
+        "m=audio [rtpstream_audio_port] RTP/SAVP 8\na=crypto:1 F8_128_HMAC_SHA1_80 inline:AAAA",
+    );
+    let report = run(&uac(SrtpPolicy::Use), &asks, 1);
+    let warning = main_of(&report).last_warning.clone().unwrap_or_default();
+    assert!(warning.contains("no `a=crypto` line"), "{warning}");
 }
 
 pub(crate) fn powers(path: &Path) -> Vec<f64> {
@@ -462,6 +502,24 @@ fn captures_are_played_to_where_the_peer_is_and_kept_in_their_time() {
         // Evenly, as they were captured: had they come at once the jitter would be near 20 ms.
         assert!(closed.max_jitter_ms < 10.0, "{closed:?}");
     }
+    // Of a recording that was killed what is whole is played, and what is not is told.
+    let whole = capture(10);
+    let path = folder.path().join("a.pcap");
+    std::fs::write(path, &whole[..whole.len() - 1]).expect("written");
+    let mut uac = Side::as_sipp(r#"<exec play_pcap_audio="a.pcap"/>"#).then(&pause(400));
+    uac.media.folder = Some(folder.path().to_path_buf());
+    let report = run(&uac, &Side::new(""), 1);
+    assert_eq!(media(&report)[1].packets_received, 9);
+    let warning = main_of(&report)
+        .last_warning
+        .as_deref()
+        .expect("it is told");
+    assert!(
+        warning.ends_with(
+            "a.pcap`: 9 packets are played, and not: 0 fragments, 1 cut off, the file damaged at 1 place"
+        ),
+        "{warning}"
+    );
     // A file that is not there ends the run before it calls anybody.
     let uac = Side::new(r#"<exec play_pcap_audio="none.pcap"/>"#);
     let [caller, _] = scenarios(&uac, &uac);

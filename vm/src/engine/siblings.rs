@@ -70,6 +70,13 @@ impl Engine {
         !self.draining
     }
 
+    /// Whether this engine has the call with this Call-ID, or had it until lately: its messages are for it.
+    #[must_use]
+    pub fn knows(&self, call_id: &[u8]) -> bool {
+        let hash = self.shared.dead.hash(call_id);
+        self.find(call_id, hash).is_some() || self.shared.dead.has(hash)
+    }
+
     /// Appends the Call-ID that the call of this number will have when it is opened.
     pub fn call_id_of(&self, number: u64, out: &mut Vec<u8>) {
         let image = &self.image;

@@ -109,10 +109,39 @@ fn calls_are_the_same_with(call_id: CallIdFormat) {
             &mut together,
         );
         assert!(together.contains_key(&id), "{id} of {together:?}");
+        let knows = |engine: &Engine| engine.knows(id.as_bytes());
+        let knowing: Vec<bool> = engines.iter().map(knows).collect();
+        let only: Vec<bool> = (0..3).map(|at| at == owner).collect();
+        assert_eq!(knowing, only, "messages find their engine");
     }
     assert_eq!(alone.len(), 40);
     assert_eq!(alone, together);
     assert!(engines.iter().all(|engine| engine.open_calls() > 0));
+}
+
+#[test]
+fn an_engine_knows_a_call_that_has_ended_as_long_as_late_messages_are_told_from_others() {
+    let program = pair::program("test", &scenario(&[send("OPTIONS", "")]));
+    let image = image(&program, pair::client_params());
+    let siblings = Arc::new(Siblings::new(None));
+    let mut engine = Engine::one_of(image, siblings);
+    let mut id = Vec::new();
+    engine.call_id_of(7, &mut id);
+    assert!(!engine.knows(&id));
+    let due = Micros(1);
+    let events = ask(
+        &mut engine,
+        1,
+        Input::Open { number: 7, due },
+        &mut Sent::new(),
+    );
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(event, StatEvent::Ended { .. }))
+    );
+    assert_eq!(engine.open_calls(), 0);
+    assert!(engine.knows(&id) && !engine.knows(b"another"));
 }
 
 #[test]

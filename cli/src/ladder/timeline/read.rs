@@ -204,6 +204,7 @@ fn lanes(datagrams: &[&Datagram], begin: Duration, mut formats: Formats) -> Vec<
             None => (format!("payload type {number}"), 8000),
         });
         let event = name.starts_with("telephone-event");
+        let clock = *clock;
         let label = match dtmf::Event::parse(packet.payload).filter(|_| event) {
             Some(event) => dtmf::digit_of(event.event).map_or_else(
                 || format!("event {}", event.event),
@@ -225,15 +226,22 @@ fn lanes(datagrams: &[&Datagram], begin: Duration, mut formats: Formats) -> Vec<
                         lost_us: Vec::new(),
                         reports_us: Vec::new(),
                     },
-                    receiver: Receiver::new(*clock),
+                    receiver: Receiver::new(clock),
                     last_us: at_us,
                     period_us: 0,
                 });
                 streams.len() - 1
             }
         };
-        let timing = if event { Timing::Held } else { Timing::Sampled };
         let stream = &mut streams[place];
+        let timing = match known {
+            _ if event => Timing::Held,
+            Some(Codec::Noise) => Timing::Silent,
+            _ => {
+                stream.receiver.set_clock_rate(clock);
+                Timing::Sampled
+            }
+        };
         let len = packet.payload.len();
         let order = (stream.receiver).on_packet(Micros(at_us), &packet.header, len, timing);
         stream.add(at_us, label, event, order);

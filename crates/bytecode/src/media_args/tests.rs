@@ -28,6 +28,12 @@ fn a_file_with_its_fields() {
         stream("a.wav,3,0"),
         file(Loops::Times(3), form(0, Codec::Pcmu))
     );
+    // Every negative number is without end, and blanks around fields do no harm, as in SIPp.
+    assert_eq!(stream("a.wav,-2"), file(Loops::Endless, None));
+    assert_eq!(
+        stream("a.wav, -1 , 8, PCMA/8000"),
+        file(Loops::Endless, form(8, Codec::Pcma))
+    );
     assert_eq!(
         stream("a.wav,,8,pcma/8000"),
         file(Loops::Times(1), form(8, Codec::Pcma))
@@ -120,7 +126,7 @@ fn faults_have_their_place() {
         ("synthetic,,,,,,,hum", 16..19, "`hum` is no sound"),
         ("synthetic,,,,,,,tone=0", 21..22, "`0` is no frequency"),
         ("a.wav,x", 6..7, "number of times"),
-        ("a.wav,-2", 6..8, "number of times"),
+        ("a.wav,99999999999", 6..17, "number of times"),
         ("a.wav,1,8,PCMU/8000", 10..19, "is not `PCMU/8000`"),
         ("a.wav,1,97", 8..10, "needs the name"),
         ("a.wav,1,33", 8..10, "cannot be sent"),
@@ -158,6 +164,10 @@ fn digits_and_their_length() {
     assert_eq!(read("1,50,2"), (&b"1"[..], 50, vec![(5, 6)]));
     assert_eq!(send_dtmf(b"12").1, []);
     assert_eq!(send_dtmf(b"12 ").1.len(), 1);
+    // Letters of either case are sent, while `play_dtmf` takes those of one, as SIPp does.
+    assert_eq!(send_dtmf(b"aD").1, []);
+    assert_eq!(play_dtmf(b"aD").1.len(), 1);
+    assert_eq!(play_dtmf(b"1, 100").0.length_ms, 100);
 }
 
 #[test]

@@ -23,10 +23,18 @@ const VOLUME: u8 = 10;
 const ENDS: u64 = 3;
 
 /// The packets of digits of `length_ms` (at most two seconds), from `sequence` on, and the sequence number that follows.
-/// What is no digit is passed over; SIPp takes `A` to `D` in upper case only.
+/// What is no digit is passed over; SIPp takes `A` to `D` in upper case only. Without any digit there is no lead-in either.
 #[must_use]
 pub fn sipp_replay(digits: &[u8], length_ms: u32, ssrc: u32, sequence: u16) -> (Replay, u16) {
     let length_ms = u64::from(length_ms.clamp(1, 2000));
+    let events = digits
+        .iter()
+        .filter(|digit| !digit.is_ascii_lowercase())
+        .filter_map(|digit| event_of(*digit));
+    let fillers = match events.clone().next() {
+        Some(_) => FILLERS,
+        None => 0,
+    };
     let mut packets: Vec<(Micros, Vec<u8>)> = Vec::new();
     let mut sequence = sequence;
     let mut push = |at_ms: u64, marker, payload_type, timestamp: u64, payload: &[u8]| {
@@ -43,7 +51,7 @@ pub fn sipp_replay(digits: &[u8], length_ms: u32, ssrc: u32, sequence: u16) -> (
         packets.push((Micros::from_ms(at_ms), packet));
         sequence = sequence.wrapping_add(1);
     };
-    for index in 0..FILLERS {
+    for index in 0..fillers {
         let at = index * PACKET_MS;
         push(
             at,
@@ -53,10 +61,6 @@ pub fn sipp_replay(digits: &[u8], length_ms: u32, ssrc: u32, sequence: u16) -> (
             &[0; 4],
         );
     }
-    let events = digits
-        .iter()
-        .filter(|digit| !digit.is_ascii_lowercase())
-        .filter_map(|digit| event_of(*digit));
     let mut begin = FILLERS * PACKET_MS;
     for event in events {
         begin += 2 * length_ms;

@@ -193,6 +193,9 @@ fn sipps_packets_are_read_by_anybody() {
         .flatten()
         .collect();
     assert_eq!(text(&told), "1#");
+    // Without a digit there is nothing to lead in to.
+    let (none, next) = sipp_replay(b"dx", 200, 77, 1200);
+    assert_eq!((none.packets().len(), next), (0, 1200));
     assert!(
         told.iter()
             .all(|heard| heard.duration == 1600 && heard.ended)

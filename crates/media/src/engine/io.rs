@@ -137,12 +137,16 @@ pub enum Op {
     Remote(Remote),
     /// And what payload means.
     Format(Format),
+    /// Other numbers that may come, with what they mean.
+    Others(Box<[(u8, Codec)]>),
     /// And its keys; `None` goes on in clear. The same keys again change nothing.
     Keys(Option<Box<Keys>>),
     /// Play this instead of what is played.
     Play(Box<Play>),
     /// Play sound that comes meanwhile ([`super::MediaEngine::open_feed`]) instead of what is played.
     PlayFeed(PlayFeed),
+    /// The same, waiting for [`Op::Resume`].
+    PlayPaused(Box<Play>),
     /// Send a capture instead of what is played.
     Replay(Replay),
     /// Send nothing, remember where.

@@ -48,10 +48,18 @@ impl Stream {
         };
         let header = &packet.header;
         let is_event = self.format.events == Some(header.payload_type);
-        let timing = match Codec::of_payload_type(header.payload_type) {
+        let codec = self.codec_of(header.payload_type);
+        let timing = match codec {
             _ if is_event => Timing::Held,
-            Some(Codec::Noise) => Timing::Held,
-            _ => Timing::Sampled,
+            Some(Codec::Noise) => Timing::Silent,
+            Some(codec) => {
+                if codec != self.hears {
+                    self.hears = codec;
+                    self.receiver.set_clock_rate(codec.params().clock_rate);
+                }
+                Timing::Sampled
+            }
+            None => Timing::Sampled,
         };
         let order = self
             .receiver
@@ -62,15 +70,14 @@ impl Stream {
                 self.digits_heard += 1;
                 cx.event(Event::Digit(heard));
             }
-        } else if self.recorder.is_some() && order != Order::Duplicate {
-            let codec = if header.payload_type == self.format.payload_type {
-                Some((self.format.codec, self.format.channels))
-            } else {
-                Codec::of_payload_type(header.payload_type).map(|codec| (codec, 1))
-            };
-            if let Some(codec) = codec {
-                self.record(cx, Side::Received, codec, header.timestamp, packet.payload);
-            }
+        } else if self.recorder.is_some()
+            && order != Order::Duplicate
+            && let Some(codec) = codec
+        {
+            let agreed = header.payload_type == self.format.payload_type;
+            let channels = if agreed { self.format.channels } else { 1 };
+            let coded = (codec, channels);
+            self.record(cx, Side::Received, coded, header.timestamp, packet.payload);
         }
         if let Some(pattern) = &mut self.pattern {
             let matched = packet.payload.len() == pattern.len

@@ -9,6 +9,7 @@ use super::io::{Event, FileWrite, Format, Keys, Op, Remote, StreamParams};
 use super::play::{Digits, Playing};
 use super::report::{PacketErrors, Reporting};
 use super::{Context, StreamReport};
+use crate::codec::Codec;
 use crate::dtmf::{DtmfError, DtmfReceiver, DtmfSender};
 use crate::quality::{Quality, QualityInput};
 use crate::receive::Receiver;
@@ -70,6 +71,10 @@ pub(super) struct Stream {
     pub(super) opened: Micros,
     pub(super) sequence: u16,
     pub(super) format: Format,
+    /// Other payload types that may come.
+    pub(super) others: Box<[(u8, Codec)]>,
+    /// How what came last was coded.
+    pub(super) hears: Codec,
     pub(super) remote: Remote,
     pub(super) playing: Playing,
     /// The packet before belonged to the same talk spurt.
@@ -103,6 +108,8 @@ impl Stream {
             opened: now,
             sequence: params.sequence,
             format: params.format,
+            others: Box::default(),
+            hears: params.format.codec,
             remote: Remote::default(),
             playing: Playing::Nothing,
             talking: false,
@@ -154,10 +161,16 @@ impl Stream {
                 self.format = format;
                 self.receiver
                     .set_clock_rate(format.codec.params().clock_rate);
+                self.hears = format.codec;
             }
+            Op::Others(others) => self.others = others,
             Op::Keys(keys) => self.set_keys(keys),
             Op::Play(play) => self.start_clip(cx.now, *play),
             Op::PlayFeed(play) => self.start_feed(cx, play),
+            Op::PlayPaused(play) => {
+                self.start_clip(cx.now, *play);
+                self.playing.pause(cx.now);
+            }
             Op::Replay(replay) => self.start_replay(cx.now, replay),
             Op::Pause => self.playing.pause(cx.now),
             Op::Resume => {
@@ -305,6 +318,19 @@ impl Stream {
         self.stop_recording(cx);
     }
 
+    /// What a payload type means.
+    pub(super) fn codec_of(&self, payload_type: u8) -> Option<Codec> {
+        if payload_type == self.format.payload_type {
+            return Some(self.format.codec);
+        }
+        let mut others = self.others.iter();
+        let other = others.find(|(number, _)| *number == payload_type);
+        other.map_or_else(
+            || Codec::of_payload_type(payload_type),
+            |(_, codec)| Some(*codec),
+        )
+    }
+
     pub(super) fn clock_rate(&self) -> u32 {
         self.format.codec.params().clock_rate
     }
@@ -320,7 +346,7 @@ impl Stream {
         let jitter = self.receiver.jitter();
         let round_trip_us = self.reporting.round_trip_us;
         let quality = Quality::of(&QualityInput {
-            codec: self.format.codec,
+            codec: self.hears,
             loss_percent: received.loss_percent(),
             burst_ratio: received.burst_ratio(),
             delay_ms: round_trip_us.unwrap_or(0) as f64 / 2000.0,

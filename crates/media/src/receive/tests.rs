@@ -73,7 +73,12 @@ fn a_jump_is_believed_at_its_second_packet() {
     assert_eq!(orders[3], Order::Ahead { missing: 0 });
     assert_eq!(orders[4..6], [Order::Jump, Order::First]);
     let counts = receiver.counts();
-    assert_eq!((counts.packets, counts.lost(), counts.restarts), (5, 0, 1));
+    // All but the one that nothing followed.
+    assert_eq!((counts.packets, counts.lost(), counts.restarts), (6, 0, 1));
+    assert_eq!(counts.octets, 6 * 160);
+    let (receiver, orders) = received(&[1, 2, 40_000, 40_001, 40_000, 39_999, 40_003]);
+    assert_eq!(orders[4..6], [Order::Duplicate, Order::Late]);
+    assert_eq!(receiver.counts().lost(), 0, "one twice, one missing");
 }
 
 #[test]
@@ -150,6 +155,63 @@ fn events_do_not_disturb_the_jitter() {
         Timing::Sampled,
     );
     assert_eq!(receiver.jitter(), JitterMs::default());
+}
+
+#[test]
+fn timestamps_are_those_of_the_codec_that_comes() {
+    let mut receiver = Receiver::new(48_000);
+    let mut timestamp = 0;
+    for index in 0..60u16 {
+        // Opus, G.711, and Opus again, 20 ms each; every second packet 2 ms late.
+        let (clock_rate, step) = match index {
+            20..40 => (8000, 160),
+            _ => (48_000, 960),
+        };
+        receiver.set_clock_rate(clock_rate);
+        let at = Micros(u64::from(index) * 20_000 + 2000 * u64::from(index % 2));
+        receiver.on_packet(at, &header(index, timestamp), 160, Timing::Sampled);
+        timestamp += step;
+    }
+    let jitter = receiver.jitter();
+    assert!((1.0..2.0).contains(&jitter.mean), "{jitter:?}");
+    assert!((1.5..2.0).contains(&jitter.max), "{jitter:?}");
+    assert!(
+        (jitter.last * 48.0 - jitter.max_ts).abs() < 5.0,
+        "{jitter:?}"
+    );
+}
+
+#[test]
+fn a_silence_counts_for_the_jitter_and_not_for_its_mean() {
+    let mut receiver = Receiver::new(8000);
+    let mut at = 0;
+    for index in 0..30u32 {
+        let (begins, timing) = match index {
+            10 => (false, Timing::Silent),
+            20 => (true, Timing::Sampled),
+            _ => (false, Timing::Sampled),
+        };
+        // Both come 160 ms later than they say.
+        at += if matches!(index, 10 | 20) { 180 } else { 20 };
+        let header = Header {
+            marker: begins,
+            ..header(index as u16, index * 160)
+        };
+        receiver.on_packet(Micros::from_ms(at), &header, 160, timing);
+    }
+    let jitter = receiver.jitter();
+    // 160 / 16 at the time, less a sixteenth with each packet: what follows comfort noise is left out as well.
+    assert!(jitter.max < 15.0 && jitter.max > 14.0, "{jitter:?}");
+    let mut marked = Receiver::new(8000);
+    for index in 0..10u32 {
+        let header = Header {
+            marker: true,
+            ..header(index as u16, index * 160)
+        };
+        let at = Micros::from_ms(u64::from(index * 25));
+        marked.on_packet(at, &header, 160, Timing::Sampled);
+    }
+    assert!(marked.jitter().mean > 1.0, "{:?}", marked.jitter());
 }
 
 #[test]

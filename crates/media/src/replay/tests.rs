@@ -177,6 +177,7 @@ fn what_is_no_datagram_is_skipped_and_counted() {
         other: 2,
         fragments: 1,
         truncated: 2,
+        damaged: 0,
     };
     assert_eq!(replay.skipped(), expected);
     let only_tcp = parse(pcap(101, &frames[1..2]));
@@ -292,21 +293,32 @@ fn pcapng_is_read_with_its_resolution() {
 }
 
 #[test]
-fn broken_captures_are_refused_with_the_reason() {
+fn broken_captures_give_what_is_whole_or_are_refused_with_the_reason() {
     let file = |bytes: &[u8]| parse(bytes.into());
     assert_eq!(file(b""), Err(ReplayError::NotCapture));
     assert_eq!(file(b"RIFF"), Err(ReplayError::NotCapture));
     let good = pcap(101, &[(0, ipv4(9, b"x")), (1, ipv4(9, b"y"))]);
-    assert_eq!(file(&good[..good.len() - 1]), Err(ReplayError::Broken(1)));
+    let broken_off = file(&good[..good.len() - 1]).unwrap();
+    assert_eq!(payloads(&broken_off), [b"x"]);
+    let skipped = broken_off.skipped();
+    assert_eq!((skipped.truncated, skipped.damaged), (1, 1));
+    assert_eq!(
+        skipped.to_string(),
+        "0 fragments, 1 cut off, the file damaged at 1 place"
+    );
     let none = Skipped::default();
     assert_eq!(file(&good[..24]), Err(ReplayError::Empty(none)));
     assert_eq!(file(&good[..23]), Err(ReplayError::NotCapture));
     let good = pcapng(6, &[(0, ipv4(9, b"x"))]);
-    assert_eq!(file(&good[..good.len() - 1]), Err(ReplayError::Broken(0)));
+    // Of a block without its end the packet is whole.
+    let broken_off = file(&good[..good.len() - 1]).unwrap();
+    assert_eq!(payloads(&broken_off), [b"x"]);
+    let damaged = Skipped { damaged: 1, ..none };
+    assert_eq!(broken_off.skipped(), damaged);
     // A packet of an interface that nobody described.
     let mut orphan = good[..28].to_vec();
     orphan.extend_from_slice(&block(6, &words(&[0, 0, 0, 0, 0])));
-    assert_eq!(file(&orphan), Err(ReplayError::Broken(0)));
+    assert_eq!(file(&orphan), Err(ReplayError::Empty(damaged)));
 }
 
 #[test]

@@ -69,21 +69,15 @@ pub(super) fn counts(page: &mut Page, media: &MediaSnapshot) {
             mean(closed.r_factor_sum, closed.rated),
         ),
         (
-            "gossipper_rtp_r_factor_min",
-            "",
-            "Lowest R-factor of streams that are closed; 0 before there is one.",
-            closed.min_r_factor,
-        ),
-        (
             "gossipper_rtcp_round_trip_mean_seconds",
             "seconds",
-            "Mean of the last round trips of streams that are closed; 0 before one was measured.",
-            mean(closed.round_trip_ms_sum, closed.timed) / 1e3,
+            "Mean round trip by the reports of peers, of streams that are closed; 0 before there is one.",
+            mean(closed.round_trip_ms_sum, closed.round_trips) / 1e3,
         ),
         (
             "gossipper_rtcp_round_trip_max_seconds",
             "seconds",
-            "Longest of the last round trips of streams that are closed.",
+            "Longest of them.",
             closed.max_round_trip_ms / 1e3,
         ),
     ] {

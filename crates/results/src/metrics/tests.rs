@@ -2,7 +2,8 @@
 //! Both forms hold what their descriptions demand; `promtool` agrees where it is installed.
 
 use super::*;
-use gossipper_control::measures::{ResponseTimes, TimerTimes};
+
+use gossipper_control::measures::{BORDERS_MS, Distribution, ResponseTimes, TimerTimes};
 use gossipper_control::{
     CounterSnapshot, FailCount, FailureShape, FailureShapes, MediaSnapshot, Mode, StepKind,
     StepSnapshot, WatchedCall, WatchedMessage, Way,

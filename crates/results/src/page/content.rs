@@ -368,11 +368,11 @@ fn media(run: &Summary) -> Option<Section> {
         if let Some(mos) = heard.mos_min {
             row("MOS by the E-model, lowest", units::digits(mos));
         }
-        if let Some(factor) = heard.r_factor_avg {
-            row("R-factor by the E-model, mean", units::digits(factor));
+        if let Some(r_factor) = heard.r_factor_avg {
+            row("R-factor, mean", units::digits(r_factor));
         }
-        if let Some(factor) = heard.r_factor_min {
-            row("R-factor by the E-model, lowest", units::digits(factor));
+        if let Some(r_factor) = heard.r_factor_min {
+            row("R-factor, lowest", units::digits(r_factor));
         }
     }
     if let Some(reported) = &media.reported {
@@ -384,12 +384,12 @@ fn media(run: &Summary) -> Option<Section> {
             "Jitter that peers reported, highest",
             ms(reported.jitter_ms_max),
         );
-    }
-    if let Some(time) = media.rtcp_round_trip_ms_avg {
-        row("Round trip by reports, mean", ms(time));
-    }
-    if let Some(time) = media.rtcp_round_trip_ms_max {
-        row("Round trip by reports, longest", ms(time));
+        if let Some(time) = reported.round_trip_ms_avg {
+            row("Round trip by their reports, mean", ms(time));
+        }
+        if let Some(time) = reported.round_trip_ms_max {
+            row("Round trip by their reports, longest", ms(time));
+        }
     }
     if let Some(part) = media.rtcp_max_fraction_lost {
         row("Largest loss that a peer reported", units::percent(part));

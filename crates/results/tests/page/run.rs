@@ -167,12 +167,9 @@ pub(crate) fn long(seconds: u64) -> Summary {
                 jitter_ms_avg: 1.24,
                 jitter_ms_max: 20.5,
                 mos_avg: Some(4.321),
-                r_factor_avg: Some(91.25),
-                r_factor_min: Some(61.5),
                 ..Heard::default()
             }),
             rtcp_max_fraction_lost: Some(0.015),
-            rtcp_round_trip_ms_max: Some(12.5),
             ..Media::default()
         },
         rtd: [("setup".to_owned(), latency(88, calls - lost))].into(),

@@ -5,8 +5,9 @@
 //! is compared with that of the last, when nearly all are.
 
 use super::Scale;
+use super::pair::Pair;
 use super::result::Results;
-use super::versus::{self, Pair};
+use super::versus;
 use anyhow::{Result, bail};
 use serde_json::json;
 use std::time::{Duration, Instant};

@@ -2,17 +2,23 @@
 //! `cargo xtask bench`: what a run costs, in figures that can be repeated.
 //!
 //! Instruction counts come from callgrind and are the same on every run of the same build; they decide whether a change
-//! made something cheaper ([`baseline`]). CPU time beside SIPp ([`versus`]), the rate that is held ([`clean_rate`]), calls held
-//! open ([`held`]), packets of audio ([`media`]) and the floor below all of them tell how much that matters in a whole program. What was measured is
-//! printed as Markdown and written as JSON and as a chart ([`result`]).
+//! made something cheaper ([`baseline`]). CPU time beside SIPp and the floor below both ([`versus`], [`floor`]), the rate that is held ([`clean_rate`]), calls held
+//! open ([`held`]), packets of audio ([`media`]) and two shards against one ([`shards`]) tell how much that matters in a whole program. What was measured is
+//! printed as Markdown, at the end against what was promised ([`promise`]), and written as JSON and as a chart ([`result`]).
 
 pub(crate) mod baseline;
+mod bisection;
 mod chart;
 mod clean_rate;
+mod floor;
 mod held;
+mod machine;
 mod media;
+mod pair;
 mod process;
+mod promise;
 mod result;
+mod shards;
 mod versus;
 
 use crate::root;
@@ -20,6 +26,7 @@ use anyhow::{Context as _, Result, bail};
 use result::Results;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 /// The runner has to be of the version that `benches/Cargo.toml` names.
 const RUNNER_VERSION: &str = "0.20.0";
@@ -27,7 +34,7 @@ const RUNNER_VERSION: &str = "0.20.0";
 /// How much time a measurement may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Scale {
-    /// About a quarter of an hour in all.
+    /// Less than twenty minutes in all.
     Full,
     /// A few minutes in all: shorter runs, fewer of them.
     Quick,
@@ -38,9 +45,9 @@ pub(crate) enum Scale {
 pub(crate) enum Part {
     /// Instructions, and bytes per idle call.
     Counts,
-    /// The loopback interface without SIP.
+    /// The loopback interface without SIP, and what waking takes.
     Floor,
-    /// CPU time and memory beside SIPp.
+    /// CPU time beside SIPp and the floor, and memory beside SIPp.
     Versus,
     /// The highest rate without a failed call or a repetition.
     CleanRate,
@@ -48,39 +55,124 @@ pub(crate) enum Part {
     Held,
     /// Packets of audio: what they cost, and how evenly they leave.
     Media,
+    /// Two shards against one.
+    Shards,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Counts,
         Self::Floor,
         Self::Versus,
         Self::CleanRate,
         Self::Held,
         Self::Media,
+        Self::Shards,
     ];
+
+    /// How it is called on the command line.
+    pub(crate) const fn flag(self) -> &'static str {
+        match self {
+            Self::Counts => "--counts",
+            Self::Floor => "--floor",
+            Self::Versus => "--vs-sipp",
+            Self::CleanRate => "--clean-rate",
+            Self::Held => "--held",
+            Self::Media => "--media",
+            Self::Shards => "--shards",
+        }
+    }
 }
 
-/// Measures the parts, prints them, and leaves a result and a chart in `target/bench`.
-pub(crate) fn measure(parts: &[Part], scale: Scale) -> Result<()> {
-    let mut results = Results::new()?;
+/// What a whole result has.
+const FIGURES: &[&str] = &[
+    "instructions",
+    "idle",
+    "floor",
+    "cpu",
+    "memory",
+    "clean_rate",
+    "held",
+    "media",
+    "shards",
+];
+
+/// Measures the parts, prints them and what was promised, and leaves a result and a chart in `target/bench`; in `docs/bench` too when
+/// they are to be published.
+///
+/// A part that fails does not keep the others from being measured.
+pub(crate) fn measure(parts: &[Part], scale: Scale, publish: bool) -> Result<()> {
+    let begun = Instant::now();
+    let mut results = Results::new(scale)?;
+    // What is built while something else is measured would be measured too.
+    built(parts)?;
+    let mut times = vec![("builds", begun.elapsed())];
+    let mut failed = Vec::new();
     for part in parts {
-        match part {
-            Part::Counts => {
-                let counts = baseline::counted()?;
-                results.put("instructions", serde_json::to_value(counts)?);
-                results.put("idle", idle()?);
-            }
-            Part::Floor => results.put("floor", floor()?),
-            Part::Versus => versus::run(scale, &mut results)?,
-            Part::CleanRate => clean_rate::run(scale, &mut results)?,
-            Part::Held => held::run(scale, &mut results)?,
-            Part::Media => media::run(scale, &mut results)?,
+        let begun = Instant::now();
+        println!("== {}\n", part.flag());
+        if let Err(error) = measured(*part, scale, &mut results) {
+            println!("{} failed: {error:#}\n", part.flag());
+            failed.push(part.flag());
         }
         // What was measured is not lost when a later part fails.
         results.write()?;
+        times.push((part.flag(), begun.elapsed()));
     }
+    println!("== what was promised, on {}\n", results.machine());
+    println!("{}", promise::table(results.parts()));
+    for (name, time) in times {
+        println!("{name}: {:.0} s", time.as_secs_f64());
+    }
+    println!("all: {:.0} s", begun.elapsed().as_secs_f64());
     println!("written to {}", results.folder().display());
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    if publish {
+        results.publish()?;
+    }
+    Ok(())
+}
+
+fn measured(part: Part, scale: Scale, results: &mut Results) -> Result<()> {
+    match part {
+        Part::Counts => {
+            let counts = baseline::counted()?;
+            results.put("instructions", serde_json::to_value(counts)?);
+            results.put("idle", idle()?);
+        }
+        Part::Floor => results.put("floor", floor::Floor::build()?.all()?),
+        Part::Versus => versus::run(scale, results)?,
+        Part::CleanRate => clean_rate::run(scale, results)?,
+        Part::Held => held::run(scale, results)?,
+        Part::Media => media::run(scale, results)?,
+        Part::Shards => shards::run(scale, results)?,
+    }
+    Ok(())
+}
+
+/// Builds what the parts measure.
+fn built(parts: &[Part]) -> Result<()> {
+    let mut benches = Vec::new();
+    let mut programs = false;
+    for part in parts {
+        match part {
+            Part::Counts => benches.extend(["instructions", "idle"]),
+            Part::Floor => benches.push("floor"),
+            Part::Versus => {
+                benches.push("floor");
+                programs = true;
+            }
+            Part::CleanRate | Part::Held | Part::Media | Part::Shards => programs = true,
+        }
+    }
+    if programs {
+        versus::ours()?;
+    }
+    for bench in benches {
+        run(cargo_bench(bench).arg("--no-run"))?;
+    }
     Ok(())
 }
 
@@ -132,32 +224,6 @@ fn idle() -> Result<serde_json::Value> {
         bail!("no figures in:\n{text}");
     }
     Ok(found.into())
-}
-
-/// What the datagrams of a call cost by themselves.
-fn floor() -> Result<serde_json::Value> {
-    let text = printed(&mut cargo_bench("floor"))?;
-    let mut floor = serde_json::Map::new();
-    let mut paced = serde_json::Map::new();
-    println!("The loopback interface alone, without SIP:");
-    for line in text.lines().filter(|line| line.starts_with("floor")) {
-        let (label, figures) = line.split_once(": ").with_context(|| line.to_owned())?;
-        let words: Vec<&str> = figures.split_ascii_whitespace().collect();
-        let mut found = serde_json::Map::new();
-        for pair in words.chunks_exact(2) {
-            let figure: f64 = pair[1].parse().with_context(|| line.to_owned())?;
-            found.insert(pair[0].to_owned(), figure.into());
-        }
-        println!("  {line}");
-        match label.strip_prefix("floor at ") {
-            Some(rate) => drop(paced.insert(rate.to_owned(), found.into())),
-            None => floor = found,
-        }
-    }
-    println!();
-    anyhow::ensure!(!floor.is_empty(), "no figures in:\n{text}");
-    floor.insert("paced".to_owned(), paced.into());
-    Ok(floor.into())
 }
 
 fn cargo_bench(name: &str) -> Command {

@@ -1,65 +1,113 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! `cargo xtask bench --vs-sipp`: whole programs beside each other, over the loopback interface.
+//! `cargo xtask bench --vs-sipp`: whole programs beside each other and beside the floor, over the loopback interface.
 //!
-//! Both tools run the built-in `uac` and `uas`, in all pairings, the client on one CPU and the server on another. What
-//! counts is CPU time per call, user and kernel together, and resident memory per call that is held open. All pairings
-//! run within a minute on the same machine, so a busy neighbour hits both: trust ratios, not milliseconds.
+//! Both tools run the built-in `uac` and `uas`, the client on one CPU and the server on another. What counts is CPU time per
+//! call, user and kernel together, and resident memory per call that is held open. Both tools and the floor (the same
+//! datagrams without SIP, [`super::floor`]) are measured in turn, several times, so that a busy neighbour hits all of them, and the
+//! cheapest run of each counts, since nothing makes a run cheaper than it is: trust ratios, not microseconds.
+//!
+//! Waking a CPU that has halted is dear on a virtual machine and no tool's doing, so one load is repeated while programs of the
+//! idle class keep both CPUs from halting.
 
-use super::process::Process;
+use super::floor::Floor;
+use super::machine::Machine;
+use super::pair::{self, Cost, Load, Pair, Run};
 use super::result::Results;
 use super::{Scale, cargo, run as run_command, target};
-use anyhow::{Context as _, Result, bail};
-use gossipper_testkit::sipp::{Exit, Outcome, Running, Tool, free_udp_port};
-use serde_json::json;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use anyhow::{Result, bail};
+use gossipper_testkit::sipp::Tool;
+use serde_json::{Value, json};
+use std::time::Duration;
 
-pub(super) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(super) use super::pair::{CLIENT_CPU, LOCALHOST, SERVER_CPU, arguments};
 
-/// CPUs that client and server are tied to.
-pub(super) const CLIENT_CPU: usize = 0;
-pub(super) const SERVER_CPU: usize = 1;
+/// The names of loads in tables and results.
+pub(super) const SLOW: &str = "1,000/s";
+pub(super) const FAST: &str = "6,000/s";
+pub(super) const NEVER_HALTING: &str = "6,000/s, CPUs never halt";
+pub(super) const SATURATED: &str = "saturation";
 
-/// What a client is to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Load {
-    pub(super) name: &'static str,
-    /// Calls per second.
-    pub(super) rate: u32,
-    pub(super) calls: u32,
-    /// Calls open at a time (`-l`), where that is what bounds the rate.
-    pub(super) open: Option<u32>,
+/// What the floor is called in the place of a tool.
+pub(super) const FLOOR: &str = "floor";
+
+/// More than any tool can, so that each goes as fast as it does.
+const NEVER_REACHED: u32 = 400_000;
+
+/// A load for both tools and the floor.
+#[derive(Clone, Copy)]
+struct Comparison {
+    sipp: Load,
+    ours: Load,
+    /// Rate of the floor; as fast as it goes without one.
+    floor: Option<u32>,
+    /// Is each tool also measured against the other?
+    crossed: bool,
+    /// May the CPUs halt?
+    halts: bool,
 }
 
-const SLOW: Load = load("1000/s", 1000, 3000);
-const FAST: Load = load("6000/s", 6000, 30_000);
+const COMPARISONS: [Comparison; 4] = [
+    paced(SLOW, 1_000, 3_000),
+    Comparison {
+        crossed: true,
+        ..paced(FAST, 6_000, 30_000)
+    },
+    Comparison {
+        halts: false,
+        ..paced(NEVER_HALTING, 6_000, 30_000)
+    },
+    // Each with as many open calls as suit it: SIPp fails calls with more, ours has fuller batches.
+    Comparison {
+        sipp: saturated(100, 40_000),
+        ours: saturated(2_000, 600_000),
+        floor: None,
+        crossed: false,
+        halts: true,
+    },
+];
 
-/// More than any tool can, so that each goes as fast as it does; each with as many open calls as suit it: SIPp fails
-/// calls with more, ours has fuller batches.
-const SATURATED: &str = "all it can";
-const NEVER_REACHED: u32 = 400_000;
-const SIPP_SATURATED: Load = Load {
-    open: Some(100),
-    ..load(SATURATED, NEVER_REACHED, 40_000)
-};
-const OURS_SATURATED: Load = Load {
-    open: Some(2000),
-    ..load(SATURATED, NEVER_REACHED, 300_000)
-};
-
-const fn load(name: &'static str, rate: u32, calls: u32) -> Load {
-    Load {
+const fn paced(name: &'static str, rate: u32, calls: u32) -> Comparison {
+    let load = Load {
         name,
         rate,
         calls,
         open: None,
+        limit: Duration::from_secs((calls / rate * 2 + 8) as u64),
+    };
+    Comparison {
+        sipp: load,
+        ours: load,
+        floor: Some(rate),
+        crossed: false,
+        halts: true,
     }
 }
 
-/// Runs of each pair; the cheapest counts, since nothing makes a run cheaper than it is.
+const fn saturated(open: u32, calls: u32) -> Load {
+    Load {
+        name: SATURATED,
+        rate: NEVER_REACHED,
+        calls,
+        open: Some(open),
+        limit: Duration::from_secs(25),
+    }
+}
+
+/// Runs of each pair.
 const RUNS: u32 = 3;
 const QUICK_RUNS: u32 = 1;
+
+/// Runs that stood still and are made up for, of each pair.
+const MORE: u32 = 2;
+
+/// A run at a given rate that reached less of it stood still.
+const REACHED: f64 = 0.7;
+
+/// How long the floor is measured each time.
+const FLOOR_SECONDS: u32 = 3;
+
+/// Longer than a comparison takes.
+const SPIN: Duration = Duration::from_secs(300);
 
 /// Calls held open for the memory figure, and for the figure it is compared with.
 const HELD: u32 = 20_000;
@@ -67,83 +115,36 @@ const FEW: u32 = 100;
 const HELD_RATE: u32 = 4000;
 const HELD_PAUSE_MS: &str = "60000";
 
-/// What a run may take beyond its calls.
-const SLACK: Duration = Duration::from_secs(120);
-
-/// How long the last datagrams may take to be worked through.
-const SETTLE: Duration = Duration::from_millis(500);
-
-/// How long a client may take to end its open calls when it is interrupted.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// How long after the last call was opened memory is read: SIPp writes its counters once a second.
 const SETTLE_HELD: Duration = Duration::from_millis(1500);
 
 /// Compares and prints tables in Markdown.
 pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
-    let (sipp, ours) = (sipp(), ours()?);
+    let (sipp, ours, floor) = (sipp(), ours()?, Floor::build()?);
     let runs = match scale {
         Scale::Full => RUNS,
         Scale::Quick => QUICK_RUNS,
     };
-    println!("{}\n", machine()?);
-    println!("CPU time per call in µs (user and kernel), `-sn uac` against `-sn uas`:\n");
+    println!("{}\n", Machine::here()?);
     println!(
-        "| Load | Calls/s | Client | Server | Client µs | Server µs | Failed | Retransmitted |"
+        "CPU time per call in µs (user and kernel), `-sn uac` against `-sn uas`, the cheapest of {runs} in turn. \
+         Ratios are those of the client and of the server.\n"
     );
-    println!("| --- | ---: | --- | --- | ---: | ---: | ---: | ---: |");
-    let mut rows = Vec::new();
-    let mut row = |load: Load, client: &Tool, server: &Tool| -> Result<Cost> {
-        let mut cost = cpu(client, server, load)?;
-        for _ in 1..runs {
-            cost = cost.cheaper(&cpu(client, server, load)?);
+    println!(
+        "| Load | Calls/s | Client | Server | Client µs | Server µs | SIPp over it | of the floor | Failed | Repeated | |"
+    );
+    println!("| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
+    let mut figures = Vec::new();
+    for comparison in COMPARISONS {
+        let rows = compare(comparison, sipp.as_ref(), &ours, &floor, runs)?;
+        for row in &rows {
+            println!("{}", row.markdown(&rows));
+            figures.push(row.to_json());
         }
-        let reached = f64::from(load.calls) / cost.seconds;
-        println!(
-            "| {} | {reached:.0} | {} | {} | {:.1} | {:.1} | {} | {} |",
-            load.name,
-            client.name,
-            server.name,
-            cost.client_us,
-            cost.server_us,
-            cost.failed,
-            cost.retransmitted
-        );
-        rows.push(json!({
-            "load": load.name,
-            "calls_per_second": reached,
-            "client": client.name,
-            "server": server.name,
-            "client_us": cost.client_us,
-            "server_us": cost.server_us,
-            "failed": cost.failed,
-            "retransmitted": cost.retransmitted,
-        }));
-        Ok(cost)
-    };
-    let mut ratios = Vec::new();
-    for (of_sipp, of_ours) in [(SLOW, SLOW), (FAST, FAST), (SIPP_SATURATED, OURS_SATURATED)] {
-        let theirs = sipp
-            .as_ref()
-            .map(|sipp| row(of_sipp, sipp, sipp))
-            .transpose()?;
-        let own = row(of_ours, &ours, &ours)?;
-        if let (Some(sipp), FAST) = (&sipp, of_ours) {
-            row(FAST, &ours, sipp)?;
-            row(FAST, sipp, &ours)?;
-        }
-        ratios.extend(theirs.map(|theirs| (of_ours.name, theirs, own)));
     }
     println!();
-    for (load, theirs, own) in ratios {
-        println!(
-            "SIPp's CPU time over ours, {load}: client {:.2}, server {:.2}  ",
-            theirs.client_us / own.client_us,
-            theirs.server_us / own.server_us
-        );
-    }
-    results.put("cpu", rows);
-    println!("\nResident memory per call held open ({HELD} calls less {FEW}), in bytes:\n");
+    results.put("cpu", figures);
+    println!("Resident memory per call held open ({HELD} calls less {FEW}), in bytes:\n");
     println!("| Tool | Client | Server |\n| --- | ---: | ---: |");
     let mut held = Vec::new();
     for tool in sipp.iter().chain([&ours]) {
@@ -154,6 +155,160 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
     println!();
     results.put("memory", held);
     Ok(())
+}
+
+/// What was seen of a pair at a load.
+struct Row {
+    load: &'static str,
+    client: &'static str,
+    server: &'static str,
+    runs: Vec<Cost>,
+    /// Runs that stood still.
+    stalled: u32,
+}
+
+impl Row {
+    fn new(load: &'static str, client: &'static str, server: &'static str) -> Self {
+        Self {
+            load,
+            client,
+            server,
+            runs: Vec::new(),
+            stalled: 0,
+        }
+    }
+
+    /// Takes a run; one that stood still does not count.
+    fn take(&mut self, run: Run, rate: Option<u32>) {
+        let enough = |cost: &Cost| {
+            rate.is_none_or(|rate| cost.calls_per_second >= f64::from(rate) * REACHED)
+        };
+        match run {
+            Run::Done(cost) if enough(&cost) => self.runs.push(cost),
+            Run::Done(_) | Run::Late { .. } => self.stalled += 1,
+        }
+    }
+
+    fn cost(&self) -> Option<Cost> {
+        self.runs
+            .iter()
+            .copied()
+            .reduce(|cost, other| cost.cheaper(&other))
+    }
+
+    fn is(&self, tool: &str) -> bool {
+        self.client == tool && self.server == tool
+    }
+
+    fn markdown(&self, all: &[Self]) -> String {
+        let mut remarks = String::new();
+        if self.stalled > 0 {
+            remarks = format!("{} more runs stood still", self.stalled);
+        }
+        let Some(cost) = self.cost() else {
+            return format!(
+                "| {} | - | {} | {} | - | - | - | - | - | - | {remarks} |",
+                self.load, self.client, self.server
+            );
+        };
+        let of = |tool: &str| all.iter().find(|row| row.is(tool)).and_then(Self::cost);
+        let ratios = |over: Cost, under: Cost| {
+            format!(
+                "{:.1}, {:.1}",
+                over.client_us / under.client_us,
+                over.server_us / under.server_us
+            )
+        };
+        let none = || "-".to_owned();
+        let faults = |count: u64| match self.is(FLOOR) {
+            true => none(),
+            false => count.to_string(),
+        };
+        format!(
+            "| {} | {:.0} | {} | {} | {} | {} | {} | {} | {} | {} | {remarks} |",
+            self.load,
+            cost.calls_per_second,
+            self.client,
+            self.server,
+            figure(cost.client_us),
+            figure(cost.server_us),
+            of("sipp").map_or_else(none, |theirs| ratios(theirs, cost)),
+            of(FLOOR).map_or_else(none, |floor| ratios(cost, floor)),
+            faults(cost.failed),
+            faults(cost.retransmitted),
+        )
+    }
+
+    fn to_json(&self) -> Value {
+        let mut whole = self.cost().map_or_else(|| json!({}), Cost::to_json);
+        whole["load"] = self.load.into();
+        whole["client"] = self.client.into();
+        whole["server"] = self.server.into();
+        whole["stalled"] = self.stalled.into();
+        whole["runs"] = self.runs.iter().map(|cost| cost.to_json()).collect();
+        whole
+    }
+}
+
+/// Microseconds, as exactly as they are worth.
+pub(super) fn figure(us: f64) -> String {
+    if us < 1.0 {
+        format!("{us:.2}")
+    } else {
+        format!("{us:.1}")
+    }
+}
+
+/// Measures all sides of a comparison in turn.
+fn compare(
+    comparison: Comparison,
+    sipp: Option<&Tool>,
+    ours: &Tool,
+    floor: &Floor,
+    runs: u32,
+) -> Result<Vec<Row>> {
+    let mut pairs: Vec<(&Tool, &Tool, Load)> = Vec::new();
+    pairs.extend(sipp.map(|sipp| (sipp, sipp, comparison.sipp)));
+    pairs.push((ours, ours, comparison.ours));
+    if let Some(sipp) = sipp.filter(|_| comparison.crossed) {
+        pairs.push((ours, sipp, comparison.ours));
+        pairs.push((sipp, ours, comparison.sipp));
+    }
+    let name = comparison.ours.name;
+    let mut rows: Vec<Row> = pairs
+        .iter()
+        .map(|(client, server, _)| Row::new(name, client.name, server.name))
+        .collect();
+    let mut bare = Row::new(name, FLOOR, FLOOR);
+    // They end with this function, on every way out of it.
+    let spinners = match comparison.halts {
+        true => Vec::new(),
+        false => floor.spinners(SPIN)?,
+    };
+    let measure = |row: &mut Row, (client, server, load): (&Tool, &Tool, Load)| -> Result<()> {
+        let asked = load.open.is_none().then_some(load.rate);
+        row.take(pair::run(client, server, load)?, asked);
+        Ok(())
+    };
+    for _ in 0..runs {
+        for (row, pair) in rows.iter_mut().zip(&pairs) {
+            measure(row, *pair)?;
+        }
+        bare.take(
+            Run::Done(floor.cost(comparison.floor, FLOOR_SECONDS)?),
+            None,
+        );
+    }
+    for (row, pair) in rows.iter_mut().zip(&pairs) {
+        for _ in 0..MORE {
+            if row.runs.len() < runs as usize {
+                measure(row, *pair)?;
+            }
+        }
+    }
+    drop(spinners);
+    rows.push(bare);
+    Ok(rows)
 }
 
 /// SIPp, where there is one.
@@ -177,85 +332,7 @@ pub(super) fn ours() -> Result<Tool> {
 
 /// What was measured, on what.
 pub(super) fn machine() -> Result<String> {
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").context("/proc/cpuinfo")?;
-    let model = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .and_then(|rest| rest.split_once(':'))
-        .map_or("unknown CPU", |(_, name)| name.trim());
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    if cpus <= SERVER_CPU {
-        bail!("client and server need a CPU each, and there is one");
-    }
-    let kernel = first_line("uname", &["-sr"])?;
-    let rustc = first_line("rustc", &["--version"])?;
-    let sipp = Tool::sipp().map_or_else(String::new, |sipp| format!("; {}", sipp.version));
-    Ok(format!("{cpus} × {model}; {kernel}; {rustc}{sipp}"))
-}
-
-fn first_line(program: &str, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .with_context(|| program.to_owned())?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-/// What a run of a pair cost.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cost {
-    pub(super) client_us: f64,
-    pub(super) server_us: f64,
-    pub(super) failed: u64,
-    pub(super) retransmitted: u64,
-    /// From the start of the client to its end.
-    pub(super) seconds: f64,
-}
-
-impl Cost {
-    /// The lower times of two runs, and all that went wrong in them.
-    fn cheaper(&self, other: &Self) -> Self {
-        Self {
-            client_us: self.client_us.min(other.client_us),
-            server_us: self.server_us.min(other.server_us),
-            failed: self.failed + other.failed,
-            retransmitted: self.retransmitted + other.retransmitted,
-            seconds: self.seconds.min(other.seconds),
-        }
-    }
-}
-
-pub(super) fn cpu(client: &Tool, server: &Tool, load: Load) -> Result<Cost> {
-    let Load { rate, calls, .. } = load;
-    let open = load.open.map(|open| open.to_string());
-    let flags: Vec<&str> = open.iter().flat_map(|open| ["-l", open]).collect();
-    let mut pair = Pair::start(client, server, rate, calls, &flags)?;
-    let started = Instant::now();
-    let limit = Duration::from_secs(u64::from(calls / rate)) + SLACK;
-    let client_time = pair.client_process().wait(limit)?;
-    let seconds = started.elapsed().as_secs_f64();
-    std::thread::sleep(SETTLE);
-    let server_time = pair.server_process().cpu_time()?;
-    let outcome = pair.stop()?;
-    let counted = |name| count(&outcome, name);
-    let done = counted("SuccessfulCall")? + counted("FailedCall")?;
-    if done != u64::from(calls) {
-        bail!(
-            "{} ended {done} of {calls} calls:\n{}{}",
-            client.name,
-            outcome.stdout,
-            outcome.stderr
-        );
-    }
-    let per_call = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(calls);
-    Ok(Cost {
-        client_us: per_call(client_time),
-        server_us: per_call(server_time),
-        failed: counted("FailedCall")?,
-        retransmitted: counted("Retransmissions")?,
-        seconds,
-    })
+    Ok(Machine::here()?.to_string())
 }
 
 /// Resident bytes per held call of client and server.
@@ -284,91 +361,89 @@ fn memory(tool: &Tool, calls: u32) -> Result<(u64, u64)> {
     );
     let outcome = pair.stop()?;
     // SIPp's column, and the name of ours.
-    let created = count(&outcome, "OutgoingCall")?.max(count(&outcome, "TotalCallCreated")?);
+    let created =
+        pair::count(&outcome, "OutgoingCall")?.max(pair::count(&outcome, "TotalCallCreated")?);
     if created != u64::from(calls) {
         bail!("{} had opened {created} of {calls} calls", tool.name);
     }
     Ok(resident)
 }
 
-fn count(outcome: &Outcome, name: &str) -> Result<u64> {
-    let counters = outcome
-        .counters
-        .as_ref()
-        .with_context(|| format!("no counters in:\n{}{}", outcome.stdout, outcome.stderr))?;
-    Ok(counters.value(name))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A server and a client that calls it.
-pub(super) struct Pair {
-    client: Option<Running>,
-    server: Option<Running>,
-    client_id: u32,
-    server_id: u32,
-    ports: (u16, u16),
-}
-
-impl Pair {
-    pub(super) fn start(
-        client: &Tool,
-        server: &Tool,
-        rate: u32,
-        calls: u32,
-        flags: &[&str],
-    ) -> Result<Self> {
-        let ports = (free_udp_port(LOCALHOST)?, free_udp_port(LOCALHOST)?);
-        let address = SocketAddr::new(LOCALHOST, ports.1);
-        let mut serving = Running::start(server, arguments(server, "uas", ports.1))?;
-        serving.wait_for_port(address)?;
-        let server_id = serving.pid();
-        Process(server_id).pin(SERVER_CPU)?;
-        let mut words = arguments(client, "uac", ports.0);
-        for (flag, value) in [("-r", rate), ("-m", calls)] {
-            words.extend([flag.to_owned(), value.to_string()]);
-        }
-        words.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        words.push(address.to_string());
-        let calling = Running::start(client, words)?;
-        let client_id = calling.pid();
-        Process(client_id).pin(CLIENT_CPU)?;
-        Ok(Self {
-            client: Some(calling),
-            server: Some(serving),
-            client_id,
-            server_id,
-            ports,
+    fn done(client_us: f64, server_us: f64, calls_per_second: f64) -> Run {
+        Run::Done(Cost {
+            client_us,
+            server_us,
+            failed: 1,
+            retransmitted: 2,
+            seconds: 5.0,
+            calls_per_second,
         })
     }
 
-    pub(super) fn client_process(&self) -> Process {
-        Process(self.client_id)
+    fn rows() -> Vec<Row> {
+        let mut rows = ["sipp", "gossipper", FLOOR].map(|name| Row::new(FAST, name, name));
+        rows[0].take(done(60.0, 50.0, 5_900.0), Some(6_000));
+        rows[0].take(done(50.0, 60.0, 5_950.0), Some(6_000));
+        rows[0].take(done(90.0, 90.0, 1_300.0), Some(6_000));
+        rows[0].take(Run::Late { busy: 0.1 }, Some(6_000));
+        rows[1].take(done(10.0, 20.0, 5_990.0), Some(6_000));
+        rows[2].take(done(8.0, 0.5, 6_000.0), None);
+        rows.into()
     }
 
-    pub(super) fn server_process(&self) -> Process {
-        Process(self.server_id)
+    #[test]
+    fn the_cheapest_run_counts_and_one_that_stood_still_does_not() {
+        let rows = rows();
+        assert_eq!(
+            rows[0].markdown(&rows),
+            "| 6,000/s | 5950 | sipp | sipp | 50.0 | 50.0 | 1.0, 1.0 | 6.2, 100.0 | 2 | 4 | 2 more runs stood still |"
+        );
+        assert_eq!(
+            rows[1].markdown(&rows),
+            "| 6,000/s | 5990 | gossipper | gossipper | 10.0 | 20.0 | 5.0, 2.5 | 1.2, 40.0 | 1 | 2 |  |"
+        );
+        assert_eq!(
+            rows[2].markdown(&rows),
+            "| 6,000/s | 6000 | floor | floor | 8.0 | 0.50 | 6.2, 100.0 | 1.0, 1.0 | - | - |  |"
+        );
     }
 
-    /// Ends both and gives what the client has to say. A client with open calls is interrupted.
-    fn stop(&mut self) -> Result<Outcome> {
-        let client = self.client.take().context("the pair was stopped before")?;
-        let outcome = client.stop(self.ports.0, PATIENCE)?;
-        if outcome.exit == Exit::TimedOut {
-            bail!("the client had to be killed");
+    #[test]
+    fn a_pair_that_never_got_through_has_no_figures() {
+        let mut row = Row::new(FAST, "sipp", "sipp");
+        row.take(Run::Late { busy: 0.0 }, None);
+        let rows = [row];
+        let text = rows[0].markdown(&rows);
+        assert!(
+            text.ends_with("| - | - | 1 more runs stood still |"),
+            "{text}"
+        );
+        assert_eq!(rows[0].to_json()["client_us"], Value::Null);
+    }
+
+    #[test]
+    fn a_row_keeps_each_of_its_runs() {
+        let json = rows()[0].to_json();
+        assert_eq!(json["client_us"], 50.0);
+        assert_eq!(json["runs"][0]["client_us"], 60.0);
+        assert_eq!((&json["stalled"], &json["load"]), (&2.into(), &FAST.into()));
+    }
+
+    #[test]
+    fn all_comparisons_end_in_time_even_if_every_run_stands_still() {
+        let mut longest = 0;
+        for comparison in COMPARISONS {
+            let pairs = if comparison.crossed { 4 } else { 2 };
+            let limit = comparison.sipp.limit.max(comparison.ours.limit);
+            let total = limit.as_secs() * pairs * u64::from(RUNS + MORE);
+            // The spinners outlast what they are for.
+            assert!(comparison.halts || total < SPIN.as_secs(), "{total}");
+            longest += total;
         }
-        if let Some(server) = self.server.take() {
-            server.finish(Instant::now(), self.ports.1)?;
-        }
-        Ok(outcome)
+        assert!(longest < 20 * 60, "{longest} s");
     }
-}
-
-fn arguments(tool: &Tool, scenario: &str, port: u16) -> Vec<String> {
-    let ip = LOCALHOST.to_string();
-    let port = port.to_string();
-    let mut words = vec!["-sn", scenario, "-i", &ip, "-p", &port, "-nostdin"];
-    if tool.name == "sipp" {
-        // Ours prints its counters at the end; SIPp writes them to a file.
-        words.extend(["-trace_stat", "-stf", "statistics.csv", "-fd", "1"]);
-    }
-    words.into_iter().map(str::to_owned).collect()
 }

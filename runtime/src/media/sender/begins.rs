@@ -64,14 +64,14 @@ fn climbed(rate: Rate, ramp: Ramp, index: u64) -> Option<u64> {
         every * (first * steps + step * steps * (steps - 1.0) / 2.0)
     };
     let wanted = index as f64;
-    // `low` steps are not too many, `high` ones would be, or there are no more.
+    // `low` steps are too few, `high` ones are enough, or there are no more.
     let (mut low, mut high) = (0, climbing);
-    if begun(high) <= wanted {
+    if begun(high) < wanted {
         low = high;
     }
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        if begun(middle) <= wanted {
+        if begun(middle) < wanted {
             low = middle;
         } else {
             high = middle;

@@ -326,3 +326,50 @@ fn silence_of_one_way_fails_a_check_at_once_and_is_watched_until_its_end() {
         assert!(failed.abs_diff(at) <= 10, "{failed}");
     }
 }
+
+#[test]
+fn what_comes_is_measured_as_the_codec_that_it_is() {
+    let mut world = World::new();
+    let agreed = Format {
+        codec: Codec::G729,
+        payload_type: 18,
+        events: Some(101),
+        channels: 1,
+    };
+    let stream = world.open(StreamParams {
+        format: agreed,
+        ..params(1)
+    });
+    let others = [(111, Codec::Opus), (97, Codec::Ilbc)];
+    world.op(stream, Op::Others(Box::new(others)));
+    let (mut sequence, mut timestamp) = (0, 0);
+    let mut last = 0.0;
+    for codec in [Codec::G729, Codec::Pcmu, Codec::Opus, Codec::Ilbc] {
+        let shape = codec.params();
+        for _ in 0..50 {
+            let header = Header {
+                marker: false,
+                payload_type: shape.payload_type,
+                sequence,
+                timestamp,
+                ssrc: 7,
+            };
+            let mut bytes = Vec::new();
+            header.append(&[0; 20], &mut bytes);
+            world.packet(stream, Port::Rtp, &bytes);
+            sequence += 1;
+            timestamp += shape.timestamp_step;
+            world.run_until(world.now + Micros::from_ms(u64::from(shape.packet_ms)));
+        }
+        let report = world.report(stream);
+        assert!(report.jitter.max < 0.1, "{codec:?}: {:?}", report.jitter);
+        let mos = report.quality.expect("it is rated").mos;
+        // G.711 and Opus sound better than G.729 and iLBC.
+        match codec {
+            Codec::Pcmu => assert!(mos > last + 0.2, "{mos}"),
+            Codec::Ilbc => assert!(mos < last - 0.2, "{mos}"),
+            _ => {}
+        }
+        last = mos;
+    }
+}

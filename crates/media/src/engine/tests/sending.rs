@@ -139,6 +139,25 @@ fn a_pause_keeps_the_place_and_lets_time_pass() {
 }
 
 #[test]
+fn what_begins_paused_waits_with_its_first_packet() {
+    let mut world = World::new();
+    let stream = world.open(StreamParams {
+        first_packet: FirstPacket::AtOnce,
+        ..params(1)
+    });
+    let Op::Play(play) = tone(Length::Loops(1)) else {
+        unreachable!("a clip is played");
+    };
+    world.op(stream, Op::PlayPaused(play));
+    world.run_until(Micros::from_ms(100));
+    assert_eq!(world.taken().len(), 0);
+    world.op(stream, Op::Resume);
+    let sent = world.taken();
+    let header = sent[0].packet().header;
+    assert_eq!((header.sequence, header.timestamp), (0, 800));
+}
+
+#[test]
 fn nothing_is_sent_where_nobody_listens_and_time_passes() {
     let mut world = World::new();
     let stream = world.engine.open(world.now, params(1));
