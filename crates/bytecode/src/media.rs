@@ -43,6 +43,23 @@ pub enum Codec {
     H264,
 }
 
+impl Codec {
+    /// The stream that carries it.
+    #[must_use]
+    pub const fn stream(self) -> MediaStream {
+        match self {
+            Self::H264 => MediaStream::Video,
+            Self::Pcmu
+            | Self::Pcma
+            | Self::G722
+            | Self::G729
+            | Self::Noise
+            | Self::Ilbc
+            | Self::Opus => MediaStream::Audio,
+        }
+    }
+}
+
 /// Payload type and codec of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Payload {
@@ -141,6 +158,14 @@ impl<T> RtpStream<T> {
             Self::Pause(Paused::VideoPattern) | Self::Resume(Paused::VideoPattern) => {
                 MediaStream::Video
             }
+            Self::File {
+                payload: Some(payload),
+                ..
+            }
+            | Self::Synthetic {
+                payload: Some(payload),
+                ..
+            } => payload.codec.stream(),
             Self::File { .. }
             | Self::Pause(_)
             | Self::Resume(_)

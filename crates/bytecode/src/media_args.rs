@@ -198,7 +198,7 @@ pub fn rtp_stream(text: &[u8]) -> Result<RtpStream<&[u8]>, ArgumentError> {
         b"silence" => synthetic(Sound::Silence, rest),
         file => {
             let loops = loops(given(&mut rest))?;
-            let payload = payload(MediaStream::Audio, &mut rest)?;
+            let payload = payload(None, &mut rest)?;
             nothing_more(&mut rest, STREAM_HELP)?;
             Ok(RtpStream::File {
                 file,
@@ -227,7 +227,7 @@ fn pattern<'a>(
         Some(field) => field.number("pattern", PATTERN_HELP, 1..=6)?,
         None => 1,
     };
-    let payload = payload(stream, &mut rest)?;
+    let payload = payload(Some(stream), &mut rest)?;
     nothing_more(&mut rest, PATTERN_HELP)?;
     Ok(RtpStream::Pattern {
         stream,
@@ -239,7 +239,7 @@ fn pattern<'a>(
 fn synthetic<'a>(usual: Sound, mut rest: Fields<'_>) -> Result<RtpStream<&'a [u8]>, ArgumentError> {
     // The tone has no end of its own that could be looped.
     loops(given(&mut rest))?;
-    let payload = payload(MediaStream::Audio, &mut rest)?;
+    let payload = payload(None, &mut rest)?;
     let most = i64::from(u32::MAX);
     let packet_ms = given(&mut rest)
         .map(|field| field.number("length of a packet in ms", SYNTHETIC_HELP, 1..=1000))
@@ -283,8 +283,11 @@ fn sound(field: &Field<'_>) -> Result<Sound, ArgumentError> {
     }
 }
 
-/// `PT[,NAME]`
-fn payload(stream: MediaStream, rest: &mut Fields<'_>) -> Result<Option<Payload>, ArgumentError> {
+/// `PT[,NAME]`; without a stream it is that of the codec.
+fn payload(
+    stream: Option<MediaStream>,
+    rest: &mut Fields<'_>,
+) -> Result<Option<Payload>, ArgumentError> {
     let Some(number) = given(rest) else {
         return match given(rest) {
             None => Ok(None),
@@ -303,7 +306,7 @@ fn payload(stream: MediaStream, rest: &mut Fields<'_>) -> Result<Option<Payload>
     let Some(fixed) = fixed(value) else {
         return dynamic(stream, &number, value, name).map(Some);
     };
-    if stream == MediaStream::Video {
+    if stream == Some(MediaStream::Video) {
         let message = format!("payload type {value} is audio");
         return Err(number.error(message, "write a dynamic type: vpattern,1,99,H264/90000"));
     }
@@ -337,7 +340,7 @@ const fn fixed(number: u8) -> Option<Codec> {
 }
 
 fn dynamic(
-    stream: MediaStream,
+    stream: Option<MediaStream>,
     number: &Field<'_>,
     value: u8,
     name: Option<Field<'_>>,
@@ -355,9 +358,10 @@ fn dynamic(
             help,
         ));
     };
-    let found = codec(name.text).filter(|codec| match stream {
-        MediaStream::Video => *codec == Codec::H264,
-        MediaStream::Audio | MediaStream::Image => matches!(codec, Codec::Ilbc | Codec::Opus),
+    let found = codec(name.text).filter(|codec| {
+        let is_video = codec.stream() == MediaStream::Video;
+        let is_dynamic = matches!(codec, Codec::Ilbc | Codec::Opus | Codec::H264);
+        is_dynamic && stream.is_none_or(|stream| is_video == (stream == MediaStream::Video))
     });
     match found {
         Some(codec) => Ok(Payload {
@@ -366,14 +370,12 @@ fn dynamic(
         }),
         None => {
             let what = match stream {
-                MediaStream::Video => "video",
-                MediaStream::Audio | MediaStream::Image => "audio",
+                Some(MediaStream::Video) => " in a video stream",
+                Some(MediaStream::Audio | MediaStream::Image) => " in an audio stream",
+                None => "",
             };
-            let message = format!(
-                "payload type {value} cannot be `{}` in an {what} stream",
-                name.shown()
-            );
-            let mut error = name.error(message.replace("an video", "a video"), help);
+            let message = format!("payload type {value} cannot be `{}`{what}", name.shown());
+            let mut error = name.error(message, help);
             error.words = CODEC_WORDS;
             Err(error)
         }
@@ -495,7 +497,7 @@ pub fn srtp_echo(text: &[u8]) -> Result<SrtpEcho, ArgumentError> {
             return Err(error);
         }
     };
-    let payload = payload(stream, &mut rest)?;
+    let payload = payload(Some(stream), &mut rest)?;
     nothing_more(&mut rest, HELP)?;
     Ok(SrtpEcho {
         change,

@@ -27,6 +27,10 @@ pub enum ClipError {
     Wav(WavError),
     /// The codec is only passed through: its payload has to come from a file of payload.
     NotCoded(Codec),
+    /// Payload in packets of their own sizes, which is not read.
+    Ogg,
+    /// Frames of 20 ms, where packets have those of 30.
+    ShortIlbc,
 }
 
 impl core::fmt::Display for ClipError {
@@ -41,6 +45,8 @@ impl core::fmt::Display for ClipError {
                     "audio cannot be coded as {name}, only payload passed through"
                 )
             }
+            Self::Ogg => f.write_str("an Ogg file, of which payload cannot be taken"),
+            Self::ShortIlbc => f.write_str("a file of iLBC in frames of 20 ms; they must have 30"),
         }
     }
 }
@@ -79,15 +85,23 @@ impl Clip {
         Self::payload(codec, bytes)
     }
 
-    /// A file as we play it: a WAV file is coded, anything else is payload.
+    /// A file as we play it: a WAV file is coded, anything else is payload. The first line of a file of iLBC (RFC 3952
+    /// §5) is none.
     ///
     /// # Errors
-    /// It is empty, or a WAV file that cannot be read or coded.
+    /// It is empty, a WAV file that cannot be read or coded, or one of another kind that is no payload.
     pub fn file(codec: Codec, file: &[u8]) -> Result<Self, ClipError> {
         match wav::read(file) {
             Ok(audio) => {
                 let rate = codec.params().sample_rate;
                 Self::coded(codec, &resample(&audio.samples, audio.rate, rate))
+            }
+            Err(WavError::NotWav) if file.starts_with(b"OggS") => Err(ClipError::Ogg),
+            Err(WavError::NotWav) if codec == Codec::Ilbc => {
+                if file.starts_with(b"#!iLBC20\n") {
+                    return Err(ClipError::ShortIlbc);
+                }
+                Self::payload(codec, file.strip_prefix(b"#!iLBC30\n").unwrap_or(file))
             }
             Err(WavError::NotWav) => Self::payload(codec, file),
             Err(error) => Err(ClipError::Wav(error)),
@@ -309,6 +323,21 @@ mod tests {
             Clip::file(Codec::Pcma, b"RIFF____WAVE"),
             Err(ClipError::Wav(_))
         ));
+    }
+
+    #[test]
+    fn payload_is_told_from_what_it_comes_in() {
+        let frames = |file: &[u8]| Clip::file(Codec::Ilbc, file).map(|clip| packets(&clip, 1, 3));
+        assert_eq!(frames(b"#!iLBC30\nabc"), Ok(b"abc".to_vec()));
+        assert_eq!(frames(b"abc"), Ok(b"abc".to_vec()));
+        assert_eq!(frames(b"#!iLBC20\nabc"), Err(ClipError::ShortIlbc));
+        assert_eq!(frames(b"#!iLBC30\n"), Err(ClipError::Empty));
+        assert_eq!(Clip::file(Codec::Opus, b"OggS\0"), Err(ClipError::Ogg));
+        // SIPp takes the bytes as they are.
+        assert_eq!(
+            Clip::sipp_file(Codec::Ilbc, b"#!iLBC30\n").unwrap().size(),
+            9
+        );
     }
 
     #[test]

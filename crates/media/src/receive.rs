@@ -311,7 +311,7 @@ pub struct Receiver {
     first_arrival: Micros,
     last_arrival: Micros,
     longest_gap: Micros,
-    /// Of packets that count for the mean, in milliseconds.
+    /// In milliseconds.
     jitter_sum: f64,
     jitter_count: u64,
     /// In milliseconds, and in timestamps.
@@ -408,13 +408,16 @@ impl Receiver {
             source.skew_max = source.skew_max.max(source.skew.abs());
             let difference = drift.abs();
             source.jitter += (difference - source.jitter) / 16.0;
-            if !(header.marker || silent || follows_silence) {
+            if header.marker || silent || follows_silence {
+                // As if it were the mean.
+                self.jitter_sum += self.jitter_sum / self.jitter_count.max(1) as f64;
+            } else {
                 let ms = source.jitter * 1000.0 / f64::from(source.clock_rate);
                 self.jitter_sum += ms;
-                self.jitter_count += 1;
                 self.jitter_max = self.jitter_max.max(ms);
                 self.jitter_max_ts = self.jitter_max_ts.max(source.jitter);
             }
+            self.jitter_count += 1;
         }
         source.timed = true;
         source.last_arrival = now;
@@ -508,10 +511,11 @@ impl Receiver {
         });
         JitterMs {
             last,
-            mean: match self.jitter_count {
+            mean: if self.jitter_sum > 0.0 {
+                self.jitter_sum / self.jitter_count.max(1) as f64
+            } else {
                 // Nothing but beginnings: some mark every packet.
-                0 => last,
-                count => self.jitter_sum / count as f64,
+                last
             },
             max: self.jitter_max,
             max_ts: self.jitter_max_ts,

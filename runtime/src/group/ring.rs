@@ -231,7 +231,7 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    /// Takes the next entry; the bytes of a message are put into `bytes`.
+    /// Takes the next entry; the bytes of a message are put into `bytes`, which grows as it has to.
     pub(crate) fn pop<'a>(&mut self, bytes: &'a mut Vec<u8>) -> Option<Entry<'a>> {
         if self.head == self.tail {
             self.head = self.ring.head.words.load(Ordering::Acquire);
@@ -252,15 +252,17 @@ impl Consumer {
             ABORT => (Entry::Abort, ORDER),
             _ => {
                 let words = above.div_ceil(8);
-                bytes.resize((words * 8) as usize, 0);
-                for (chunk, n) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(HEAD..) {
+                let room = (words * 8) as usize;
+                if bytes.len() < room {
+                    bytes.resize(room, 0);
+                }
+                for (chunk, n) in bytes[..room].as_chunks_mut::<8>().0.iter_mut().zip(HEAD..) {
                     *chunk = word(n).to_le_bytes();
                 }
-                bytes.truncate(above as usize);
                 let message = Entry::Message {
                     at: Micros(word(1)),
                     src: unpacked([word(2), word(3), word(4)]),
-                    bytes,
+                    bytes: &bytes[..above as usize],
                 };
                 (message, HEAD + words)
             }

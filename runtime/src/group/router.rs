@@ -9,6 +9,8 @@ use std::hash::BuildHasher as _;
 
 use gossipper_sip::{call_id_of, strip_call_id_prefix};
 
+use memchr::memchr;
+
 use super::share::{READING, part_of_leader};
 
 /// Another seed than that of the machine's index, whose tables would otherwise fill unevenly.
@@ -61,7 +63,7 @@ impl Router {
 
     /// The Call-ID of a message, as the machine knows it.
     pub(crate) fn call_id<'a>(&self, message: &'a [u8]) -> Option<&'a [u8]> {
-        let id = call_id_of(message)?;
+        let id = plain_call_id(message).or_else(|| call_id_of(message))?;
         Some(if self.ignore_slashes {
             id
         } else {
@@ -73,6 +75,31 @@ impl Router {
     pub(crate) fn owner(&self, message: &[u8]) -> usize {
         self.call_id(message).map_or(0, |id| self.owner_of_call(id))
     }
+}
+
+/// The Call-ID of a message that is as nearly all are; whatever needs a closer look is none. No name but this one is read.
+fn plain_call_id(message: &[u8]) -> Option<&[u8]> {
+    const NAME: &[u8] = b"Call-ID: ";
+    if matches!(message, [b'\r' | b'\n', ..]) {
+        return None;
+    }
+    let mut rest = message;
+    loop {
+        rest = rest.get(memchr(b'\n', rest)? + 1..)?;
+        match rest {
+            [b'C' | b'c', b'A' | b'a', ..] => break,
+            // The compact form, or the end of the header fields.
+            [] | [b'i' | b'I' | b'\r' | b'\n', ..] => return None,
+            _ => {}
+        }
+    }
+    let value = rest.strip_prefix(NAME)?;
+    let end = memchr(b'\n', value)?;
+    // A field may go on in the next line.
+    let folded = matches!(value.get(end + 1), Some(b' ' | b'\t'));
+    let value = value[..end].strip_suffix(b"\r")?;
+    let plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    (!folded && plain(value.first()) && plain(value.last())).then_some(value)
 }
 
 #[cfg(test)]
@@ -117,7 +144,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_call_id_that_needs_a_closer_look_is_not_found_at_once() {
+        let of = |fields: &str| {
+            let text = format!("BYE sip:a SIP/2.0\r\nVia: x\r\nCSeq: 1 BYE\r\n{fields}\r\n");
+            plain_call_id(text.as_bytes()).map(<[u8]>::to_vec)
+        };
+        assert_eq!(of("Call-ID: 1@h\r\n"), Some(b"1@h".to_vec()));
+        for odd in [
+            "i: 2\r\nCall-ID: 1\r\n",
+            "call-id: 2\r\nCall-ID: 1\r\n",
+            "Call-ID : 2\r\nCall-ID: 1\r\n",
+            "Call-ID: 1\n",
+            "Call-ID: 1\r\n 2\r\n",
+            "Call-ID: 1 \r\n",
+            "Call-ID: \r\n",
+            "\r\nCall-ID: 1\r\n",
+            "",
+        ] {
+            assert_eq!(of(odd), None, "{odd:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_found_at_once_is_what_a_closer_look_finds(
+            lines in "((Call-ID|CALL-ID|i|Via|Cat|\r|\n)? ?:? {0,2}[a-z@\t ]{0,6}\r?\n){0,5}",
+        ) {
+            let text = format!("BYE sip:a SIP/2.0\r\n{lines}");
+            if let Some(found) = plain_call_id(text.as_bytes()) {
+                prop_assert_eq!(Some(found), call_id_of(text.as_bytes()));
+            }
+        }
+
         #[test]
         fn a_message_goes_to_the_owner_of_the_call_that_the_machine_would_find(
             id in "[a-z0-9/]{1,12}(///)?[a-z0-9@.]{0,12}",

@@ -336,6 +336,37 @@ fn by_sipps_rules_what_is_played_while_paused_waits_for_resume() {
     }
 }
 
+#[test]
+fn a_file_of_video_goes_to_the_video_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Two packets and a half.
+    std::fs::write(folder.path().join("a.264"), [0x65; 3200]).expect("written");
+    let both = "m=audio [rtpstream_audio_port] RTP/AVP 8\nm=video [rtpstream_video_port] RTP/AVP 96\na=rtpmap:96 H264/90000";
+    for rules in [MediaRules::Sipp, MediaRules::Own] {
+        let plays = play("a.264,1,96,H264/90000");
+        let mut uac = Side::new(&plays).with_sdp(both).then(&pause(700));
+        uac.media.rules = rules;
+        uac.media.folder = Some(folder.path().to_path_buf());
+        let report = run(&uac, &Side::new("").with_sdp(both), 1);
+        let [caller, answerer] = media(&report);
+        assert_eq!(
+            (caller.packets_sent, caller.closed.octets_sent),
+            (3, 3840),
+            "{rules:?}"
+        );
+        assert_eq!(
+            (answerer.packets_received, answerer.closed.received),
+            (3, 1),
+            "{rules:?}"
+        );
+    }
+    // Where nobody describes a video there is nowhere to send it to.
+    let mut uac = Side::new(&play("a.264,1,96,H264/90000")).then(&pause(300));
+    uac.media.folder = Some(folder.path().to_path_buf());
+    let report = run(&uac, &Side::new(""), 1);
+    assert_eq!(media(&report)[0].packets_sent, 0);
+}
+
 /// A crypto line of a suite, with a key of the call.
 pub(crate) fn crypto(tag: u32, suite: &str) -> String {
     format!("a=crypto:{tag} {suite} inline:[cryptokeyparams1audio]")

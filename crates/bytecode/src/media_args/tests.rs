@@ -46,6 +46,13 @@ fn a_file_with_its_fields() {
         stream("a.wav,1,111,OPUS/48000"),
         file(Loops::Times(1), form(111, Codec::Opus))
     );
+    let video = stream("a.264,-1,96,H264/90000");
+    let wanted = RtpStream::File {
+        file: "a.264".to_owned(),
+        loops: Loops::Endless,
+        payload: form(96, Codec::H264),
+    };
+    assert_eq!((video.stream(), video), (MediaStream::Video, wanted));
     assert_eq!(
         stream("a.wav,1,13,anything"),
         file(Loops::Times(1), form(13, Codec::Noise))
@@ -132,7 +139,7 @@ fn faults_have_their_place() {
         ("a.wav,1,33", 8..10, "cannot be sent"),
         ("a.wav,1,300", 8..11, "no payload type"),
         ("a.wav,1,,PCMU", 9..13, "without a payload type"),
-        ("a.wav,1,99,H264/90000", 11..21, "an audio stream"),
+        ("apattern,1,99,H264/90000", 14..24, "an audio stream"),
         ("a.wav,1,0,PCMU,z", 15..16, "one field too many"),
         ("apattern,7", 9..10, "no pattern"),
         ("vpattern,1,0", 11..12, "is audio"),
