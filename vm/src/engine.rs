@@ -53,10 +53,10 @@ pub(crate) type Hasher = foldhash::fast::FixedState;
 /// Calls aborted by one `AbortAll`, so that one input has a bounded cost.
 const ABORT_BATCH: usize = 256;
 
-/// Records of ended calls kept for their memory.
-const SPARE_MAX: usize = 4096;
+/// Bytes that ended calls leave to those that come after them, all together.
+const SPARE_MAX: usize = 4 << 20;
 
-/// Largest record kept: one message of 64 KiB must not be remembered by thousands of records.
+/// The same, each: one message of 64 KiB must not be remembered by many records.
 const SPARE_BYTES: usize = 4096;
 
 /// A call in the index.
@@ -94,7 +94,8 @@ pub struct Engine {
     draining: bool,
     /// Where among the calls those begin that are still to be aborted.
     abort_from: u32,
-    spare: Vec<Call>,
+    /// Bytes that ended calls have left to those that come after them.
+    spare_bytes: usize,
     /// Memory for the header fields of the message at hand.
     fields: FieldBuffer,
     /// Finds Call-IDs of messages that come next.
@@ -139,7 +140,7 @@ impl Engine {
             starting: image.program.init.map(|_| Box::default()),
             draining: false,
             abort_from: 0,
-            spare: Vec::new(),
+            spare_bytes: 0,
             fields: FieldBuffer::default(),
             call_ids: ahead::call_ids(),
             held_bytes: 0,
@@ -614,16 +615,17 @@ impl Engine {
             None => return,
         };
         self.index.remove(fold(hash), |open| open.key == key);
-        let Some(mut call) = self.calls.remove(key) else {
+        let Some(call) = self.calls.end(key) else {
             return;
         };
         self.held_bytes -= call.held_bytes as usize;
-        self.leave_flows(key, &call, out);
-        self.give_back(&call);
+        paths::leave(&mut self.shared, key, call, out);
         if call.cold.is_some() {
-            exec::dialogs::end(&mut self.shared, &mut call, key, death, now);
+            births::give_back(&mut self.shared, call);
+            exec::dialogs::end(&mut self.shared, call, key, death, now);
+            call.cold = None;
         }
-        txn::stop(&mut call, &mut self.shared.buffers);
+        txn::stop(call, &mut self.shared.buffers);
         if let Some(death) = death {
             self.shared.dead.bury(hash, death, now);
         }
@@ -634,8 +636,12 @@ impl Engine {
             user: call.user,
             length,
         });
-        if self.spare.len() < SPARE_MAX && call.heap_bytes() <= SPARE_BYTES {
-            self.spare.push(call);
+        let left = call.heap_bytes();
+        if left <= SPARE_BYTES && self.spare_bytes + left <= SPARE_MAX {
+            self.spare_bytes += left;
+            call.held_bytes = left as u32;
+        } else {
+            *call = Call::blank(UNSPECIFIED);
         }
     }
 }
@@ -686,7 +692,7 @@ fn split<'a>(
 ) -> Option<(&'a mut Call, Cx<'a>)> {
     let call = calls.get_mut(key)?;
     if image.params().names_calls {
-        out.push(Output::About { call: call.number });
+        out.about(call.number);
     }
     let cx = Cx {
         image,

@@ -68,6 +68,8 @@ pub enum StatEvent {
     Received {
         /// The step.
         step: StepId,
+        /// The message is a final response to an INVITE.
+        answers_invite: bool,
     },
     /// The peer repeated a message that a receive step had accepted.
     ReceivedAgain {
@@ -326,6 +328,8 @@ pub enum Output {
 pub struct OutBuf {
     records: Vec<Output>,
     bytes: Vec<u8>,
+    /// The call that the last orders are about, as far as they say so.
+    about: Option<u64>,
 }
 
 impl OutBuf {
@@ -339,6 +343,7 @@ impl OutBuf {
     pub fn clear(&mut self) {
         self.records.clear();
         self.bytes.clear();
+        self.about = None;
     }
 
     /// The orders, in the order to carry them out.
@@ -356,6 +361,20 @@ impl OutBuf {
     /// Adds an order.
     pub fn push(&mut self, output: Output) {
         self.records.push(output);
+    }
+
+    /// Says that the orders that follow are about this call, unless those before were, too.
+    pub(crate) fn about(&mut self, call: u64) {
+        if self.about != Some(call) {
+            self.about = Some(call);
+            self.records.push(Output::About { call });
+        }
+    }
+
+    /// Says that the orders that follow are of the scenario beside, or no longer.
+    pub(crate) fn beside(&mut self, begins: bool) {
+        self.about = None;
+        self.records.push(Output::Beside { begins });
     }
 
     /// Takes back the last order if it is a yield.

@@ -290,7 +290,12 @@ fn accepted(
     {
         state.final_response = Some(fingerprint);
     }
-    cx.stat(StatEvent::Received { step: recv.step });
+    let of_invite = msg.cseq().is_some_and(|cseq| cseq.method == b"INVITE");
+    let is_final = msg.status().map(StatusCode::is_final);
+    cx.stat(StatEvent::Received {
+        step: recv.step,
+        answers_invite: of_invite && is_final == Some(true),
+    });
     // Before the actions, which play to where it says.
     if cx.image.media.answers() && cx.image.program.steps[recv.step.index()].reads_sdp {
         answered(call, msg);
@@ -302,7 +307,8 @@ fn accepted(
         Ok(pc) => pc,
         Err(reason) => return Verdict::Drop(reason),
     };
-    accept(cx, call, id, &recv, msg, fingerprint, after)
+    let to_invite = of_invite && is_final != Some(false);
+    accept(cx, call, (id, &recv), msg, (fingerprint, to_invite), after)
 }
 
 /// The body of a message, and whether it says that it is a description.
@@ -353,10 +359,9 @@ fn described(cx: &mut Cx<'_>, msg: &Message<'_>) {
 fn accept(
     cx: &mut Cx<'_>,
     call: &mut Call,
-    id: RecvId,
-    recv: &Recv,
+    (id, recv): (RecvId, &Recv),
     msg: &Message<'_>,
-    fingerprint: Fingerprint,
+    (fingerprint, to_invite): (Fingerprint, bool),
     after: Pc,
 ) -> Verdict {
     if msg.is_request()
@@ -408,8 +413,6 @@ fn accept(
     let captures = cx.image.program.captures_of(recv);
     call.last
         .keep(cx.image, captures, msg, &mut cx.shared.draft);
-    let to_invite = msg.cseq().is_some_and(|cseq| cseq.method == b"INVITE")
-        && msg.status().is_none_or(StatusCode::is_final);
     call.unanswered = Some((fingerprint, id, to_invite));
     // Of the message kept so far only its answer is repeated on request; a new one replaces it when it is answered.
     let leaves = recv.optional == Optional::No

@@ -3,7 +3,8 @@
 //!
 //! Records lie in chunks that never move: the table grows by a chunk at a time, neither copying what is there nor
 //! keeping room for as many again. A place is used again under another generation, so that the key of a call that has
-//! ended finds nothing.
+//! ended finds nothing. The record of a call that has ended stays in its place, with the memory that it holds, for the next
+//! call there: to move it away and back would take longer than all else that is done with it.
 
 use crate::call::Call;
 use crate::input::CallKey;
@@ -18,13 +19,23 @@ const MARK: u32 = 1 << 31;
 /// Stands for no place.
 const NONE: u32 = u32::MAX;
 
+/// In place of the next free place: this one is not free.
+const OPEN: u32 = u32::MAX - 1;
+
 #[derive(Debug)]
 struct Slot {
     /// Odd, as keys demand; changes whenever the place becomes free.
     generation: u32,
     /// The next free place, if this is one.
     next_free: u32,
-    call: Option<Call>,
+    /// If the place is free, what an ended call has left.
+    call: Call,
+}
+
+impl Slot {
+    const fn is_open(&self) -> bool {
+        self.next_free == OPEN
+    }
 }
 
 /// Calls by key.
@@ -71,9 +82,9 @@ impl Calls {
         self.len += 1;
         let free = self.free;
         if let Some(slot) = self.slot_mut(free) {
-            slot.call = Some(call);
+            slot.call = call;
             let generation = slot.generation;
-            let next_free = slot.next_free;
+            let next_free = core::mem::replace(&mut slot.next_free, OPEN);
             let key = key(self.turned(free), generation);
             self.free = next_free;
             return key;
@@ -87,26 +98,31 @@ impl Calls {
         let place = (before + chunk.len()) as u32;
         chunk.push(Slot {
             generation: 1,
-            next_free: NONE,
-            call: Some(call),
+            next_free: OPEN,
+            call,
         });
         key(self.turned(place), 1)
     }
 
-    /// Takes a call out.
-    pub(crate) fn remove(&mut self, key: CallKey) -> Option<Call> {
+    /// What an ended call has left where the next one is put; its memory may be taken.
+    pub(crate) fn left_over(&mut self) -> Option<&mut Call> {
+        let free = self.free;
+        self.slot_mut(free).map(|slot| &mut slot.call)
+    }
+
+    /// Ends a call: its key finds it no more. What it leaves stays in its place.
+    pub(crate) fn end(&mut self, key: CallKey) -> Option<&mut Call> {
         let (place, generation) = self.parts(key);
         let free = self.free;
         let slot = self.slot_mut(place)?;
-        if slot.generation != generation {
+        if slot.generation != generation || !slot.is_open() {
             return None;
         }
-        let call = slot.call.take()?;
         slot.generation = generation.wrapping_add(2);
         slot.next_free = free;
         self.free = place;
         self.len -= 1;
-        Some(call)
+        self.slot_mut(place).map(|slot| &mut slot.call)
     }
 
     /// The call with this key, if it is still there.
@@ -115,11 +131,7 @@ impl Calls {
         let (place, generation) = self.parts(key);
         let place = place as usize;
         let slot = self.chunks.get(place / CHUNK)?.get(place % CHUNK)?;
-        if slot.generation == generation {
-            slot.call.as_ref()
-        } else {
-            None
-        }
+        (slot.generation == generation && slot.is_open()).then_some(&slot.call)
     }
 
     /// The same, for changing it.
@@ -127,11 +139,7 @@ impl Calls {
     pub(crate) fn get_mut(&mut self, key: CallKey) -> Option<&mut Call> {
         let (place, generation) = self.parts(key);
         let slot = self.slot_mut(place)?;
-        if slot.generation == generation {
-            slot.call.as_mut()
-        } else {
-            None
-        }
+        (slot.generation == generation && slot.is_open()).then_some(&mut slot.call)
     }
 
     /// Whether there is a call with this key.
@@ -151,7 +159,7 @@ impl Calls {
         let places = (chunk * CHUNK..).zip(slots);
         places
             .skip(first as usize % CHUNK)
-            .filter(|(_, slot)| slot.call.is_some())
+            .filter(|(_, slot)| slot.is_open())
             .map(|(place, slot)| key(self.turned(place as u32), slot.generation))
     }
 
@@ -240,8 +248,8 @@ mod tests {
         // Drivers keep tables by place.
         let places = keys.iter().chain(&others).map(|key| parts(*key).0);
         assert_eq!(places.max(), Some(3));
-        assert!(marked.remove(keys[0]).is_none());
-        assert_eq!(marked.remove(others[0]).map(|call| call.number), Some(10));
+        assert!(marked.end(keys[0]).is_none());
+        assert_eq!(marked.end(others[0]).map(|call| call.number), Some(10));
         assert!(is_marked(marked.insert(numbered(12))));
         assert!(marked.get(others[0]).is_none());
         assert!(!marked.contains_key(CallKey::default()));
@@ -251,9 +259,12 @@ mod tests {
     fn a_place_is_used_again_and_the_old_key_finds_nothing() {
         let mut calls = Calls::new();
         let keys: Vec<_> = (0..5).map(|n| calls.insert(numbered(n))).collect();
-        assert_eq!(calls.remove(keys[1]).map(|call| call.number), Some(1));
-        assert_eq!(calls.remove(keys[3]).map(|call| call.number), Some(3));
-        assert!(calls.remove(keys[1]).is_none() && calls.get(keys[1]).is_none());
+        assert!(calls.left_over().is_none());
+        assert_eq!(calls.end(keys[1]).map(|call| call.number), Some(1));
+        assert_eq!(calls.end(keys[3]).map(|call| call.number), Some(3));
+        assert!(calls.end(keys[1]).is_none() && calls.get(keys[1]).is_none());
+        assert_eq!(calls.left_over().map(|call| call.number), Some(3));
+        assert_eq!(calls.keys().count(), 3);
         // What became free last is used first.
         let (third, first) = (calls.insert(numbered(13)), calls.insert(numbered(11)));
         assert_eq!(

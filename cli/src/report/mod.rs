@@ -9,6 +9,9 @@ pub(crate) mod progress;
 pub(crate) mod shapes;
 pub(crate) mod summary;
 
+#[cfg(test)]
+mod limited;
+
 /// A time with a unit that suits it: microseconds below 10 ms, so that loopback runs do not read as zero.
 fn time(us: u64) -> String {
     let ms = us as f64 / 1e3;

@@ -20,6 +20,12 @@ use crate::scan::content_length;
 /// The buffer of an idle connection is not kept above this size.
 const IDLE_CAPACITY: usize = 16 * 1024;
 
+/// Nor above this one that of any other.
+const BUSY_CAPACITY: usize = 256 * 1024;
+
+/// How many pushes in a row that would fit an idle connection make it one.
+const LULL: u16 = 2_000;
+
 /// The peer sends something that cannot be cut into messages; the connection is of no more use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameError {
@@ -63,6 +69,8 @@ pub struct StreamFramer {
     /// Where the message ends, once its header section is complete.
     end: Option<usize>,
     limit: usize,
+    /// Pushes in a row that would have fit the buffer of an idle connection.
+    small: u16,
     failed: Option<FrameError>,
 }
 
@@ -76,6 +84,7 @@ impl StreamFramer {
             searched: 0,
             end: None,
             limit,
+            small: 0,
             failed: None,
         }
     }
@@ -137,12 +146,22 @@ impl StreamFramer {
         if self.start == 0 {
             return;
         }
+        let small = self.buf.len() <= IDLE_CAPACITY;
+        self.small = if small {
+            self.small.saturating_add(1)
+        } else {
+            0
+        };
         self.buf.drain(..self.start);
         self.line -= self.start;
         self.searched -= self.start;
         self.end = self.end.map(|end| end - self.start);
         self.start = 0;
-        if self.buf.is_empty() && self.buf.capacity() > IDLE_CAPACITY {
+        let most = match self.small < LULL {
+            true => BUSY_CAPACITY,
+            false => IDLE_CAPACITY,
+        };
+        if self.buf.is_empty() && self.buf.capacity() > most {
             self.buf = Vec::new();
         }
     }

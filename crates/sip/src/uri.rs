@@ -241,7 +241,11 @@ fn first_param<'a>(value: &'a [u8], open: usize, name: &[u8]) -> Option<Option<&
     if !key.eq_ignore_ascii_case(name) {
         return None;
     }
-    let value = match value.iter().position(|byte| matches!(byte, b';' | b'<')) {
+    let end = match may_contain(value, [b';', b'<']) {
+        true => value.iter().position(|byte| matches!(byte, b';' | b'<')),
+        false => None,
+    };
+    let value = match end {
         None => value,
         Some(end) if contains(&value[end..], b'<') => return None,
         Some(end) => &value[..end],

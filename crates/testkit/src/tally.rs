@@ -52,7 +52,7 @@ impl Tally {
         match event {
             StatEvent::Created { .. } => self.created += 1,
             StatEvent::Sent { step } => *self.sent.entry(step.0).or_default() += 1,
-            StatEvent::Received { step } => *self.received.entry(step.0).or_default() += 1,
+            StatEvent::Received { step, .. } => *self.received.entry(step.0).or_default() += 1,
             StatEvent::Retransmitted { .. } => self.retransmitted += 1,
             StatEvent::ReceivedAgain { .. } => self.received_again += 1,
             StatEvent::Lost { .. } => self.lost += 1,

@@ -19,6 +19,16 @@ const COMPACT_AT: usize = 256 << 10;
 /// Capacity kept by an empty queue: there may be thousands.
 const IDLE_CAPACITY: usize = 4096;
 
+/// Capacity kept by that of a connection which many calls share: one that takes so many messages at a time needs it again
+/// at once.
+const BUSY_CAPACITY: usize = 256 << 10;
+
+/// Messages that wait at a time on such a connection.
+const BUSY_MESSAGES: u32 = 4;
+
+/// How often a queue becomes empty without having held so many before it gives the memory back.
+const LULL: u16 = 2_000;
+
 /// Whose message it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
@@ -47,6 +57,10 @@ pub(crate) struct SendQueue {
     /// Bytes of the first message that are written.
     written: usize,
     messages: VecDeque<Queued>,
+    /// Messages that were added since it was empty.
+    added: u32,
+    /// How often it may become empty before its memory is given back.
+    busy: u16,
     /// Messages that the kernel refused for good, by call.
     refused: Vec<(Option<Caller>, io::Error)>,
 }
@@ -65,6 +79,7 @@ impl SendQueue {
             return false;
         }
         self.bytes.extend_from_slice(bytes);
+        self.added = self.added.saturating_add(1);
         self.messages.push_back(Queued {
             len: bytes.len(),
             call,
@@ -131,9 +146,16 @@ impl SendQueue {
             self.written = 0;
         }
         if self.messages.is_empty() {
+            let added = std::mem::take(&mut self.added);
+            self.busy = match added >= BUSY_MESSAGES && self.bytes.len() > IDLE_CAPACITY {
+                true => LULL,
+                false => self.busy.saturating_sub(1),
+            };
             self.bytes.clear();
             self.start = 0;
-            self.bytes.shrink_to(IDLE_CAPACITY);
+            if self.busy == 0 || self.bytes.capacity() > BUSY_CAPACITY {
+                self.bytes.shrink_to(IDLE_CAPACITY);
+            }
         } else if self.start > COMPACT_AT && self.start > self.bytes.len() / 2 {
             self.bytes.drain(..self.start);
             self.start = 0;
@@ -226,6 +248,31 @@ mod tests {
         queue.wrote(big.len());
         assert!(queue.push(None, to, b"y", None));
         assert_eq!(queue.unwritten(), b"y");
+    }
+
+    #[test]
+    fn memory_is_kept_where_many_messages_wait_again_and_again_and_nowhere_else() {
+        let to = "192.0.2.1:5060".parse().expect("an address");
+        let mut queue = SendQueue::default();
+        let mut empty_after = |messages: u32, bytes: usize| {
+            for _ in 0..messages {
+                assert!(queue.push(None, to, &vec![b'x'; bytes], None));
+            }
+            queue.wrote(bytes * messages as usize);
+            assert!(queue.is_empty());
+            queue.bytes.capacity()
+        };
+        assert!(empty_after(1, 20_000) <= IDLE_CAPACITY, "a single one");
+        for _ in 0..20 {
+            assert!(empty_after(20, 500) >= 10_000);
+            assert!(empty_after(1, 500) >= 10_000);
+        }
+        let lull: Vec<usize> = (0..=LULL).map(|_| empty_after(1, 500)).collect();
+        assert!(
+            lull[0] >= 10_000 && lull[lull.len() - 1] <= IDLE_CAPACITY,
+            "{lull:?}"
+        );
+        assert!(empty_after(1_000, 500) <= IDLE_CAPACITY, "a backlog");
     }
 
     #[test]

@@ -52,11 +52,6 @@ pub(crate) fn call_id(message: &[u8]) -> &[u8] {
     value(message, "Call-ID", "i")
 }
 
-/// Whether a message belongs to an INVITE transaction.
-pub(crate) fn is_of_invite(message: &[u8]) -> bool {
-    value(message, "CSeq", "").ends_with(b"INVITE")
-}
-
 /// The method of a message's transaction.
 pub(crate) fn cseq_method(message: &[u8]) -> &[u8] {
     let cseq = value(message, "CSeq", "");
@@ -94,7 +89,6 @@ mod tests {
         assert_eq!(start_line(MESSAGE), b"SIP/2.0 486 Busy Here");
         assert_eq!(reason(MESSAGE), b"Busy Here");
         assert_eq!(call_id(MESSAGE), b"a@b");
-        assert!(is_of_invite(MESSAGE));
         assert_eq!(cseq_method(MESSAGE), b"INVITE");
         assert_eq!(cseq_method(b""), b"");
         assert_eq!(value(b"x\r\n\r\nCall-ID: 1", "Call-ID", "i"), b"");

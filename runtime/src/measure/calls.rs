@@ -183,7 +183,7 @@ impl Calls {
                     open.unanswered = Some(sending);
                 }
             }
-            StatEvent::Received { step } => {
+            StatEvent::Received { step, .. } => {
                 return (self.received(now, call, step, received), None);
             }
             StatEvent::Unexpected { .. } if self.records => {

@@ -76,7 +76,10 @@ impl Stage {
         self.event(
             at_ms,
             call,
-            StatEvent::Received { step },
+            StatEvent::Received {
+                step,
+                answers_invite: false,
+            },
             message.as_bytes(),
         );
     }

@@ -292,10 +292,11 @@ impl<M: Machine> Shard<M> {
         if let Role::Lead(lead) = &mut self.role {
             lead.wake();
         }
-        self.settle(self.core.clock.now());
+        let now = self.core.clock.now();
+        self.settle(now);
         busy |= self.abort_some();
         self.core.deliver();
-        self.confer(self.core.clock.now());
+        self.confer(now);
         self.flush();
         self.core.deliver();
         let now = self.core.clock.now();
@@ -414,6 +415,9 @@ impl<M: Machine> Shard<M> {
     }
 
     fn resumes(&mut self) -> bool {
+        if self.core.resumable() == 0 {
+            return false;
+        }
         let mut limit = WorkLimit::new(&self.core.clock);
         // Only those that wait now: one that yields again waits for the next turn.
         for _ in 0..self.core.resumable() {

@@ -61,6 +61,9 @@ pub(super) fn is_own(role: &Role, at: usize) -> bool {
 impl<M: Machine> Shard<M> {
     /// Takes what the leader has handed over, within bounds; true when there is more.
     pub(super) fn handed_over(&mut self) -> bool {
+        if !self.role.follows() {
+            return false;
+        }
         let mut limit = WorkLimit::new(&self.core.clock);
         loop {
             let Role::Follow(follow) = &mut self.role else {

@@ -68,7 +68,7 @@ impl<M: Machine> Core<M> {
             _ => {}
         }
         if let Some(watch) = &mut self.watch
-            && let Some(history) = watch.event(now, call, event, received, &mut self.stats)
+            && let Some(history) = watch.event(now, call, event, &mut self.stats)
         {
             self.logs.call_debug(wall_us, &history);
         }

@@ -80,31 +80,10 @@ struct Histories {
 
 #[derive(Debug)]
 struct Invites {
-    /// What each step has to do with them.
-    roles: Vec<InviteRole>,
+    /// Of each step, whether it sends one.
+    sends: Vec<bool>,
     /// When it went out, per call that waits for the answer.
     sent: HashMap<u64, Micros, FixedState>,
-}
-
-/// What a step has to do with the time to the answer of an INVITE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum InviteRole {
-    /// It sends one.
-    Sends,
-    /// It may take the final answer.
-    Answer,
-    None,
-}
-
-impl InviteRole {
-    fn of(kind: StepKind, name: &str) -> Self {
-        let is_code = name.len() == 3 && name.bytes().all(|byte| byte.is_ascii_digit());
-        match kind {
-            StepKind::Send if name == "INVITE" => Self::Sends,
-            StepKind::Recv if !(is_code && name.starts_with('1')) => Self::Answer,
-            _ => Self::None,
-        }
-    }
 }
 
 /// What a shard remembers of calls for its traces.
@@ -133,14 +112,13 @@ impl Watch {
         let has_numbers = own && (wanted.messages || config.switchable.is_some());
         let names = || program.steps.iter().map(|step| program.display(step.name));
         let kinds = program.steps.iter().map(|step| step.kind);
-        let roles = || {
-            kinds
-                .zip(names())
-                .map(|(kind, name)| InviteRole::of(kind, &name))
+        let sends = || {
+            let steps = kinds.zip(names());
+            steps.map(|(kind, name)| kind == StepKind::Send && name == "INVITE")
         };
-        let roles: Vec<InviteRole> = wanted.invites.then(roles).into_iter().flatten().collect();
-        let invites = roles.contains(&InviteRole::Sends).then(|| Invites {
-            roles,
+        let sends: Vec<bool> = wanted.invites.then(sends).into_iter().flatten().collect();
+        let invites = sends.contains(&true).then(|| Invites {
+            sends,
             sent: HashMap::default(),
         });
         if !(has_numbers || invites.is_some() || wanted.call_debug) {
@@ -228,14 +206,13 @@ impl Watch {
         now: Micros,
         call: u64,
         event: StatEvent,
-        received: &[u8],
         stats: &mut Stats,
     ) -> Option<Vec<u8>> {
         if call == 0 {
             return None;
         }
         if let Some(invites) = &mut self.invites {
-            invites.event(now, call, event, received, stats);
+            invites.event(now, call, event, stats);
         }
         self.histories.as_mut()?.event(now, call, event, false)
     }
@@ -255,29 +232,16 @@ impl Watch {
 }
 
 impl Invites {
-    fn event(
-        &mut self,
-        now: Micros,
-        call: u64,
-        event: StatEvent,
-        received: &[u8],
-        stats: &mut Stats,
-    ) {
-        let is = |step: StepId, role| self.roles.get(step.index()) == Some(&role);
+    fn event(&mut self, now: Micros, call: u64, event: StatEvent, stats: &mut Stats) {
         match event {
-            StatEvent::Sent { step } if is(step, InviteRole::Sends) => {
+            StatEvent::Sent { step } if self.sends.get(step.index()) == Some(&true) => {
                 self.sent.insert(call, now);
             }
-            StatEvent::Received { step }
-                if is(step, InviteRole::Answer) && !self.sent.is_empty() =>
-            {
-                let status = headers::start_line(received).strip_prefix(b"SIP/2.0 ");
-                let is_final = status.is_some_and(|status| !status.starts_with(b"1"));
-                if is_final
-                    && self.sent.contains_key(&call)
-                    && headers::is_of_invite(received)
-                    && let Some(sent) = self.sent.remove(&call)
-                {
+            StatEvent::Received {
+                answers_invite: true,
+                ..
+            } => {
+                if let Some(sent) = self.sent.remove(&call) {
                     stats.invite_answered(now.since(sent));
                 }
             }
@@ -374,7 +338,7 @@ impl Histories {
                 }
                 StatEvent::Sent { step: at } => write!(out, "Sent at {}", step(at)),
                 StatEvent::Retransmitted { step: at } => write!(out, "Repeated at {}", step(at)),
-                StatEvent::Received { step: at } => write!(out, "Accepted at {}", step(at)),
+                StatEvent::Received { step: at, .. } => write!(out, "Accepted at {}", step(at)),
                 StatEvent::ReceivedAgain { step: at } => {
                     write!(out, "Repetition of what was accepted at {}", step(at))
                 }
@@ -406,21 +370,6 @@ impl Histories {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_steps_that_may_take_a_final_answer_are_asked_for_it() {
-        use InviteRole::{Answer, None, Sends};
-        for (kind, name, role) in [
-            (StepKind::Send, "INVITE", Sends),
-            (StepKind::Send, "BYE", None),
-            (StepKind::Recv, "180", None),
-            (StepKind::Recv, "200", Answer),
-            (StepKind::Recv, "(1|2)..", Answer),
-            (StepKind::Pause, "", None),
-        ] {
-            assert_eq!(InviteRole::of(kind, name), role, "{name}");
-        }
-    }
 
     #[test]
     fn a_history_is_bounded_and_says_what_it_has_forgotten() {

@@ -204,7 +204,7 @@ impl Counters {
                 messages.sent += 1;
                 self.step(step, |s| &mut s.messages);
             }
-            StatEvent::Received { step } => {
+            StatEvent::Received { step, .. } => {
                 messages.received += 1;
                 self.step(step, |s| &mut s.messages);
             }

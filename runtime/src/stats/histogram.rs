@@ -2,7 +2,8 @@
 //! Times in an HDR histogram: 1 µs to 1 h with three significant digits.
 //!
 //! The histogram begins small and grows with the largest sample, to about 190 KB at one hour; longer times count as one
-//! hour. Zero is recorded as zero.
+//! hour. Zero is recorded as zero. Mean and deviation are exact: they are of the samples, not of their cells, so that nobody
+//! has to walk through all cells to tell them.
 
 use gossipper_control::TimeSummary;
 use gossipper_control::measures::{
@@ -25,6 +26,8 @@ const FEW_DIGITS: u8 = 2;
 pub struct Times {
     counts: Histogram<u64>,
     last: Micros,
+    sum: u64,
+    squares: u128,
 }
 
 impl Default for Times {
@@ -39,6 +42,8 @@ impl Times {
         Self {
             counts: counts.expect("two and three digits are within what the histogram offers"),
             last: Micros(0),
+            sum: 0,
+            squares: 0,
         }
     }
 
@@ -51,9 +56,12 @@ impl Times {
     /// Counts one sample.
     pub fn record(&mut self, time: Micros) {
         // It grows by itself and LONGEST_US is in range, so recording cannot fail.
-        let recorded = self.counts.record(time.0.min(LONGEST_US));
+        let us = time.0.min(LONGEST_US);
+        let recorded = self.counts.record(us);
         debug_assert!(recorded.is_ok());
         self.last = time;
+        self.sum = self.sum.saturating_add(us);
+        self.squares = self.squares.saturating_add(u128::from(us) * u128::from(us));
     }
 
     /// Counts the samples of another shard too.
@@ -61,6 +69,8 @@ impl Times {
         // It grows by itself, and the other's samples are in range.
         let added = self.counts.add(&other.counts);
         debug_assert!(added.is_ok());
+        self.sum = self.sum.saturating_add(other.sum);
+        self.squares = self.squares.saturating_add(other.squares);
         // Of samples that came at about the same time, any may be the last.
         if !other.counts.is_empty() {
             self.last = other.last;
@@ -71,6 +81,22 @@ impl Times {
     pub fn clear(&mut self) {
         self.counts.reset();
         self.last = Micros(0);
+        self.sum = 0;
+        self.squares = 0;
+    }
+
+    /// Arithmetic mean; 0 without samples.
+    fn mean(&self) -> f64 {
+        self.sum as f64 / self.counts.len().max(1) as f64
+    }
+
+    /// Deviation of the samples; 0 without any.
+    fn deviation(&self) -> f64 {
+        let count = u128::from(self.counts.len().max(1));
+        let sum = u128::from(self.sum);
+        // As whole numbers: with times that hardly differ, the difference of two floating-point numbers would be noise.
+        let numerator = count.saturating_mul(self.squares).saturating_sub(sum * sum);
+        (numerator as f64).sqrt() / count as f64
     }
 
     /// The figures that reports show.
@@ -83,8 +109,8 @@ impl Times {
         TimeSummary {
             count: self.counts.len(),
             min_us: self.counts.min(),
-            mean_us: self.counts.mean(),
-            stdev_us: self.counts.stdev(),
+            mean_us: self.mean(),
+            stdev_us: self.deviation(),
             p50_us: at(0.5),
             p90_us: at(0.9),
             p95_us: at(0.95),
@@ -123,8 +149,8 @@ impl Times {
         }
         Distribution {
             count: self.counts.len(),
-            mean_us: self.counts.mean(),
-            stdev_us: self.counts.stdev(),
+            mean_us: self.mean(),
+            stdev_us: self.deviation(),
             min_us: self.counts.min(),
             max_us: self.counts.max(),
             last_us: self.last.0,
@@ -179,6 +205,26 @@ mod tests {
         );
         assert!(close(summary.max_us, 100_000), "{summary:?}");
         assert!((summary.mean_us - 50_000.5).abs() < 50.0, "{summary:?}");
+    }
+
+    #[test]
+    fn mean_and_deviation_are_those_of_the_samples_whether_added_up_or_not() {
+        let (mut times, mut others) = (Times::default(), Times::default());
+        for us in [4_000_002, 4_000_004, 4_000_004, 4_000_004] {
+            times.record(Micros(us));
+        }
+        for us in [4_000_005, 4_000_005, 4_000_007, 4_000_009] {
+            others.record(Micros(us));
+        }
+        times.add(&others);
+        let (summary, distribution) = (times.summary(), times.distribution());
+        assert_eq!((summary.mean_us, summary.stdev_us), (4_000_005.0, 2.0));
+        let told = (distribution.mean_us, distribution.stdev_us);
+        assert_eq!(told, (4_000_005.0, 2.0));
+        times.clear();
+        times.record(Micros(7));
+        let summary = times.summary();
+        assert_eq!((summary.mean_us, summary.stdev_us), (7.0, 0.0));
     }
 
     #[test]

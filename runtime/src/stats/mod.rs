@@ -211,7 +211,12 @@ mod tests {
             step.clone().prop_map(|step| StatEvent::Sent { step }),
             step.clone()
                 .prop_map(|step| StatEvent::Retransmitted { step }),
-            step.clone().prop_map(|step| StatEvent::Received { step }),
+            (step.clone(), any::<bool>()).prop_map(|(step, answers_invite)| {
+                StatEvent::Received {
+                    step,
+                    answers_invite,
+                }
+            }),
             step.clone()
                 .prop_map(|step| StatEvent::ReceivedAgain { step }),
             step.clone().prop_map(|step| StatEvent::Lost { step }),

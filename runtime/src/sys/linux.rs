@@ -50,6 +50,9 @@ const MAX_HEADERS: usize = 16;
 /// Datagram buffers given to one `recvmmsg`; with receive offload each may hold many datagrams.
 const RECV_BUFFERS: usize = 16;
 
+/// Those given when few came the last time. Each takes a few cache lines to prepare.
+const FEW_BUFFERS: usize = 4;
+
 /// Longer than a datagram lies in a socket that somebody reads: the system's clock was set meanwhile.
 const WAITED_AT_MOST: Duration = Duration::from_secs(10);
 
@@ -275,6 +278,8 @@ fn is_missing(error: &io::Error) -> bool {
 pub(super) struct Receiver {
     /// Whether there is `recvmmsg`.
     batched: bool,
+    /// Buffers that the next call gets.
+    offered: usize,
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     iovecs: Vec<libc::iovec>,
@@ -296,6 +301,7 @@ impl Receiver {
         prepare(socket, offload);
         Self {
             batched: true,
+            offered: RECV_BUFFERS,
             bytes: vec![0; RECV_BUFFERS * MAX_DATAGRAM],
             entries: Vec::with_capacity(BATCH),
             iovecs: vec![
@@ -332,7 +338,9 @@ impl Receiver {
                         self.take(slot, read_at);
                     }
                     outcome.datagrams = self.entries.len();
-                    outcome.drained = self.batched && count < RECV_BUFFERS;
+                    outcome.drained = self.batched && count < self.offered;
+                    // Twice what came, so that a look that finds as much as the last one is the only one.
+                    self.offered = (count * 2).clamp(FEW_BUFFERS, RECV_BUFFERS);
                     return Ok(outcome);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -351,7 +359,8 @@ impl Receiver {
     }
 
     fn call(&mut self, socket: &UdpSocket) -> io::Result<usize> {
-        for (slot, buffer) in self.bytes.chunks_exact_mut(MAX_DATAGRAM).enumerate() {
+        let buffers = self.bytes.chunks_exact_mut(MAX_DATAGRAM);
+        for (slot, buffer) in buffers.take(self.offered).enumerate() {
             self.iovecs[slot] = libc::iovec {
                 iov_base: buffer.as_mut_ptr().cast(),
                 iov_len: buffer.len(),
@@ -377,13 +386,14 @@ impl Receiver {
             return Ok(1);
         }
         // SAFETY: `headers`, `iovecs`, `names` and `controls` have RECV_BUFFERS elements each and `bytes` has
-        // RECV_BUFFERS buffers of MAX_DATAGRAM bytes, so the loop above wrote every header with pointers to distinct,
-        // initialised memory that lives until the call returns and whose true lengths are stated. No timeout is given.
+        // RECV_BUFFERS buffers of MAX_DATAGRAM bytes. `offered` is no more than that, so the loop above wrote every header
+        // that the kernel is told of with pointers to distinct, initialised memory that lives until the call returns and
+        // whose true lengths are stated. No timeout is given.
         let got = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
                 self.headers.as_mut_ptr(),
-                RECV_BUFFERS as libc::c_uint,
+                self.offered as libc::c_uint,
                 libc::MSG_DONTWAIT,
                 std::ptr::null_mut(),
             )

@@ -159,9 +159,9 @@ impl Engine {
         if shares {
             self.swap_shared(&mut beside.engine);
         }
-        out.push(Output::Beside { begins: true });
+        out.beside(true);
         ask(&mut beside.engine, out);
-        out.push(Output::Beside { begins: false });
+        out.beside(false);
         if shares {
             self.swap_shared(&mut beside.engine);
         }

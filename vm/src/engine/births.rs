@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::call::RtdState;
 use crate::call_id;
 use crate::circuits::Circuits;
+use crate::exec::Shared;
 use crate::inject::EditedFile;
 use crate::inject::NO_LINE;
 use crate::inject::NotWritable;
@@ -23,6 +24,14 @@ use crate::stripes::fold;
 use core::net::SocketAddr;
 use gossipper_bytecode::FailReason;
 
+/// A call gives back what the run has only so many of.
+pub(super) fn give_back(shared: &mut Shared, call: &Call) {
+    let circuit = call.cold.as_ref().and_then(|cold| cold.circuit);
+    if let (Some(circuits), Some(circuit)) = (&mut shared.circuits, circuit) {
+        circuits.give_back(circuit);
+    }
+}
+
 impl Engine {
     pub(super) fn new_call(
         &mut self,
@@ -34,18 +43,25 @@ impl Engine {
         let number = self.next_number;
         self.next_number += 1;
         let params = self.image.params();
-        let mut spare = self.spare.pop().unwrap_or_else(|| Call::blank(peer));
-        spare.last.reset();
+        let mut none = None;
+        let left = match self.calls.left_over() {
+            Some(left) => left,
+            None => none.insert(Call::blank(peer)),
+        };
+        self.spare_bytes -= core::mem::take(&mut left.held_bytes) as usize;
+        let mut last = core::mem::take(&mut left.last);
+        last.reset();
+        let mut regs = left.regs.take();
         if self.image.call_regs > 0 {
-            let regs = spare.regs.get_or_insert_default();
-            regs.reset(self.image.call_regs);
+            regs.get_or_insert_default().reset(self.image.call_regs);
         }
-        spare.rtds.clear();
-        spare
-            .rtds
-            .resize(self.image.program.rtds.len(), RtdState::NEW);
-        spare.peer_tag.clear();
-        spare.call_id.clear();
+        let mut rtds = core::mem::take(&mut left.rtds);
+        rtds.clear();
+        rtds.resize(self.image.program.rtds.len(), RtdState::NEW);
+        let mut peer_tag = core::mem::take(&mut left.peer_tag);
+        peer_tag.clear();
+        let mut call_id = core::mem::take(&mut left.call_id);
+        call_id.clear();
         let mut call = Call {
             number,
             pc: self.image.program.steps[0].entry,
@@ -54,12 +70,12 @@ impl Engine {
             late_us: u32::try_from(now.since(due).0).unwrap_or(u32::MAX),
             flow,
             rng: rng::seed(params.seed, number),
-            call_id: spare.call_id,
-            last: spare.last,
-            peer_tag: spare.peer_tag,
-            regs: spare.regs,
-            rtds: spare.rtds,
-            lines: spare.lines,
+            call_id,
+            last,
+            peer_tag,
+            regs,
+            rtds,
+            lines: left.lines.take(),
             ..Call::blank(peer)
         };
         if self.image.media.has_keys() {
@@ -148,16 +164,9 @@ impl Engine {
         self.end(now, key, end, None, out);
     }
 
-    pub(super) fn give_back(&mut self, call: &Call) {
-        let circuit = call.cold.as_ref().and_then(|cold| cold.circuit);
-        if let (Some(circuits), Some(circuit)) = (&mut self.shared.circuits, circuit) {
-            circuits.give_back(circuit);
-        }
-    }
-
     pub(super) fn insert(&mut self, call: Call, out: &mut OutBuf) -> CallKey {
         if self.image.params().names_calls {
-            out.push(Output::About { call: call.number });
+            out.about(call.number);
         }
         let folded = fold(self.shared.dead.hash(call.main_call_id()));
         let key = self.calls.insert(call);

@@ -5,9 +5,9 @@
 //! commands with twins waits for them, and then nothing else begins: messages are turned away, and commands for calls
 //! are kept.
 
-use super::{Engine, UNSPECIFIED, discard, split};
-use crate::call::Wait;
+use super::{Engine, UNSPECIFIED, births, discard, split};
 use crate::call::lean::Deadline;
+use crate::call::{Call, Wait};
 use crate::deadlines::rearm;
 use crate::engine::Verdict;
 use crate::exec::{Outcome, run, twin};
@@ -252,14 +252,15 @@ impl Engine {
         let Some(starting) = self.starting.take() else {
             return;
         };
-        if let Some(call) = self.calls.remove(starting.call) {
+        if let Some(call) = self.calls.end(starting.call) {
             if call.armed.is_some() {
                 out.push(Output::Disarm {
                     call: starting.call,
                 });
             }
             // The first call shall find it free.
-            self.give_back(&call);
+            births::give_back(&mut self.shared, call);
+            *call = Call::blank(UNSPECIFIED);
         }
         for command in &starting.commands {
             self.command(now, command, out);

@@ -7,12 +7,25 @@
 use super::{Engine, Verdict};
 use crate::call::{Call, Wait};
 use crate::dead::Death;
+use crate::exec::Shared;
 use crate::input::{CallKey, FlowEvent, FlowId, Micros};
 use crate::output::{OutBuf, Output};
 use gossipper_bytecode::{FailReason, StepKind};
 
 /// Calls that one input ends, so that it has a bounded cost.
 const ENDED_AT_ONCE: usize = 256;
+
+/// An ended call leaves its paths.
+pub(super) fn leave(shared: &mut Shared, key: CallKey, call: &Call, out: &mut OutBuf) {
+    let Some(flows) = &mut shared.flows else {
+        return;
+    };
+    for flow in call.flows() {
+        if flows.leave(flow, key) {
+            out.push(Output::Close { flow });
+        }
+    }
+}
 
 impl Engine {
     /// A call is on a path that a peer has opened.
@@ -37,18 +50,6 @@ impl Engine {
         let _ = flows.leave(call.flow, key);
         call.flow = flow;
         flows.enter(flow, key, false);
-    }
-
-    /// An ended call leaves its paths.
-    pub(super) fn leave_flows(&mut self, key: CallKey, call: &Call, out: &mut OutBuf) {
-        let Some(flows) = &mut self.shared.flows else {
-            return;
-        };
-        for flow in call.flows() {
-            if flows.leave(flow, key) {
-                out.push(Output::Close { flow });
-            }
-        }
     }
 
     /// The path that a call asked for.

@@ -102,7 +102,10 @@ pub(crate) fn is_from(cx: &Cx<'_>, recv: &TwinRecv, command: &[u8]) -> bool {
 /// Runs the block of a command that has been matched.
 pub(crate) fn take(cx: &mut Cx<'_>, call: &mut Call, recv: &TwinRecv, command: &[u8]) -> Verdict {
     if let Some(step) = recv.step {
-        cx.stat(StatEvent::Received { step });
+        cx.stat(StatEvent::Received {
+            step,
+            answers_invite: false,
+        });
     }
     let text = Current::Command(without_line_ends(command));
     match run_block(cx, call, recv.entry, text) {

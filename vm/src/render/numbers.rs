@@ -57,9 +57,27 @@ pub(crate) fn fill(text: &[u8], n: f64, out: &mut Vec<u8>) {
 pub(super) const DIGITS: usize = 20;
 
 /// Prints a decimal number.
+#[inline]
 pub(crate) fn number(value: i64, out: &mut Vec<u8>) {
-    let mut digits = [0; DIGITS];
-    out.extend_from_slice(decimal(value, &mut digits));
+    match value {
+        0..=9 => out.push(b'0' + value as u8),
+        _ => several_digits(value, out),
+    }
+}
+
+fn several_digits(value: i64, out: &mut Vec<u8>) {
+    // To copy as many bytes every time takes less than to copy those there are.
+    let mut all = [0; 2 * DIGITS];
+    let Some(digits) = all.first_chunk_mut() else {
+        return;
+    };
+    let length = decimal(value, digits).len();
+    let Some(window) = all[DIGITS - length..].first_chunk::<DIGITS>() else {
+        return;
+    };
+    let start = out.len();
+    out.extend_from_slice(window);
+    out.truncate(start + length);
 }
 
 /// A decimal number, written to the end of some memory.
@@ -113,7 +131,7 @@ mod tests {
 
     #[test]
     fn numbers_print_like_the_standard_library() {
-        for value in [0, 1, -1, 10, 99_999, i64::MIN, i64::MAX] {
+        for value in [0, 1, 9, -1, -10, 10, 99_999, i64::MIN, i64::MAX] {
             let mut out = Vec::new();
             number(value, &mut out);
             assert_eq!(out, value.to_string().as_bytes());

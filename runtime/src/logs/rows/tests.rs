@@ -129,7 +129,10 @@ fn written(form: LogForm, change: impl FnOnce(&mut LogConfig)) -> tempfile::Temp
             created(),
             StatEvent::Sent { step },
             StatEvent::Retransmitted { step },
-            StatEvent::Received { step: StepId(1) },
+            StatEvent::Received {
+                step: StepId(1),
+                answers_invite: false,
+            },
             rtd(0, 12),
             rtd(0, 31),
             rtd(1, 5),
