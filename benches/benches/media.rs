@@ -112,6 +112,7 @@ fn engine(secured: bool) -> (MediaEngine, Vec<StreamKey>, MediaOut) {
         codec: Codec::Pcma,
         payload_type: 8,
         events: None,
+        channels: 1,
     };
     let (clip, _) = clip();
     let shape = Codec::Pcma.packet_of(20).expect("its own length");

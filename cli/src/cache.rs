@@ -54,8 +54,6 @@ pub(crate) struct Question<'a> {
     pub(crate) injection: &'a [String],
     /// `-strict`.
     pub(crate) strict: bool,
-    /// `-no_media`.
-    pub(crate) skips_media: bool,
 }
 
 /// What an earlier run left.
@@ -104,7 +102,7 @@ impl Cache {
         part(&wire::VERSION.to_le_bytes());
         part(&program_stamp());
         part(question.name.as_bytes());
-        part(&[u8::from(question.strict), u8::from(question.skips_media)]);
+        part(&[u8::from(question.strict)]);
         part(question.bytes);
         part(&(question.injection.len() as u64).to_le_bytes());
         for name in question.injection {
@@ -282,7 +280,6 @@ mod tests {
             keys,
             injection: &[],
             strict: false,
-            skips_media: false,
         }
     }
 

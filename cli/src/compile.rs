@@ -160,7 +160,6 @@ pub(crate) fn run(args: &CompileArgs) -> ExitCode {
         keys: &keys,
         injection: &injection,
         strict: args.strict,
-        skips_media: args.no_media,
         // A program that is written to a file is for a run, and cannot be completed there; a picture is for people.
         missing: if args.output.is_some() && !args.ladder {
             Missing::Refuse
@@ -270,7 +269,9 @@ fn xml(
     let mut compiled = input.compile(how);
     // A run looks for the files itself, so its warnings are without these.
     let warnings = render::text(&compiled.source, &compiled.diagnostics, Style::Plain);
-    missing_media(&mut compiled, file);
+    if !args.no_media {
+        missing_media(&mut compiled, file);
+    }
     match args.format {
         Format::Text => stdio::err(&render::text(
             &compiled.source,
@@ -308,7 +309,6 @@ fn xml(
             keys: how.keys,
             injection: how.injection,
             strict: how.strict,
-            skips_media: how.skips_media,
         };
         let kept = cache.store(&Cache::key(&question), &program, &warnings);
         return Ok((program, kept));

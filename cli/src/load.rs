@@ -44,8 +44,6 @@ pub(crate) struct How<'a> {
     pub(crate) injection: &'a [String],
     /// Warnings are errors.
     pub(crate) strict: bool,
-    /// Media is passed over.
-    pub(crate) skips_media: bool,
     /// What to do about keys and injection files that are not given.
     pub(crate) missing: Missing,
     /// Advice is given too.
@@ -124,7 +122,6 @@ impl Input {
     pub(crate) fn compile(&self, how: How<'_>) -> Compiled {
         let options = Options {
             strict: how.strict,
-            skips_media: how.skips_media,
             missing: how.missing,
             advise: how.advise,
             name: self.name.clone(),
@@ -178,7 +175,6 @@ impl Input {
                 keys: how.keys,
                 injection: how.injection,
                 strict: how.strict,
-                skips_media: how.skips_media,
             };
             (cache, Cache::key(&question))
         });

@@ -63,13 +63,18 @@ async fn drive(sender: Sender) -> ExitCode {
         results,
         ..
     } = sender;
-    let reports = Reports::new(&results, "rtp");
+    let mut reports = Reports::new(&results, "rtp");
+    if let Err(code) = reports.bind().await {
+        return code;
+    }
     let first = begin_line(&config, &codec);
     let running = match RtpSender::start(config) {
         Ok(running) => running,
         Err(error) => return drive::failed(&error, false),
     };
     stdio::out(&first(running.packet_ms()));
+    let view = running.view();
+    reports.serve(&view);
     let mut line_due = drive::ticks(line_period);
     let mut timeout = std::pin::pin!(wait(timeout));
     let ending = loop {
@@ -77,6 +82,11 @@ async fn drive(sender: Sender) -> ExitCode {
             () = running.ended() => break Ending::Completed,
             () = signals.end() => break Ending::Stopped,
             () = &mut timeout => break Ending::TimedOut,
+            () = reports.due() => {
+                if reports.look(&view) {
+                    break Ending::Stopped;
+                }
+            }
             () = drive::tick(&mut line_due) => {
                 stdio::err(&summary::line(&running.snapshot()));
             }

@@ -199,7 +199,6 @@ fn program(
             Role::Answerer | Role::OutOfCall => &[],
         },
         strict: args.strict,
-        skips_media: args.skips_media,
         missing: Missing::Refuse,
         advise: false,
         style: stdio::stderr_style(),

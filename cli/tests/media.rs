@@ -111,6 +111,9 @@ fn compiling_warns_of_files_that_are_not_there() {
         "{}",
         ran.err
     );
+    // As for a run that plays nothing.
+    let ran = folder.run("compile --check --no_media --strict call.xml");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     folder.write("sound.pcap", "");
     // Beside the scenario, wherever the command is given.
     let path = folder.path("call.xml");

@@ -7,9 +7,10 @@ use gossipper_capture::Datagram;
 use gossipper_capture::write::Writer;
 use gossipper_media::rtp::{Header, Packet};
 use place::{BINARY, Place};
-use std::net::{Ipv4Addr, UdpSocket};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A number of the last line.
 fn figure(out: &str, name: &str) -> u64 {
@@ -252,4 +253,71 @@ fn a_sender_without_end_stops_when_it_is_interrupted() {
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
     let code = running.wait().expect("it ends").code();
     assert_eq!(code, Some(0));
+}
+
+/// The value of a metric; `None` until it is there.
+fn metric(address: &str, name: &str) -> Option<f64> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .ok()?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page).ok()?;
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let line = page.lines().find(|line| line.starts_with(name))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn a_sender_whose_streams_come_up_by_steps_is_scraped_meanwhile() {
+    let place = Place::new();
+    let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let to = peer.local_addr().expect("an address");
+    let line = format!(
+        "-rtp_send -rtp_addr {to} -media_scale -rtp_streams 12 -r 10 -rate_increase 20 -rate_interval 200 -rate_max 40 \
+         -mp 43000 -timeout 60 -prometheus_addr 127.0.0.1:0"
+    );
+    let mut child = place
+        .command(BINARY, &line)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut said = BufReader::new(child.stderr.take().expect("it is ours"));
+    let mut first = String::new();
+    while !first.contains("metrics are at ") {
+        first.clear();
+        assert!(said.read_line(&mut first).expect("it says where") > 0);
+    }
+    let address = first
+        .split("http://")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next())
+        .unwrap_or_else(|| panic!("{first}"));
+    let until = Instant::now() + Duration::from_secs(30);
+    while metric(address, "gossipper_rtp_sent_total").is_none_or(|sent| sent < 200.0) {
+        assert!(Instant::now() < until, "nothing is sent");
+    }
+    let ended = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(ended.is_ok_and(|status| status.success()));
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{output:?}");
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(figure(&out, "sent") >= 200, "{out}");
+    // Of streams that all began at once the sources would be there within a packet; of these they come one by one.
+    peer.set_nonblocking(true).expect("it can be");
+    let mut buffer = [0; 2048];
+    let (mut sources, mut packets_before_third) = (Vec::new(), 0);
+    while let Ok(len) = peer.recv(&mut buffer) {
+        let ssrc = Packet::parse(&buffer[..len]).expect("RTP").header.ssrc;
+        packets_before_third += usize::from(sources.len() < 3);
+        if !sources.contains(&ssrc) {
+            sources.push(ssrc);
+        }
+    }
+    assert_eq!(sources.len(), 12);
+    // 0, 100 and 200 ms: ten of the first and five of the second.
+    assert!(packets_before_third >= 10, "{packets_before_third}");
 }

@@ -27,8 +27,6 @@ pub struct Options {
     pub injection: Vec<String>,
     /// What to do about injection files and keywords of `-key` that are not given.
     pub missing: Missing,
-    /// The run passes over media, so that nothing needs to be said about it.
-    pub skips_media: bool,
     /// Name of the program: the file name without folder and `.xml`, or the built-in's name.
     pub name: String,
 }
@@ -101,7 +99,6 @@ fn phases(
         receives: &receives,
         graph: &graph,
         keys: &keys,
-        skips_media: options.skips_media,
     };
     let regexes = check::check(&subject, diagnostics);
     needs.borrow_mut().of_steps(&steps);

@@ -25,7 +25,6 @@ pub fn fuzz_compile(data: &[u8]) {
         } else {
             Missing::Refuse
         },
-        skips_media: lenient,
         name: "fuzz".to_owned(),
     };
     let compiled = compile("fuzz.xml", data, &options);

@@ -9,8 +9,6 @@ use gossipper_compiler::{Options, compile};
 fn found(entry: &Entry, xml: &str) -> Diagnostics {
     let options = Options {
         name: "example".to_owned(),
-        // Only one page is about media that is not played.
-        skips_media: entry.code != codes::later::MICROPHONE,
         advise: entry.severity() == Severity::Advice,
         ..Options::default()
     };

@@ -12,10 +12,6 @@ use std::path::{Path, PathBuf};
 
 /// What the compiler rightly says about files that are as they should be.
 const SAID: &[(&str, &[&str])] = &[
-    (
-        "media",
-        &["G0810 this compiles, but this version does not take the sound of a microphone"],
-    ),
     // SIPp's flow of that name has a step that nothing leads to.
     ("branchc", &["G0521 nothing leads to this step"]),
 ];

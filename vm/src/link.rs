@@ -11,7 +11,7 @@ use crate::inserted::Reads;
 use crate::media::MediaPlan;
 use crate::params::{RunParams, TwinMode};
 use crate::posix::Expression;
-use gossipper_bytecode::media::{Argument, Media, RtpStream};
+use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::{
     CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, TextRef, TwinRole, VarId,
@@ -384,15 +384,8 @@ fn check_media(program: &Program) -> Result<(), LinkError> {
             let what = entry.media.name();
             Err(LinkError::Media { what, place, why })
         };
-        let Some(step) = entry.step else {
+        if entry.step.is_none() {
             return refuse("`<init>`".to_owned(), "is of a call, and there is none yet");
-        };
-        if let Media::RtpStream(Argument::Known(RtpStream::Microphone { .. })) = entry.media {
-            let place = format!("line {}", program.steps[step.index()].line);
-            return refuse(
-                place,
-                "cannot take the sound of a microphone: this version opens no sound devices",
-            );
         }
     }
     Ok(())

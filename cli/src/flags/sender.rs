@@ -4,7 +4,8 @@
 //! There are no calls, so a flag about calls is refused: whoever gives one expects something that will not happen.
 
 use super::host;
-use super::low::{LowArgs, Shards};
+use super::low::{Dialect, LowArgs, Shards};
+use super::rates::Rates;
 use super::results::Results;
 use gossipper_runtime::config::{Begins, Codec, SenderConfig, SenderSound};
 use gossipper_runtime::pacing::Rate;
@@ -39,6 +40,9 @@ const TAKEN: &[&str] = &[
     "r",
     "rp",
     "rate_profile",
+    "rate_increase",
+    "rate_interval",
+    "rate_max",
     "shards",
     "seed",
     "timeout",
@@ -47,10 +51,13 @@ const TAKEN: &[&str] = &[
     "summary_json",
     "summary_junit",
     "summary_html",
+    "prometheus_addr",
+    "health_max_rtcp_jitter_ts",
     "health_max_rtcp_fraction_lost",
     "health_min_rtp_packets_recv",
     "health_min_rtp_packets_recv_per_call",
     "threshold",
+    "threshold_abort",
     "compat",
     "nostdin",
 ];
@@ -227,6 +234,7 @@ impl Sender {
         }
         let gates = media.scale
             && (low.results.max_fraction_lost.is_some()
+                || low.results.max_jitter_ts.is_some()
                 || low.results.min_rtp_received.is_some()
                 || low.results.min_rtp_received_per_call.is_some());
         if gates {
@@ -241,7 +249,20 @@ impl Sender {
             ));
         }
         let period = low.rate_period.unwrap_or(Duration::from_secs(1));
-        let begins = match (low.rate, low.rates.profile.is_some()) {
+        // The steps are ours, as all of this is: SIPp has no sender.
+        let rates = Rates::resolve(
+            low.rates.clone(),
+            Dialect::Gossipper,
+            period,
+            false,
+            None,
+            &mut faults,
+            &mut notes,
+        );
+        let ramps = rates.ramp.is_some();
+        let rate = low.rate.or_else(|| ramps.then(|| Rate::DEFAULT.calls()));
+        let begins = match (rate, low.rates.profile.is_some()) {
+            (_, true) if ramps => Begins::AtOnce,
             (_, true) if low.rate.is_some() => {
                 faults.push("-r and -rate_profile exclude each other".to_owned());
                 Begins::AtOnce
@@ -254,11 +275,15 @@ impl Sender {
                 }
             },
             (Some(rate), false) => {
-                if rate == 0.0 || period.is_zero() {
+                if rate == 0.0 && !ramps || period.is_zero() {
                     faults.push("rate and rate period must be greater than zero".to_owned());
                 }
                 let ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
-                Begins::Rate(Rate::new(rate, ms))
+                let rate = Rate::new(rate, ms);
+                match rates.ramp {
+                    Some(ramp) => Begins::Ramp(rate, ramp),
+                    None => Begins::Rate(rate),
+                }
             }
             (None, false) => {
                 if low.rate_period.is_some() {
@@ -394,6 +419,10 @@ mod tests {
         assert!(faults("-rtp_file a -rtp_sound tone").contains("exclude each other"));
         assert!(faults("-max_rtp_port 6000").contains("leaves no port"));
         assert!(faults("-r 0").contains("greater than zero"));
+        assert!(faults("-rate_increase 1 -rate_profile 0:1").contains("exclude each other"));
+        assert!(faults("-rate_increase 1 -no_rate_quit").contains("-no_rate_quit is about calls"));
+        assert!(faults("-log_stdout").contains("-log_stdout is about calls"));
+        assert!(faults("-media_scale -health_max_rtcp_jitter_ts 1").contains("receives nothing"));
         assert!(faults("-threshold rtd.x.p99<1s").contains("rtd"));
         assert!(faults("-media_scale -health_min_rtp_packets_recv 1").contains("receives nothing"));
     }
@@ -404,6 +433,27 @@ mod tests {
             let found = crate::flags::find(flag).expect(flag);
             assert_eq!(found.name(), *flag);
         }
+    }
+
+    #[test]
+    fn a_rate_that_climbs_begins_where_it_is_said_or_where_calls_would() {
+        let of = |flags: &str| {
+            let line = format!(
+                "-rtp_send -rtp_addr 127.0.0.1:4000 -media_scale -rtp_streams 9 -rate_increase 3 {flags}"
+            );
+            let sender = resolve(&line).expect("it is right");
+            match sender.config.begins {
+                Begins::Ramp(rate, ramp) => (rate.per_second(), ramp, sender.notes.len()),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (rate, ramp, notes) = of("");
+        assert_eq!((rate, ramp.step, ramp.max, notes), (10.0, 3.0, None, 0));
+        assert_eq!(ramp.every.0, 1_000_000);
+        let (rate, ramp, _) = of("-r 0 -rp 2000 -rate_max 50 -rate_interval 250");
+        // Steps are streams a second, whatever the period.
+        assert_eq!((rate, ramp.step, ramp.max), (0.0, 6.0, Some(100.0)));
+        assert_eq!((ramp.every.0, ramp.ends), (250_000, false));
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //!
 //! It lives on the main thread and reads what shards have published, so that a scrape never disturbs a call.
 
+use super::Figures;
 use crate::exit::ExitCode;
 use crate::http::{self, Request, Response};
 use crate::stdio;
 use gossipper_results::Facts;
 use gossipper_results::metrics::{Form, exposition};
-use gossipper_runtime::Viewer;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Metrics {
     }
 
     /// Serves for as long as the reactor lives.
-    pub(crate) async fn serve(self, viewer: Viewer, facts: Facts) {
+    pub(crate) async fn serve(self, viewer: impl Figures, facts: Facts) {
         let scene = Arc::new((viewer, facts));
         http::serve(self.listener, move |request| {
             let scene = Arc::clone(&scene);

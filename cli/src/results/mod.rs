@@ -11,6 +11,7 @@ use crate::version::VERSION;
 use gossipper_bytecode::Program;
 use gossipper_control::{Measures, Snapshot};
 use gossipper_results::{Facts, Summary, junit, page};
+use gossipper_runtime::media::sender::SenderView;
 use gossipper_runtime::{Ending, RunReport, Viewer};
 use jiff::Timestamp;
 use metrics::Metrics;
@@ -22,6 +23,34 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 mod metrics;
 mod verdict;
+
+/// Where figures come from while something goes on.
+pub(crate) trait Figures: Clone + Send + Sync + 'static {
+    /// What was counted so far.
+    fn snapshot(&self) -> Snapshot;
+    /// What was measured of calls, if there are any.
+    fn measures(&self) -> Option<Measures>;
+}
+
+impl Figures for Viewer {
+    fn snapshot(&self) -> Snapshot {
+        self.snapshot()
+    }
+
+    fn measures(&self) -> Option<Measures> {
+        self.measures()
+    }
+}
+
+impl Figures for SenderView {
+    fn snapshot(&self) -> Snapshot {
+        self.snapshot()
+    }
+
+    fn measures(&self) -> Option<Measures> {
+        None
+    }
+}
 
 /// How often thresholds are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -102,7 +131,7 @@ impl<'a> Reports<'a> {
     }
 
     /// Looks at the thresholds; true if the run is to end because one is lost.
-    pub(crate) fn look(&mut self, viewer: &Viewer) -> bool {
+    pub(crate) fn look(&mut self, viewer: &impl Figures) -> bool {
         let measures = viewer.measures();
         let summary = self.summary(&viewer.snapshot(), measures.as_ref(), "running");
         let lost = self.results.gates.lost(&summary);
@@ -140,7 +169,7 @@ impl<'a> Reports<'a> {
     }
 
     /// Begins to serve metrics of the run.
-    pub(crate) fn serve(&mut self, viewer: &Viewer) {
+    pub(crate) fn serve(&mut self, viewer: &impl Figures) {
         if let Some(metrics) = self.metrics.take() {
             tokio::spawn(metrics.serve(viewer.clone(), self.facts()));
         }

@@ -1,34 +1,27 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! Arguments of media actions, and that this version has no microphone.
+//! Arguments of media actions.
 //!
 //! An argument with keywords is read in the run, when it is known.
 
 use super::Subject;
 use crate::ast::{ActionKind, Exec, Item, MediaWord, Step, StepKind};
 use crate::diag::codes::action as codes;
-use crate::diag::codes::later;
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::needs::MediaFile;
-use crate::source::{Span, Text};
+use crate::source::Text;
 use crate::template::known_text;
 use gossipper_bytecode::media::RtpStream;
 use gossipper_bytecode::media_args::{self as args, ArgumentError};
 
 /// Checks every media action.
 pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
-    let mut first = None;
-    let mut count = 0usize;
     for item in &subject.scenario.items {
         match item {
-            Item::Step(step) => {
-                check_step(subject, step, false, diagnostics);
-                note(step, &mut first, &mut count);
-            }
+            Item::Step(step) => check_step(subject, step, false, diagnostics),
             Item::Init(init) => {
                 for item in &init.items {
                     if let Item::Step(step) = item {
                         check_step(subject, step, true, diagnostics);
-                        note(step, &mut first, &mut count);
                     }
                 }
             }
@@ -36,31 +29,6 @@ pub(super) fn check(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
             | Item::Label(_)
             | Item::Declaration(_)
             | Item::Repartition(_) => {}
-        }
-    }
-    if let Some(first) = first.filter(|_| !subject.skips_media) {
-        let found = Diagnostic::warning(
-            later::MICROPHONE,
-            first,
-            "this compiles, but this version does not take the sound of a microphone",
-        )
-        .help("play a file or `synthetic`; to run the signalling alone, say `-no_media`");
-        diagnostics.push(if count > 1 {
-            found.note(format!("there are {count} such places; this is the first"))
-        } else {
-            found
-        });
-    }
-}
-
-/// Remembers the first place that needs a microphone, and how many there are.
-fn note(step: &Step, first: &mut Option<Span>, count: &mut usize) {
-    for action in step.actions.iter().flat_map(|actions| &actions.list) {
-        if let ActionKind::Exec(Exec::Media(MediaWord::RtpStream, text)) = &action.kind
-            && let Ok(RtpStream::Microphone { .. }) = args::rtp_stream(text.bytes())
-        {
-            first.get_or_insert(text.span());
-            *count += 1;
         }
     }
 }

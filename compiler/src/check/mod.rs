@@ -48,8 +48,6 @@ pub(crate) struct Subject<'a> {
     pub(crate) graph: &'a Graph,
     /// What the command line says.
     pub(crate) keys: &'a Keys<'a>,
-    /// Media will be passed over: nothing needs to be said about it.
-    pub(crate) skips_media: bool,
 }
 
 /// Checks everything; gives the translated regular expressions.

@@ -132,6 +132,7 @@ impl Codec {
                 period,
                 payload_len: params.payload_len,
                 timestamp_step: params.timestamp_step,
+                channels: 1,
             });
         }
         let payload_len = match self {
@@ -150,6 +151,7 @@ impl Codec {
             period,
             payload_len,
             timestamp_step: params.clock_rate / 1000 * packet_ms,
+            channels: 1,
         })
     }
 }
@@ -183,6 +185,7 @@ impl PacketShape {
         }
         Ok(Self {
             payload_len,
+            channels,
             ..self
         })
     }
@@ -227,6 +230,8 @@ pub struct PacketShape {
     pub payload_len: usize,
     /// What each adds to the timestamp.
     pub timestamp_step: u32,
+    /// Channels, whose samples stand side by side.
+    pub channels: u8,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! Which messages are read, and whether a description is an offer or an answer, is for whoever reads them. The place of a
 //! stream among the media of a description is what joins the two (RFC 3264 §6).
 
-use crate::codec::Codec;
+use crate::codec::{Codec, MAX_CHANNELS};
 use crate::engine::{Format, Remote};
 use crate::srtp::{CryptoLine, Suite};
 use core::net::SocketAddr;
@@ -84,20 +84,32 @@ fn security(media: Media<'_>, suites: &[Suite]) -> Security {
 /// The first format of a stream whose codec is among `codecs`, with the telephone events of its clock rate.
 #[must_use]
 pub fn format_among(media: Media<'_>, codecs: &[Codec]) -> Option<Format> {
-    let (payload_type, codec) = media.payload_types().find_map(|payload_type| {
-        let codec = match media.rtpmap(payload_type) {
+    let (payload_type, codec, channels) = media.payload_types().find_map(|payload_type| {
+        let map = media.rtpmap(payload_type);
+        let codec = match map {
             Some(map) => Codec::of_name(map),
             None => Codec::of_payload_type(payload_type),
         };
         // Comfort noise goes with a codec and is none that one talks in.
         let codec = codec.filter(|codec| *codec != Codec::Noise && codecs.contains(codec))?;
-        Some((payload_type, codec))
+        Some((payload_type, codec, channels_of(codec, map)))
     })?;
     Some(Format {
         codec,
         payload_type,
         events: media.payload_type_of(b"telephone-event", codec.params().clock_rate),
+        channels,
     })
+}
+
+/// The channels that `a=rtpmap` names behind the clock, where they are samples side by side (RFC 3551 §4.1). Opus has a 2
+/// there that says nothing of what is in a packet (RFC 7587 §7).
+fn channels_of(codec: Codec, map: Option<&[u8]>) -> u8 {
+    let named = map.and_then(|map| map.split(|byte| *byte == b'/').nth(2));
+    let number = named.and_then(|text| str::from_utf8(text).ok()?.trim().parse().ok());
+    number
+        .filter(|count| codec.is_coded() && (1..=MAX_CHANNELS).contains(count))
+        .unwrap_or(1)
 }
 
 /// The format that an answer of ours takes: PCMU if nothing of the offer can be taken.
@@ -107,6 +119,7 @@ pub fn answer_format(media: Media<'_>) -> Format {
         codec: Codec::Pcmu,
         payload_type: 0,
         events: media.payload_type_of(b"telephone-event", 8000),
+        channels: 1,
     })
 }
 
@@ -148,6 +161,7 @@ mod tests {
                 codec: Codec::Pcma,
                 payload_type: 8,
                 events: Some(101),
+                channels: 1,
             }),
             packet_ms: Some(30),
             security: Security::Clear,

@@ -16,7 +16,7 @@
 //!
 //! let mut engine = MediaEngine::new(EngineParams { unix_us: 0, name: b"me".as_slice().into() });
 //! let mut out = MediaOut::default();
-//! let format = Format { codec: Codec::Pcma, payload_type: 8, events: None };
+//! let format = Format { codec: Codec::Pcma, payload_type: 8, events: None, channels: 1 };
 //! let stream = engine.open(Micros(0), StreamParams {
 //!     ssrc: 1, sequence: 0, timestamp: 0, format, marks: true,
 //!     first_packet: FirstPacket::AfterInterval, report_interval: None,
@@ -36,6 +36,7 @@
 
 mod check;
 mod io;
+mod live;
 mod play;
 mod receive;
 mod report;
@@ -47,12 +48,13 @@ mod wheel;
 
 pub use check::{CheckDirection, CheckFailure, CheckParams, PatternCount};
 pub use io::{
-    Event, FileWrite, FirstPacket, Format, Input, Keys, Length, MediaOut, Op, Play, Port, Remote,
-    ReportSeen, Send, StreamKey, StreamParams,
+    Event, FeedKey, FileWrite, FirstPacket, Format, Input, Keys, Length, MediaOut, Op, Play,
+    PlayFeed, Port, Remote, ReportSeen, Send, StreamKey, StreamParams,
 };
 pub use play::MAX_BURST;
 pub use report::{BlockCounts, PacketErrors, PeerView, StreamReport};
 
+use crate::feed::Feed;
 use crate::rtcp::NtpTime;
 use crate::table::Table;
 use crate::time::Micros;
@@ -86,6 +88,7 @@ pub struct MediaEngine {
     free: Vec<u32>,
     wheel: Wheel,
     spread: Option<Spread>,
+    feeds: Vec<Option<Feed>>,
     tells_reports: bool,
 }
 
@@ -96,6 +99,7 @@ struct Context<'a> {
     params: &'a EngineParams,
     spread: &'a mut Option<Spread>,
     tells_reports: bool,
+    feeds: &'a mut Vec<Option<Feed>>,
     out: &'a mut MediaOut,
 }
 
@@ -124,6 +128,7 @@ impl MediaEngine {
             free: Vec::new(),
             wheel: Wheel::new(),
             spread: None,
+            feeds: Vec::new(),
             tells_reports: false,
         }
     }
@@ -178,6 +183,7 @@ impl MediaEngine {
             params: &self.params,
             spread: &mut self.spread,
             tells_reports: self.tells_reports,
+            feeds: &mut self.feeds,
             out,
         });
         Some(closed.report(now))
@@ -197,6 +203,11 @@ impl MediaEngine {
             } => self.with(now, stream, out, |found, cx| {
                 found.on_packet(cx, port, from, bytes);
             }),
+            Input::Sound { feed, samples } => {
+                if let Some(Some(feed)) = self.feeds.get_mut(feed.0 as usize) {
+                    feed.push(samples);
+                }
+            }
             Input::Tick => {
                 while out.sends.len() < MAX_SENDS
                     && let Some(index) = self.wheel.pop(now)
@@ -207,6 +218,43 @@ impl MediaEngine {
                     self.with(now, key, out, Stream::run);
                 }
             }
+        }
+    }
+
+    /// Opens sound that comes while it is played ([`Op::PlayFeed`], [`Input::Sound`]).
+    pub fn open_feed(&mut self) -> FeedKey {
+        let place = self.feeds.iter().position(Option::is_none);
+        let place = place.unwrap_or_else(|| {
+            self.feeds.push(None);
+            self.feeds.len() - 1
+        });
+        self.feeds[place] = Some(Feed::default());
+        // There are a few.
+        FeedKey(place as u32)
+    }
+
+    /// How many streams play a feed.
+    #[must_use]
+    pub fn listeners(&self, feed: FeedKey) -> usize {
+        live::feed_of(&self.feeds, feed).map_or(0, Feed::listeners)
+    }
+
+    /// Closes a feed. Streams that play it send nothing more, and are told.
+    pub fn close_feed(&mut self, now: Micros, feed: FeedKey, out: &mut MediaOut) {
+        if self.listeners(feed) > 0 {
+            for index in 0..self.made {
+                let Some(slot) = self.slots.get(index as usize) else {
+                    break;
+                };
+                let key = StreamKey {
+                    index,
+                    generation: slot.generation,
+                };
+                self.with(now, key, out, |stream, cx| stream.feed_over(cx, feed));
+            }
+        }
+        if let Some(slot) = self.feeds.get_mut(feed.0 as usize) {
+            *slot = None;
         }
     }
 
@@ -263,6 +311,7 @@ impl MediaEngine {
                 params: &self.params,
                 spread: &mut self.spread,
                 tells_reports: self.tells_reports,
+                feeds: &mut self.feeds,
                 out,
             },
         );

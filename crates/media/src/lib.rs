@@ -29,6 +29,7 @@ pub mod codec;
 pub mod described;
 pub mod dtmf;
 pub mod engine;
+pub mod feed;
 #[cfg(any(test, feature = "internal-fuzz"))]
 pub mod fuzz;
 pub mod quality;

@@ -506,8 +506,9 @@ impl Receiver {
     pub fn jitter(&self) -> JitterMs {
         let mut sources = self.sources.iter();
         let last = sources.find(|source| source.ssrc == self.current);
-        let last = last.map_or(0.0, |source| {
-            source.jitter * 1000.0 / f64::from(source.clock_rate)
+        let (last, last_ts) = last.map_or((0.0, 0.0), |source| {
+            let ms = source.jitter * 1000.0 / f64::from(source.clock_rate);
+            (ms, source.jitter)
         });
         JitterMs {
             last,
@@ -517,8 +518,17 @@ impl Receiver {
                 // Nothing but beginnings: some mark every packet.
                 last
             },
-            max: self.jitter_max,
-            max_ts: self.jitter_max_ts,
+            // Of nothing but beginnings too.
+            max: if self.jitter_sum > 0.0 {
+                self.jitter_max
+            } else {
+                last
+            },
+            max_ts: if self.jitter_sum > 0.0 {
+                self.jitter_max_ts
+            } else {
+                last_ts
+            },
         }
     }
 

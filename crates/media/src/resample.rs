@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! Audio of one rate as audio of another: a low-pass filter (windowed sinc) evaluated at the new places.
 //!
-//! Done once for each file at the start of a run, so it is written for exactness, not for speed.
+//! A file is done once at the start of a run ([`resample`]), sound that comes in parts part by part ([`Resampler`]); both are
+//! written for exactness, not for speed.
 
 use core::f64::consts::PI;
 
@@ -50,6 +51,82 @@ pub fn resample(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
             at(samples, base as usize, taps, reach)
         })
         .collect()
+}
+
+/// Audio that comes in parts, at another rate: what it makes of all parts is what [`resample`] makes of the whole, only
+/// later by [`Resampler::delay`].
+#[derive(Debug)]
+pub struct Resampler {
+    /// New sample n lies at old sample n * step / phases.
+    step: u64,
+    phases: u64,
+    reach: usize,
+    filters: Vec<Vec<f32>>,
+    /// Old samples that are still needed.
+    kept: Vec<i16>,
+    /// The next new sample, counted from where `kept` begins to be looked at.
+    next: u64,
+}
+
+impl Resampler {
+    /// Between two rates from [`MIN_RATE`] to [`MAX_RATE`]. It keeps a filter for each place that a new sample may have
+    /// between two old ones: two at most where one rate is twice the other, many where they are odd.
+    #[must_use]
+    pub fn new(from: u32, to: u32) -> Self {
+        let rate = |rate: u32| rate.clamp(MIN_RATE, MAX_RATE);
+        let (from, to) = (rate(from), rate(to));
+        let divisor = greatest_divisor(from, to);
+        let (step, phases) = (u64::from(from / divisor), u64::from(to / divisor));
+        let cutoff = BAND * (f64::from(to) / f64::from(from)).min(1.0);
+        let reach = (CROSSINGS as f64 / cutoff).ceil() as usize;
+        // Whole new samples late, so that they lie where those of a whole file lie.
+        let reach = reach.next_multiple_of(step as usize);
+        let filters = (0..phases).map(|phase| filter(phase as f64 / phases as f64, cutoff, reach));
+        Self {
+            step,
+            phases,
+            reach,
+            filters: filters.collect(),
+            // Silence before the beginning, and as much of it as the filter looks ahead.
+            kept: vec![0; 2 * reach - 1],
+            next: 0,
+        }
+    }
+
+    /// How many new samples it is late.
+    #[must_use]
+    pub fn delay(&self) -> usize {
+        (self.reach as u64 * self.phases / self.step) as usize
+    }
+
+    /// Takes a part and appends what it makes of it: as many samples as last as long.
+    pub fn append(&mut self, samples: &[i16], out: &mut Vec<i16>) {
+        self.kept.extend_from_slice(samples);
+        loop {
+            let place = self.next * self.step;
+            let (base, phase) = ((place / self.phases) as usize, place % self.phases);
+            let Some(around) = self.kept.get(base..base + 2 * self.reach) else {
+                break;
+            };
+            let taps = &self.filters[phase as usize];
+            let products = around.iter().zip(taps).map(|(a, b)| f32::from(*a) * b);
+            out.push(products.sum::<f32>().round() as i16);
+            self.next += 1;
+        }
+        // What no later sample looks at, in whole steps.
+        let steps = self.next / self.phases;
+        let gone = (steps * self.step) as usize;
+        self.kept.drain(..gone.min(self.kept.len()));
+        self.next -= steps * self.phases;
+    }
+
+    /// Appends the end of what was given, and begins anew.
+    pub fn finish(&mut self, out: &mut Vec<i16>) {
+        self.append(&vec![0; self.reach], out);
+        self.kept.clear();
+        self.kept.resize(2 * self.reach - 1, 0);
+        self.next = 0;
+    }
 }
 
 /// The filter around a place, from `reach - 1` samples before it to `reach` behind; its sum is 1.
@@ -119,6 +196,33 @@ mod tests {
                 let expected = (0.5 * 32_767.0f64).powi(2) / 2.0;
                 assert!((at / expected - 1.0).abs() < 0.01, "{from} {to}: {at}");
             }
+        }
+    }
+
+    #[test]
+    fn parts_make_what_the_whole_makes() {
+        for (from, to) in [(8000, 16_000), (16_000, 8000)] {
+            let tone: Vec<i16> = Tone::new(700.0, 0.5).samples(from).take(4000).collect();
+            let whole = resample(&tone, from, to);
+            let mut resampler = Resampler::new(from, to);
+            let delay = resampler.delay();
+            let mut made = Vec::new();
+            let (mut rest, mut len) = (&tone[..], 1);
+            while !rest.is_empty() {
+                let (part, more) = rest.split_at(len.min(rest.len()));
+                resampler.append(part, &mut made);
+                rest = more;
+                len = len % 170 + 7;
+            }
+            assert_eq!(made.len(), whole.len(), "{from}");
+            resampler.finish(&mut made);
+            // The lengths of the filters differ by one sample of a slope that is almost zero.
+            let same = |(a, b): (&i16, &i16)| (a - b).abs() <= 2;
+            assert!(whole.iter().zip(&made[delay..]).all(same), "{from}");
+            // It begins anew.
+            let mut again = Vec::new();
+            resampler.append(&tone, &mut again);
+            assert_eq!(again, made[..again.len()]);
         }
     }
 

@@ -270,6 +270,7 @@ fn stream_with_digits(digits: &[u8]) -> Vec<Sent> {
         codec: Codec::Pcmu,
         payload_type: 0,
         events: Some(101),
+        channels: 1,
     };
     let stream = engine.open(
         Micros(0),

@@ -176,6 +176,9 @@ impl Media {
                 self.sockets.remove(socket);
             }
         }
+        if !self.listening.is_empty() {
+            self.stop_listening(now);
+        }
         for pair in record.pairs.into_iter().flatten() {
             self.ports.give_back(now, pair, &mut self.sockets);
         }
@@ -205,19 +208,23 @@ impl Media {
         let plan = std::sync::Arc::clone(&self.plan);
         let done = match &plan.actions[action.index()] {
             Prepared::Known(deed) => self.carry_out(micros(now), call, deed),
-            Prepared::Rendered(word) => plan
-                .rendered(*word, text)
+            Prepared::Rendered(word, line) => plan
+                .rendered(*word, text, *line)
                 .and_then(|deed| self.carry_out(micros(now), call, &deed)),
             Prepared::Nothing => Ok(()),
         };
         if let Err(why) = done {
             self.fail(call, &why);
         }
+        if !self.listening.is_empty() {
+            self.stop_listening(micros(now));
+        }
     }
 
     fn carry_out(&mut self, now: Micros, call: CallKey, deed: &Deed) -> Result<(), String> {
         match deed {
             Deed::Play(stream, spec) => self.play(now, call, index_of(*stream), spec)?,
+            Deed::Listen { name, line } => self.play_microphone(now, call, name, *line)?,
             Deed::Pause(what) | Deed::Resume(what) => {
                 let pauses = matches!(deed, Deed::Pause(_));
                 let op = || if pauses { Op::Pause } else { Op::Resume };
@@ -275,17 +282,7 @@ impl Media {
         spec: &PlaySpec,
     ) -> Result<(), String> {
         let stream = self.stream_of(call, index)?;
-        let negotiated = match self.calls.get(call) {
-            Some(call) => {
-                call.agreed.check(index, self.srtp_refusal())?;
-                call.agreed.payload(index)
-            }
-            None => None,
-        };
-        let (payload_type, codec) = spec
-            .payload
-            .or_else(|| self.plan.payload(negotiated))
-            .unwrap_or((0, Codec::Pcmu));
+        let (payload_type, codec) = self.payload_of(call, index, spec.payload)?;
         let (clip, shape) = self.plan.clip(spec, codec)?;
         let pattern = match spec.source {
             Source::Pattern(id) => gossipper_media::clip::PATTERNS
@@ -293,12 +290,7 @@ impl Media {
                 .copied(),
             Source::File(_) | Source::Computed(_) => None,
         };
-        let mut paused = false;
-        if let Some(record) = self.calls.get_mut(call) {
-            record.patterns[index] = pattern.is_some();
-            // COMPAT(sipp): what is played while its stream is paused waits for `resume`.
-            paused = record.paused.all || pattern.is_some() && record.paused.patterns[index];
-        }
+        let paused = self.set_pattern(call, index, pattern.is_some());
         let play = Play {
             clip,
             payload_type,
@@ -309,6 +301,35 @@ impl Media {
         let op = if paused { Op::PlayPaused } else { Op::Play };
         self.order(now, stream, op(Box::new(play)));
         Ok(())
+    }
+
+    /// Payload type and codec of what is sent, which an action may name.
+    pub(super) fn payload_of(
+        &self,
+        call: CallKey,
+        index: usize,
+        named: Option<(u8, Codec)>,
+    ) -> Result<(u8, Codec), String> {
+        let negotiated = match self.calls.get(call) {
+            Some(call) => {
+                call.agreed.check(index, self.srtp_refusal())?;
+                call.agreed.payload(index)
+            }
+            None => None,
+        };
+        Ok(named
+            .or_else(|| self.plan.payload(negotiated))
+            .unwrap_or((0, Codec::Pcmu)))
+    }
+
+    /// Whether a stream plays a pattern from now on; says whether it waits for `resume`.
+    pub(super) fn set_pattern(&mut self, call: CallKey, index: usize, pattern: bool) -> bool {
+        let Some(record) = self.calls.get_mut(call) else {
+            return false;
+        };
+        record.patterns[index] = pattern;
+        // COMPAT(sipp): what is played while its stream is paused waits for `resume`.
+        record.paused.all || pattern && record.paused.patterns[index]
     }
 
     /// Streams that a pause is about.
@@ -386,7 +407,7 @@ impl Media {
     }
 
     /// A stream of the call.
-    fn stream_of(&self, call: CallKey, index: usize) -> Result<StreamKey, String> {
+    pub(super) fn stream_of(&self, call: CallKey, index: usize) -> Result<StreamKey, String> {
         let record = self.calls.get(call);
         record
             .and_then(|record| record.streams[index])
@@ -534,6 +555,7 @@ impl Media {
             codec: Codec::Pcmu,
             payload_type: 0,
             events: None,
+            channels: 1,
         };
         match config.rules {
             MediaRules::Sipp => {

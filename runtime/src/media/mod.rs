@@ -11,6 +11,8 @@
 //! | `ports` | pairs of ports, bound before they are printed |
 //! | `sockets` | sockets that are ready, and batches |
 //! | `recorder` | recordings on their way to the disk |
+//! | `microphone` | what is recorded of microphones, by a program beside us |
+//! | `listening` | the microphones that streams of a shard play |
 //! | `figures` | what is counted |
 //! | `debug` | files that tell of checks and of SRTP |
 //! | [`sender`] | RTP without SIP |
@@ -24,6 +26,8 @@ mod debug;
 mod describe;
 mod figures;
 mod intake;
+mod listening;
+mod microphone;
 mod plan;
 mod ports;
 mod recorder;
@@ -56,6 +60,7 @@ use calls::CallMedia;
 use config::{MediaRules, SrtpPolicy};
 pub(crate) use figures::CallFigures;
 use intake::Intake;
+use listening::Listening;
 pub(crate) use plan::Plan;
 use ports::Ports;
 pub(crate) use ports::{PortRange, PortShare};
@@ -152,6 +157,8 @@ pub(crate) struct Media {
     warnings: Vec<String>,
     /// What the collector is told, if there is one.
     reports: Option<Box<Reports>>,
+    /// Microphones that streams play.
+    listening: Vec<Listening>,
 }
 
 /// The time of the run, which both sides count alike.
@@ -204,6 +211,7 @@ impl Media {
             verdicts: VecDeque::new(),
             warnings,
             reports,
+            listening: Vec::new(),
         }
     }
 
@@ -255,6 +263,9 @@ impl Media {
     pub(crate) fn tick(&mut self, now: gossipper_vm::Micros) -> bool {
         let now = micros(now);
         let due = |engine: &MediaEngine| engine.next_deadline().is_some_and(|at| at <= now);
+        if due(&self.engine) && !self.listening.is_empty() {
+            self.listen(now);
+        }
         let mut portions = 0;
         while due(&self.engine) && portions < PORTIONS_AT_ONCE {
             portions += 1;
@@ -409,6 +420,10 @@ impl Media {
                 if let Some(reports) = &mut self.reports {
                     reports.digit(now, stream, Direction::Sent, left);
                 }
+            }
+            Event::FeedOver(feed) => {
+                let why = self.silenced(feed);
+                self.fail(call, &why);
             }
             // Nothing waits for it.
             Event::Ended | Event::DigitsSent | Event::Goodbye => {}

@@ -21,6 +21,7 @@ use gossipper_media::{Clip, Codec, Micros};
 
 use super::config::{MediaConfig, MediaRules};
 use super::debug::DebugFiles;
+use super::microphone::{Microphones, Name, find_recorder};
 use crate::error::Error;
 
 /// SIPp's `-rtp_payload`.
@@ -70,6 +71,11 @@ pub(super) enum Source {
 #[derive(Debug, Clone)]
 pub(super) enum Deed {
     Play(MediaStream, PlaySpec),
+    /// Of a microphone.
+    Listen {
+        name: Name,
+        line: u32,
+    },
     Pause(Paused),
     Resume(Paused),
     Stop,
@@ -94,8 +100,8 @@ pub(super) enum Deed {
 #[derive(Debug)]
 pub(super) enum Prepared {
     Known(Deed),
-    /// Its argument comes with the order.
-    Rendered(Word),
+    /// Its argument comes with the order; and the line it stands in.
+    Rendered(Word, u32),
     /// It is not the shard's.
     Nothing,
 }
@@ -150,6 +156,7 @@ pub(crate) struct Plan {
     play_sockets: Mutex<HashMap<u16, Weak<UdpSocket>>>,
     /// Those of the echo, which has its ports first.
     echo_sockets: Vec<(u16, Arc<UdpSocket>)>,
+    pub(super) microphones: Microphones,
     /// What is to be said of files, until somebody says it.
     remarks: Mutex<Vec<String>>,
     /// What else writes: recordings.
@@ -166,7 +173,7 @@ impl Plan {
     pub(super) fn plays_captures(&self) -> bool {
         let plays = |action: &Prepared| match action {
             Prepared::Known(Deed::Replay(..) | Deed::PlayDigits { .. }) => true,
-            Prepared::Rendered(word) => !matches!(word, Word::RtpStream),
+            Prepared::Rendered(word, _) => !matches!(word, Word::RtpStream),
             Prepared::Known(_) | Prepared::Nothing => false,
         };
         self.actions.iter().any(plays)
@@ -192,46 +199,49 @@ impl Plan {
             computed: Mutex::default(),
             play_sockets: Mutex::default(),
             echo_sockets,
+            microphones: Microphones::default(),
             remarks: Mutex::default(),
             seed,
         };
         for entry in &program.media {
-            let prepared = plan.prepare(program, &entry.media).map_err(|why| {
-                let step = entry.step.map(|step| &program.steps[step.index()]);
-                Error::Media {
-                    what: entry.media.name(),
-                    line: step.map_or(0, |step| step.line),
-                    why,
-                }
+            let step = entry.step.map(|step| &program.steps[step.index()]);
+            let line = step.map_or(0, |step| step.line);
+            let prepared = plan.prepare(program, &entry.media, line);
+            let prepared = prepared.map_err(|why| Error::Media {
+                what: entry.media.name(),
+                line,
+                why,
             })?;
             plan.actions.push(prepared);
         }
         Ok(plan)
     }
 
-    fn prepare(&self, program: &Program, media: &Media) -> Result<Prepared, String> {
+    fn prepare(&self, program: &Program, media: &Media, line: u32) -> Result<Prepared, String> {
         let bytes = |text| program.bytes(text);
         Ok(Prepared::Known(match media {
-            Media::RtpStream(Argument::Known(stream)) => self.stream(stream.map(bytes))?,
+            Media::RtpStream(Argument::Known(stream)) => self.stream(stream.map(bytes), line)?,
             Media::RtpStream(Argument::Rendered(_)) => {
-                return Ok(Prepared::Rendered(Word::RtpStream));
+                return Ok(Prepared::Rendered(Word::RtpStream, line));
             }
             Media::PlayDtmf(Argument::Known(dtmf)) => play_digits(Dtmf {
                 digits: bytes(dtmf.digits),
                 length_ms: dtmf.length_ms,
             }),
             Media::PlayDtmf(Argument::Rendered(_)) => {
-                return Ok(Prepared::Rendered(Word::PlayDtmf));
+                return Ok(Prepared::Rendered(Word::PlayDtmf, line));
             }
             Media::SendDtmf(Argument::Known(digits)) => Deed::SendDigits(bytes(*digits).into()),
             Media::SendDtmf(Argument::Rendered(_)) => {
-                return Ok(Prepared::Rendered(Word::SendDtmf));
+                return Ok(Prepared::Rendered(Word::SendDtmf, line));
             }
             Media::Record(Argument::Known(record)) => match record {
                 Record::Start { file, duplex } => record_to(bytes(*file), *duplex)?,
                 Record::Stop => Deed::StopRecording,
             },
-            Media::Record(Argument::Rendered(_)) => return Ok(Prepared::Rendered(Word::Record)),
+            Media::Record(Argument::Rendered(_)) => {
+                return Ok(Prepared::Rendered(Word::Record, line));
+            }
             Media::PlayPcap { stream, file } => {
                 let replay = self.capture(bytes(*file))?;
                 Deed::Replay(*stream, replay)
@@ -246,10 +256,10 @@ impl Plan {
     }
 
     /// Reads an argument that has just been rendered.
-    pub(super) fn rendered(&self, word: Word, text: &[u8]) -> Result<Deed, String> {
+    pub(super) fn rendered(&self, word: Word, text: &[u8], line: u32) -> Result<Deed, String> {
         let wrong = |error: media_args::ArgumentError| format!("{}; {}", error.message, error.help);
         match word {
-            Word::RtpStream => self.stream(media_args::rtp_stream(text).map_err(wrong)?),
+            Word::RtpStream => self.stream(media_args::rtp_stream(text).map_err(wrong)?, line),
             Word::PlayDtmf => Ok(play_digits(media_args::play_dtmf(text).0)),
             Word::SendDtmf => Ok(Deed::SendDigits(text.into())),
             Word::Record => match media_args::rtp_record(text).map_err(wrong)? {
@@ -259,7 +269,7 @@ impl Plan {
         }
     }
 
-    fn stream(&self, stream: RtpStream<&[u8]>) -> Result<Deed, String> {
+    fn stream(&self, stream: RtpStream<&[u8]>, line: u32) -> Result<Deed, String> {
         let payload =
             |payload: Option<Payload>| payload.map(|known| (known.number, codec_of(known.codec)));
         let about = stream.stream();
@@ -314,8 +324,15 @@ impl Plan {
             RtpStream::Resume(what) => return Ok(Deed::Resume(what)),
             RtpStream::Stop => return Ok(Deed::Stop),
             RtpStream::Echo => return Ok(Deed::Echo(MediaStream::Audio, true)),
-            RtpStream::Microphone { .. } => {
-                return Err("this version opens no sound devices, and so cannot take the sound of a microphone".to_owned());
+            RtpStream::Microphone { input } => {
+                // Whether the device is there shows when it is opened.
+                find_recorder()?;
+                let name = input.map(|input| match std::str::from_utf8(input) {
+                    Ok(text) if !text.contains('\0') => Ok(text.into()),
+                    _ => Err("the name of the input is no text".to_owned()),
+                });
+                let name = name.transpose()?;
+                return Ok(Deed::Listen { name, line });
             }
         };
         // What cannot be coded is found out before the first call.

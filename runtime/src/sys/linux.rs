@@ -15,6 +15,7 @@ mod control;
 mod limits;
 mod poll;
 mod port;
+mod program;
 #[cfg(test)]
 mod refusals;
 
@@ -31,6 +32,7 @@ pub(super) use self::limits::raise_open_files;
 pub(super) use self::port::choose_port_late;
 
 use self::control::{CONTROL_BYTES, Control, Told, write_segment_size};
+pub(crate) use self::program::{GroupSignal, readable, signal_group};
 use super::{BATCH, Entry, Held, MAX_DATAGRAM, Outgoing, RecvOutcome, SendOutcome, is_icmp};
 
 /// Segments per segmented send: what every kernel with `UDP_SEGMENT` takes (`UDP_MAX_SEGMENTS` was 64 at first).

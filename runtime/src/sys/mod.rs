@@ -41,6 +41,8 @@ mod poller;
 )]
 pub mod sampler;
 
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{GroupSignal, readable, signal_group};
 pub use poller::{Poller, Ready};
 
 /// Datagrams handed to the kernel in one call at most.

@@ -13,9 +13,9 @@ pub(super) static FLAGS: &[Flag] = &[
         short: "Send RTP to -rtp_addr, without SIP.",
         long: "No scenario runs. A line says what is sent, and a last one what became of it: packets, bytes of payload, \
                sender reports, what could not be sent, what came back. It ends with -rtp_dur, -timeout, or an interrupt. \
-               Streams send from even ports from -mp on, and an RTCP report every 500 ms from the port above. Flags about \
-               calls are refused; -summary_json, -summary_junit, -summary_html, -threshold and the health gates of media \
-               work. The exit code is 0, 1 when no packet could be sent, and 2 when a gate was not kept.",
+               Streams send from even ports from -mp on, and an RTCP report every 500 ms from the port above. Streams \
+               begin as -r, -rate_increase or -rate_profile say. Flags about calls are refused; -summary_json, \
+               -summary_junit, -summary_html, -prometheus_addr, -threshold and the health gates of media work. The exit code is 0, 1 when no packet could be sent, and 2 when a gate was not kept.",
     },
     Flag {
         names: &["rtp_addr"],

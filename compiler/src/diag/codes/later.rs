@@ -20,15 +20,4 @@ X: [service]
 
 ]]></send></scenario>"#,
     }
-    MICROPHONE = 810 {
-        title: "the scenario takes the sound of a microphone, which this version does not",
-        explanation: "It compiles. A run is refused, because its calls would lack what the scenario asks for, unless \
-            `-no_media` says that only the signalling is wanted: then media actions are passed over and counted.",
-        remedy: "Play a file, or `synthetic`, or run the signalling alone with `-no_media`.",
-        sipp: "takes `mic` for the name of a file",
-        bad: r#"<scenario><recv request="INVITE"/>
-<nop><action><exec rtp_stream="«mic»"/></action></nop></scenario>"#,
-        good: r#"<scenario><recv request="INVITE"/>
-<nop><action><exec rtp_stream="synthetic"/></action></nop></scenario>"#,
-    }
 }

@@ -26,6 +26,10 @@ impl StreamKey {
     }
 }
 
+/// Sound of this engine that comes while it is played; the number is taken again after it is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FeedKey(pub(super) u32);
+
 /// When the first packet of something played leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FirstPacket {
@@ -63,6 +67,8 @@ pub struct Format {
     pub payload_type: u8,
     /// Payload type of telephone events, if they were agreed upon.
     pub events: Option<u8>,
+    /// Channels, whose samples stand side by side.
+    pub channels: u8,
 }
 
 /// Where a peer wants its packets.
@@ -102,6 +108,19 @@ pub struct Play {
     pub pattern: Option<u8>,
 }
 
+/// A feed to play, without end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PlayFeed {
+    /// Which.
+    pub feed: FeedKey,
+    /// In which codec. One that is only passed through plays nothing.
+    pub codec: Codec,
+    /// Its payload type.
+    pub payload_type: u8,
+    /// How it is cut.
+    pub shape: PacketShape,
+}
+
 /// Keys of both directions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Keys {
@@ -124,6 +143,8 @@ pub enum Op {
     Keys(Option<Box<Keys>>),
     /// Play this instead of what is played.
     Play(Box<Play>),
+    /// Play sound that comes meanwhile ([`super::MediaEngine::open_feed`]) instead of what is played.
+    PlayFeed(PlayFeed),
     /// The same, waiting for [`Op::Resume`].
     PlayPaused(Box<Play>),
     /// Send a capture instead of what is played.
@@ -184,6 +205,13 @@ pub enum Input<'a> {
         /// The datagram.
         bytes: &'a mut [u8],
     },
+    /// Samples of a feed came, of [`crate::feed::RATE`].
+    Sound {
+        /// Of which.
+        feed: FeedKey,
+        /// The samples.
+        samples: &'a [i16],
+    },
     /// Time has passed.
     Tick,
 }
@@ -220,6 +248,8 @@ pub enum Event {
     CheckPassed,
     /// It failed.
     CheckFailed(CheckFailure),
+    /// The feed that was played is over ([`super::MediaEngine::close_feed`]).
+    FeedOver(FeedKey),
     /// The peer said goodbye.
     Goodbye,
 }

@@ -5,6 +5,7 @@
 
 use super::Context;
 use super::io::{Event, FirstPacket, Length, Play, Port, Send};
+use super::live::FeedPlay;
 use super::stream::{Pattern, Stream, timestamp};
 use crate::codec::Codec;
 use crate::dtmf::{DtmfSender, Heard, digit_of};
@@ -27,6 +28,7 @@ pub(super) enum Playing {
     Nothing,
     Clip(ClipPlay),
     Replay(ReplayPlay),
+    Feed(FeedPlay),
 }
 
 #[derive(Debug)]
@@ -58,8 +60,12 @@ impl Playing {
             })
             | Self::Replay(ReplayPlay {
                 paused: Some(_), ..
+            })
+            | Self::Feed(FeedPlay {
+                paused: Some(_), ..
             }) => Micros::NEVER,
             Self::Clip(clip) => clip.next,
+            Self::Feed(feed) => feed.next,
             Self::Replay(replay) => match replay.replay.packets().get(replay.index) {
                 Some(packet) => replay.start + packet.at,
                 // Over; to be told.
@@ -71,7 +77,9 @@ impl Playing {
     pub(super) fn pause(&mut self, now: Micros) {
         match self {
             Self::Nothing => {}
-            Self::Clip(ClipPlay { paused, .. }) | Self::Replay(ReplayPlay { paused, .. }) => {
+            Self::Clip(ClipPlay { paused, .. })
+            | Self::Replay(ReplayPlay { paused, .. })
+            | Self::Feed(FeedPlay { paused, .. }) => {
                 paused.get_or_insert(now);
             }
         }
@@ -93,6 +101,7 @@ impl Playing {
                     replay.start += now - since;
                 }
             }
+            Self::Feed(feed) => feed.resume(now),
         }
     }
 }
@@ -128,11 +137,12 @@ impl Digits {
 }
 
 /// A packet to be built.
-struct Outgoing {
-    marker: bool,
-    payload_type: u8,
-    timestamp: u32,
-    codec: Option<Codec>,
+pub(super) struct Outgoing {
+    pub(super) marker: bool,
+    pub(super) payload_type: u8,
+    pub(super) timestamp: u32,
+    /// What it is coded as, and how many channels it has; `None` for what nobody hears.
+    pub(super) codec: Option<(Codec, u8)>,
 }
 
 impl Stream {
@@ -208,6 +218,10 @@ impl Stream {
                     cx.event(Event::Ended);
                 }
             }
+            Playing::Feed(mut feed) => {
+                self.play_feed(cx, &mut feed);
+                self.playing = Playing::Feed(feed);
+            }
         }
     }
 
@@ -236,7 +250,7 @@ impl Stream {
                     marker: self.params.marks && !self.talking,
                     payload_type: play.payload_type,
                     timestamp: *timestamp,
-                    codec: Some(play.clip.codec()),
+                    codec: Some((play.clip.codec(), play.shape.channels)),
                 };
                 let mut end = *at;
                 let sent = self.emit(cx, &packet, |out| end = play.clip.append(*at, len, out));
@@ -366,7 +380,7 @@ impl Stream {
     }
 
     /// Builds a packet and sends it; says whether it was sent.
-    fn emit(
+    pub(super) fn emit(
         &mut self,
         cx: &mut Context<'_>,
         packet: &Outgoing,
@@ -436,7 +450,7 @@ impl Stream {
         &mut self,
         cx: &mut Context<'_>,
         side: Side,
-        codec: Codec,
+        codec: (Codec, u8),
         timestamp: u32,
         payload: &[u8],
     ) {

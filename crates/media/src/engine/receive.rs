@@ -76,7 +76,10 @@ impl Stream {
             && order != Order::Duplicate
             && let Some(codec) = codec
         {
-            self.record(cx, Side::Received, codec, header.timestamp, packet.payload);
+            let agreed = header.payload_type == self.format.payload_type;
+            let channels = if agreed { self.format.channels } else { 1 };
+            let coded = (codec, channels);
+            self.record(cx, Side::Received, coded, header.timestamp, packet.payload);
         }
         if let Some(pattern) = &mut self.pattern {
             let matched = packet.payload.len() == pattern.len

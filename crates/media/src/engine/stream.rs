@@ -183,6 +183,7 @@ impl Stream {
             Op::Others(others) => self.others = others,
             Op::Keys(keys) => self.set_keys(keys),
             Op::Play(play) => self.start_clip(cx, *play),
+            Op::PlayFeed(play) => self.start_feed(cx, play),
             Op::PlayPaused(play) => {
                 self.start_clip(cx, *play);
                 self.playing.pause(cx.now);
@@ -205,11 +206,7 @@ impl Stream {
             },
             Op::Record { duplex } => {
                 self.stop_recording(cx);
-                let start = cx.out.bytes.len();
-                let codec = self.format.codec;
-                let recorder = Recorder::new(cx.now, codec, duplex, &mut cx.out.bytes);
-                self.recorder = Some(Box::new(recorder));
-                Self::write(cx, None, start, false);
+                self.recorder = Some(Box::new(Recorder::new(cx.now, duplex)));
             }
             Op::StopRecording => self.stop_recording(cx),
             Op::Check(params) => {

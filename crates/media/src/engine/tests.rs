@@ -17,6 +17,7 @@ const PCMA: Format = Format {
     codec: Codec::Pcma,
     payload_type: 8,
     events: Some(101),
+    channels: 1,
 };
 
 fn at(text: &str) -> SocketAddr {

@@ -41,6 +41,7 @@ impl World {
             codec: Codec::Pcma,
             payload_type: 8,
             events: None,
+            channels: 1,
         };
         let streams = [0, 1].map(|index| {
             let params = StreamParams {

@@ -4,6 +4,7 @@
 //! | Module | Idea |
 //! | --- | --- |
 //! | [`mod@self`] | what is sent, the threads, and what became of it |
+//! | `begins` | when each stream begins |
 //! | `worker` | the streams of one thread |
 //!
 //! A thread has every so-manieth stream, its own engine and sockets. What is played is coded once for all of them.
@@ -11,6 +12,7 @@
 //! Invariants: every stream that begins ends, by its length or by [`RtpSender::stop`], and only then are the figures those of
 //! the whole; what the kernel did not take is counted and never counts as sent.
 
+mod begins;
 mod worker;
 
 use std::net::{IpAddr, SocketAddr};
@@ -29,9 +31,8 @@ use tokio::sync::Notify;
 use super::plan::locked;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::pacing::Rate;
-use crate::profile::RateProfile;
 use crate::transport::resolve::local_ip_towards;
+pub use begins::Begins;
 use worker::Worker;
 
 /// What is sent.
@@ -45,33 +46,6 @@ pub enum SenderSound {
     Silence,
     /// A file: WAV, or payload. From its beginning again when it is over.
     File(PathBuf),
-}
-
-/// When streams begin.
-#[derive(Debug, Clone)]
-pub enum Begins {
-    /// All within one packet, evenly.
-    AtOnce,
-    /// So many in a time.
-    Rate(Rate),
-    /// Along a curve.
-    Profile(Arc<RateProfile>),
-}
-
-impl Begins {
-    /// When stream `index` (from 0) of `count` begins, in µs; `None` if it never does.
-    fn at_us(&self, index: usize, count: usize, period_us: u64) -> Option<u64> {
-        let (index, count) = (index as u64, count.max(1) as u64);
-        match self {
-            Self::AtOnce => Some(period_us.saturating_mul(index) / count),
-            Self::Rate(rate) => {
-                let us = index as f64 / rate.per_second() * 1e6;
-                // Nothing begins at a rate of zero but the first.
-                us.is_finite().then_some(us as u64)
-            }
-            Self::Profile(curve) => curve.due_us(index + 1),
-        }
-    }
 }
 
 /// What to send, and where to.
@@ -184,13 +158,20 @@ struct Shared {
     stopped: Vec<Notify>,
 }
 
+/// Shows the figures of streams on their way, from any thread and after their end.
+#[derive(Debug, Clone)]
+pub struct SenderView {
+    shared: Arc<Shared>,
+    local: SocketAddr,
+    remotes: Arc<str>,
+}
+
 /// Streams on their way.
 #[derive(Debug)]
 pub struct RtpSender {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    local: SocketAddr,
-    remotes: String,
+    view: SenderView,
     payload_len: usize,
     packet_ms: u64,
 }
@@ -244,9 +225,12 @@ impl RtpSender {
         let remotes: Vec<String> = config.remotes.iter().map(ToString::to_string).collect();
         Ok(Self {
             threads: waiting.go(&shared),
+            view: SenderView {
+                shared: Arc::clone(&shared),
+                local: SocketAddr::new(common.local_ip, port),
+                remotes: remotes.join(",").into(),
+            },
             shared,
-            local: SocketAddr::new(common.local_ip, port),
-            remotes: remotes.join(","),
             payload_len: common.shape.payload_len,
             packet_ms: common.shape.period.0 / 1000,
         })
@@ -285,6 +269,31 @@ impl RtpSender {
         self.packet_ms
     }
 
+    /// Figures so far.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.view.snapshot()
+    }
+
+    /// Shows them to others.
+    #[must_use]
+    pub fn view(&self) -> SenderView {
+        self.view.clone()
+    }
+
+    /// Ends what still goes on, and tells what became of it.
+    #[must_use]
+    pub fn finish(mut self) -> Snapshot {
+        self.stop();
+        for thread in self.threads.drain(..) {
+            // It does nothing that panics; how it ended would change no figure.
+            let _ = thread.join();
+        }
+        self.snapshot()
+    }
+}
+
+impl SenderView {
     /// Figures so far, in the form of a run: it has no calls.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -300,7 +309,7 @@ impl RtpSender {
                 scenario: "rtp_sender".to_owned(),
                 mode: Some(Mode::Client),
                 local: self.local.to_string(),
-                remote: Some(self.remotes.clone()),
+                remote: Some(self.remotes.to_string()),
                 phase: if running {
                     Phase::Running
                 } else {
@@ -311,17 +320,6 @@ impl RtpSender {
             }],
             ..Snapshot::default()
         }
-    }
-
-    /// Ends what still goes on, and tells what became of it.
-    #[must_use]
-    pub fn finish(mut self) -> Snapshot {
-        self.stop();
-        for thread in self.threads.drain(..) {
-            // It does nothing that panics; how it ended would change no figure.
-            let _ = thread.join();
-        }
-        self.snapshot()
     }
 }
 

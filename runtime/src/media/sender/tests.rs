@@ -8,6 +8,8 @@ use gossipper_media::rtcp::{Compound, RtcpPacket};
 use gossipper_media::rtp::Packet;
 
 use super::*;
+use crate::pacing::Rate;
+use crate::profile::RateProfile;
 
 /// Longer than any test takes.
 const LIMIT: Duration = Duration::from_secs(60);

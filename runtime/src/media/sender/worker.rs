@@ -259,6 +259,7 @@ impl Worker {
                     codec: config.codec,
                     payload_type: config.payload_type,
                     events: None,
+                    channels: 1,
                 },
                 marks: true,
                 first_packet: FirstPacket::AfterInterval,

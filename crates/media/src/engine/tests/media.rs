@@ -31,6 +31,7 @@ fn a_recording_holds_the_tone_that_was_sent() {
                 codec,
                 payload_type: codec.params().payload_type,
                 events: None,
+                channels: 1,
             };
             let of = |ssrc| StreamParams {
                 format,
@@ -333,6 +334,7 @@ fn what_comes_is_measured_as_the_codec_that_it_is() {
         codec: Codec::G729,
         payload_type: 18,
         events: Some(101),
+        channels: 1,
     };
     let stream = world.open(StreamParams {
         format: agreed,
