@@ -161,7 +161,7 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
         row.print(floor.0);
         rows.push(row.to_json());
     };
-    for streams in [PLAIN.streams, MANY.streams] {
+    for streams in [PLAIN.streams, MANY.streams, MOST.streams] {
         add(Row {
             tool: "floor",
             load: "`send`, connected, the due ones each ms",
