@@ -10,7 +10,7 @@
 use crate::render::number;
 use crate::rng;
 use gossipper_bytecode::Slot;
-use gossipper_sip::sdp::{Media, MediaKind, Sdp};
+use gossipper_sip::sdp::{Direction, Media, MediaKind, Sdp};
 
 /// Parameters of opus where the offer has none.
 const OPUS_PARAMETERS: &[u8] = b"minptime=10;useinbandfec=1";
@@ -81,6 +81,8 @@ pub(crate) struct AudioAnswer {
     parameters: Box<[u8]>,
     /// Payload type of telephone events, and which.
     events: Option<(u8, Box<[u8]>)>,
+    /// Of the offer.
+    direction: Direction,
 }
 
 impl Default for AudioAnswer {
@@ -91,6 +93,7 @@ impl Default for AudioAnswer {
             profile: b"RTP/AVP".as_slice().into(),
             parameters: Box::default(),
             events: None,
+            direction: Direction::SendRecv,
         }
     }
 }
@@ -130,6 +133,7 @@ impl AudioAnswer {
             profile: profile.into(),
             parameters: parameters.into(),
             events,
+            direction: media.direction(),
         }
     }
 
@@ -139,14 +143,15 @@ impl AudioAnswer {
         size_of::<Self>() + self.profile.len() + self.parameters.len() + events
     }
 
-    /// Prints what a keyword asks for; `port` is that of the call's audio.
-    pub(crate) fn print(&self, slot: Slot, port: i64, out: &mut Vec<u8>) {
+    /// Prints what a keyword asks for; `port` is that of the call's audio. What `answers` has the direction that the offer
+    /// asks for.
+    pub(crate) fn print(&self, slot: Slot, port: i64, answers: bool, out: &mut Vec<u8>) {
         match slot {
             Slot::AudioPt => number(i64::from(self.payload_type), out),
             Slot::AudioCodec => out.extend_from_slice(self.codec.name().as_bytes()),
             Slot::AudioRtpmap => self.rtpmap(out),
             Slot::AudioFmtp => self.fmtp(out),
-            _ => self.lines(port, out),
+            _ => self.lines(port, answers, out),
         }
     }
 
@@ -168,7 +173,7 @@ impl AudioAnswer {
     }
 
     /// The whole description of the audio, without the end of its last line.
-    fn lines(&self, port: i64, out: &mut Vec<u8>) {
+    fn lines(&self, port: i64, answers: bool, out: &mut Vec<u8>) {
         out.extend_from_slice(b"m=audio ");
         number(port, out);
         out.push(b' ');
@@ -199,6 +204,15 @@ impl AudioAnswer {
             out.push(b' ');
             out.extend_from_slice(which);
         }
+        // Seen from here: who is held by the offer only receives.
+        let direction: &[u8] = match self.direction {
+            _ if !answers => b"",
+            Direction::SendRecv => b"",
+            Direction::SendOnly => b"\r\na=recvonly",
+            Direction::RecvOnly => b"\r\na=sendonly",
+            Direction::Inactive => b"\r\na=inactive",
+        };
+        out.extend_from_slice(direction);
     }
 }
 
@@ -226,8 +240,27 @@ mod tests {
 
     fn printed(offer: &str, slot: Slot) -> String {
         let mut out = Vec::new();
-        AudioAnswer::to(offer.as_bytes()).print(slot, 4000, &mut out);
+        AudioAnswer::to(offer.as_bytes()).print(slot, 4000, true, &mut out);
         String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn an_answer_to_a_hold_takes_the_other_side_of_it() {
+        for (offered, answered) in [
+            ("a=sendonly\r\n", "\r\na=recvonly"),
+            ("a=recvonly\r\n", "\r\na=sendonly"),
+            ("a=inactive\r\n", "\r\na=inactive"),
+            ("a=sendrecv\r\n", ""),
+        ] {
+            let offer = offer("RTP/AVP 0", offered);
+            let lines = "m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000";
+            let sdp = Slot::AudioSdp(0);
+            assert_eq!(printed(&offer, sdp), format!("{lines}{answered}"));
+            // A request that offers says itself what it wants.
+            let mut out = Vec::new();
+            AudioAnswer::to(offer.as_bytes()).print(sdp, 4000, false, &mut out);
+            assert_eq!(out, lines.as_bytes());
+        }
     }
 
     fn offer(line: &str, more: &str) -> String {

@@ -133,7 +133,7 @@ pub const KEYWORDS: &[Keyword] = &[
     k(
         "audio_sdp",
         "All lines of its audio, telephone events included: `m=audio` with the port of the call's audio stream, \
-         `a=rtpmap`, `a=fmtp`.",
+         `a=rtpmap`, `a=fmtp`; in responses and ACKs with the direction that answers a hold.",
     )
     .offset().own(),
     k("media_transport", "The transport in small letters.").own(),

@@ -176,9 +176,12 @@ impl Scene<'_> {
             }
             _ => 0,
         };
+        // An offer that came in a response is answered in the ACK.
+        let message = out.get(self.start..).unwrap_or_default();
+        let answers = message.starts_with(b"SIP/2.0 ") || message.starts_with(b"ACK ");
         match cold.and_then(|cold| cold.answer.as_deref()) {
-            Some(answer) => answer.print(slot, port, out),
-            None => AudioAnswer::default().print(slot, port, out),
+            Some(answer) => answer.print(slot, port, answers, out),
+            None => AudioAnswer::default().print(slot, port, answers, out),
         }
     }
 

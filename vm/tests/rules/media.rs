@@ -2,7 +2,9 @@
 //! What the machine has to do with media: ports, orders, descriptions and verdicts; what cannot be had is refused when
 //! linking, and all of it passed over and counted where the run says so.
 
-use crate::stage::{Stage, header, nop, response, scenario, send_then};
+use crate::stage::{
+    Stage, from_peer, from_peer_with, header, nop, reply, request, response, scenario, send_then,
+};
 use gossipper_bytecode::FailReason;
 use gossipper_testkit::pair;
 use gossipper_vm::{CallEnd, Image, LinkError, MediaVerdict, RunParams};
@@ -137,6 +139,30 @@ fn the_last_description_is_answered_until_another_one_comes() {
     ];
     assert_eq!(lines(1), answered);
     assert_eq!(lines(2), answered);
+}
+
+#[test]
+fn a_hold_is_answered_in_responses_and_not_in_offers() {
+    let mut stage = Stage::server(&[
+        request("INVITE", ""),
+        reply(200, "").replace("Content-Length: 0", "X: 1\n[audio_sdp]"),
+        request("ACK", ""),
+        options("X: 2\n[audio_sdp]"),
+        response(200, ""),
+    ]);
+    let offer = "Content-Type: application/sdp\r\nContent-Length: 44\r\n\r\n\
+                 v=0\r\nm=audio 5000 RTP/AVP 8\r\na=sendonly\r\n";
+    stage.give_ports(&[4000]);
+    stage.deliver(&from_peer_with("INVITE", "c1", 1, offer));
+    stage.deliver(&from_peer("ACK", "c1", 1));
+    let lines = |index: usize| -> Vec<String> {
+        let lines = stage.sent[index].text.lines();
+        let found = lines.filter(|line| ["m=", "a="].iter().any(|name| line.starts_with(name)));
+        found.map(str::to_owned).collect()
+    };
+    let plain = ["m=audio 4000 RTP/AVP 8", "a=rtpmap:8 PCMA/8000"];
+    assert_eq!(lines(0), [&plain[..], &["a=recvonly"]].concat());
+    assert_eq!(lines(1), plain);
 }
 
 #[test]
