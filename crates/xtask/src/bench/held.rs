@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! `cargo xtask bench --held`: very many calls held open, and what one more costs then.
 //!
-//! Our `uac` with a long pause opens calls to our `uas` at a steady rate. The CPU time of the first calls, when few are open,
+//! Our `uac` with a long pause opens calls to our `uas` at a steady rate. The CPU time of the first seconds, when few are open,
 //! is compared with that of the last, when nearly all are.
 
 use super::Scale;
 use super::pair::Pair;
 use super::result::Results;
 use super::versus;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,11 @@ const RATE: u32 = 20_000;
 /// Longer than the bench.
 const PAUSE_MS: &str = "3600000";
 
-/// How long calls are counted at the beginning and at the end.
-const SPAN: Duration = Duration::from_secs(2);
+/// A span of which the CPU time is looked at.
+const SPAN: Duration = Duration::from_secs(1);
+
+/// Of so many spans at the beginning, and at the end, the one in the middle counts: the machine stands still now and then.
+const SPANS: usize = 8;
 
 /// The first calls make what is made once.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -50,14 +53,13 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
     let opening = Duration::from_secs_f64(f64::from(calls) / f64::from(RATE));
     let started = Instant::now();
     let until = |at: Duration| std::thread::sleep(at.saturating_sub(started.elapsed()));
-    until(WARM_UP);
-    let first = sample()?;
-    until(WARM_UP + SPAN);
-    let few = sample()?;
-    until(opening - SPAN - WARM_UP);
-    let before = sample()?;
-    until(opening - WARM_UP);
-    let last = sample()?;
+    let mut samples = Vec::new();
+    let mut at = WARM_UP;
+    while at < opening {
+        until(at);
+        samples.push(sample()?);
+        at += SPAN;
+    }
     until(opening + Duration::from_secs(2));
     let (client_bytes, server_bytes) = (client.resident()?, server.resident()?);
     // A call takes more than this; fewer would mean that they are not all open.
@@ -82,7 +84,12 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
         ),
         ("server", server_bytes, |s: &Sample| s.server),
     ] {
-        let (at_first, at_last) = (per_call(&first, &few, side), per_call(&before, &last, side));
+        let costs: Vec<f64> = (samples.windows(2))
+            .map(|two| per_call(&two[0], &two[1], side))
+            .collect();
+        let spans = SPANS.min(costs.len() / 2);
+        let at_first = middle(&costs[..spans])?;
+        let at_last = middle(&costs[costs.len() - spans..])?;
         println!(
             "| {name} | {} | {} | {at_first:.2} | {at_last:.2} | {:.2} |",
             bytes / 1_000_000,
@@ -102,4 +109,24 @@ pub(super) fn run(scale: Scale, results: &mut Results) -> Result<()> {
         json!({ "calls": calls, "rate": RATE, "sides": sides }),
     );
     Ok(())
+}
+
+/// The middle one by size.
+fn middle(costs: &[f64]) -> Result<f64> {
+    let mut sorted = costs.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let found = sorted.get(sorted.len() / 2).copied();
+    found.context("too few calls to look at")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_span_that_stood_still_does_not_count() {
+        assert_eq!(middle(&[5.0, 90.0, 4.0]).ok(), Some(5.0));
+        assert_eq!(middle(&[5.0]).ok(), Some(5.0));
+        assert!(middle(&[]).is_err());
+    }
 }

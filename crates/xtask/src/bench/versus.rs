@@ -59,7 +59,7 @@ const COMPARISONS: [Comparison; 4] = [
     },
     // Each with as many open calls as suit it: SIPp fails calls with more, ours has fuller batches.
     Comparison {
-        sipp: saturated(100, 40_000),
+        sipp: saturated(100, 20_000),
         ours: saturated(2_000, 600_000),
         floor: None,
         crossed: false,
