@@ -35,7 +35,10 @@ impl Machine {
             cpus,
             kernel: first_line("uname", &["-sr"])?,
             rustc: first_line("rustc", &["--version"])?,
-            sipp: Tool::sipp().map_or_else(String::new, |sipp| sipp.version),
+            sipp: Tool::sipp().map_or_else(String::new, |sipp| {
+                // It ends a sentence of its own.
+                sipp.version.trim_end_matches('.').to_owned()
+            }),
             receive_buffer: limit.trim().parse().unwrap_or(0),
         })
     }
