@@ -5,7 +5,8 @@ use crate::time::Micros;
 
 /// Distance of two points, at least.
 // PERF: 5,000 streams with a wakeup each millisecond and phases as calls began took 3.56 µs of CPU per packet, and half of
-// the distances were 0.5 ms and more away from 20 ms; with these points 3.43 µs and 0.03 ms (2026-11-21).
+// the distances were 0.5 ms and more away from 20 ms; with these points, and with packets in a steady order that the shard
+// wakes for on time, 3.43 µs and 0.03 ms (2026-11-21).
 const GRID: Micros = Micros::from_ms(4);
 
 /// Deals points to streams in turn.
