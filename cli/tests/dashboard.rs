@@ -3,10 +3,10 @@
 
 mod place;
 
-use place::{BINARY, Place};
+use place::{BINARY, Place, metrics_at};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Stdio;
 
@@ -47,16 +47,10 @@ fn every_panel_asks_for_what_a_run_serves() {
         .spawn()
         .expect("the binary runs");
     let mut notes = BufReader::new(run.stderr.take().expect("piped"));
-    let mut line = String::new();
-    while !line.contains("metrics are at ") {
-        line.clear();
-        assert!(notes.read_line(&mut line).expect("it says where") > 0);
-    }
-    let address = line.trim_end().trim_end_matches("/metrics");
-    let address = address.rsplit("http://").next().expect("an address");
+    let (_, address) = metrics_at(&mut notes);
     // Times are there after the first second.
     let page = loop {
-        let mut stream = TcpStream::connect(address).expect("it serves");
+        let mut stream = TcpStream::connect(&address).expect("it serves");
         stream
             .write_all(b"GET /metrics HTTP/1.1\r\n\r\n")
             .expect("it reads");

@@ -3,10 +3,10 @@
 
 mod place;
 
-use place::{BINARY, Place, Ran};
+use place::{BINARY, Place, Ran, metrics_at};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
 use std::process::Stdio;
 
@@ -458,13 +458,8 @@ fn metrics_scraped_during_a_run_are_what_the_summary_says_of_the_calls_that_had_
         .spawn()
         .expect("the binary runs");
     let mut notes = BufReader::new(run.stderr.take().expect("piped"));
-    let mut address = String::new();
-    while !address.contains("metrics are at ") {
-        address.clear();
-        assert!(notes.read_line(&mut address).expect("it says where") > 0);
-    }
-    let address = address.trim_end().trim_end_matches("/metrics");
-    let address = address.rsplit("http://").next().expect("an address");
+    let (_, address) = metrics_at(&mut notes);
+    let address = address.as_str();
     let sum = |samples: &BTreeMap<String, f64>, name: &str| -> f64 {
         let named = samples
             .iter()

@@ -6,8 +6,8 @@ mod place;
 use gossipper_capture::Datagram;
 use gossipper_capture::write::Writer;
 use gossipper_media::rtp::{Header, Packet};
-use place::{BINARY, Place};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use place::{BINARY, Place, metrics_at};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -284,18 +284,9 @@ fn a_sender_whose_streams_come_up_by_steps_is_scraped_meanwhile() {
         .spawn()
         .expect("the binary runs");
     let mut said = BufReader::new(child.stderr.take().expect("it is ours"));
-    let mut first = String::new();
-    while !first.contains("metrics are at ") {
-        first.clear();
-        assert!(said.read_line(&mut first).expect("it says where") > 0);
-    }
-    let address = first
-        .split("http://")
-        .nth(1)
-        .and_then(|rest| rest.split('/').next())
-        .unwrap_or_else(|| panic!("{first}"));
+    let (_, address) = metrics_at(&mut said);
     let until = Instant::now() + Duration::from_secs(30);
-    while metric(address, "gossipper_rtp_sent_total").is_none_or(|sent| sent < 200.0) {
+    while metric(&address, "gossipper_rtp_sent_total").is_none_or(|sent| sent < 200.0) {
         assert!(Instant::now() < until, "nothing is sent");
     }
     let ended = Command::new("kill")

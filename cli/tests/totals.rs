@@ -4,10 +4,10 @@
 
 mod place;
 
-use place::{BINARY, Place, Ran};
+use place::{BINARY, Place, Ran, metrics_at};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -104,15 +104,7 @@ fn run() -> Everything {
         .spawn()
         .expect("the binary runs");
     let mut notes = BufReader::new(run.stderr.take().expect("piped"));
-    let mut said = String::new();
-    while !said.contains("metrics are at ") {
-        assert!(
-            notes.read_line(&mut said).expect("it says where") > 0,
-            "{said}"
-        );
-    }
-    let (_, address) = said.rsplit_once("http://").expect("an address");
-    let address = address.trim_end().trim_end_matches("/metrics").to_owned();
+    let (mut said, address) = metrics_at(&mut notes);
     let begun = Instant::now();
     let scraped = loop {
         let scraped = scrape(&address).expect("the run lasts until it is told to end");

@@ -4,12 +4,25 @@
 #![allow(dead_code, reason = "every test file uses a part of this")]
 
 use std::ffi::OsStr;
+use std::io::BufRead;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_gossipper");
+
+/// Reads what a run with `-prometheus_addr` says on standard error, up to where its metrics are: all of it, and that address.
+pub(crate) fn metrics_at(said: &mut impl BufRead) -> (String, String) {
+    let mut all = String::new();
+    while !all.contains("metrics are at ") {
+        let read = said.read_line(&mut all).expect("it says where");
+        assert!(read > 0, "{all}");
+    }
+    let (_, address) = all.rsplit_once("http://").expect("an address");
+    let address = address.trim_end().trim_end_matches("/metrics").to_owned();
+    (all, address)
+}
 
 /// A folder with a cache, in which the binary is run.
 pub(crate) struct Place {

@@ -188,6 +188,19 @@ impl Stage {
         there.iter().map(count).collect()
     }
 
+    /// A packet comes to the call's port.
+    fn hears(&mut self, there: &There, mut bytes: Vec<u8>) {
+        let input = Input::Packet {
+            stream: self.media.calls[self.call].streams[AUDIO].expect("a stream"),
+            port: Port::Rtp,
+            from: there.rtp.local_addr().expect("bound"),
+            bytes: &mut bytes,
+        };
+        let media = &mut self.media;
+        media.engine.handle(micros(self.now), input, &mut media.out);
+        media.settle(micros(self.now));
+    }
+
     /// Packets of RTP that the call has accepted.
     fn received(&self) -> u64 {
         let stream = self.media.calls[self.call].streams[AUDIO].expect("a stream");
@@ -375,17 +388,7 @@ fn each_number_of_our_description_has_the_clock_of_its_codec() {
             };
             let mut bytes = Vec::new();
             header.append(&[0; 50], &mut bytes);
-            let input = Input::Packet {
-                stream,
-                port: Port::Rtp,
-                from: there.rtp.local_addr().expect("bound"),
-                bytes: &mut bytes,
-            };
-            let media = &mut stage.media;
-            media
-                .engine
-                .handle(micros(stage.now), input, &mut media.out);
-            media.settle(micros(stage.now));
+            stage.hears(&there, bytes);
             sequence += 1;
             timestamp += step;
             stage.pass(ms);
@@ -429,19 +432,8 @@ fn keys_are(stage: &mut Stage, there: &There, ours: &CryptoLine, theirs: &Crypto
     header.append(&[0xd5; 160], &mut bytes);
     let mut sealer = Sealer::new(theirs.key.clone());
     sealer.seal_rtp(&mut bytes, 0).expect("it fits");
-    let stream = stage.media.calls[stage.call].streams[AUDIO].expect("a stream");
     let before = stage.received();
-    let input = Input::Packet {
-        stream,
-        port: Port::Rtp,
-        from: there.rtp.local_addr().expect("bound"),
-        bytes: &mut bytes,
-    };
-    let media = &mut stage.media;
-    media
-        .engine
-        .handle(micros(stage.now), input, &mut media.out);
-    media.settle(micros(stage.now));
+    stage.hears(there, bytes);
     opened && stage.received() == before + 1
 }
 
