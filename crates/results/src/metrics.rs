@@ -2,7 +2,7 @@
 //! The form for Prometheus: its text format 0.0.4, and OpenMetrics 1.0 or protocol buffers for those who ask for them.
 //!
 //! Names and units follow their conventions: seconds and bytes, counters end with `_total`, a label never repeats what
-//! the name says. Histograms have the borders of [`BORDERS_MS`]; times from sending and from due are told apart by the
+//! the name says. Histograms have the borders of [`BORDERS_MS`](gossipper_control::measures::BORDERS_MS); times from sending and from due are told apart by the
 //! label `from`. All is of the main scenario; that of the others is told apart by `gossipper_beside_…`.
 
 use crate::make::{Facts, element, limit_name, reason_name};
