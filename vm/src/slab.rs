@@ -241,7 +241,10 @@ mod tests {
             assert_eq!(calls.get(*key).map(|call| call.number), Some(number));
             assert_eq!(calls.get_mut(*key).map(|call| call.number), Some(number));
             let at = calls.at(calls.place(*key));
-            assert_eq!(at.map(|(key, call)| (key, call.number)), Some((*key, number)));
+            assert_eq!(
+                at.map(|(key, call)| (key, call.number)),
+                Some((*key, number))
+            );
         }
         assert_eq!(calls.keys().collect::<Vec<_>>(), keys);
         for at in [0, 1, CHUNK - 1, CHUNK, 2 * CHUNK + 7, keys.len() - 1] {

@@ -282,19 +282,25 @@ mod tests {
         let mut set = HashSet::new();
         let mut order = VecDeque::new();
         for number in 0..20_000 {
-            let hash = 0xfc00_0000 | rng.u32(1..=40) * 7 % 61;
+            let hash = 0xfc00_0000 | (rng.u32(1..=40) * 7 % 61);
             stripes.insert(hash, number);
             set.insert((hash, number));
             order.push_back((hash, number));
             while set.len() > 20 {
                 // Mostly the oldest, as calls end, and sometimes another.
-                let at = if rng.u32(..4) == 0 { rng.usize(..order.len()) } else { 0 };
+                let at = if rng.u32(..4) == 0 {
+                    rng.usize(..order.len())
+                } else {
+                    0
+                };
                 let (hash, number) = order.remove(at).expect("it is in both");
                 set.remove(&(hash, number));
                 assert!(stripes.remove(hash, number), "{number}");
                 assert!(!has(&stripes, hash, number), "{number}");
             }
-            let all = order.iter().all(|(hash, number)| has(&stripes, *hash, *number));
+            let all = order
+                .iter()
+                .all(|(hash, number)| has(&stripes, *hash, *number));
             assert!(all, "{number}");
         }
         let table = &stripes.tables[STRIPES - 1];

@@ -43,7 +43,13 @@ impl Engine {
         let ids = messages
             .take(AHEAD)
             .filter_map(|message| likely_call_id(&self.call_ids, message))
-            .map(|id| if slashes { id } else { strip_call_id_prefix(id) });
+            .map(|id| {
+                if slashes {
+                    id
+                } else {
+                    strip_call_id_prefix(id)
+                }
+            });
         let hashes: Batch<u64> = ids.map(|id| self.shared.dead.hash(id)).collect();
         read(hashes.iter().map(|hash| self.index.touch(fold(*hash))));
         let mut calls = Batch::new();
