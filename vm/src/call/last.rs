@@ -5,6 +5,7 @@
 //! `[last_NAME]` prints them.
 
 use crate::link::Image;
+use core::ops::Range;
 use gossipper_bytecode::CaptureId;
 use gossipper_bytecode::program::Capture;
 use gossipper_sip::{HeaderName, Joined, Message, Presence, uri};
@@ -218,6 +219,14 @@ impl Last {
             return uri::angle_if_any(self.text(image.to_header?.index())?);
         }
         self.text(id.index())
+    }
+
+    /// All that is kept, and where in it the value of a capture stands that is a header's.
+    #[inline]
+    pub(crate) fn header(&self, id: CaptureId) -> Option<(&[u8], Range<usize>)> {
+        let (start, end) = self.range(id.index())?;
+        // What is not there ends before it starts.
+        (start <= end).then_some((&self.block[..], start as usize..end as usize))
     }
 
     fn text(&self, index: usize) -> Option<&[u8]> {

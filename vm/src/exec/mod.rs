@@ -140,6 +140,13 @@ struct Raw {
     troubles: Vec<Trouble>,
 }
 
+impl Raw {
+    /// Whether nothing is to be put into it or said about it.
+    fn is_whole(&self) -> bool {
+        self.rendered.is_ok() && self.pending.is_none() && self.troubles.is_empty()
+    }
+}
+
 impl Cx<'_> {
     /// Counts something.
     pub(crate) fn stat(&mut self, event: StatEvent) {
@@ -178,6 +185,9 @@ impl Cx<'_> {
     ) -> Result<ByteRange, Unrendered> {
         let raw = self.render_raw(call, template, last, msg_index, branch_index);
         let range = self.out.range_from(raw.start);
+        if raw.is_whole() {
+            return Ok(range);
+        }
         let usable = self.say(raw.troubles);
         match (raw.rendered, raw.pending) {
             (Ok(()), None) if usable => Ok(range),
@@ -196,6 +206,20 @@ impl Cx<'_> {
         branch_index: i64,
     ) -> Result<ByteRange, FailReason> {
         let raw = self.render_raw(Some(call), template, last, msg_index, branch_index);
+        if raw.is_whole() {
+            return Ok(self.out.range_from(raw.start));
+        }
+        self.complete(call, template, raw)
+    }
+
+    /// Puts into a message what it lacks, and says what there is to say about it.
+    #[cold]
+    fn complete(
+        &mut self,
+        call: &mut Call,
+        template: TemplateId,
+        raw: Raw,
+    ) -> Result<ByteRange, FailReason> {
         let mut answered = Ok(());
         if let (Ok(()), Some(pending)) = (raw.rendered, raw.pending) {
             let program = &self.image.program;
@@ -226,6 +250,7 @@ impl Cx<'_> {
         Ok(range)
     }
 
+    #[inline]
     fn render_raw(
         &mut self,
         call: Option<&Call>,

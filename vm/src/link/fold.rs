@@ -9,11 +9,16 @@ use crate::render::skip_line_end;
 use core::net::IpAddr;
 use core::ops::Range;
 use gossipper_bytecode::template::Binding;
-use gossipper_bytecode::{Program, Segment, Slot, Template, TemplateId, TemplateKind};
+use gossipper_bytecode::{CaptureId, Program, Segment, Slot, Template, TemplateId, TemplateKind};
 use memchr::memmem;
 
 /// The end of the header section.
 pub(crate) const EMPTY_LINE: &[u8] = b"\r\n\r\n";
+
+/// Bytes behind the last literal: pieces up to this long are copied with what follows them ([`append_piece`]).
+///
+/// [`append_piece`]: crate::render::append_piece
+const PADDING: usize = crate::render::PIECE;
 
 /// A part of a text.
 #[derive(Clone, Debug)]
@@ -27,6 +32,15 @@ pub(crate) enum Part {
     },
     /// `[len]` plus n.
     Len(i32),
+    /// What `[branch]` plus n has behind the beginning that all branches share, which is in the literal before.
+    BranchEnd(i32),
+    /// `[last_NAME]`.
+    Header {
+        /// What is kept of it.
+        id: CaptureId,
+        /// What is printed before a value: its name and a blank.
+        name: Range<u32>,
+    },
     /// Any other keyword.
     Slot {
         /// Which.
@@ -45,6 +59,8 @@ struct Text {
     is_request: bool,
     /// Whether it prints a length.
     counts: bool,
+    /// Whether its first empty line may be another one than the first in a literal.
+    may_break: bool,
 }
 
 /// All templates of a run.
@@ -52,7 +68,10 @@ struct Text {
 pub(crate) struct Texts {
     texts: Vec<Text>,
     parts: Vec<Part>,
+    /// The literals, and [`PADDING`].
     bytes: Vec<u8>,
+    /// What all branches begin with.
+    branch: Vec<u8>,
     /// `[media_port]` is the port of a stream of the call.
     ports_of_calls: bool,
 }
@@ -62,12 +81,25 @@ impl Texts {
     pub(super) fn of(program: &Program, params: &RunParams, ports_of_calls: bool) -> Self {
         let mut texts = Self {
             ports_of_calls,
+            branch: format!("z9hG4bK-{}-", params.pid).into_bytes(),
             ..Self::default()
         };
         for template in &program.templates {
             texts.fold(program, params, template);
         }
+        let end = texts.bytes.len();
+        texts.bytes.resize(end + PADDING, 0);
         texts
+    }
+
+    /// All literals.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What all branches begin with.
+    pub(crate) fn branch(&self) -> &[u8] {
+        &self.branch
     }
 
     /// The parts of a template.
@@ -89,6 +121,11 @@ impl Texts {
     /// Whether a template prints a length.
     pub(crate) fn counts(&self, id: TemplateId) -> bool {
         self.texts[id.index()].counts
+    }
+
+    /// Whether the first empty line of a template may be another one than the first in a literal.
+    pub(crate) fn may_break(&self, id: TemplateId) -> bool {
+        self.texts[id.index()].may_break
     }
 
     fn fold(&mut self, program: &Program, params: &RunParams, template: &Template) {
@@ -118,10 +155,25 @@ impl Texts {
                 }
                 Segment::Slot(slot) => {
                     suppress = false;
+                    // Behind another keyword it is left whole: a literal between them would end the line that the keyword
+                    // may take with it.
+                    let ends_branch = matches!(slot, Slot::Branch(_))
+                        && open.is_some_and(|start| start < self.bytes.len());
+                    if ends_branch {
+                        self.bytes.extend_from_slice(&self.branch);
+                    }
                     self.close(open.take());
                     counts |= matches!(slot, Slot::Len(_));
                     self.parts.push(match *slot {
                         Slot::Len(offset) => Part::Len(offset),
+                        Slot::Branch(offset) if ends_branch => Part::BranchEnd(offset),
+                        Slot::LastHeader(id, name) if !program.bytes(name).is_empty() => {
+                            let start = self.bytes.len() as u32;
+                            self.bytes.extend_from_slice(program.bytes(name));
+                            self.bytes.push(b' ');
+                            let name = start..self.bytes.len() as u32;
+                            Part::Header { id, name }
+                        }
                         slot => Part::Slot {
                             slot,
                             suppresses: slot.suppresses_line(),
@@ -136,7 +188,52 @@ impl Texts {
             parts: first..self.parts.len() as u32,
             is_request: matches!(template.kind, TemplateKind::Request { .. }),
             counts,
+            may_break: self.may_break_from(first as usize),
         });
+    }
+
+    /// Whether an empty line may come about before the first that a literal of these parts has, but for lines that a
+    /// keyword takes with it.
+    fn may_break_from(&self, first: usize) -> bool {
+        // What stands before a keyword that may print nothing.
+        let mut before = None;
+        for part in &self.parts[first..] {
+            match part {
+                Part::Literal { range, empty_line } => {
+                    let bytes = self.literal(range);
+                    // The two meet where a keyword between them prints nothing.
+                    let breaks = |byte: Option<&u8>| matches!(byte, Some(b'\r' | b'\n'));
+                    if breaks(before) && breaks(bytes.first()) {
+                        return true;
+                    }
+                    if empty_line.is_some() {
+                        return false;
+                    }
+                    before = bytes.last();
+                }
+                // Each prints something that is no line end.
+                Part::Len(_) | Part::BranchEnd(_) => before = None,
+                // At the start of a line it takes that with it if it prints nothing, which rendering looks at.
+                Part::Header { .. } if before == Some(&b'\n') => before = None,
+                Part::Header { .. } => {}
+                Part::Slot { slot, .. } => match slot {
+                    Slot::CallNumber
+                    | Slot::Cseq(_)
+                    | Slot::Branch(_)
+                    | Slot::MsgIndex
+                    | Slot::LastCseqNumber(_)
+                    | Slot::MediaPort(_)
+                    | Slot::AutoMediaPort(_)
+                    | Slot::UserId
+                    | Slot::Users
+                    | Slot::ClockTick
+                    | Slot::DynamicId => before = None,
+                    Slot::CallId | Slot::PeerTagParam if !slot_lines(part) => {}
+                    _ => return true,
+                },
+            }
+        }
+        false
     }
 
     fn close(&mut self, open: Option<usize>) {
@@ -149,6 +246,11 @@ impl Texts {
             empty_line: empty_line.map(|at| at as u32),
         });
     }
+}
+
+/// Whether an empty line may stand in what a part prints, or end there.
+fn slot_lines(part: &Part) -> bool {
+    matches!(part, Part::Slot { lines: true, .. })
 }
 
 /// The text of a template, if it is the same for the whole run.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What each keyword prints.
 
-use super::{LastView, Scene, Trouble, fill, line_number, number, render, variable};
+use super::{LastView, Scene, Trouble, append_piece, fill, line_number, number, render, variable};
 use crate::answer::{self, AudioAnswer};
 use crate::auth::{Given, PLACEHOLDER, Pending};
 use crate::call::last::append;
 use crate::call::regs::Value;
 use crate::inject::{FieldError, NO_LINE};
 use crate::inserted::{self, KEYWORD};
+use core::ops::Range;
 use gossipper_bytecode::{AuthId, CaptureId, FieldId, Slot, TemplateId, VarId};
 use memchr::memmem;
 
@@ -54,10 +55,8 @@ impl Scene<'_> {
                 number(cseq + i64::from(offset), out);
             }
             Slot::Branch(offset) => {
-                out.extend_from_slice(&self.image.branch);
-                number(call.map_or(0, |call| call.number as i64), out);
-                out.push(b'-');
-                number(self.branch_index + i64::from(offset), out);
+                out.extend_from_slice(self.image.texts.branch());
+                self.branch_end(offset, out);
             }
             Slot::MsgIndex => number(self.msg_index, out),
             Slot::PeerTagParam => {
@@ -324,6 +323,35 @@ impl Scene<'_> {
             Some(call) => self.vars.value(call, self.image.place(var)),
             None => self.vars.value_without_call(self.image.place(var)),
         }
+    }
+
+    /// Prints `[branch]` behind what all branches begin with.
+    #[inline]
+    pub(super) fn branch_end(&self, offset: i32, out: &mut Vec<u8>) {
+        number(self.call.map_or(0, |call| call.number as i64), out);
+        out.push(b'-');
+        number(self.branch_index + i64::from(offset), out);
+    }
+
+    /// Prints a header behind its name, which is one of the literals together with a blank; false when the message has no
+    /// such header.
+    #[inline]
+    pub(super) fn header(&self, id: CaptureId, name: &Range<u32>, out: &mut Vec<u8>) -> bool {
+        let texts = &self.image.texts;
+        let length = (name.end - name.start) as usize;
+        if let (LastView::Kept, Some(call)) = (self.last, self.call) {
+            let Some((kept, value)) = call.last.header(id) else {
+                return false;
+            };
+            // As in SIPp, a header that is there but empty prints `Name:`.
+            let blank = usize::from(value.is_empty());
+            append_piece(texts.bytes(), name.start as usize, length - blank, out);
+            append_piece(kept, value.start, value.len(), out);
+            return true;
+        }
+        let before = out.len();
+        self.capture(id, &texts.literal(name)[..length - 1], out);
+        out.len() > before
     }
 
     /// Prints a capture behind its name (which may be empty); nothing when the message has no such header.
