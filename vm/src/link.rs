@@ -20,7 +20,7 @@ use gossipper_bytecode::{
 use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
 
-pub(crate) use fold::{EMPTY_LINE, Part, Texts, constant, ip, trunk_from};
+pub(crate) use fold::{EMPTY_LINE, Keyword, Sources, Texts, constant, ip, trunk_from};
 
 /// Why a program cannot run with these parameters.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

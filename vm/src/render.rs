@@ -12,7 +12,7 @@ use crate::auth::Pending;
 use crate::call::Call;
 use crate::inject::Injection;
 use crate::input::Micros;
-use crate::link::{EMPTY_LINE, Image, Part};
+use crate::link::{EMPTY_LINE, Image, Keyword};
 use crate::vars::Vars;
 use gossipper_bytecode::TemplateId;
 use gossipper_sip::Message;
@@ -135,6 +135,7 @@ pub(crate) fn render(
 ) -> Result<(), TooLarge> {
     let image = scene.image;
     let texts = &image.texts;
+    let literals = texts.bytes();
     let start = out.len();
     let mut lens: SmallVec<[(usize, i32); 1]> = SmallVec::new();
     let mut body = Body {
@@ -143,56 +144,61 @@ pub(crate) fn render(
         at: (!texts.counts(template)).then_some(start),
         looks: texts.may_break(template),
     };
+    let kept = scene.kept();
     let mut suppress = false;
     for part in texts.parts(template) {
-        let from = out.len();
-        match part {
-            Part::Literal { range, empty_line } => {
-                if suppress || body.looks {
-                    let bytes = texts.literal(range);
-                    body.append_literal(bytes, *empty_line, core::mem::take(&mut suppress), out);
-                    continue;
-                }
-                let length = range.end - range.start;
-                append_piece(texts.bytes(), range.start as usize, length as usize, out);
-                if let Some(at) = empty_line
-                    && body.at.is_none()
-                {
-                    body.at = Some(from + *at as usize + EMPTY_LINE.len());
-                }
-                // Literals are as long as the scenario, and what keywords add is looked at there.
+        let (mut first, mut length) = part.place();
+        if (suppress || body.looks) && length > 0 {
+            let literal = texts.literal(&part.literal);
+            let suppress = core::mem::take(&mut suppress);
+            body.append_literal(literal, part.empty_line, suppress, out);
+            (first, length) = (first + length, 0);
+        } else if let Some(at) = part.empty_line
+            && body.at.is_none()
+        {
+            body.at = Some(out.len() + at as usize + EMPTY_LINE.len());
+        }
+        if let Keyword::Header { id, name } = part.keyword {
+            if let Some((values, value)) = kept.and_then(|last| last.header(id)) {
+                // As in SIPp, a header that is there but empty prints `Name:`.
+                let named = length + name as usize - usize::from(value.is_empty());
+                append_piece(literals, first, named, out);
+                append_piece(values, value.start, value.len(), out);
                 continue;
             }
-            Part::Len(offset) => {
-                lens.push((from, *offset));
+            append_piece(literals, first, length, out);
+            let name = &literals[first + length..][..name as usize - 1];
+            let printed = kept.is_none() && scene.header(id, name, out);
+            suppress |= !printed && out.len() > start && out.last() == Some(&b'\n');
+            continue;
+        }
+        append_piece(literals, first, length, out);
+        match part.keyword {
+            Keyword::None | Keyword::Header { .. } => {}
+            Keyword::Len(offset) => {
+                lens.push((out.len(), offset));
                 out.extend_from_slice(&[b' '; LEN_WIDTH]);
-                continue;
             }
-            Part::BranchEnd(offset) => {
-                scene.branch_end(*offset, out);
-                continue;
-            }
-            Part::Header { id, name } => {
-                if !scene.header(*id, name, out) && from > start && out.last() == Some(&b'\n') {
-                    suppress = true;
-                }
-            }
-            Part::Slot {
+            Keyword::CallNumber => scene.call_number(out),
+            Keyword::BranchEnd(offset) => scene.branch_end(offset, out),
+            Keyword::Slot {
                 slot,
                 suppresses,
                 lines,
             } => {
-                scene.print(*slot, out);
-                if *lines {
+                let from = out.len();
+                scene.print(slot, out);
+                if lines {
                     body.after_slot(out, from);
                 }
-                if *suppresses && out.len() > start && out.last() == Some(&b'\n') {
+                if suppresses && out.len() > start && out.last() == Some(&b'\n') {
                     suppress = true;
                 }
+                // Literals are as long as the scenario, and what is kept of a message as a message.
+                if out.len() - start > MAX_RENDERED {
+                    return Err(TooLarge);
+                }
             }
-        }
-        if out.len() - start > MAX_RENDERED {
-            return Err(TooLarge);
         }
     }
     if out.len() - start > MAX_RENDERED {
@@ -238,8 +244,8 @@ impl Body {
         };
         out.extend_from_slice(rest);
         let skipped = bytes.len() - rest.len();
-        // Of what was skipped, what follows may take the place.
-        self.looks |= skipped > 0;
+        // What follows stands behind a line end where the literal has none.
+        self.looks |= rest.is_empty() && !bytes.ends_with(b"\n");
         self.after_literal(out, from, empty_line.map(|at| at as usize), skipped);
     }
 

@@ -20,26 +20,44 @@ pub(crate) const EMPTY_LINE: &[u8] = b"\r\n\r\n";
 /// [`append_piece`]: crate::render::append_piece
 const PADDING: usize = crate::render::PIECE;
 
-/// A part of a text.
+/// A part of a text: a literal, which may be empty, and a keyword behind it.
 #[derive(Clone, Debug)]
-pub(crate) enum Part {
-    /// Bytes of [`Texts::bytes`].
-    Literal {
-        /// Which.
-        range: Range<u32>,
-        /// Where [`EMPTY_LINE`] first stands in them, if it does.
-        empty_line: Option<u32>,
-    },
+pub(crate) struct Part {
+    /// Which of [`Texts::bytes`].
+    pub(crate) literal: Range<u32>,
+    /// Where [`EMPTY_LINE`] first stands in them, if it does.
+    pub(crate) empty_line: Option<u32>,
+    /// The keyword.
+    pub(crate) keyword: Keyword,
+}
+
+impl Part {
+    /// Where its literal begins, and how long it is.
+    #[inline]
+    pub(crate) fn place(&self) -> (usize, usize) {
+        let Range { start, end } = self.literal;
+        (start as usize, (end - start) as usize)
+    }
+}
+
+/// What stands behind a literal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keyword {
+    /// Nothing: the text ends.
+    None,
     /// `[len]` plus n.
     Len(i32),
-    /// What `[branch]` plus n has behind the beginning that all branches share, which is in the literal before.
+    /// `[call_number]`.
+    CallNumber,
+    /// What `[branch]` plus n has behind the beginning that all branches share, which ends the literal.
     BranchEnd(i32),
     /// `[last_NAME]`.
     Header {
         /// What is kept of it.
         id: CaptureId,
-        /// What is printed before a value: its name and a blank.
-        name: Range<u32>,
+        /// Length of what is printed before a value, its name and a blank. It stands behind the literal, so that both are
+        /// copied at once.
+        name: u32,
     },
     /// Any other keyword.
     Slot {
@@ -61,6 +79,38 @@ struct Text {
     counts: bool,
     /// Whether its first empty line may be another one than the first in a literal.
     may_break: bool,
+    sources: Option<Sources>,
+}
+
+/// What of a call a text is made of that may change while the call is there. As long as it has not, the text can be made
+/// again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Sources {
+    /// `[cseq]`.
+    pub(crate) cseq: bool,
+    /// The peer's tag.
+    pub(crate) peer_tag: bool,
+    /// What is kept of the last message.
+    pub(crate) last: bool,
+}
+
+impl Sources {
+    /// With those of a keyword; none if nobody says when what that prints changes.
+    fn and(mut self, slot: Slot) -> Option<Self> {
+        match slot {
+            Slot::Len(_)
+            | Slot::Branch(_)
+            | Slot::CallNumber
+            | Slot::CallId
+            | Slot::MsgIndex
+            | Slot::UserId => {}
+            Slot::Cseq(_) => self.cseq = true,
+            Slot::PeerTagParam => self.peer_tag = true,
+            Slot::LastHeader(..) | Slot::LastCseqNumber(_) => self.last = true,
+            _ => return None,
+        }
+        Some(self)
+    }
 }
 
 /// All templates of a run.
@@ -123,6 +173,11 @@ impl Texts {
         self.texts[id.index()].counts
     }
 
+    /// What a template is made of, if it can be made again.
+    pub(crate) fn sources(&self, id: TemplateId) -> Option<Sources> {
+        self.texts[id.index()].sources
+    }
+
     /// Whether the first empty line of a template may be another one than the first in a literal.
     pub(crate) fn may_break(&self, id: TemplateId) -> bool {
         self.texts[id.index()].may_break
@@ -131,6 +186,8 @@ impl Texts {
     fn fold(&mut self, program: &Program, params: &RunParams, template: &Template) {
         let first = self.parts.len() as u32;
         let mut counts = false;
+        // Dialogs change places in a call, so what is made for one of several is not made again.
+        let mut sources = program.dialogs.is_empty().then(Sources::default);
         // Start of the literal that is being gathered, if one is.
         let mut open: Option<usize> = None;
         // Whether a keyword that brings its own line end, or none, stands at the end of what is gathered.
@@ -155,40 +212,48 @@ impl Texts {
                 }
                 Segment::Slot(slot) => {
                     suppress = false;
-                    // Behind another keyword it is left whole: a literal between them would end the line that the keyword
-                    // may take with it.
-                    let ends_branch = matches!(slot, Slot::Branch(_))
-                        && open.is_some_and(|start| start < self.bytes.len());
-                    if ends_branch {
-                        self.bytes.extend_from_slice(&self.branch);
-                    }
-                    self.close(open.take());
                     counts |= matches!(slot, Slot::Len(_));
-                    self.parts.push(match *slot {
-                        Slot::Len(offset) => Part::Len(offset),
-                        Slot::Branch(offset) if ends_branch => Part::BranchEnd(offset),
-                        Slot::LastHeader(id, name) if !program.bytes(name).is_empty() => {
-                            let start = self.bytes.len() as u32;
-                            self.bytes.extend_from_slice(program.bytes(name));
-                            self.bytes.push(b' ');
-                            let name = start..self.bytes.len() as u32;
-                            Part::Header { id, name }
+                    sources = sources.and_then(|before| before.and(*slot));
+                    let start = open.take().unwrap_or(self.bytes.len());
+                    let any = start < self.bytes.len();
+                    let keyword = match *slot {
+                        Slot::Len(offset) => Keyword::Len(offset),
+                        Slot::CallNumber => Keyword::CallNumber,
+                        // Directly behind another keyword it is left whole: a literal between them would end the line
+                        // that the keyword may take with it.
+                        Slot::Branch(offset) if any => {
+                            self.bytes.extend_from_slice(&self.branch);
+                            Keyword::BranchEnd(offset)
                         }
-                        slot => Part::Slot {
+                        Slot::LastHeader(id, name) if !program.bytes(name).is_empty() => {
+                            Keyword::Header {
+                                id,
+                                name: program.bytes(name).len() as u32 + 1,
+                            }
+                        }
+                        slot => Keyword::Slot {
                             slot,
                             suppresses: slot.suppresses_line(),
                             lines: may_end_lines(slot, params),
                         },
-                    });
+                    };
+                    self.close(start, keyword);
+                    if let (Keyword::Header { .. }, Slot::LastHeader(_, name)) = (keyword, slot) {
+                        self.bytes.extend_from_slice(program.bytes(*name));
+                        self.bytes.push(b' ');
+                    }
                 }
             }
         }
-        self.close(open);
+        if let Some(start) = open.filter(|start| *start < self.bytes.len()) {
+            self.close(start, Keyword::None);
+        }
         self.texts.push(Text {
             parts: first..self.parts.len() as u32,
             is_request: matches!(template.kind, TemplateKind::Request { .. }),
             counts,
             may_break: self.may_break_from(first as usize),
+            sources,
         });
     }
 
@@ -198,27 +263,27 @@ impl Texts {
         // What stands before a keyword that may print nothing.
         let mut before = None;
         for part in &self.parts[first..] {
-            match part {
-                Part::Literal { range, empty_line } => {
-                    let bytes = self.literal(range);
-                    // The two meet where a keyword between them prints nothing.
-                    let breaks = |byte: Option<&u8>| matches!(byte, Some(b'\r' | b'\n'));
-                    if breaks(before) && breaks(bytes.first()) {
-                        return true;
-                    }
-                    if empty_line.is_some() {
-                        return false;
-                    }
-                    before = bytes.last();
+            let bytes = self.literal(&part.literal);
+            if let Some(last) = bytes.last() {
+                // The two meet where a keyword between them prints nothing.
+                let breaks = |byte: Option<&u8>| matches!(byte, Some(b'\r' | b'\n'));
+                if breaks(before) && breaks(bytes.first()) {
+                    return true;
                 }
+                if part.empty_line.is_some() {
+                    return false;
+                }
+                before = Some(last);
+            }
+            match part.keyword {
+                Keyword::None => {}
                 // Each prints something that is no line end.
-                Part::Len(_) | Part::BranchEnd(_) => before = None,
+                Keyword::Len(_) | Keyword::CallNumber | Keyword::BranchEnd(_) => before = None,
                 // At the start of a line it takes that with it if it prints nothing, which rendering looks at.
-                Part::Header { .. } if before == Some(&b'\n') => before = None,
-                Part::Header { .. } => {}
-                Part::Slot { slot, .. } => match slot {
-                    Slot::CallNumber
-                    | Slot::Cseq(_)
+                Keyword::Header { .. } if before == Some(&b'\n') => before = None,
+                Keyword::Header { .. } => {}
+                Keyword::Slot { slot, lines, .. } => match slot {
+                    Slot::Cseq(_)
                     | Slot::Branch(_)
                     | Slot::MsgIndex
                     | Slot::LastCseqNumber(_)
@@ -228,7 +293,7 @@ impl Texts {
                     | Slot::Users
                     | Slot::ClockTick
                     | Slot::DynamicId => before = None,
-                    Slot::CallId | Slot::PeerTagParam if !slot_lines(part) => {}
+                    Slot::CallId | Slot::PeerTagParam if !lines => {}
                     _ => return true,
                 },
             }
@@ -236,21 +301,15 @@ impl Texts {
         false
     }
 
-    fn close(&mut self, open: Option<usize>) {
-        let Some(start) = open.filter(|start| *start < self.bytes.len()) else {
-            return;
-        };
+    /// Adds a part whose literal is what was gathered from `start` on.
+    fn close(&mut self, start: usize, keyword: Keyword) {
         let empty_line = memmem::find(&self.bytes[start..], EMPTY_LINE);
-        self.parts.push(Part::Literal {
-            range: start as u32..self.bytes.len() as u32,
+        self.parts.push(Part {
+            literal: start as u32..self.bytes.len() as u32,
             empty_line: empty_line.map(|at| at as u32),
+            keyword,
         });
     }
-}
-
-/// Whether an empty line may stand in what a part prints, or end there.
-fn slot_lines(part: &Part) -> bool {
-    matches!(part, Part::Slot { lines: true, .. })
 }
 
 /// The text of a template, if it is the same for the whole run.
@@ -262,7 +321,12 @@ pub(super) fn constant_text(
     let mut texts = Texts::default();
     texts.fold(program, params, &program.templates[id.index()]);
     match &texts.parts[..] {
-        [Part::Literal { .. }] => Some(texts.bytes),
+        [
+            Part {
+                keyword: Keyword::None,
+                ..
+            },
+        ] => Some(texts.bytes),
         _ => None,
     }
 }

@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! What each keyword prints.
 
-use super::{LastView, Scene, Trouble, append_piece, fill, line_number, number, render, variable};
+use super::{LastView, Scene, Trouble, fill, line_number, number, render, variable};
 use crate::answer::{self, AudioAnswer};
 use crate::auth::{Given, PLACEHOLDER, Pending};
-use crate::call::last::append;
+use crate::call::last::{Last, append};
 use crate::call::regs::Value;
 use crate::inject::{FieldError, NO_LINE};
 use crate::inserted::{self, KEYWORD};
-use core::ops::Range;
 use gossipper_bytecode::{AuthId, CaptureId, FieldId, Slot, TemplateId, VarId};
 use memchr::memmem;
+
+impl<'a> Scene<'a> {
+    /// What `[last_*]` print, where that is what the call has kept.
+    #[inline]
+    pub(super) fn kept(&self) -> Option<&'a Last> {
+        match self.last {
+            LastView::Kept => self.call.map(|call| &call.last),
+            LastView::Whole(_) => None,
+        }
+    }
+}
 
 impl Scene<'_> {
     pub(crate) fn print(&mut self, slot: Slot, out: &mut Vec<u8>) {
@@ -44,7 +54,7 @@ impl Scene<'_> {
                     keys.print(line, key, out);
                 }
             }
-            Slot::CallNumber => number(call.map_or(0, |call| call.number as i64), out),
+            Slot::CallNumber => self.call_number(out),
             Slot::CallId => {
                 if let Some(call) = call {
                     out.extend_from_slice(&call.call_id);
@@ -328,29 +338,22 @@ impl Scene<'_> {
     /// Prints `[branch]` behind what all branches begin with.
     #[inline]
     pub(super) fn branch_end(&self, offset: i32, out: &mut Vec<u8>) {
-        number(self.call.map_or(0, |call| call.number as i64), out);
+        self.call_number(out);
         out.push(b'-');
         number(self.branch_index + i64::from(offset), out);
     }
 
-    /// Prints a header behind its name, which is one of the literals together with a blank; false when the message has no
-    /// such header.
+    /// Prints `[call_number]`.
     #[inline]
-    pub(super) fn header(&self, id: CaptureId, name: &Range<u32>, out: &mut Vec<u8>) -> bool {
-        let texts = &self.image.texts;
-        let length = (name.end - name.start) as usize;
-        if let (LastView::Kept, Some(call)) = (self.last, self.call) {
-            let Some((kept, value)) = call.last.header(id) else {
-                return false;
-            };
-            // As in SIPp, a header that is there but empty prints `Name:`.
-            let blank = usize::from(value.is_empty());
-            append_piece(texts.bytes(), name.start as usize, length - blank, out);
-            append_piece(kept, value.start, value.len(), out);
-            return true;
-        }
+    pub(super) fn call_number(&self, out: &mut Vec<u8>) {
+        number(self.call.map_or(0, |call| call.number as i64), out);
+    }
+
+    /// Prints a header of a message that is at hand behind its name; false when there is none.
+    #[inline(never)]
+    pub(super) fn header(&self, id: CaptureId, name: &[u8], out: &mut Vec<u8>) -> bool {
         let before = out.len();
-        self.capture(id, &texts.literal(name)[..length - 1], out);
+        self.capture(id, name, out);
         out.len() > before
     }
 
