@@ -561,13 +561,7 @@ impl Engine {
         }
     }
 
-    fn end(
-        &mut self,
-        now: Micros,
-        key: CallKey,
-        (end, death): Over,
-        out: &mut OutBuf,
-    ) {
+    fn end(&mut self, now: Micros, key: CallKey, (end, death): Over, out: &mut OutBuf) {
         let hash = match self.calls.get(key) {
             Some(call) => self.shared.dead.hash(call.main_call_id()),
             None => return,

@@ -205,11 +205,10 @@ fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: Fi
         received_again(cx, recv);
         return true;
     }
-    let answered = [call.answered, call.answered_invite]
-        .into_iter()
-        .flatten()
-        .find(|answered| answered.fingerprint == fingerprint);
-    let Some(Answered { recv, send, .. }) = answered else {
+    let same = |answered: &&Answered| answered.fingerprint == fingerprint;
+    let invite = call.answered_invite.as_ref();
+    let answered = call.answered.as_ref().filter(same);
+    let Some(&Answered { recv, send, .. }) = answered.or_else(|| invite.filter(same)) else {
         return false;
     };
     if msg.method() == Some(b"ACK") {

@@ -370,8 +370,9 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
     let mut budget = STEP_BUDGET;
     let mut current = Current::None;
     let mut failed = None;
+    let ops = &cx.image.program.ops[..];
     loop {
-        let op = cx.image.program.ops[call.pc.index()];
+        let op = ops[call.pc.index()];
         let mut next = call.pc.next();
         match op {
             Op::End {} => return Outcome::Completed,
@@ -509,8 +510,9 @@ pub(crate) fn run_block(
 ) -> Result<Pc, FailReason> {
     let mut pc = entry;
     let mut failed = None;
+    let ops = &cx.image.program.ops[..];
     loop {
-        let op = cx.image.program.ops[pc.index()];
+        let op = ops[pc.index()];
         if let Op::Accept { .. } | Op::TwinAccept { .. } = op {
             return Ok(pc.next());
         }

@@ -2,11 +2,13 @@
 //! `send`: render, hand to the transport, and remember what may have to be repeated.
 
 use super::Cx;
+use crate::call::lean::Peer;
 use crate::call::{Answered, Call};
 use crate::link::{EMPTY_LINE, Sources};
 use crate::output::{ByteRange, Output, SdpOf, SdpPlace, StatEvent};
 use crate::render::LastView;
 use crate::{rng, txn};
+use core::net::SocketAddr;
 use gossipper_bytecode::{FailReason, RecvMatch, SendId, TemplateKind};
 use gossipper_sip::Message;
 
@@ -139,12 +141,18 @@ pub(crate) fn transmit(cx: &mut Cx<'_>, call: &Call, bytes: ByteRange) {
     if !call.flow.is_some() {
         return;
     }
-    cx.out.push(Output::Send {
+    let send = |to| Output::Send {
         call: Some(cx.key),
         flow: call.flow,
-        to: call.peer.addr(),
+        to,
         bytes,
-    });
+    };
+    // One order for each family, so that it is written where it belongs at once: an address that was put together
+    // before would be copied from where it was written in other pieces, for which the copy waits.
+    match &call.peer {
+        Peer::V4(addr) => cx.out.push(send(SocketAddr::V4(*addr))),
+        Peer::V6(addr) => cx.out.push(send(SocketAddr::V6(**addr))),
+    }
 }
 
 /// Notes which received message this one answers, so that its repetition gets the same answer.
@@ -201,7 +209,10 @@ pub(crate) fn keep_repeated(cx: &mut Cx<'_>, call: &mut Call, change: fn(Sources
         return;
     };
     let id = repeat.send;
-    let sources = cx.image.texts.sources(cx.image.program.sends[id.index()].template);
+    let sources = cx
+        .image
+        .texts
+        .sources(cx.image.program.sends[id.index()].template);
     if !repeat.bytes.is_empty() || !sources.is_some_and(change) {
         return;
     }
