@@ -111,12 +111,12 @@ const DIGITS: usize = 8;
 #[inline]
 const fn eight_digits(number: u32) -> (u64, usize) {
     let number = number as u64;
-    let halves = number / 10_000 | (number % 10_000) << 32;
+    let halves = (number / 10_000) | ((number % 10_000) << 32);
     // Exact for what is below 10 000 and below 100, respectively.
     let hundreds = ((halves * 10_486) >> 20) & 0x7f_0000_007f;
-    let pairs = hundreds | (halves - 100 * hundreds) << 16;
+    let pairs = hundreds | ((halves - 100 * hundreds) << 16);
     let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    let digits = tens | (pairs - 10 * tens) << 8;
+    let digits = tens | ((pairs - 10 * tens) << 8);
     let zeros = digits.trailing_zeros() as usize / 8;
     let zeros = if zeros < DIGITS { zeros } else { DIGITS - 1 };
     (digits | 0x3030_3030_3030_3030, zeros)
