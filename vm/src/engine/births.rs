@@ -161,7 +161,7 @@ impl Engine {
             text,
         });
         let end = CallEnd::Failure(FailReason::OutboundCongestion);
-        self.end(now, key, end, None, out);
+        self.end(now, key, (end, None), out);
     }
 
     pub(super) fn insert(&mut self, call: Call, out: &mut OutBuf) -> CallKey {
