@@ -6,6 +6,7 @@
 
 mod fold;
 
+use crate::call::last::Keeping;
 use crate::call_id::{self, Piece};
 use crate::inserted::Reads;
 use crate::media::MediaPlan;
@@ -145,6 +146,8 @@ pub struct Image {
     pub(crate) call_id: Vec<Piece>,
     /// How the header of each capture is found in a message; of no meaning for other captures.
     pub(crate) wanted: Vec<Wanted>,
+    /// What each receive keeps.
+    pub(crate) keeping: Vec<Keeping>,
     /// The capture of the To header, whichever form the sender chose.
     pub(crate) to_header: Option<CaptureId>,
     /// The capture that `[next_url]` falls back to.
@@ -231,6 +234,10 @@ impl Image {
                 Capture::Message | Capture::ToUri => Wanted::Text,
             })
             .collect();
+        let to_header = wanted
+            .iter()
+            .position(|wanted| *wanted == Wanted::Known(HeaderName::To))
+            .and_then(CaptureId::new);
         Ok(Self {
             mode,
             texts: Texts::of(&program, &params, media.ports_are_of_calls()),
@@ -247,10 +254,12 @@ impl Image {
             global_regs: program.variable_count(VarScope::Global),
             twin_role,
             call_id: call_id::fold(&params),
-            to_header: wanted
+            keeping: program
+                .recvs
                 .iter()
-                .position(|wanted| *wanted == Wanted::Known(HeaderName::To))
-                .and_then(CaptureId::new),
+                .map(|recv| Keeping::of(&program, &wanted, to_header, program.captures_of(recv)))
+                .collect(),
+            to_header,
             wanted,
             to_uri: program
                 .captures

@@ -6,8 +6,8 @@
 
 use crate::link::Image;
 use core::ops::Range;
-use gossipper_bytecode::CaptureId;
 use gossipper_bytecode::program::Capture;
+use gossipper_bytecode::{CaptureId, Program, RecvId};
 use gossipper_sip::{HeaderName, Joined, Message, Presence, Wanted, uri};
 
 /// The kept parts of the last accepted message.
@@ -31,8 +31,50 @@ pub(crate) struct Draft {
     text: Vec<u8>,
     /// Start and end of each capture of the program in `text`.
     ranges: Vec<(u32, u32)>,
-    /// The same in the message at hand, as the table has them: those of the last capture first.
-    places: Vec<u32>,
+}
+
+/// What a receive keeps of a message, worked out when linking.
+#[derive(Clone, Debug)]
+pub(crate) struct Keeping {
+    /// Headers of known names, and where in the table each has its place.
+    headers: Box<[(HeaderName, u16)]>,
+    /// The table where the message has none of them.
+    table: Box<[u8]>,
+    /// Whether these are all, so that values can be copied straight from the message.
+    places: bool,
+}
+
+impl Keeping {
+    /// What these captures of a program keep. Where one is the URI in To it is read, when it is printed, from what is
+    /// kept of that.
+    pub(crate) fn of(
+        program: &Program,
+        wanted: &[Wanted],
+        to_header: Option<CaptureId>,
+        captures: &[CaptureId],
+    ) -> Self {
+        let mut table: Vec<_> = wanted.iter().flat_map(|_| ENTRY_ABSENT).collect();
+        let mut headers = Vec::new();
+        let mut places = true;
+        for id in captures {
+            // The first capture has the last entry.
+            let at = ENTRY * (wanted.len() - 1 - id.index());
+            let in_to = program.captures[id.index()] == Capture::ToUri
+                && to_header.is_some_and(|to| captures.contains(&to));
+            match (wanted[id.index()], u16::try_from(at)) {
+                (Wanted::Known(name), Ok(at)) => headers.push((name, at)),
+                (Wanted::Text, Ok(_)) if in_to => {
+                    table[at..at + ENTRY].copy_from_slice(&narrow(IN_TO.0, IN_TO.1));
+                }
+                _ => places = false,
+            }
+        }
+        Self {
+            headers: headers.into(),
+            table: table.into(),
+            places,
+        }
+    }
 }
 
 /// Start and end of a capture that is not there.
@@ -41,9 +83,15 @@ const ABSENT: (u32, u32) = (1, 0);
 /// Start and end of a URI that is read from what is kept of the To header.
 const IN_TO: (u32, u32) = (2, 0);
 
+/// Length of an entry of the table that is one of 16 bits.
+const ENTRY: usize = 4;
+
+/// The entry of a capture that is not there.
+const ENTRY_ABSENT: [u8; ENTRY] = narrow(ABSENT.0, ABSENT.1);
+
 /// Start and end of a capture in the table, where they fit 16 bits.
-const fn narrow(start: u32, end: u32) -> u32 {
-    start | end << 16
+const fn narrow(start: u32, end: u32) -> [u8; ENTRY] {
+    (start | end << 16).to_le_bytes()
 }
 
 /// Blocks are so many bytes long or a multiple of that: the allocator gives as much anyway, and what is kept of the next
@@ -73,13 +121,14 @@ impl Last {
         self.block.capacity()
     }
 
-    /// Keeps the listed captures of a message in place of the message before, and all of it as well where the program asks for that.
+    /// Keeps the captures of a receive of a message in place of the message before, and all of it as well where the program
+    /// asks for that.
     ///
     /// A call holds them as long as it lives, so its block has hardly room to spare.
     pub(crate) fn keep(
         &mut self,
         image: &Image,
-        captures: &[CaptureId],
+        recv: RecvId,
         msg: &Message<'_>,
         draft: &mut Draft,
     ) {
@@ -88,79 +137,79 @@ impl Last {
         self.cseq = msg.cseq().map_or(0, |cseq| cseq.number);
         self.status = msg.status().map_or(0, |code| code.0);
         let whole = image.inserted.keeps(self.status);
+        let keeping = &image.keeping[recv.index()];
+        if !whole
+            && !image.inserted.keeps_whole()
+            && keeping.places
+            && self.keep_places(keeping, msg).is_ok()
+        {
+            return;
+        }
+        let captures = image
+            .program
+            .captures_of(&image.program.recvs[recv.index()]);
         if captures.is_empty() && !whole {
             return;
         }
         let columns = image.wanted.len() + usize::from(image.inserted.keeps_whole());
-        if whole
-            || self
-                .keep_places(image, captures, columns, msg, draft)
-                .is_err()
-        {
-            draft.ranges.clear();
-            draft.ranges.resize(columns, ABSENT);
-            self.keep_texts(image, captures, msg, draft);
-        }
+        draft.ranges.clear();
+        draft.ranges.resize(columns, ABSENT);
+        self.keep_texts(image, captures, msg, draft);
     }
 
     /// Copies values straight from the message, which is possible if each is a single line of a known name.
-    fn keep_places(
-        &mut self,
-        image: &Image,
-        captures: &[CaptureId],
-        columns: usize,
-        msg: &Message<'_>,
-        Draft { places, .. }: &mut Draft,
-    ) -> Result<(), Joined> {
-        places.clear();
-        places.resize(columns, narrow(ABSENT.0, ABSENT.1));
-        let (mut from, mut to, mut length) = (usize::MAX, 0, 0);
-        for id in captures {
-            let (start, end) = match image.wanted[id.index()] {
-                Wanted::Text => in_to(image, *id, captures)?,
-                wanted => match msg.place_of(wanted)? {
-                    Some(place) => {
-                        from = from.min(place.start);
-                        to = to.max(place.end);
-                        length += place.len();
-                        // Not used unless they fit.
-                        (place.start as u32, place.end as u32)
-                    }
-                    None => continue,
-                },
-            };
-            places[columns - 1 - id.index()] = narrow(start, end);
+    fn keep_places(&mut self, keeping: &Keeping, msg: &Message<'_>) -> Result<(), Joined> {
+        let Keeping { headers, table, .. } = keeping;
+        if headers.is_empty() {
+            return Ok(());
         }
-        if to > usize::from(u16::MAX) {
+        let (mut from, mut to, mut length) = (usize::MAX, 0, 0);
+        for (name, _) in headers {
+            if let Some(place) = msg.place_of(Wanted::Known(*name))? {
+                from = from.min(place.start);
+                to = to.max(place.end);
+                length += place.len();
+            }
+        }
+        // A header may be kept twice, under two names.
+        if to.max(length) > usize::from(u16::MAX) {
             return Err(Joined);
         }
         self.wide = false;
         let bytes = msg.bytes();
-        let table = size_of::<u32>() * columns;
-        if to.saturating_sub(from) <= length + SLACK {
-            // What is between them is less than it costs to leave it out.
-            let values = bytes.get(from..to).unwrap_or_default();
-            self.make_room(values.len() + table);
-            self.block.extend_from_slice(values);
-            let shift = narrow(from as u32, from as u32);
-            for place in places.iter_mut().filter(|place| is_there(**place)) {
-                *place -= shift;
-            }
-        } else {
-            self.make_room(length + table);
-            // In the order of the captures, not of the table.
-            for place in places.iter_mut().rev().filter(|place| is_there(**place)) {
-                let value = bytes.get((*place & 0xffff) as usize..(*place >> 16) as usize);
-                let start = self.block.len() as u32;
-                self.block.extend_from_slice(value.unwrap_or_default());
-                *place = narrow(start, self.block.len() as u32);
-            }
+        let from = from.min(to);
+        // What is between them is less than it costs to leave it out.
+        let at_once = to - from <= length + SLACK;
+        let values = if at_once { to - from } else { length };
+        self.make_room(values + table.len());
+        if at_once {
+            self.block
+                .extend_from_slice(bytes.get(from..to).unwrap_or_default());
         }
-        let start = self.block.len();
-        self.block.resize(start + table, 0);
-        let entries = self.block[start..].chunks_exact_mut(size_of::<u32>());
-        for (entry, place) in entries.zip(places) {
-            entry.copy_from_slice(&place.to_le_bytes());
+        let mut start = 0;
+        let mut table_at = self.block.len();
+        if !at_once {
+            for (name, _) in headers {
+                let place = msg.place_of(Wanted::Known(*name))?.unwrap_or_default();
+                self.block
+                    .extend_from_slice(bytes.get(place).unwrap_or_default());
+            }
+            table_at = self.block.len();
+        }
+        self.block.extend_from_slice(table);
+        let table = &mut self.block[table_at..];
+        for (name, at) in headers {
+            if let Some(place) = msg.place_of(Wanted::Known(*name))? {
+                if at_once {
+                    start = place.start - from;
+                }
+                let end = start + place.len();
+                if let Some(entry) = table.get_mut(usize::from(*at)..usize::from(*at) + ENTRY) {
+                    entry.copy_from_slice(&narrow(start as u32, end as u32));
+                }
+                // Where the next one is, if they stand one behind the other.
+                start = end;
+            }
         }
         Ok(())
     }
@@ -213,7 +262,7 @@ impl Last {
             }
         } else {
             for (start, end) in ranges.iter().rev() {
-                text.extend_from_slice(&narrow(*start, *end).to_le_bytes());
+                text.extend_from_slice(&narrow(*start, *end));
             }
         }
         self.make_room(text.len());
@@ -264,22 +313,6 @@ impl Last {
             let both = number(index + 1)?;
             (both & 0xffff, both >> 16)
         })
-    }
-}
-
-/// Whether an entry of the table is the place of a value.
-const fn is_there(place: u32) -> bool {
-    place & 0xffff <= place >> 16
-}
-
-/// Where a capture is kept that is not simply the value of a header of a known name; an error if that is a text of its own.
-#[cold]
-fn in_to(image: &Image, id: CaptureId, captures: &[CaptureId]) -> Result<(u32, u32), Joined> {
-    // The URI in To is read from what is kept of that when it is printed, if ever.
-    let derived = image.program.captures[id.index()] == Capture::ToUri;
-    match image.to_header {
-        Some(to) if derived && captures.contains(&to) => Ok(IN_TO),
-        _ => Err(Joined),
     }
 }
 
