@@ -200,15 +200,17 @@ impl Engine {
         bytes: &[u8],
         out: &mut OutBuf,
     ) {
-        match Message::parse_with(bytes, &mut self.fields) {
-            Ok(msg) => {
-                self.parsed(now, flow, src, &msg, out);
-                self.fields = msg.into_buffer();
-            }
+        // Looked at where it is: to move what was just put together waits for that.
+        let read = Message::parse_with(bytes, &mut self.fields);
+        match &read {
+            Ok(msg) => self.parsed(now, flow, src, msg, out),
             Err(ParseError::KeepAlive) => out.push(Output::Stat(StatEvent::KeepAlive)),
             Err(ParseError::NoSipVersion | ParseError::NoStartLine) => {
                 discard(out, b"Discarding a packet that is not SIP", bytes);
             }
+        }
+        if let Ok(msg) = read {
+            self.fields = msg.into_buffer();
         }
     }
 
