@@ -4,6 +4,7 @@
 //! Run-constant keywords become literal text and merge with their neighbours, regular expressions are built,
 //! variables get their place in a register file.
 
+mod closing;
 mod fold;
 
 use crate::call::last::Keeping;
@@ -15,8 +16,8 @@ use crate::posix::Expression;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::{
-    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, TextRef, TwinRole, VarId,
-    VarScope,
+    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, StepId, TextRef, TwinRole,
+    VarId, VarScope,
 };
 use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
@@ -146,6 +147,8 @@ pub struct Image {
     pub(crate) call_id: Vec<Piece>,
     /// How the header of each capture is found in a message; of no meaning for other captures.
     pub(crate) wanted: Vec<Wanted>,
+    /// The closing `timewait`, if nothing is read any more there of what was kept of the last message.
+    pub(crate) forgets_at: Option<StepId>,
     /// What each receive keeps.
     pub(crate) keeping: Vec<Keeping>,
     /// The capture of the To header, whichever form the sender chose.
@@ -238,13 +241,15 @@ impl Image {
             .iter()
             .position(|wanted| *wanted == Wanted::Known(HeaderName::To))
             .and_then(CaptureId::new);
+        let inserted = Reads::of(&program, &params.injection);
         Ok(Self {
             mode,
             texts: Texts::of(&program, &params, media.ports_are_of_calls()),
             regexes,
             places,
             files,
-            inserted: Reads::of(&program, &params.injection),
+            inserted,
+            forgets_at: closing::forgets_at(&program, inserted),
             digest_uri: match &params.auth_uri {
                 Some(uri) => Some([b"sip:", &uri[..]].concat()),
                 None => params.remote.map(crate::auth::digest_uri),

@@ -31,6 +31,15 @@ pub(crate) struct Draft {
     text: Vec<u8>,
     /// Start and end of each capture of the program in `text`.
     ranges: Vec<(u32, u32)>,
+    /// Blocks that calls have given back.
+    spare: Vec<Vec<u8>>,
+}
+
+impl Draft {
+    /// Most blocks kept.
+    const MAX_SPARE: usize = 1024;
+    /// Largest block kept: what nearly all are, by far.
+    const MAX_BYTES: usize = 4096;
 }
 
 /// What a receive keeps of a message, worked out when linking.
@@ -110,6 +119,15 @@ impl Last {
         self.present = false;
     }
 
+    /// Forgets the texts, and leaves their memory to other calls.
+    pub(crate) fn give_back(&mut self, draft: &mut Draft) {
+        let block = core::mem::take(&mut self.block);
+        let length = block.capacity();
+        if length > 0 && length <= Draft::MAX_BYTES && draft.spare.len() < Draft::MAX_SPARE {
+            draft.spare.push(block);
+        }
+    }
+
     /// Reads the beginning of the texts; see [`crate::call::Call::touch`].
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
@@ -141,7 +159,7 @@ impl Last {
         if !whole
             && !image.inserted.keeps_whole()
             && keeping.places
-            && self.keep_places(keeping, msg).is_ok()
+            && self.keep_places(keeping, msg, draft).is_ok()
         {
             return;
         }
@@ -158,7 +176,12 @@ impl Last {
     }
 
     /// Copies values straight from the message, which is possible if each is a single line of a known name.
-    fn keep_places(&mut self, keeping: &Keeping, msg: &Message<'_>) -> Result<(), Joined> {
+    fn keep_places(
+        &mut self,
+        keeping: &Keeping,
+        msg: &Message<'_>,
+        draft: &mut Draft,
+    ) -> Result<(), Joined> {
         let Keeping { headers, table, .. } = keeping;
         if headers.is_empty() {
             return Ok(());
@@ -181,7 +204,7 @@ impl Last {
         // What is between them is less than it costs to leave it out.
         let at_once = to - from <= length + SLACK;
         let values = if at_once { to - from } else { length };
-        self.make_room(values + table.len());
+        self.make_room(values + table.len(), &mut draft.spare);
         if at_once {
             self.block
                 .extend_from_slice(bytes.get(from..to).unwrap_or_default());
@@ -215,10 +238,16 @@ impl Last {
     }
 
     /// Makes room for a block of so many bytes in place of the one before, of which nothing is copied.
-    fn make_room(&mut self, bytes: usize) {
+    fn make_room(&mut self, bytes: usize, spare: &mut Vec<Vec<u8>>) {
         self.block.clear();
         if self.block.capacity() < bytes {
-            self.block = Vec::with_capacity(bytes.next_multiple_of(GRAIN));
+            self.block = match spare.pop() {
+                Some(mut block) if block.capacity() >= bytes => {
+                    block.clear();
+                    block
+                }
+                _ => Vec::with_capacity(bytes.next_multiple_of(GRAIN)),
+            };
         }
     }
 
@@ -253,7 +282,14 @@ impl Last {
     }
 
     /// Takes the texts of a draft, and makes their table.
-    fn put(&mut self, Draft { text, ranges, .. }: &mut Draft) {
+    fn put(
+        &mut self,
+        Draft {
+            text,
+            ranges,
+            spare,
+        }: &mut Draft,
+    ) {
         self.wide = text.len() > usize::from(u16::MAX);
         if self.wide {
             for (start, end) in ranges.iter().rev() {
@@ -265,7 +301,7 @@ impl Last {
                 text.extend_from_slice(&narrow(*start, *end));
             }
         }
-        self.make_room(text.len());
+        self.make_room(text.len(), spare);
         self.block.extend_from_slice(text);
     }
 
@@ -347,6 +383,45 @@ pub(crate) fn append_to_uri(msg: &Message<'_>, out: &mut Vec<u8>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_memory_that_one_call_gives_back_is_that_of_the_next() {
+        let mut draft = Draft {
+            text: b"text".to_vec(),
+            ranges: vec![(0, 4)],
+            ..Draft::default()
+        };
+        let (mut first, mut second) = (Last::default(), Last::default());
+        first.put(&mut draft);
+        let (block, length) = (first.block.as_ptr(), first.heap_bytes());
+        assert_eq!(length % GRAIN, 0);
+        first.give_back(&mut draft);
+        assert_eq!((first.heap_bytes(), first.text(0)), (0, None));
+        draft.text = b"other".to_vec();
+        draft.ranges = vec![(0, 5)];
+        second.put(&mut draft);
+        assert_eq!(second.text(0), Some(&b"other"[..]));
+        assert_eq!(
+            (second.block.as_ptr(), second.heap_bytes()),
+            (block, length)
+        );
+    }
+
+    #[test]
+    fn the_blocks_given_back_are_bounded_in_number_and_size() {
+        let mut draft = Draft::default();
+        let of = |bytes| Last {
+            block: Vec::with_capacity(bytes),
+            ..Last::default()
+        };
+        of(Draft::MAX_BYTES + 1).give_back(&mut draft);
+        of(0).give_back(&mut draft);
+        assert!(draft.spare.is_empty());
+        for _ in 0..Draft::MAX_SPARE + 5 {
+            of(8).give_back(&mut draft);
+        }
+        assert_eq!(draft.spare.len(), Draft::MAX_SPARE);
+    }
 
     #[test]
     fn captures_come_back_from_narrow_and_wide_tables() {

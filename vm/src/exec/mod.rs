@@ -438,6 +438,10 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
             Op::PauseWait {} => {
                 if call.pause_until.is_after(cx.now) {
                     call.wait = Wait::Pause;
+                    // What is still repeated may be made of it.
+                    if cx.image.forgets_at == Some(call.step) && call.repeat.is_none() {
+                        call.last.give_back(&mut cx.shared.draft);
+                    }
                     return Outcome::Suspended;
                 }
                 call.pause_until = Deadline::NONE;
