@@ -12,8 +12,9 @@ use gossipper_sip::{HeaderName, Joined, Message, Presence, uri};
 /// The kept parts of the last accepted message.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Last {
-    /// The texts, and behind them a table with start and end of each capture of the program, the first one last.
-    block: Vec<u8>,
+    /// A table with start and end of each capture of the program, and the texts behind it; nothing where nothing is kept.
+    /// What is behind the texts is of no meaning.
+    block: Box<[u8]>,
     /// CSeq number; 0 without.
     pub(crate) cseq: u32,
     /// Status code; 0 for a request.
@@ -30,7 +31,45 @@ pub(crate) struct Draft {
     text: Vec<u8>,
     /// Start and end of each capture of the program in `text`.
     ranges: Vec<(u32, u32)>,
+    blocks: Blocks,
 }
+
+/// Memory for what is kept, between two uses.
+///
+/// What a call keeps no longer is taken by the next message of whatever call: that memory was in use a moment ago, while what the
+/// call itself had, or the one before in its place, has left the caches among a million others.
+#[derive(Debug, Default)]
+struct Blocks(Vec<Box<[u8]>>);
+
+impl Blocks {
+    /// Most blocks kept.
+    const MAX: usize = 2048;
+    /// Largest block kept: more than the headers of most messages take.
+    const MAX_BYTES: usize = 2048;
+    /// What the sizes of blocks are multiples of, so that one digit more in a number need not be another block. Allocators
+    /// give no less.
+    const STEP: usize = 32;
+
+    /// At least so many bytes, whatever is in them.
+    fn take(&mut self, size: usize) -> Box<[u8]> {
+        match self.0.pop() {
+            Some(block) if block.len() >= size => block,
+            _ => vec![0; size.next_multiple_of(Self::STEP)].into(),
+        }
+    }
+
+    fn give(&mut self, block: Box<[u8]>) {
+        if self.0.len() < Self::MAX && (1..=Self::MAX_BYTES).contains(&block.len()) {
+            self.0.push(block);
+        }
+    }
+}
+
+/// Bytes of an entry of a table: start and end, of 16 bits each.
+const NARROW: usize = 4;
+
+/// The same of 32 bits each.
+const WIDE: usize = 8;
 
 /// Start and end of a capture that is not there.
 const ABSENT: (u32, u32) = (1, 0);
@@ -42,12 +81,32 @@ const IN_TO: (u32, u32) = (2, 0);
 const SLACK: usize = 40;
 
 impl Last {
-    /// Forgets the message, keeps the memory.
-    pub(crate) fn reset(&mut self) {
-        self.block.clear();
+    /// Forgets the message.
+    #[inline]
+    pub(crate) fn forget(&mut self) {
+        if !self.block.is_empty() {
+            self.block = Box::default();
+        }
         self.cseq = 0;
         self.status = 0;
         self.present = false;
+    }
+
+    /// Forgets its texts, which nothing will print, and hands on the memory.
+    #[inline]
+    pub(crate) fn release(&mut self, draft: &mut Draft) {
+        if !self.block.is_empty() {
+            draft.blocks.give(core::mem::take(&mut self.block));
+        }
+    }
+
+    /// Memory for so much, the table included.
+    #[inline]
+    fn room(&mut self, size: usize, blocks: &mut Blocks) -> &mut [u8] {
+        if self.block.len() < size {
+            self.block = blocks.take(size);
+        }
+        &mut self.block[..size]
     }
 
     /// Reads the beginning of the texts; see [`crate::call::Call::touch`].
@@ -58,12 +117,10 @@ impl Last {
 
     /// Bytes it holds.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.block.capacity()
+        self.block.len()
     }
 
     /// Keeps the listed captures of a message in place of the message before, and all of it as well where the program asks for that.
-    ///
-    /// A call holds them as long as it lives, so its block has no room to spare.
     pub(crate) fn keep(
         &mut self,
         image: &Image,
@@ -71,12 +128,12 @@ impl Last {
         msg: &Message<'_>,
         draft: &mut Draft,
     ) {
-        self.reset();
         self.present = true;
         self.cseq = msg.cseq().map_or(0, |cseq| cseq.number);
         self.status = msg.status().map_or(0, |code| code.0);
         let whole = image.inserted.keeps(self.status);
         if captures.is_empty() && !whole {
+            self.release(draft);
             return;
         }
         draft.ranges.clear();
@@ -95,7 +152,7 @@ impl Last {
         msg: &Message<'_>,
         draft: &mut Draft,
     ) -> Result<(), Joined> {
-        let ranges = &mut draft.ranges;
+        let Draft { ranges, blocks, .. } = draft;
         let (mut from, mut to, mut length) = (usize::MAX, 0, 0);
         let mut derived = None;
         for id in captures {
@@ -120,40 +177,39 @@ impl Last {
             }
             ranges[id.index()] = IN_TO;
         }
-        if length > usize::from(u16::MAX) - SLACK {
+        let table = NARROW * ranges.len();
+        if length + table > usize::from(u16::MAX) - SLACK {
             return Err(Joined);
         }
         let bytes = msg.bytes();
-        let table = 4 * ranges.len();
         let span = to.saturating_sub(from);
-        let shift = if span <= length + SLACK {
-            // What is between them is less than it costs to leave it out.
-            self.block.reserve_exact(span + table);
-            self.block
-                .extend_from_slice(bytes.get(from..to).unwrap_or_default());
-            Some(from)
-        } else {
-            self.block.reserve_exact(length + table);
-            None
-        };
-        for range in ranges.iter_mut().filter(|range| range.0 <= range.1) {
-            let (start, end) = *range;
-            let start_here = match shift {
-                Some(shift) => start - shift as u32,
-                None => {
-                    let here = self.block.len();
-                    let value = bytes.get(start as usize..end as usize);
-                    self.block.extend_from_slice(value.unwrap_or_default());
-                    here as u32
-                }
-            };
-            *range = (start_here, start_here + (end - start));
+        // If what is between them is less than it costs to leave it out, all is copied at once.
+        let at_once = span <= length + SLACK;
+        let size = table + if at_once { span } else { length };
+        let block = self.room(size, blocks);
+        let (entries, texts) = block.split_at_mut(table);
+        if at_once {
+            texts.copy_from_slice(bytes.get(from..to).unwrap_or_default());
+        }
+        let mut copied = 0;
+        for (range, entry) in ranges.iter().zip(entries.chunks_exact_mut(NARROW)) {
+            let (mut start, mut end) = *range;
+            if start <= end {
+                let value = start as usize..end as usize;
+                let here = if at_once {
+                    value.start - from
+                } else {
+                    let here = copied;
+                    copied += value.len();
+                    let value = bytes.get(value).unwrap_or_default();
+                    texts[here..copied].copy_from_slice(value);
+                    here
+                };
+                (start, end) = ((table + here) as u32, (table + here) as u32 + (end - start));
+            }
+            entry.copy_from_slice(&(start | end << 16).to_le_bytes());
         }
         self.wide = false;
-        for (start, end) in ranges.iter().rev() {
-            let both = *start | *end << 16;
-            self.block.extend_from_slice(&both.to_le_bytes());
-        }
         Ok(())
     }
 
@@ -165,7 +221,7 @@ impl Last {
         msg: &Message<'_>,
         draft: &mut Draft,
     ) {
-        let Draft { text, ranges } = draft;
+        let Draft { text, ranges, .. } = draft;
         text.clear();
         ranges.fill(ABSENT);
         for id in captures {
@@ -188,20 +244,35 @@ impl Last {
     }
 
     /// Takes the texts of a draft, and makes their table.
-    fn put(&mut self, Draft { text, ranges }: &mut Draft) {
-        self.wide = text.len() > usize::from(u16::MAX);
-        if self.wide {
-            for (start, end) in ranges.iter().rev() {
-                text.extend_from_slice(&start.to_le_bytes());
-                text.extend_from_slice(&end.to_le_bytes());
+    fn put(&mut self, draft: &mut Draft) {
+        let Draft {
+            text,
+            ranges,
+            blocks,
+        } = draft;
+        let narrow = NARROW * ranges.len();
+        self.wide = text.len() + narrow > usize::from(u16::MAX);
+        let table = if self.wide { 2 * narrow } else { narrow };
+        let wide = self.wide;
+        let block = self.room(table + text.len(), blocks);
+        let (entries, texts) = block.split_at_mut(table);
+        texts.copy_from_slice(text);
+        for (range, entry) in
+            ranges
+                .iter()
+                .zip(entries.chunks_exact_mut(if wide { WIDE } else { NARROW }))
+        {
+            let (mut start, mut end) = *range;
+            if start <= end {
+                (start, end) = (start + table as u32, end + table as u32);
             }
-        } else {
-            for (start, end) in ranges.iter().rev() {
-                text.extend_from_slice(&(*start | *end << 16).to_le_bytes());
+            if wide {
+                entry[..NARROW].copy_from_slice(&start.to_le_bytes());
+                entry[NARROW..].copy_from_slice(&end.to_le_bytes());
+            } else {
+                entry.copy_from_slice(&(start | end << 16).to_le_bytes());
             }
         }
-        self.block.reserve_exact(text.len());
-        self.block.extend_from_slice(text);
     }
 
     /// The whole message, if such are kept.
@@ -227,17 +298,14 @@ impl Last {
     }
 
     fn range(&self, index: usize) -> Option<(u32, u32)> {
-        let number = |from_end: usize| {
-            let at = self.block.len().checked_sub(4 * from_end)?;
-            self.block[at..]
-                .first_chunk()
-                .map(|word| u32::from_le_bytes(*word))
+        let number = |word: usize| {
+            let rest = self.block.get(4 * word..)?;
+            rest.first_chunk().map(|word| u32::from_le_bytes(*word))
         };
         Some(if self.wide {
-            let from_end = 2 * (index + 1);
-            (number(from_end)?, number(from_end - 1)?)
+            (number(2 * index)?, number(2 * index + 1)?)
         } else {
-            let both = number(index + 1)?;
+            let both = number(index)?;
             (both & 0xffff, both >> 16)
         })
     }
@@ -275,22 +343,59 @@ pub(crate) fn append_to_uri(msg: &Message<'_>, out: &mut Vec<u8>) -> bool {
 mod tests {
     use super::*;
 
+    fn draft(length: usize) -> Draft {
+        Draft {
+            text: vec![b'x'; length],
+            ranges: vec![(0, length as u32), ABSENT, (length as u32, length as u32)],
+            ..Draft::default()
+        }
+    }
+
     #[test]
     fn captures_come_back_from_narrow_and_wide_tables() {
-        for length in [0, 1, 60_000, 65_535, 65_536, 200_000] {
-            let mut last = Last {
-                wide: length > 65_535,
-                ..Last::default()
-            };
+        for length in [0, 1, 60_000, 65_523, 65_524, 65_535, 65_536, 200_000] {
+            let mut last = Last::default();
             assert_eq!(last.text(0), None, "nothing is kept yet");
-            let mut draft = Draft {
-                text: vec![b'x'; length],
-                ranges: vec![(0, length as u32), ABSENT, (length as u32, length as u32)],
-            };
-            last.put(&mut draft);
+            last.put(&mut draft(length));
+            assert_eq!(last.wide, length > 65_523);
             assert_eq!(last.text(0).map(<[u8]>::len), Some(length));
+            assert!(
+                last.text(0)
+                    .is_some_and(|text| text.iter().all(|byte| *byte == b'x'))
+            );
             assert_eq!(last.text(1), None);
             assert_eq!(last.text(2), Some(&b""[..]));
         }
+    }
+
+    #[test]
+    fn memory_that_is_kept_no_longer_is_taken_by_the_next() {
+        let mut draft = draft(100);
+        let (mut one, mut other) = (Last::default(), Last::default());
+        one.put(&mut draft);
+        let block = one.block.as_ptr();
+        one.release(&mut draft);
+        assert_eq!((one.text(0), one.heap_bytes()), (None, 0));
+        other.put(&mut draft);
+        assert_eq!(other.block.as_ptr(), block);
+        assert_eq!(other.text(0), Some(&[b'x'; 100][..]));
+        assert!(draft.blocks.0.is_empty());
+    }
+
+    #[test]
+    fn the_memory_between_uses_is_bounded() {
+        let mut blocks = Blocks::default();
+        for size in [0, 1, Blocks::MAX_BYTES, Blocks::MAX_BYTES + 1] {
+            blocks.give(vec![0; size].into());
+        }
+        assert_eq!(blocks.0.len(), 2);
+        assert_eq!(blocks.take(40).len(), Blocks::MAX_BYTES);
+        assert_eq!(
+            blocks.take(40).len(),
+            64,
+            "one that is too small is of no use"
+        );
+        (0..2 * Blocks::MAX).for_each(|_| blocks.give(vec![0; 1].into()));
+        assert_eq!(blocks.0.len(), Blocks::MAX);
     }
 }

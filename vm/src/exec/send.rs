@@ -63,7 +63,7 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         call.ack_pending = false;
     }
     pair(cx, call, id, method.is_empty());
-    call.last_sent = Some(id);
+    call.last_sent = id.into();
     let params = &cx.image.params;
     let t1 = if params.unreliable && params.retransmit {
         send.retrans_ms
@@ -126,7 +126,7 @@ pub(crate) fn loss(cx: &Cx<'_>, own: Option<gossipper_bytecode::NumId>) -> f64 {
 pub(crate) fn open(cx: &mut Cx<'_>, call: &Call) {
     cx.out.push(Output::Open {
         call: cx.key,
-        to: call.peer.addr(),
+        to: call.peer(),
     });
 }
 
@@ -138,7 +138,7 @@ pub(crate) fn transmit(cx: &mut Cx<'_>, call: &Call, bytes: ByteRange) {
     cx.out.push(Output::Send {
         call: Some(cx.key),
         flow: call.flow,
-        to: call.peer.addr(),
+        to: call.peer(),
         bytes,
     });
 }
