@@ -33,7 +33,7 @@ use crate::posix::Scratch;
 use crate::receive::Arrival;
 use crate::render::{DynamicId, LastView};
 use crate::slab::Calls;
-use crate::stripes::{Hashed, Stripes, fold};
+use crate::stripes::{Stripes, fold};
 use crate::vars::Vars;
 use crate::{kept, receive, txn, unexpected};
 pub use ahead::AHEAD;
@@ -59,20 +59,6 @@ const SPARE_MAX: usize = 4 << 20;
 /// The same, each: one message of 64 KiB must not be remembered by many records.
 const SPARE_BYTES: usize = 4096;
 
-/// A call in the index.
-#[derive(Debug)]
-struct Open {
-    /// Of its Call-ID.
-    folded: u32,
-    key: CallKey,
-}
-
-impl Hashed for Open {
-    fn folded(&self) -> u32 {
-        self.folded
-    }
-}
-
 /// The calls of one shard.
 ///
 /// # Invariants
@@ -81,7 +67,8 @@ impl Hashed for Open {
 pub struct Engine {
     image: Arc<Image>,
     calls: Calls,
-    index: Stripes<Open>,
+    /// The places of calls by their Call-IDs.
+    index: Stripes,
     hasher: Hasher,
     shared: Shared,
     next_number: u64,
@@ -276,13 +263,12 @@ impl Engine {
 
     /// The call and the dialog with this Call-ID.
     fn find(&self, id: &[u8], hash: u64) -> Option<(CallKey, DialogId)> {
-        let main = self.index.find(fold(hash), |open| {
-            self.calls
-                .get(open.key)
-                .is_some_and(|call| call.main_call_id() == id)
+        let main = self.index.find(fold(hash), |place| {
+            let (key, call) = self.calls.at(place)?;
+            (call.main_call_id() == id).then_some(key)
         });
-        if let Some(open) = main {
-            return Some((open.key, DialogId::MAIN));
+        if let Some(key) = main {
+            return Some((key, DialogId::MAIN));
         }
         if self.image.program.dialogs.is_empty() {
             return None;
@@ -616,7 +602,7 @@ impl Engine {
             Some(call) => self.shared.dead.hash(call.main_call_id()),
             None => return,
         };
-        self.index.remove(fold(hash), |open| open.key == key);
+        self.index.remove(fold(hash), self.calls.place(key));
         let Some(call) = self.calls.end(key) else {
             return;
         };

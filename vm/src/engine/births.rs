@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! How calls begin: their record, and what they are given of what the run has (lines, circuits, paths).
 
-use super::{Engine, Open, UNSPECIFIED};
+use super::{Engine, UNSPECIFIED};
 use crate::call::Birth;
 use crate::call::Call;
 use crate::call_id;
@@ -162,7 +162,7 @@ impl Engine {
             out.about(call.number);
         }
         let folded = fold(self.shared.dead.hash(call.main_call_id()));
-        self.index.insert(Open { folded, key });
+        self.index.insert(folded, self.calls.place(key));
     }
 
     pub(super) fn spawn(&mut self, now: Micros, user: u32, due: Micros, out: &mut OutBuf) {
