@@ -148,6 +148,12 @@ impl Call {
         }
     }
 
+    /// The same if it is an address of IPv4.
+    #[inline]
+    pub(crate) fn peer_v4(&self) -> Option<SocketAddrV4> {
+        (!self.peer.is_v6).then_some(self.peer.v4)
+    }
+
     /// It sends to another address from now on.
     #[inline]
     pub(crate) fn set_peer(&mut self, addr: SocketAddr) {

@@ -5,9 +5,10 @@
 //! `[last_NAME]` prints them.
 
 use crate::link::Image;
+use core::ops::Range;
 use gossipper_bytecode::CaptureId;
 use gossipper_bytecode::program::Capture;
-use gossipper_sip::{HeaderName, Joined, Message, Presence, uri};
+use gossipper_sip::{HeaderName, Joined, Message, Presence, Wanted, uri};
 
 /// The kept parts of the last accepted message.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,8 @@ pub(crate) struct Draft {
     /// Start and end of each capture of the program in `text`.
     ranges: Vec<(u32, u32)>,
     blocks: Blocks,
+    /// Start and end of each in the message at hand, as the table has them.
+    places: Vec<u32>,
 }
 
 /// Memory for what is kept, between two uses.
@@ -76,6 +79,11 @@ const ABSENT: (u32, u32) = (1, 0);
 
 /// Start and end of a URI that is read from what is kept of the To header.
 const IN_TO: (u32, u32) = (2, 0);
+
+/// Start and end of a capture in the table, where they fit 16 bits.
+const fn narrow(start: u32, end: u32) -> u32 {
+    start | end << 16
+}
 
 /// Bytes between values that may be kept with them: copying all at once is worth more.
 const SLACK: usize = 40;
@@ -136,10 +144,14 @@ impl Last {
             self.release(draft);
             return;
         }
-        draft.ranges.clear();
         let columns = image.wanted.len() + usize::from(image.inserted.keeps_whole());
-        draft.ranges.resize(columns, ABSENT);
-        if whole || self.keep_places(image, captures, msg, draft).is_err() {
+        if whole
+            || self
+                .keep_places(image, captures, columns, msg, draft)
+                .is_err()
+        {
+            draft.ranges.clear();
+            draft.ranges.resize(columns, ABSENT);
             self.keep_texts(image, captures, msg, draft);
         }
     }
@@ -149,67 +161,62 @@ impl Last {
         &mut self,
         image: &Image,
         captures: &[CaptureId],
+        columns: usize,
         msg: &Message<'_>,
-        draft: &mut Draft,
+        Draft { places, blocks, .. }: &mut Draft,
     ) -> Result<(), Joined> {
-        let Draft { ranges, blocks, .. } = draft;
+        places.clear();
+        places.resize(columns, narrow(ABSENT.0, ABSENT.1));
         let (mut from, mut to, mut length) = (usize::MAX, 0, 0);
-        let mut derived = None;
         for id in captures {
-            match image.program.captures[id.index()] {
-                Capture::Header(_) => {
-                    if let Some(place) = msg.place_of(image.wanted[id.index()])? {
+            let (start, end) = match image.wanted[id.index()] {
+                Wanted::Text => in_to(image, *id, captures)?,
+                wanted => match msg.place_of(wanted)? {
+                    Some(place) => {
                         from = from.min(place.start);
                         to = to.max(place.end);
                         length += place.len();
-                        ranges[id.index()] = (place.start as u32, place.end as u32);
+                        // Not used unless they fit.
+                        (place.start as u32, place.end as u32)
                     }
-                }
-                Capture::ToUri => derived = Some(*id),
-                Capture::Message => return Err(Joined),
-            }
+                    None => continue,
+                },
+            };
+            places[id.index()] = narrow(start, end);
         }
-        if let Some(id) = derived {
-            // It is read from what is kept of To when it is printed, if ever.
-            let to = image.to_header.ok_or(Joined)?;
-            if !captures.contains(&to) {
-                return Err(Joined);
-            }
-            ranges[id.index()] = IN_TO;
-        }
-        let table = NARROW * ranges.len();
-        if length + table > usize::from(u16::MAX) - SLACK {
+        let table = NARROW * columns;
+        // Behind the table each value stands at most where it stood in the message, and that much further.
+        if to + table > usize::from(u16::MAX) {
             return Err(Joined);
         }
+        self.wide = false;
         let bytes = msg.bytes();
-        let span = to.saturating_sub(from);
         // If what is between them is less than it costs to leave it out, all is copied at once.
+        let span = to.saturating_sub(from);
         let at_once = span <= length + SLACK;
         let size = table + if at_once { span } else { length };
         let block = self.room(size, blocks);
-        let (entries, texts) = block.split_at_mut(table);
         if at_once {
-            texts.copy_from_slice(bytes.get(from..to).unwrap_or_default());
-        }
-        let mut copied = 0;
-        for (range, entry) in ranges.iter().zip(entries.chunks_exact_mut(NARROW)) {
-            let (mut start, mut end) = *range;
-            if start <= end {
-                let value = start as usize..end as usize;
-                let here = if at_once {
-                    value.start - from
-                } else {
-                    let here = copied;
-                    copied += value.len();
-                    let value = bytes.get(value).unwrap_or_default();
-                    texts[here..copied].copy_from_slice(value);
-                    here
-                };
-                (start, end) = ((table + here) as u32, (table + here) as u32 + (end - start));
+            block[table..].copy_from_slice(bytes.get(from..to).unwrap_or_default());
+            let behind = narrow(table as u32, table as u32);
+            let shift = behind.wrapping_sub(narrow(from as u32, from as u32));
+            for place in places.iter_mut().filter(|place| is_there(**place)) {
+                *place = place.wrapping_add(shift);
             }
-            entry.copy_from_slice(&(start | end << 16).to_le_bytes());
+        } else {
+            let mut start = table;
+            for place in places.iter_mut().filter(|place| is_there(**place)) {
+                let value = bytes.get((*place & 0xffff) as usize..(*place >> 16) as usize);
+                let value = value.unwrap_or_default();
+                let end = start + value.len();
+                block[start..end].copy_from_slice(value);
+                *place = narrow(start as u32, end as u32);
+                start = end;
+            }
         }
-        self.wide = false;
+        for (entry, place) in block.chunks_exact_mut(NARROW).zip(places) {
+            entry.copy_from_slice(&place.to_le_bytes());
+        }
         Ok(())
     }
 
@@ -249,10 +256,11 @@ impl Last {
             text,
             ranges,
             blocks,
+            ..
         } = draft;
-        let narrow = NARROW * ranges.len();
-        self.wide = text.len() + narrow > usize::from(u16::MAX);
-        let table = if self.wide { 2 * narrow } else { narrow };
+        let small = NARROW * ranges.len();
+        self.wide = text.len() + small > usize::from(u16::MAX);
+        let table = if self.wide { 2 * small } else { small };
         let wide = self.wide;
         let block = self.room(table + text.len(), blocks);
         let (entries, texts) = block.split_at_mut(table);
@@ -270,7 +278,7 @@ impl Last {
                 entry[..NARROW].copy_from_slice(&start.to_le_bytes());
                 entry[NARROW..].copy_from_slice(&end.to_le_bytes());
             } else {
-                entry.copy_from_slice(&(start | end << 16).to_le_bytes());
+                entry.copy_from_slice(&narrow(start, end).to_le_bytes());
             }
         }
     }
@@ -291,6 +299,14 @@ impl Last {
         self.text(id.index())
     }
 
+    /// All that is kept, and where in it the value of a capture stands that is a header's.
+    #[inline]
+    pub(crate) fn header(&self, id: CaptureId) -> Option<(&[u8], Range<usize>)> {
+        let (start, end) = self.range(id.index())?;
+        // What is not there ends before it starts.
+        (start <= end).then_some((&self.block[..], start as usize..end as usize))
+    }
+
     fn text(&self, index: usize) -> Option<&[u8]> {
         let (start, end) = self.range(index)?;
         // What is not there ends before it starts.
@@ -308,6 +324,22 @@ impl Last {
             let both = number(index)?;
             (both & 0xffff, both >> 16)
         })
+    }
+}
+
+/// Whether an entry of the table is the place of a value.
+const fn is_there(place: u32) -> bool {
+    place & 0xffff <= place >> 16
+}
+
+/// Where a capture is kept that is not simply the value of a header of a known name; an error if that is a text of its own.
+#[cold]
+fn in_to(image: &Image, id: CaptureId, captures: &[CaptureId]) -> Result<(u32, u32), Joined> {
+    // The URI in To is read from what is kept of that when it is printed, if ever.
+    let derived = image.program.captures[id.index()] == Capture::ToUri;
+    match image.to_header {
+        Some(to) if derived && captures.contains(&to) => Ok(IN_TO),
+        _ => Err(Joined),
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) struct Repeat {
     pub(crate) interval_ms: u32,
     /// How often it was repeated.
     pub(crate) count: u32,
-    /// Its bytes.
+    /// Its bytes; none as long as the call can make them again.
     pub(crate) bytes: Vec<u8>,
 }
 

@@ -150,7 +150,7 @@ impl Engine {
             text,
         });
         let end = CallEnd::Failure(FailReason::OutboundCongestion);
-        self.end(now, key, end, None, out);
+        self.end(now, key, (end, None), out);
     }
 
     /// From now on a call is found by its Call-ID.
