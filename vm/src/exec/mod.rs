@@ -610,7 +610,7 @@ pub(crate) fn rtd_stop(cx: &mut Cx<'_>, call: &mut Call, rtd: RtdId, repeat: boo
         Some(_) => Micros(0),
         None => Micros(u64::from(call.late_us)),
     };
-    let took = cx.now.since(started.unwrap_or(call.created.get()));
+    let took = cx.now.since(started.unwrap_or_else(|| call.created.get()));
     cx.stat(StatEvent::Rtd { rtd, took, late });
 }
 
