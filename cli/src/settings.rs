@@ -4,6 +4,7 @@
 use crate::flags::high::{HiArgs, LocalPort, Refusal, Source};
 use crate::flags::low::{Behaviors, Dialect, RetransCheck};
 use crate::flags::rates::RateUnit;
+use crate::flags::shards::{self, Shards};
 use crate::included::{self, Files};
 use crate::results;
 use crate::stdio;
@@ -148,13 +149,12 @@ pub(crate) fn run_config(
         ..params(args)
     };
     let confined = confined(&program, &params);
-    if args.shards_named
-        && args.shards > 1
+    if let Some(Shards::Count(count @ 2..)) = args.shards
         && let Some(why) = confined
     {
         stdio::note(&format!(
-            "-shards {}: scenario `{}` runs on one shard, since {why}",
-            args.shards, program.name
+            "-shards {count}: scenario `{}` runs on one shard, since {why}",
+            program.name
         ));
     }
     if program.switches_echo() && args.media.echo.is_none() && !args.skips_media {
@@ -190,16 +190,30 @@ pub(crate) fn run_config(
     if logs.form == LogForm::Sipp && is_builtin && !logs_lines(&program) {
         logs.actions = None;
     }
+    let pacing = PacingConfig {
+        rate: Rate::new(args.rate / per_call, period_ms),
+        profile: args.rates.curve(per_call, period_ms)?,
+        ramp: args.rates.ramp(per_call),
+        total: args.total_calls(server),
+        // Callers decide how many calls a server has open.
+        open_limit: args.limit.filter(|_| !server),
+        users: args.users.filter(|_| !server),
+    };
+    let shards = match args.shards {
+        Some(shards) => shards.count(),
+        None if confined.is_some() => 1,
+        None => {
+            let shards = shards::for_rates(&pacing, server, shards::processors());
+            if shards > 1 {
+                stdio::note(&format!(
+                    "{shards} threads run the calls, as this rate is more than one core carries; -shards says otherwise"
+                ));
+            }
+            shards
+        }
+    };
     Ok(RunConfig {
-        pacing: PacingConfig {
-            rate: Rate::new(args.rate / per_call, period_ms),
-            profile: args.rates.curve(per_call, period_ms)?,
-            ramp: args.rates.ramp(per_call),
-            total: args.total_calls(server),
-            // Callers decide how many calls a server has open.
-            open_limit: args.limit.filter(|_| !server),
-            users: args.users.filter(|_| !server),
-        },
+        pacing,
         answerer: answerer.map(|program| EngineConfig {
             // Beside the client, so that both are of one family; always a port of its own.
             local: LocalConfig {
@@ -238,7 +252,7 @@ pub(crate) fn run_config(
             keep_edits: args.injection_write_back,
             beside: beside.map(Box::new),
             twin,
-            shards: args.shards,
+            shards,
             watches_calls: true,
             ..EngineConfig::new(Arc::new(program), params)
         },

@@ -8,9 +8,12 @@
 //!
 //! The queue holds what is known of a call; the table only says where in the queue to look. Both grow in small parts,
 //! so that remembering the millionth call takes no longer than the first.
+//!
+//! Each call has a place of its own in a table too large for the caches. So calls enter and leave it several at a time:
+//! waiting for the memory of all of them takes hardly longer than waiting for that of one.
 
 use crate::input::Micros;
-use crate::stripes::{Hashed, Stripes, fold};
+use crate::stripes::{Stripes, fold};
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 
@@ -18,12 +21,14 @@ use std::hash::BuildHasher;
 /// at once.
 const MAX_DEAD: usize = 3_700_000;
 
-/// Expired calls that are dropped together: each is found at a place of its own in a large table, and waiting for the memory
-/// of all of them takes hardly longer than waiting for that of one.
-const TOGETHER: usize = 8;
+/// Calls that enter the table together, and those that leave the queue together when they have expired.
+const TOGETHER: usize = 16;
 
 /// Entries of the queue that are allocated together.
 const CHUNK: usize = 4096;
+
+/// Those that enter together then lie in one chunk, and leave together.
+const _: () = assert!(CHUNK.is_multiple_of(TOGETHER));
 
 /// Longest time for which calls are remembered, twelve days.
 const MAX_WAIT: Micros = Micros::from_ms(1 << 30);
@@ -63,19 +68,6 @@ struct Entry {
     death: Option<Death>,
 }
 
-/// Where an ended call is in the queue.
-#[derive(Debug)]
-struct Place {
-    folded: u32,
-    turn: u32,
-}
-
-impl Hashed for Place {
-    fn folded(&self) -> u32 {
-        self.folded
-    }
-}
-
 /// Entries by turn, in chunks that never move.
 #[derive(Debug, Default)]
 struct Queue {
@@ -97,8 +89,8 @@ impl Queue {
         }
     }
 
-    /// Its turn. No more than [`MAX_DEAD`] are here at a time, so that turns that wrap stay apart.
-    fn push(&mut self, entry: Entry) -> u32 {
+    /// Gives it the next turn. No more than [`MAX_DEAD`] are here at a time, so that turns that wrap stay apart.
+    fn push(&mut self, entry: Entry) {
         let last = match self.chunks.back_mut() {
             Some(last) if last.len() < CHUNK => last,
             _ => {
@@ -108,9 +100,6 @@ impl Queue {
             }
         };
         last.push(entry);
-        let index = last.len() - 1;
-        let before = (self.chunks.len() - 1) * CHUNK;
-        self.first.wrapping_add((before + index) as u32)
     }
 
     fn get(&self, turn: u32) -> Option<&Entry> {
@@ -121,6 +110,18 @@ impl Queue {
     fn get_mut(&mut self, turn: u32) -> Option<&mut Entry> {
         let index = turn.wrapping_sub(self.first) as usize;
         self.chunks.get_mut(index / CHUNK)?.get_mut(index % CHUNK)
+    }
+
+    /// Entries since the last time that their number was a multiple of [`TOGETHER`], and the turn of the first of them.
+    fn newest(&self) -> (&[Entry], u32) {
+        let before = self.chunks.len().saturating_sub(1) * CHUNK;
+        let last = match self.chunks.back() {
+            Some(last) => last.as_slice(),
+            None => &[],
+        };
+        let from = last.len() / TOGETHER * TOGETHER;
+        let turn = self.first.wrapping_add((before + from) as u32);
+        (&last[from..], turn)
     }
 
     /// The first one, or one that is so many behind it.
@@ -146,7 +147,8 @@ impl Queue {
 /// The ended calls.
 #[derive(Debug)]
 pub(crate) struct DeadCalls<S> {
-    places: Stripes<Place>,
+    /// Turns by hash, but for the newest entries: they are in the queue alone until there are [`TOGETHER`].
+    turns: Stripes,
     /// In the order of expiry.
     queue: Queue,
     hasher: S,
@@ -157,7 +159,7 @@ impl<S: BuildHasher> DeadCalls<S> {
     /// Remembers ended calls for `wait`.
     pub(crate) fn new(wait: Micros, hasher: S) -> Self {
         Self {
-            places: Stripes::new(),
+            turns: Stripes::new(),
             queue: Queue::default(),
             hasher,
             wait: wait.min(MAX_WAIT),
@@ -179,18 +181,12 @@ impl<S: BuildHasher> DeadCalls<S> {
     /// Whether this call has ended lately, and how. Its time starts again.
     pub(crate) fn disturb(&mut self, hash: u64, now: Micros) -> Option<Death> {
         self.expire(now);
-        let queue = &self.queue;
-        let is = |place: &Place| {
-            queue
-                .get(place.turn)
-                .is_some_and(|entry| entry.hash == hash && !entry.expires.is_over(now))
-        };
-        let turn = self.places.find(fold(hash), is)?.turn;
+        let turn = self.find(hash, |entry| !entry.expires.is_over(now))?;
         // With no room for another entry its time does not start again.
         let death = if self.queue.len() >= MAX_DEAD {
             self.queue.get(turn)?.death
         } else {
-            self.places.remove(fold(hash), |place| place.turn == turn);
+            self.turns.remove(fold(hash), turn);
             self.queue.get_mut(turn)?.death.take()
         }?;
         self.remember(hash, death, now);
@@ -199,33 +195,77 @@ impl<S: BuildHasher> DeadCalls<S> {
 
     /// Whether this call is remembered, which it may be somewhat longer than [`Self::disturb`] finds it.
     pub(crate) fn has(&self, hash: u64) -> bool {
-        let is = |place: &Place| {
-            let entry = self.queue.get(place.turn);
-            entry.is_some_and(|entry| entry.hash == hash)
-        };
-        self.places.find(fold(hash), is).is_some()
+        self.find(hash, |_| true).is_some()
+    }
+
+    /// The turn of the call with this hash.
+    fn find(&self, hash: u64, is: impl Fn(&Entry) -> bool) -> Option<u32> {
+        let is = |entry: &Entry| entry.hash == hash && entry.death.is_some() && is(entry);
+        let (newest, first) = self.queue.newest();
+        if let Some(behind) = newest.iter().position(is) {
+            return Some(first.wrapping_add(behind as u32));
+        }
+        self.turns.find(fold(hash), |turn| {
+            self.queue.get(turn).is_some_and(is).then_some(turn)
+        })
     }
 
     fn remember(&mut self, hash: u64, death: Death, now: Micros) {
         if self.wait == Micros(0) || self.queue.len() >= MAX_DEAD {
             return;
         }
-        let turn = self.queue.push(Entry {
+        self.queue.push(Entry {
             hash,
             expires: Expiry::at(now.plus(self.wait)),
             death: Some(death),
         });
-        let folded = fold(hash);
-        self.places.insert(Place { folded, turn });
+        let (newest, next) = self.queue.newest();
+        if newest.is_empty() {
+            self.enter(next.wrapping_sub(TOGETHER as u32));
+        }
     }
 
-    /// Reads what [`Self::disturb`] and [`Self::bury`] will read for the call with this hash; see [`Stripes::touch`].
+    /// Puts the newest entries into the table, from this turn on.
+    fn enter(&mut self, first: u32) {
+        let turns = (0..TOGETHER as u32).map(|behind| first.wrapping_add(behind));
+        let mut touched = 0;
+        for turn in turns.clone() {
+            if let Some(entry) = self.queue.get(turn) {
+                touched ^= self.turns.touch(fold(entry.hash));
+            }
+        }
+        core::hint::black_box(touched);
+        for turn in turns {
+            let Some(&Entry { hash, death, .. }) = self.queue.get(turn) else {
+                continue;
+            };
+            if death.is_none() {
+                continue;
+            }
+            // Where calls share a Call-ID (`-cid_str` can say so) the last one stands for all: the way past thousands of
+            // equal hashes would be long.
+            let other = self.turns.find(fold(hash), |turn| {
+                let entry = self.queue.get(turn)?;
+                (entry.hash == hash).then_some(turn)
+            });
+            if let Some(other) = other {
+                self.turns.remove(fold(hash), other);
+                if let Some(entry) = self.queue.get_mut(other) {
+                    entry.death = None;
+                }
+            }
+            self.turns.insert(fold(hash), turn);
+        }
+    }
+
+    /// Reads what [`Self::disturb`] will read for the call with this hash; see [`Stripes::touch`].
     #[inline]
-    pub(crate) fn touch(&self, hash: u64) -> u32 {
-        self.places.touch(fold(hash))
+    pub(crate) fn touch(&self, hash: u64) -> u64 {
+        self.turns.touch(fold(hash))
     }
 
     fn expire(&mut self, now: Micros) {
+        // Those that leave together have entered together, so that none of them is still to enter.
         while let Some(last) = self.queue.nth(TOGETHER - 1)
             && last.expires.is_over(now)
         {
@@ -244,8 +284,7 @@ impl<S: BuildHasher> DeadCalls<S> {
         };
         let turn = self.queue.pop();
         if entry.death.is_some() {
-            let folded = fold(entry.hash);
-            self.places.remove(folded, |place| place.turn == turn);
+            self.turns.remove(fold(entry.hash), turn);
         }
     }
 
@@ -295,6 +334,45 @@ mod tests {
         assert!(dead.late(b"a", Micros::from_ms(20_000)).is_some());
         assert!(dead.late(b"a", Micros::from_ms(50_000)).is_some());
         assert!(dead.late(b"a", Micros::from_ms(100_000)).is_none());
+    }
+
+    #[test]
+    fn calls_are_known_before_they_enter_the_table_and_after() {
+        let mut dead = dead();
+        for n in 0..3 * TOGETHER as u64 {
+            dead.end(&n.to_le_bytes(), Death::Aborted(n as u16), Micros(n));
+            for n in 0..=n {
+                assert!(dead.has(dead.hash(&n.to_le_bytes())), "{n}");
+            }
+        }
+        for n in (0..3 * TOGETHER as u64).rev() {
+            let found = dead.late(&n.to_le_bytes(), Micros::from_ms(n + 1));
+            assert_eq!(found, Some(Death::Aborted(n as u16)));
+        }
+    }
+
+    #[test]
+    fn of_calls_with_one_call_id_the_last_one_is_remembered() {
+        const EQUAL: u64 = 20_000;
+        let mut dead = dead();
+        for n in 0..EQUAL {
+            dead.end(b"a", Death::Aborted(n as u16), Micros::from_ms(n));
+        }
+        // The others left the table, or looking for one would mean to pass them all.
+        let steps = std::cell::Cell::new(0);
+        let step = |_| -> Option<()> {
+            steps.set(steps.get() + 1);
+            None
+        };
+        dead.turns.find(fold(dead.hash(b"a")), step);
+        assert_eq!(steps.get(), 1);
+        let last = Micros::from_ms(EQUAL + 32_000);
+        assert_eq!(
+            dead.late(b"a", last),
+            Some(Death::Aborted((EQUAL - 1) as u16))
+        );
+        let much_later = Micros::from_ms(EQUAL + 32_000 + 33_001);
+        assert_eq!(dead.late(b"a", much_later), None);
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::posix::Scratch;
 use crate::receive::Arrival;
 use crate::render::{DynamicId, LastView};
 use crate::slab::Calls;
-use crate::stripes::{Hashed, Stripes, fold};
+use crate::stripes::{Stripes, fold};
 use crate::vars::Vars;
 use crate::{kept, receive, txn, unexpected};
 pub use ahead::AHEAD;
@@ -59,20 +59,6 @@ const SPARE_MAX: usize = 4 << 20;
 /// The same, each: one message of 64 KiB must not be remembered by many records.
 const SPARE_BYTES: usize = 4096;
 
-/// A call in the index.
-#[derive(Debug)]
-struct Open {
-    /// Of its Call-ID.
-    folded: u32,
-    key: CallKey,
-}
-
-impl Hashed for Open {
-    fn folded(&self) -> u32 {
-        self.folded
-    }
-}
-
 /// The calls of one shard.
 ///
 /// # Invariants
@@ -81,7 +67,8 @@ impl Hashed for Open {
 pub struct Engine {
     image: Arc<Image>,
     calls: Calls,
-    index: Stripes<Open>,
+    /// The places of calls by their Call-IDs.
+    index: Stripes,
     hasher: Hasher,
     shared: Shared,
     next_number: u64,
@@ -276,13 +263,12 @@ impl Engine {
 
     /// The call and the dialog with this Call-ID.
     fn find(&self, id: &[u8], hash: u64) -> Option<(CallKey, DialogId)> {
-        let main = self.index.find(fold(hash), |open| {
-            self.calls
-                .get(open.key)
-                .is_some_and(|call| call.main_call_id() == id)
+        let main = self.index.find(fold(hash), |place| {
+            let (key, call) = self.calls.at(place)?;
+            (call.main_call_id() == id).then_some(key)
         });
-        if let Some(open) = main {
-            return Some((open.key, DialogId::MAIN));
+        if let Some(key) = main {
+            return Some((key, DialogId::MAIN));
         }
         if self.image.program.dialogs.is_empty() {
             return None;
@@ -405,7 +391,9 @@ impl Engine {
             return;
         };
         let delivered = receive::deliver(&mut cx, call, dialog, msg, Arrival::Live);
-        self.settle(now, key, delivered, out);
+        if let Some(over) = go_on(&mut cx, call, delivered, &mut self.held_bytes) {
+            self.end(now, key, over, out);
+        }
     }
 
     fn out_of_call(
@@ -463,7 +451,9 @@ impl Engine {
         }
         call.armed = Deadline::NONE;
         let verdict = expire(&mut cx, call);
-        self.settle(now, key, verdict, out);
+        if let Some(over) = go_on(&mut cx, call, verdict, &mut self.held_bytes) {
+            self.end(now, key, over, out);
+        }
     }
 
     fn resume(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
@@ -552,69 +542,17 @@ impl Engine {
         ) else {
             return;
         };
-        let verdict = match verdict {
-            Verdict::Run => match run(&mut cx, call) {
-                Outcome::Suspended => Verdict::Wait,
-                Outcome::Completed => kept::left_over(&mut cx, call),
-                Outcome::Dropped(reason) => Verdict::Drop(reason),
-            },
-            other => other,
-        };
-        match verdict {
-            Verdict::Run | Verdict::Wait => {
-                // The first `recv` of a handler gets the message that led there.
-                if call.wait == Wait::Message
-                    && let Some(cold) = &mut call.cold
-                    && let Some(bytes) = cold.unexpected.take()
-                    && let Ok(msg) = Message::parse(&bytes)
-                {
-                    // It leads to no handler again, so this ends.
-                    let dialog = belongs_to(&cx, call, &msg);
-                    let delivered = receive::deliver(&mut cx, call, dialog, &msg, Arrival::Handled);
-                    return self.settle(now, key, delivered, out);
-                }
-                // Each takes one from those that are kept, so this ends.
-                if call.cold.is_some()
-                    && let Some(kept) = kept::next(&cx, call)
-                    && let Ok(msg) = Message::parse(&kept.bytes)
-                {
-                    let delivered =
-                        receive::deliver(&mut cx, call, kept.dialog, &msg, Arrival::Kept);
-                    return self.settle(now, key, delivered, out);
-                }
-                let held = call.heap_bytes().min(u32::MAX as usize);
-                self.held_bytes = self.held_bytes - call.held_bytes as usize + held;
-                call.held_bytes = held as u32;
-                rearm(call, key, cx.out);
-            }
-            Verdict::Complete => {
-                let end = call.failure.map_or(CallEnd::Success, CallEnd::Failure);
-                self.end(now, key, end, Some(Death::Completed), out);
-            }
-            Verdict::Drop(reason) => self.end(now, key, CallEnd::Failure(reason), None, out),
-            Verdict::Abort(reason) => {
-                let death = unexpected::abort(&mut cx, call, None);
-                self.end(now, key, CallEnd::Failure(reason), death, out);
-            }
-            Verdict::Aborted(reason, death) => {
-                self.end(now, key, CallEnd::Failure(reason), death, out);
-            }
+        if let Some(over) = go_on(&mut cx, call, verdict, &mut self.held_bytes) {
+            self.end(now, key, over, out);
         }
     }
 
-    fn end(
-        &mut self,
-        now: Micros,
-        key: CallKey,
-        end: CallEnd,
-        death: Option<Death>,
-        out: &mut OutBuf,
-    ) {
+    fn end(&mut self, now: Micros, key: CallKey, (end, death): Over, out: &mut OutBuf) {
         let hash = match self.calls.get(key) {
             Some(call) => self.shared.dead.hash(call.main_call_id()),
             None => return,
         };
-        self.index.remove(fold(hash), |open| open.key == key);
+        self.index.remove(fold(hash), self.calls.place(key));
         let Some(call) = self.calls.end(key) else {
             return;
         };
@@ -644,6 +582,68 @@ impl Engine {
             *call = Call::blank(UNSPECIFIED);
         }
     }
+}
+
+/// How a call ended, and what it leaves behind.
+type Over = (CallEnd, Option<Death>);
+
+/// Does what was decided about a call until it waits, and accounts for what it holds then; or says that it is over.
+fn go_on(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    mut verdict: Verdict,
+    held_bytes: &mut usize,
+) -> Option<Over> {
+    loop {
+        if verdict == Verdict::Run {
+            verdict = match run(cx, call) {
+                Outcome::Suspended => Verdict::Wait,
+                Outcome::Completed => kept::left_over(cx, call),
+                Outcome::Dropped(reason) => Verdict::Drop(reason),
+            };
+        }
+        match verdict {
+            Verdict::Run | Verdict::Wait => {}
+            Verdict::Complete => {
+                let end = call.failure.map_or(CallEnd::Success, CallEnd::Failure);
+                return Some((end, Some(Death::Completed)));
+            }
+            Verdict::Drop(reason) => return Some((CallEnd::Failure(reason), None)),
+            Verdict::Abort(reason) => {
+                let death = unexpected::abort(cx, call, None);
+                return Some((CallEnd::Failure(reason), death));
+            }
+            Verdict::Aborted(reason, death) => return Some((CallEnd::Failure(reason), death)),
+        }
+        match deliver_put_aside(cx, call) {
+            Some(delivered) => verdict = delivered,
+            None => break,
+        }
+    }
+    let held = call.heap_bytes().min(u32::MAX as usize);
+    *held_bytes = *held_bytes - call.held_bytes as usize + held;
+    call.held_bytes = held as u32;
+    rearm(call, cx.key, cx.out);
+    None
+}
+
+/// Gives a call that waits the next message that was put aside until it does, if there is one.
+#[inline]
+fn deliver_put_aside(cx: &mut Cx<'_>, call: &mut Call) -> Option<Verdict> {
+    let cold = call.cold.as_mut()?;
+    // The first `recv` of a handler gets the message that led there.
+    if call.wait == Wait::Message
+        && let Some(bytes) = cold.unexpected.take()
+        && let Ok(msg) = Message::parse(&bytes)
+    {
+        // It leads to no handler again, so this ends.
+        let dialog = belongs_to(cx, call, &msg);
+        return Some(receive::deliver(cx, call, dialog, &msg, Arrival::Handled));
+    }
+    // Each takes one from those that are kept, so this ends.
+    let kept = kept::next(cx, call)?;
+    let msg = Message::parse(&kept.bytes).ok()?;
+    Some(receive::deliver(cx, call, kept.dialog, &msg, Arrival::Kept))
 }
 
 /// The dialog of a call that a message belongs to.

@@ -20,7 +20,7 @@ use gossipper_bytecode::{
 use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
 
-pub(crate) use fold::{EMPTY_LINE, Part, Texts, constant, ip, trunk_from};
+pub(crate) use fold::{EMPTY_LINE, Keyword, Sources, Texts, constant, ip, trunk_from};
 
 /// Why a program cannot run with these parameters.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -141,8 +141,6 @@ pub struct Image {
     pub(crate) global_regs: usize,
     /// Which side of a pair of twins it plays.
     pub(crate) twin_role: Option<TwinRole>,
-    /// What all branches begin with.
-    pub(crate) branch: Vec<u8>,
     /// The format of generated Call-IDs.
     pub(crate) call_id: Vec<Piece>,
     /// How the header of each capture is found in a message; of no meaning for other captures.
@@ -248,7 +246,6 @@ impl Image {
             user_regs: program.variable_count(VarScope::User),
             global_regs: program.variable_count(VarScope::Global),
             twin_role,
-            branch: format!("z9hG4bK-{}-", params.pid).into_bytes(),
             call_id: call_id::fold(&params),
             to_header: wanted
                 .iter()

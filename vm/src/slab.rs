@@ -142,6 +142,21 @@ impl Calls {
         (slot.generation == generation && slot.is_open()).then_some(&mut slot.call)
     }
 
+    /// Where a call lies: no other one that is open has the same place.
+    #[inline]
+    pub(crate) fn place(&self, key: CallKey) -> u32 {
+        self.parts(key).0
+    }
+
+    /// The call that is open at a place, and its key.
+    #[inline]
+    pub(crate) fn at(&self, place: u32) -> Option<(CallKey, &Call)> {
+        let at = place as usize;
+        let slot = self.chunks.get(at / CHUNK)?.get(at % CHUNK)?;
+        let key = key(self.turned(place), slot.generation);
+        slot.is_open().then_some((key, &slot.call))
+    }
+
     /// Whether there is a call with this key.
     pub(crate) fn contains_key(&self, key: CallKey) -> bool {
         self.get(key).is_some()
@@ -225,6 +240,11 @@ mod tests {
         for (number, key) in (0..).zip(&keys) {
             assert_eq!(calls.get(*key).map(|call| call.number), Some(number));
             assert_eq!(calls.get_mut(*key).map(|call| call.number), Some(number));
+            let at = calls.at(calls.place(*key));
+            assert_eq!(
+                at.map(|(key, call)| (key, call.number)),
+                Some((*key, number))
+            );
         }
         assert_eq!(calls.keys().collect::<Vec<_>>(), keys);
         for at in [0, 1, CHUNK - 1, CHUNK, 2 * CHUNK + 7, keys.len() - 1] {
@@ -243,6 +263,8 @@ mod tests {
             assert!(!is_marked(*key) && is_marked(*other));
             assert!(plain.contains_key(*key) && !plain.contains_key(*other));
             assert!(marked.contains_key(*other) && !marked.contains_key(*key));
+            let at = marked.at(marked.place(*other)).map(|(key, _)| key);
+            assert_eq!(at, Some(*other));
         }
         assert_eq!(marked.keys().collect::<Vec<_>>(), others);
         // Drivers keep tables by place.
@@ -263,6 +285,7 @@ mod tests {
         assert_eq!(calls.end(keys[1]).map(|call| call.number), Some(1));
         assert_eq!(calls.end(keys[3]).map(|call| call.number), Some(3));
         assert!(calls.end(keys[1]).is_none() && calls.get(keys[1]).is_none());
+        assert!(calls.at(calls.place(keys[1])).is_none());
         assert_eq!(calls.left_over().map(|call| call.number), Some(3));
         assert_eq!(calls.keys().count(), 3);
         // What became free last is used first.

@@ -16,13 +16,14 @@ pub(crate) use values::last_of_each;
 use super::events;
 use super::hep::{self, Hep};
 use super::host::{Peer, ip, peer};
-use super::low::{Behaviors, Dialect, LowArgs, RetransCheck, Shards};
+use super::low::{Behaviors, Dialect, LowArgs, RetransCheck};
 use super::media::Media;
 use super::profiles::ProfileFlags;
 use super::rates::Rates;
 use super::results::Results;
 use super::running::Running;
 use super::secure::SecureLow;
+use super::shards::Shards;
 use super::streams;
 use super::traces::Traces;
 use super::twin::{self, Twin};
@@ -135,9 +136,7 @@ pub(crate) struct HiArgs {
     /// What changes the rate.
     pub(crate) rates: Rates,
     /// `-shards`: threads that run calls.
-    pub(crate) shards: usize,
-    /// `-shards` names their number.
-    pub(crate) shards_named: bool,
+    pub(crate) shards: Option<Shards>,
     /// `-l`; `None` follows the rate.
     pub(crate) limit: Option<u64>,
     /// `-users`.
@@ -549,8 +548,7 @@ impl HiArgs {
             rate_period,
             rates,
             rate_scale: low.rate_scale.unwrap_or(1.0),
-            shards: low.shards.map_or(1, Shards::count),
-            shards_named: matches!(low.shards, Some(Shards::Count(_))),
+            shards: low.shards,
             limit: low.limit.or(if sipp { None } else { Some(1) }),
             users: low.users,
             circuits: low.circuits,

@@ -13,6 +13,7 @@ use super::rates::RatesLow;
 use super::results::ResultsLow;
 use super::running::RunningLow;
 use super::secure::SecureLow;
+use super::shards::Shards;
 use super::streams::StreamsLow;
 use super::traces::LowTraces;
 use gossipper_vm::CallIdFormat;
@@ -51,42 +52,6 @@ pub(crate) enum Special {
     Build,
     /// `-sd NAME`: the XML of a built-in scenario.
     Dump(String),
-}
-
-/// `-shards`: threads that run calls.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Shards {
-    /// As many as the process may use processors.
-    Auto,
-    /// So many.
-    Count(usize),
-}
-
-/// Most threads that run calls. The first reads for all, and is busy with that long before.
-const SHARDS_MAX: usize = 64;
-
-impl Shards {
-    /// Reads the value of the flag.
-    ///
-    /// # Errors
-    /// Says what it may be.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(count @ 1..=SHARDS_MAX) => Ok(Self::Count(count)),
-            _ if text == "auto" => Ok(Self::Auto),
-            _ => Err(format!("a number from 1 to {SHARDS_MAX}, or `auto`")),
-        }
-    }
-
-    /// How many.
-    pub(crate) fn count(self) -> usize {
-        match self {
-            Self::Auto => std::thread::available_parallelism()
-                .map_or(1, usize::from)
-                .min(SHARDS_MAX),
-            Self::Count(count) => count,
-        }
-    }
 }
 
 /// `-default_behaviors`: what happens without a word in the scenario.

@@ -26,6 +26,7 @@ pub(crate) mod running;
 pub(crate) mod sctp;
 pub(crate) mod secure;
 pub(crate) mod sender;
+pub(crate) mod shards;
 pub(crate) mod streams;
 pub(crate) mod suggest;
 pub(crate) mod traces;

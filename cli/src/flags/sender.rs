@@ -4,9 +4,10 @@
 //! There are no calls, so a flag about calls is refused: whoever gives one expects something that will not happen.
 
 use super::host;
-use super::low::{Dialect, LowArgs, Shards};
+use super::low::{Dialect, LowArgs};
 use super::rates::Rates;
 use super::results::Results;
+use super::shards::Shards;
 use gossipper_runtime::config::{Begins, Codec, SenderConfig, SenderSound};
 use gossipper_runtime::pacing::Rate;
 use std::path::PathBuf;

@@ -518,7 +518,7 @@ impl Follow {
 
 /// Tells the others what has become of the calls, and counts when they were most over all shards; with a schedule, that is
 /// counted where it is.
-pub(crate) fn note(place: &Place, stats: &mut Stats, now: Micros, event: StatEvent) {
+pub(crate) fn note(place: &Place, stats: &mut Stats, now: Micros, event: &StatEvent) {
     let created = matches!(event, StatEvent::Created { .. });
     if !created && !matches!(event, StatEvent::Ended { .. }) {
         return;

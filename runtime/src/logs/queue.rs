@@ -397,6 +397,7 @@ impl LogSender {
 
     /// What is written at all.
     #[must_use]
+    #[inline]
     pub fn wanted(&self) -> Wanted {
         self.wanted
     }

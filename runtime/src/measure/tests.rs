@@ -51,7 +51,7 @@ impl Stage {
 
     fn event(&mut self, at_ms: u64, call: u64, event: StatEvent, received: &[u8]) {
         let now = Micros(at_ms * 1000);
-        self.stats.apply(now, event);
+        self.stats.apply(now, &event);
         let (answer, record) = self.measure.event(now, call, event, received);
         self.answers.extend(answer);
         self.records.extend(record);

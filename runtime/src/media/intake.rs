@@ -36,7 +36,7 @@ impl Intake {
         let input = Input::Packet {
             stream,
             port,
-            from: datagram.src,
+            from: *datagram.src,
             bytes: &mut self.packet,
         };
         (self.last, input)

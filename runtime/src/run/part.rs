@@ -30,7 +30,7 @@ use crate::media::{MediaSetup, Plan, PortRange, PortShare, RecorderThread};
 use crate::pacing::Pacer;
 use crate::schedule::Schedule;
 use crate::shapes::{self, Shapes};
-use crate::shard::{Beside, Deadlines, Sampling, Setup, ShardCommand, Watch};
+use crate::shard::{Beside, Deadlines, Invites, Sampling, Setup, ShardCommand, Watch};
 use crate::stats::Stats;
 use crate::transport::resolve::resolve_host;
 use crate::transport::udp::Bound;
@@ -421,6 +421,9 @@ impl Part {
                 steps_beside,
                 (self.config.params.transport, shared.clock.wall_base_us()),
             ),
+            invites: Some(program)
+                .filter(|_| logs.wanted().invites)
+                .and_then(|program| Invites::new(program)),
             shapes: shapes.map(|slot| Shapes::new(slot, measures.is_some())),
             measure: measures.map(|slot| Measure::new(program, logs.wanted().call_records, slot)),
             sampling: logs.wanted().samples.then(|| {

@@ -64,6 +64,9 @@ pub(crate) struct Slot(Arc<Mutex<Option<Seen>>>);
 pub(crate) struct Shapes {
     /// Where each call has its place by its number.
     open: Vec<Watched>,
+    /// Of each place, the number of the call that has it; 0 if it is free.
+    // PERF: what nearly every message is compared with lies close together, apart from what is known of the calls.
+    numbers: [u64; PLACES],
     /// So many more may be watched.
     allowed: u64,
     /// As of this time.
@@ -81,6 +84,7 @@ impl Shapes {
     pub(crate) fn new(slot: Slot, times: bool) -> Box<Self> {
         Box::new(Self {
             open: (0..PLACES).map(|_| Watched::default()).collect(),
+            numbers: [0; PLACES],
             allowed: AT_ONCE,
             allowed_at: Micros(0),
             input: (Way::Received, None),
@@ -97,7 +101,15 @@ impl Shapes {
         (call % PLACES as u64) as usize
     }
 
+    /// The place of a call that is watched.
+    #[inline]
+    fn watched(&self, call: u64) -> Option<usize> {
+        let place = Self::place(call);
+        (call != 0 && self.numbers[place] == call).then_some(place)
+    }
+
     /// The machine has taken in a message: of this call, or of one that it will begin.
+    #[inline]
     pub(crate) fn received(
         &mut self,
         now: Micros,
@@ -111,8 +123,9 @@ impl Shapes {
     }
 
     /// A call sends a message.
-    pub(crate) fn sends(&mut self, now: Micros, call: u64, to: SocketAddr, message: &[u8]) {
-        self.message(now, call, Way::Sent, Some(to), message);
+    #[inline]
+    pub(crate) fn sends(&mut self, now: Micros, call: u64, to: &SocketAddr, message: &[u8]) {
+        self.message(now, call, Way::Sent, Some(*to), message);
     }
 
     /// A call sends a command.
@@ -120,6 +133,7 @@ impl Shapes {
         self.message(now, call, Way::CommandSent, None, command);
     }
 
+    #[inline]
     fn message(
         &mut self,
         now: Micros,
@@ -128,47 +142,65 @@ impl Shapes {
         peer: Option<SocketAddr>,
         message: &[u8],
     ) {
-        let watched = &mut self.open[Self::place(call)];
-        if call != 0 && watched.call() == call {
-            watched.message(now, way, peer, message, &mut self.names);
+        if let Some(place) = self.watched(call) {
+            self.open[place].message(now, way, peer, message, &mut self.names);
         }
     }
 
     /// Something has happened to a call.
-    pub(crate) fn event(&mut self, now: Micros, call: u64, event: StatEvent, received: &[u8]) {
+    #[inline]
+    pub(crate) fn event(&mut self, now: Micros, call: u64, event: &StatEvent, received: &[u8]) {
         match event {
             StatEvent::Created { .. } => self.created(now, call, received),
             StatEvent::Ended { end, .. } => {
-                let watched = &mut self.open[Self::place(call)];
-                let watched = (call != 0 && watched.call() == call).then_some(watched);
-                if let CallEnd::Failure(reason) = end {
-                    self.counted.failed(now, reason, watched.as_deref());
-                }
-                if let Some(slowest) = &mut self.slowest {
-                    slowest.ended(now, end, watched.as_deref());
-                }
-                if let Some(watched) = watched {
-                    watched.forget();
+                let place = self.watched(call);
+                if place.is_some() || self.slowest.is_some() || *end != CallEnd::Success {
+                    self.ended(now, place, *end);
                 }
             }
             _ => {}
         }
     }
 
-    /// The message that a call has just received is an answer that took so long since its request was sent, which was so
-    /// much later than due.
-    pub(crate) fn answered(&mut self, call: u64, took: Micros, late: Micros) {
-        let watched = &mut self.open[Self::place(call)];
-        if call != 0 && watched.call() == call {
-            watched.answered(Answer::new(took, late));
+    /// A call has ended, which is watched if it has a place.
+    #[cold]
+    fn ended(&mut self, now: Micros, place: Option<usize>, end: CallEnd) {
+        let watched = place.map(|place| &mut self.open[place]);
+        if let CallEnd::Failure(reason) = end {
+            self.counted.failed(now, reason, watched.as_deref());
+        }
+        if let Some(slowest) = &mut self.slowest {
+            slowest.ended(now, end, watched.as_deref());
+        }
+        if let Some(watched) = watched {
+            watched.forget();
+        }
+        if let Some(place) = place {
+            self.numbers[place] = 0;
         }
     }
 
-    fn created(&mut self, now: Micros, call: u64, received: &[u8]) {
-        if call == 0 || self.open[Self::place(call)].call() != 0 || !self.allows(now) {
-            return;
+    /// The message that a call has just received is an answer that took so long since its request was sent, which was so
+    /// much later than due.
+    pub(crate) fn answered(&mut self, call: u64, took: Micros, late: Micros) {
+        if let Some(place) = self.watched(call) {
+            self.open[place].answered(Answer::new(took, late));
         }
-        self.open[Self::place(call)].begin(call, now);
+    }
+
+    #[inline]
+    fn created(&mut self, now: Micros, call: u64, received: &[u8]) {
+        let place = Self::place(call);
+        if call != 0 && self.numbers[place] == 0 && self.allows(now) {
+            self.begin(now, place, call, received);
+        }
+    }
+
+    /// Begins to watch a call.
+    #[cold]
+    fn begin(&mut self, now: Micros, place: usize, call: u64, received: &[u8]) {
+        self.numbers[place] = call;
+        self.open[place].begin(call, now);
         if !received.is_empty() {
             let (way, from) = self.input;
             self.message(now, call, way, from, received);

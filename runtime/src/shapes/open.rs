@@ -91,10 +91,6 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn call(&self) -> u64 {
-        self.call
-    }
-
     pub(super) fn begin(&mut self, call: u64, now: Micros) {
         self.forget();
         self.call = call;

@@ -46,12 +46,12 @@ fn told(watching: &Shapes, slot: &Slot) -> FailureShapes {
 /// A call that sends an INVITE and is answered.
 fn call(watching: &mut Shapes, call: u64, answer: &str, end: StatEvent) {
     let at = |ms: u64| Micros((call * 10 + ms) * 1000);
-    watching.event(at(0), call, CREATED, b"");
+    watching.event(at(0), call, &CREATED, b"");
     let invite = format!("INVITE sip:b SIP/2.0\r\nCall-ID: {call}@x\r\n\r\n");
-    watching.sends(at(0), call, PEER, invite.as_bytes());
+    watching.sends(at(0), call, &PEER, invite.as_bytes());
     let answer = format!("SIP/2.0 {answer}\r\ni: {call}@x\r\n\r\n");
     watching.received(at(2), call, Way::Received, Some(PEER), answer.as_bytes());
-    watching.event(at(3), call, end, answer.as_bytes());
+    watching.event(at(3), call, &end, answer.as_bytes());
 }
 
 #[test]
@@ -80,13 +80,13 @@ fn calls_that_fail_alike_are_counted_with_the_first_as_an_example() {
 #[test]
 fn a_repetition_is_counted_with_what_it_repeats() {
     let (mut watching, slot) = watching();
-    watching.event(Micros(0), 7, CREATED, b"");
+    watching.event(Micros(0), 7, &CREATED, b"");
     let invite = b"INVITE sip:b SIP/2.0\r\nCall-ID: x\r\n\r\n";
     for at in [0, 500, 1500] {
-        watching.sends(Micros(at), 7, PEER, invite);
+        watching.sends(Micros(at), 7, &PEER, invite);
     }
-    watching.sends(Micros(1600), 7, PEER, b"CANCEL sip:b SIP/2.0\r\n\r\n");
-    watching.event(Micros(2000), 7, failed(), b"");
+    watching.sends(Micros(1600), 7, &PEER, b"CANCEL sip:b SIP/2.0\r\n\r\n");
+    watching.event(Micros(2000), 7, &failed(), b"");
     let told = told(&watching, &slot);
     let rows = told.shapes[0].example.messages.iter();
     let rows: Vec<_> = rows
@@ -100,9 +100,9 @@ fn a_call_that_a_message_begins_has_that_message() {
     let (mut watching, slot) = watching();
     let invite = b"INVITE sip:b SIP/2.0\r\nCall-ID: y\r\n\r\n";
     watching.received(Micros(5), 1, Way::Received, Some(PEER), invite);
-    watching.event(Micros(5), 1, CREATED, invite);
-    watching.sends(Micros(6), 1, PEER, b"SIP/2.0 180 Ringing\r\n\r\n");
-    watching.event(Micros(9), 1, failed(), b"");
+    watching.event(Micros(5), 1, &CREATED, invite);
+    watching.sends(Micros(6), 1, &PEER, b"SIP/2.0 180 Ringing\r\n\r\n");
+    watching.event(Micros(9), 1, &failed(), b"");
     let told = told(&watching, &slot);
     let rows = told.shapes[0].example.messages.iter();
     let rows: Vec<_> = rows.map(|m| (m.way, m.label.as_str())).collect();
@@ -115,10 +115,10 @@ fn only_so_many_calls_are_watched_at_a_time_and_the_others_are_counted() {
     let (mut watching, slot) = watching();
     let calls = 1..=4 * PLACES as u64;
     for number in calls.clone() {
-        watching.event(Micros(0), number, CREATED, b"");
+        watching.event(Micros(0), number, &CREATED, b"");
     }
     for number in calls {
-        watching.event(Micros(9), number, failed(), b"");
+        watching.event(Micros(9), number, &failed(), b"");
     }
     let told = told(&watching, &slot);
     assert_eq!(told.failed, 4 * PLACES as u64);
@@ -132,8 +132,8 @@ fn calls_that_are_short_and_many_are_watched_so_often_per_second() {
     // A call every ten microseconds, for a second.
     for number in 1..=100_000 {
         let now = Micros(number * 10);
-        watching.event(now, number, CREATED, b"");
-        watching.event(now, number, failed(), b"");
+        watching.event(now, number, &CREATED, b"");
+        watching.event(now, number, &failed(), b"");
     }
     let told = told(&watching, &slot);
     assert_eq!(told.failed, 100_000);
@@ -147,7 +147,7 @@ fn whatever_a_peer_does_the_memory_stays_within_bounds() {
     let calls = 3 * MOST_SHAPES as u64;
     for number in 1..=calls {
         let now = Micros(number * 10_000);
-        watching.event(now, number, CREATED, b"");
+        watching.event(now, number, &CREATED, b"");
         for message in 0..100 + number {
             let text = format!("M{number}X{message}\u{1b}[2J sip:b SIP/2.0\r\n\r\n");
             watching.received(now, number, Way::Received, Some(PEER), text.as_bytes());
@@ -159,7 +159,7 @@ fn whatever_a_peer_does_the_memory_stays_within_bounds() {
                 watching.received(now, number, Way::Received, Some(PEER), text.as_bytes());
             }
         }
-        watching.event(now, number, failed(), b"");
+        watching.event(now, number, &failed(), b"");
     }
     let told = told(&watching, &slot);
     assert_eq!((told.failed, told.watched), (calls, calls));
@@ -180,9 +180,9 @@ fn whatever_a_peer_does_the_memory_stays_within_bounds() {
 fn what_is_cleared_is_forgotten_and_open_calls_stay_watched() {
     let (mut watching, slot) = watching();
     call(&mut watching, 1, "486 Busy", failed());
-    watching.event(Micros(0), 2, CREATED, b"");
+    watching.event(Micros(0), 2, &CREATED, b"");
     watching.clear();
-    watching.event(Micros(1), 2, failed(), b"");
+    watching.event(Micros(1), 2, &failed(), b"");
     let told = told(&watching, &slot);
     assert_eq!((told.failed, told.watched), (1, 1));
     assert!(told.shapes[0].example.messages.is_empty());
@@ -195,11 +195,11 @@ fn the_calls_with_the_slowest_answers_from_due_are_kept_with_their_messages() {
         // The third was sent late, which counts as much as waiting for the peer.
         let late = if number == 3 { 100 } else { 0 };
         let at = |ms: u64| Micros((number * 1000 + ms) * 1000);
-        watching.event(at(0), number, CREATED, b"");
+        watching.event(at(0), number, &CREATED, b"");
         watching.sends(
             at(0),
             number,
-            PEER,
+            &PEER,
             b"INVITE sip:b SIP/2.0\r\nCall-ID: x\r\n\r\n",
         );
         watching.received(
@@ -217,7 +217,7 @@ fn the_calls_with_the_slowest_answers_from_due_are_kept_with_their_messages() {
             b"SIP/2.0 200 OK\r\n\r\n",
         );
         watching.answered(number, Micros(number * 1000), Micros(late * 1000));
-        watching.sends(at(3), number, PEER, b"BYE sip:b SIP/2.0\r\n\r\n");
+        watching.sends(at(3), number, &PEER, b"BYE sip:b SIP/2.0\r\n\r\n");
         watching.received(
             at(4),
             number,
@@ -231,11 +231,11 @@ fn the_calls_with_the_slowest_answers_from_due_are_kept_with_their_messages() {
         } else {
             ended(CallEnd::Success)
         };
-        watching.event(at(5), number, end, b"");
+        watching.event(at(5), number, &end, b"");
     }
     // One without an answer is a failure and not slow.
-    watching.event(Micros(0), 10, CREATED, b"");
-    watching.event(Micros(99_000_000), 10, failed(), b"");
+    watching.event(Micros(0), 10, &CREATED, b"");
+    watching.event(Micros(99_000_000), 10, &failed(), b"");
     let slow = *all_told(&watching, &slot).slow.expect("times are measured");
     assert_eq!((slow.ended, slow.watched), (10, 9));
     let calls = slow.calls.iter();
@@ -265,13 +265,13 @@ fn the_calls_with_the_slowest_answers_from_due_are_kept_with_their_messages() {
 #[test]
 fn an_answer_stays_known_when_messages_before_it_are_left_out() {
     let (mut watching, slot) = watching();
-    watching.event(Micros(0), 1, CREATED, b"");
+    watching.event(Micros(0), 1, &CREATED, b"");
     let mut at = 0;
     let mut info = |watching: &mut Shapes, more: u64| {
         for _ in 0..more {
             at += 1;
             let message = format!("INFO sip:b SIP/2.0\r\nCSeq: {at} INFO\r\n\r\n");
-            watching.sends(Micros(at), 1, PEER, message.as_bytes());
+            watching.sends(Micros(at), 1, &PEER, message.as_bytes());
         }
     };
     info(&mut watching, MOST_ROWS as u64 - 1);
@@ -288,7 +288,7 @@ fn an_answer_stays_known_when_messages_before_it_are_left_out() {
     assert_eq!(row(&watching), Some(MOST_ROWS - 4));
     info(&mut watching, (MOST_ROWS - FIRST_ROWS) as u64);
     assert_eq!(row(&watching), None);
-    watching.event(Micros(200), 1, ended(CallEnd::Success), b"");
+    watching.event(Micros(200), 1, &ended(CallEnd::Success), b"");
     let slow = *all_told(&watching, &slot).slow.expect("times are measured");
     assert_eq!((slow.calls[0].due_us, slow.calls[0].answer), (7, None));
 }

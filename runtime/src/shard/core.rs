@@ -5,19 +5,19 @@
 //! done at once. Not for: waiting, deciding when the run ends.
 
 use std::collections::VecDeque;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
-use gossipper_bytecode::{LogLevel, PeerId};
+use gossipper_bytecode::PeerId;
 use gossipper_control::shapes::Way;
 use gossipper_control::{EngineSnapshot, TransportCounts};
 use gossipper_vm::{
-    BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, LogKind, Micros, OutBuf, Output,
-    Unsent,
+    BesideKind, CallControl, CallKey, FlowEvent, FlowId, Input, Micros, OutBuf, Unsent,
 };
-use slotmap::{Key, KeyData};
+use slotmap::KeyData;
 
 use super::flows::Answer;
+use super::invites::Invites;
 use super::sides::SideOut;
 use super::traces::{Named, first_named};
 use super::watch::Watch;
@@ -27,7 +27,7 @@ use crate::echo::EchoSwitch;
 use crate::events::Tap;
 use crate::exec::Executor;
 use crate::flows::Table;
-use crate::group::{self, Place, Post};
+use crate::group::{Place, Post};
 use crate::hep::Mirror;
 use crate::logs::{Concern, LogSender, Traffic};
 use crate::measure::{Measure, Record as CallRecord};
@@ -69,9 +69,12 @@ pub(crate) struct Beside {
 #[derive(Debug)]
 pub(super) struct Core<M> {
     pub(super) machine: M,
-    pub(super) out: OutBuf,
+    /// The memory of the orders, while none are carried out.
+    // PERF: in a box, since it is taken out of here for each input: a pointer moves, and not a record that the machine has
+    // written in small pieces just before, which a wide copy has to wait for (4 % of a client at saturation, 2026-11-21).
+    out: Option<Box<OutBuf>>,
     pub(super) wheel: Wheel,
-    resumes: VecDeque<CallKey>,
+    pub(super) resumes: VecDeque<CallKey>,
     /// `None` where messages go over connections.
     socket: Option<UdpSocket>,
     pub(super) outbox: Outbox,
@@ -80,7 +83,7 @@ pub(super) struct Core<M> {
     /// Connections, and sockets of calls.
     pub(super) flows: Option<Box<Table>>,
     /// Flow 0 is a connection.
-    main_is_stream: bool,
+    pub(super) main_is_stream: bool,
     /// What calls asked for, until the machine is told.
     pub(super) answers: Vec<Answer>,
     /// What became of flows with many calls.
@@ -102,15 +105,19 @@ pub(super) struct Core<M> {
     pub(super) tap: Option<Box<Tap>>,
     /// What traces know of single calls, if one wants to.
     pub(super) watch: Option<Box<Watch>>,
+    /// When INVITEs went out, if somebody wants to know how long their answers take.
+    pub(super) invites: Option<Box<Invites>>,
     /// What reports want to know, if there are any.
     pub(super) measure: Option<Box<Measure>>,
     /// The calls that are watched for how they fail.
     pub(super) shapes: Option<Box<Shapes>>,
+    /// What happens to calls is told to more than the figures.
+    pub(super) traced: bool,
     /// The call that the orders at hand are about, if the machine was asked to say so.
     pub(super) about: u64,
     /// The record of the call whose end is just being told.
     pub(super) ended: Option<(u64, CallRecord)>,
-    exec: Executor,
+    pub(super) exec: Executor,
     /// The echo of the process.
     pub(super) echo: Option<EchoSwitch>,
     /// Media of the calls, if the scenario uses any.
@@ -123,7 +130,7 @@ pub(super) struct Core<M> {
     /// To and from the others, where all have connections.
     pub(super) post: Option<Box<Post>>,
     /// Calls whose command could not be handed on.
-    uncommanded: Vec<CallKey>,
+    pub(super) uncommanded: Vec<CallKey>,
     /// Calls after which no more are opened.
     total: Option<u64>,
     /// No more calls are opened.
@@ -160,7 +167,7 @@ impl<M: Machine> Core<M> {
     ) -> Self {
         Self {
             machine,
-            out: OutBuf::new(),
+            out: None,
             wheel: Wheel::new(),
             resumes: VecDeque::new(),
             socket,
@@ -182,6 +189,8 @@ impl<M: Machine> Core<M> {
             ended: None,
             tap: None,
             watch: None,
+            invites: None,
+            traced: false,
             measure: None,
             shapes: None,
             about: 0,
@@ -215,9 +224,10 @@ impl<M: Machine> Core<M> {
                 return;
             }
             self.beginning = Beginning::Under;
-            self.out.clear();
-            self.machine.start(now, &mut self.out);
-            self.carry_out(now, b"");
+            let mut out = self.orders();
+            self.machine.start(now, &mut out);
+            self.carry_out(now, &out, b"");
+            self.out = Some(out);
             self.tell_uncommanded(now);
             if !self.machine.is_starting() {
                 self.beginning = Beginning::Over;
@@ -250,8 +260,61 @@ impl<M: Machine> Core<M> {
         self.schedule.as_mut()?.pop_due(now, open)
     }
 
-    /// Feeds one input and carries out what follows.
+    /// Feeds one input that is no message, and carries out what follows.
     pub(super) fn input(&mut self, now: Micros, input: Input<'_>) {
+        let out = self.handle(now, input);
+        self.follow(now, out, b"");
+    }
+
+    /// Feeds one message and carries out what follows.
+    pub(super) fn message(&mut self, now: Micros, flow: FlowId, src: &SocketAddr, bytes: &[u8]) {
+        let input = Input::Message {
+            flow,
+            src: *src,
+            bytes,
+        };
+        let out = self.handle(now, input);
+        self.note_received(now, &out, Traffic::Received, bytes);
+        if let Some(shapes) = &mut self.shapes {
+            let call = first_named(&out).call;
+            shapes.received(now, call, Way::Received, Some(*src), bytes);
+        }
+        if let Some(mirror) = &mut self.mirror {
+            mirror.received(self.clock.wall_us(now), flow, *src, bytes);
+        }
+        if let Some(tap) = &mut self.tap {
+            // Events are about the main scenario.
+            let call = match first_named(&out) {
+                Named { beside: true, .. } => 0,
+                Named { call, .. } => call,
+            };
+            tap.received(self.clock.wall_us(now), call, flow, *src, bytes);
+        }
+        self.follow(now, out, bytes);
+    }
+
+    /// Takes in a command of a twin.
+    pub(super) fn command(&mut self, bytes: &[u8]) {
+        let now = self.clock.now();
+        let out = self.handle(now, Input::Twin { bytes });
+        self.note_received(now, &out, Traffic::CommandReceived, bytes);
+        if let Some(shapes) = &mut self.shapes {
+            let call = first_named(&out).call;
+            shapes.received(now, call, Way::CommandReceived, None, bytes);
+        }
+        self.follow(now, out, bytes);
+    }
+
+    /// The memory of the orders, empty.
+    fn orders(&mut self) -> Box<OutBuf> {
+        let mut out = self.out.take().unwrap_or_default();
+        out.clear();
+        out
+    }
+
+    /// Has the machine handle an input; gives what it orders.
+    #[inline]
+    fn handle(&mut self, now: Micros, input: Input<'_>) -> Box<OutBuf> {
         self.told = now;
         self.inputs += 1;
         if let Some(measure) = &mut self.measure
@@ -259,47 +322,34 @@ impl<M: Machine> Core<M> {
         {
             measure.late(Micros(0));
         }
-        self.out.clear();
+        let mut out = self.orders();
         if self.media.is_some() {
-            self.supply_ports(now);
+            self.supply_ports(now, &mut out);
         }
-        self.machine.handle(now, input, &mut self.out);
-        let received = match input {
-            Input::Message { bytes, .. } => Some((Traffic::Received, bytes)),
-            Input::Twin { bytes } => Some((Traffic::CommandReceived, bytes)),
-            _ => None,
-        };
-        if let Some((traffic, bytes)) = received {
-            self.note_received(now, traffic, bytes);
+        self.machine.handle(now, input, &mut out);
+        out
+    }
+
+    /// Carries out what the machine has ordered, and tells it what came of that.
+    #[inline]
+    fn follow(&mut self, now: Micros, out: Box<OutBuf>, received: &[u8]) {
+        self.carry_out(now, &out, received);
+        self.out = Some(out);
+        if !self.answers.is_empty() || !self.uncommanded.is_empty() || self.media.is_some() {
+            self.tell_at_once(now);
         }
-        if let Some(shapes) = &mut self.shapes {
-            let call = || first_named(&self.out).call;
-            match input {
-                Input::Message { src, bytes, .. } => {
-                    shapes.received(now, call(), Way::Received, Some(src), bytes);
-                }
-                Input::Twin { bytes } => {
-                    shapes.received(now, call(), Way::CommandReceived, None, bytes);
-                }
-                _ => {}
-            }
-        }
-        if let Some(mirror) = &mut self.mirror
-            && let Input::Message { flow, src, bytes } = input
+        if !self.draining
+            && self
+                .total
+                .is_some_and(|total| self.stats.created() >= total)
         {
-            mirror.received(self.clock.wall_us(now), flow, src, bytes);
+            self.drain(now);
         }
-        if let Some(tap) = &mut self.tap
-            && let Input::Message { flow, src, bytes } = input
-        {
-            // Events are about the main scenario.
-            let call = match first_named(&self.out) {
-                Named { beside: true, .. } => 0,
-                Named { call, .. } => call,
-            };
-            tap.received(self.clock.wall_us(now), call, flow, src, bytes);
-        }
-        self.carry_out(now, received.map_or(b"", |(_, bytes)| bytes));
+    }
+
+    /// Tells the machine what came of its orders.
+    #[inline(never)]
+    fn tell_at_once(&mut self, now: Micros) {
         while let Some(answer) = self.answers.pop() {
             let input = match answer {
                 Answer::Opened(call, flow, port) => Input::Opened { call, flow, port },
@@ -310,13 +360,6 @@ impl<M: Machine> Core<M> {
         self.tell_uncommanded(now);
         if self.media.is_some() {
             self.tell_media(now);
-        }
-        if !self.draining
-            && self
-                .total
-                .is_some_and(|total| self.stats.created() >= total)
-        {
-            self.drain(now);
         }
     }
 
@@ -332,14 +375,7 @@ impl<M: Machine> Core<M> {
         let now = Micros(read_at.0.saturating_sub(datagram.waited_us)).max(self.told);
         self.counts.received += 1;
         self.counts.received_bytes += datagram.bytes.len() as u64;
-        self.input(
-            now,
-            Input::Message {
-                flow,
-                src: datagram.src,
-                bytes: datagram.bytes,
-            },
-        );
+        self.message(now, flow, datagram.src, datagram.bytes);
     }
 
     /// A datagram whose owner has no room for it.
@@ -356,14 +392,8 @@ impl<M: Machine> Core<M> {
         );
     }
 
-    /// A command of a twin.
-    pub(super) fn command(&mut self, bytes: &[u8]) {
-        let now = self.clock.now();
-        self.input(now, Input::Twin { bytes });
-    }
-
     /// Hands a command to a twin.
-    fn send_command(&mut self, now: Micros, peer: Option<PeerId>, bytes: &[u8]) -> bool {
+    pub(super) fn send_command(&mut self, now: Micros, peer: Option<PeerId>, bytes: &[u8]) -> bool {
         let sent = self
             .links
             .as_ref()
@@ -538,7 +568,7 @@ impl<M: Machine> Core<M> {
         text
     }
 
-    fn say(&mut self, now: Micros, concern: Concern, text: &[u8]) {
+    pub(super) fn say(&mut self, now: Micros, concern: Concern, text: &[u8]) {
         self.stats.counters.warning();
         let (wall_us, call) = (self.clock.wall_us(now), self.about);
         self.logs.error(wall_us, concern, call, text);
@@ -557,164 +587,5 @@ impl<M: Machine> Core<M> {
         let head = &text[..text.len().min(LAST_WARNING_BYTES)];
         self.last_warning = Some(String::from_utf8_lossy(head).into_owned());
         self.last_warning_at_us = wall_us;
-    }
-
-    fn carry_out(&mut self, now: Micros, received: &[u8]) {
-        let wanted = self.logs.wanted();
-        let traced = wanted.codes
-            || wanted.rtts
-            || self.watch.is_some()
-            || self.measure.is_some()
-            || self.tap.is_some();
-        // The buffer is moved out so that the orders can be read while the rest changes.
-        let out = std::mem::take(&mut self.out);
-        let mut within = None;
-        for &order in out.records() {
-            match order {
-                Output::Within { ms } => within = Some(Micros::from_ms(u64::from(ms))),
-                Output::About { call } => self.about = call,
-                Output::Beside { begins } => {
-                    self.of_beside = begins;
-                    self.about = 0;
-                }
-                Output::Stat(event) if self.of_beside => {
-                    if let Some(beside) = &mut self.beside {
-                        beside.stats.apply(now, event);
-                    }
-                    self.trace_beside(now, event);
-                }
-                Output::Send {
-                    call,
-                    flow,
-                    to,
-                    bytes,
-                } => {
-                    if let Some(measure) = &mut self.measure {
-                        measure.sends(self.about, out.bytes(bytes));
-                    }
-                    if let Some(tap) = &mut self.tap {
-                        let wall_us = self.clock.wall_us(now);
-                        let call = if self.of_beside { 0 } else { self.about };
-                        tap.sent(wall_us, call, flow, to, out.bytes(bytes));
-                    }
-                    if let Some(shapes) = &mut self.shapes {
-                        shapes.sends(now, self.about, to, out.bytes(bytes));
-                    }
-                    let outbox = match (flow.0 as usize).checked_sub(1) {
-                        None if !self.main_is_stream => &mut self.outbox,
-                        side => match side.and_then(|side| self.sides.get_mut(side)) {
-                            Some(side) => &mut side.outbox,
-                            None => {
-                                let bytes = out.bytes(bytes);
-                                self.push_to_flow(now, flow, call, to, bytes, within.take());
-                                continue;
-                            }
-                        },
-                    };
-                    let bytes = out.bytes(bytes);
-                    outbox.push(call, to, bytes, &mut self.counts);
-                    if let Some(watch) = &mut self.watch {
-                        watch.message(now, call, self.about, Traffic::Sent, bytes);
-                    }
-                }
-                Output::Open { call, to } => self.open_flow(now, call, to),
-                Output::Close { flow } => self.close_flow(flow),
-                Output::Unfinished { flow, event } => self.unfinished.push_back((flow, event)),
-                Output::Twin { call, peer, bytes } => {
-                    if let Some(shapes) = &mut self.shapes {
-                        shapes.commands(now, self.about, out.bytes(bytes));
-                    }
-                    if !self.send_command(now, peer, out.bytes(bytes)) {
-                        self.trouble(now, "cannot hand a command to the twin");
-                        self.uncommanded.extend(call);
-                    }
-                }
-                Output::Arm {
-                    call,
-                    at,
-                    generation,
-                } => {
-                    self.wheel.arm(call.data().as_ffi(), generation, at);
-                }
-                Output::Disarm { call } => self.wheel.disarm(call.data().as_ffi()),
-                Output::MediaBegan { .. } | Output::Media { .. } | Output::Sdp { .. } => {
-                    self.order_media(now, order, &out);
-                }
-                Output::Ended { call, user, length } => {
-                    let media = self.media.as_mut();
-                    let figures = media.map(|media| media.ended(now, call));
-                    if let Some((wall_us, record)) = self.ended.take() {
-                        self.logs.call_record(wall_us, &record, figures);
-                    }
-                    self.wheel.disarm(call.data().as_ffi());
-                    if user != 0
-                        && let Some(schedule) = &mut self.schedule
-                    {
-                        schedule.release(now, user, length);
-                    }
-                }
-                Output::Stat(event) => {
-                    self.stats.apply(now, event);
-                    if traced {
-                        self.trace(now, event, received);
-                    }
-                    if let Some(shapes) = &mut self.shapes {
-                        shapes.event(now, self.about, event, received);
-                    }
-                    if let Some(place) = &self.place {
-                        group::note(place, &mut self.stats, now, event);
-                    }
-                }
-                Output::Log {
-                    kind: LogKind::Warning,
-                    text,
-                } => self.warn(now, out.bytes(text)),
-                Output::Log {
-                    kind: LogKind::Action(LogLevel::Warning),
-                    text,
-                } => self.say(now, Concern::Action, out.bytes(text)),
-                // Without `-trace_logs` they are dropped, as in SIPp.
-                Output::Log {
-                    kind: LogKind::Action(LogLevel::Log),
-                    text,
-                } => {
-                    let wall_us = self.clock.wall_us(now);
-                    self.logs.action(wall_us, out.bytes(text));
-                    let call = self.about_main();
-                    if let Some(tap) = &mut self.tap {
-                        tap.action(wall_us, call, false, out.bytes(text));
-                    }
-                }
-                Output::Exec { command } => {
-                    if !self.exec.run(out.bytes(command)) {
-                        self.trouble(
-                            now,
-                            "cannot start an external command: too many are waiting",
-                        );
-                    }
-                }
-                // COMPAT(sipp): without `-rtp_echo` there is nothing to switch.
-                Output::SwitchEcho { on } => {
-                    if let Some(echo) = &self.echo {
-                        echo.set(on);
-                    }
-                }
-                Output::Yield { call } => self.resumes.push_back(call),
-                Output::StopGracefully => self.draining = true,
-                // Nothing that the call did after it counts any more.
-                Output::StopNow => {
-                    self.ending.get_or_insert(Ending::StopNow);
-                    break;
-                }
-                Output::Fatal { text } => {
-                    self.say(now, Concern::Fatal, out.bytes(text));
-                    let text = String::from_utf8_lossy(out.bytes(text)).into_owned();
-                    self.ending.get_or_insert(Ending::Fatal(text));
-                }
-            }
-        }
-        self.out = out;
-        self.about = 0;
-        self.of_beside = false;
     }
 }

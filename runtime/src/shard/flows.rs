@@ -317,7 +317,7 @@ impl<M: Machine> Core<M> {
     fn arrived(&mut self, now: Micros, flow: FlowId, src: SocketAddr, bytes: &[u8]) {
         self.counts.received += 1;
         self.counts.received_bytes += bytes.len() as u64;
-        self.input(now, Input::Message { flow, src, bytes });
+        self.message(now, flow, &src, bytes);
     }
 
     /// Draws the conclusions.

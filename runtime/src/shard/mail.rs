@@ -125,7 +125,7 @@ impl<M: Machine> Core<M> {
                     bytes,
                 } => {
                     let datagram = Datagram {
-                        src: *src,
+                        src,
                         waited_us: now.since(*at).0,
                         bytes: &mail.bytes[bytes.clone()],
                     };

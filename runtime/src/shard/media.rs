@@ -12,21 +12,21 @@ use super::work_limit::WorkLimit;
 
 impl<M: Machine> Core<M> {
     /// Hands in ports if the next call would find too few.
-    pub(super) fn supply_ports(&mut self, now: Micros) {
+    pub(super) fn supply_ports(&mut self, now: Micros, out: &mut OutBuf) {
         if let Some(media) = &mut self.media
             && let Some(ports) = media.supply(now)
         {
             let input = Input::Ports { ports: &ports };
-            self.machine.handle(now, input, &mut self.out);
+            self.machine.handle(now, input, out);
         }
     }
 
     /// Carries out an order about media.
-    pub(super) fn order_media(&mut self, now: Micros, order: Output, out: &OutBuf) {
+    pub(super) fn order_media(&mut self, now: Micros, order: &Output, out: &OutBuf) {
         let Some(media) = &mut self.media else {
             return;
         };
-        match order {
+        match *order {
             Output::MediaBegan {
                 call,
                 number,

@@ -29,8 +29,10 @@ mod coalesce;
 mod core;
 mod flows;
 mod inbox;
+mod invites;
 mod mail;
 mod media;
+mod orders;
 mod publish;
 mod run;
 mod sampling;
@@ -72,6 +74,7 @@ use crate::measure::Measure;
 use crate::shapes::Shapes;
 pub(crate) use core::Beside;
 pub(crate) use inbox::ShardCommand;
+pub(crate) use invites::Invites;
 pub(crate) use sampling::Sampling;
 pub(crate) use watch::Watch;
 
@@ -218,6 +221,8 @@ pub(crate) struct Setup<M> {
     pub(crate) tap: Option<Box<Tap>>,
     /// What traces know of single calls, if one wants to.
     pub(crate) watch: Option<Box<Watch>>,
+    /// When INVITEs went out, if somebody wants to know how long their answers take.
+    pub(crate) invites: Option<Box<Invites>>,
     /// What reports want to know, if there are any.
     pub(crate) measure: Option<Box<Measure>>,
     /// The calls that are watched for how they fail, if anybody wants to know.

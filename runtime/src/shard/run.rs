@@ -112,6 +112,7 @@ impl<M: Machine> Shard<M> {
             mirror,
             tap,
             watch,
+            invites,
             measure,
             shapes,
             sampling,
@@ -158,6 +159,7 @@ impl<M: Machine> Shard<M> {
         core.echo = echo;
         core.media = media.map(|setup| Box::new(Media::new(setup)));
         core.watch = watch;
+        core.invites = invites;
         core.mirror = mirror;
         core.tap = tap;
         core.measure = measure;
@@ -165,6 +167,7 @@ impl<M: Machine> Shard<M> {
         core.sides = ways_out;
         core.place = role.place().cloned();
         core.post = post;
+        core.begin_traces();
         Ok(Self {
             core,
             twin_end: None,

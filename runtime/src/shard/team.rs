@@ -40,7 +40,7 @@ pub(super) fn deal<'a, M: Machine>(
         }
         let entry = Entry::Message {
             at: Micros(now.0.saturating_sub(datagram.waited_us)),
-            src: datagram.src,
+            src: *datagram.src,
             bytes: datagram.bytes,
         };
         if !lead.hand_over(owner, entry) {
@@ -74,7 +74,7 @@ impl<M: Machine> Shard<M> {
                 // It happened when it arrived.
                 Some(Entry::Message { at, src, bytes }) => {
                     let datagram = Datagram {
-                        src,
+                        src: &src,
                         waited_us: 0,
                         bytes,
                     };

@@ -275,6 +275,7 @@ fn bench(machine: Script) -> Bench {
         mirror: None,
         tap: None,
         watch: None,
+        invites: None,
         measure: None,
         shapes: None,
         sampling: None,

@@ -22,11 +22,24 @@ impl<M: Machine> Core<M> {
     }
 
     /// Tells the traces of a message that the machine has taken in. Its orders say whose it is.
-    pub(super) fn note_received(&mut self, now: Micros, traffic: Traffic, bytes: &[u8]) {
-        let call = match &self.watch {
-            None => 0,
-            Some(_) => first_named(&self.out).call,
-        };
+    #[inline]
+    pub(super) fn note_received(
+        &mut self,
+        now: Micros,
+        out: &OutBuf,
+        traffic: Traffic,
+        bytes: &[u8],
+    ) {
+        let wanted = self.logs.wanted();
+        if wanted.messages || wanted.call_debug {
+            self.trace_received(now, first_named(out).call, traffic, bytes);
+        }
+    }
+
+    #[cold]
+    fn trace_received(&mut self, now: Micros, call: u64, traffic: Traffic, bytes: &[u8]) {
+        // Without anybody who tells calls apart they have no numbers.
+        let call = self.watch.as_ref().map_or(0, |_| call);
         self.logs
             .message(self.clock.wall_us(now), traffic, call, bytes);
         if let Some(watch) = &mut self.watch {
@@ -57,7 +70,22 @@ impl<M: Machine> Core<M> {
         }
     }
 
+    /// Finds out whether anybody is to be told what happens to calls. To be called once all that may want to is there.
+    pub(super) fn begin_traces(&mut self) {
+        let wanted = self.logs.wanted();
+        // What a run can switch while it goes on is not among them.
+        self.traced = wanted.codes
+            || wanted.rtts
+            || self
+                .watch
+                .as_ref()
+                .is_some_and(|watch| watch.wants_events())
+            || self.measure.is_some()
+            || self.tap.is_some();
+    }
+
     /// Tells the traces what has happened.
+    #[cold]
     pub(super) fn trace(&mut self, now: Micros, event: StatEvent, received: &[u8]) {
         let (wall_us, call) = (self.clock.wall_us(now), self.about);
         match event {
@@ -68,7 +96,7 @@ impl<M: Machine> Core<M> {
             _ => {}
         }
         if let Some(watch) = &mut self.watch
-            && let Some(history) = watch.event(now, call, event, &mut self.stats)
+            && let Some(history) = watch.event(now, call, event)
         {
             self.logs.call_debug(wall_us, &history);
         }
@@ -98,6 +126,7 @@ pub(super) struct Named {
 }
 
 /// The first call that orders are about.
+#[inline]
 pub(super) fn first_named(out: &OutBuf) -> Named {
     let mut beside = false;
     for order in out.records() {

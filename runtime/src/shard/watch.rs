@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-//! What traces know of single calls: whose message is being sent, when its INVITE went out, what has happened to it.
+//! What traces know of single calls: whose message is being sent, what has happened to it.
 //!
 //! Exists only if a trace asks for it, and the machine then says which call its orders are about. A call has a bounded
 //! history; of more, the oldest is forgotten, and the trace says so.
@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 
 use foldhash::fast::FixedState;
-use gossipper_bytecode::{Program, StepId, StepKind};
+use gossipper_bytecode::{Program, StepId};
 use gossipper_vm::{CallEnd, CallKey, Micros, StatEvent};
 use jiff::tz::TimeZone;
 
@@ -16,7 +16,6 @@ use crate::config::{LogConfig, LogForm};
 use crate::logs::headers;
 use crate::logs::stamp::{Stamps, TimeForm};
 use crate::logs::{Traffic, Wanted};
-use crate::stats::Stats;
 
 /// Entries in the history of a call.
 const MOST_ENTRIES: usize = 64;
@@ -78,14 +77,6 @@ struct Histories {
     wall_base_us: u64,
 }
 
-#[derive(Debug)]
-struct Invites {
-    /// Of each step, whether it sends one.
-    sends: Vec<bool>,
-    /// When it went out, per call that waits for the answer.
-    sent: HashMap<u64, Micros, FixedState>,
-}
-
 /// What a shard remembers of calls for its traces.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -95,7 +86,6 @@ pub(crate) struct Watch {
     has_numbers: bool,
     /// They are, at the moment.
     numbers: bool,
-    invites: Option<Invites>,
     histories: Option<Histories>,
 }
 
@@ -111,17 +101,7 @@ impl Watch {
         let own = config.form == LogForm::Gossipper;
         let has_numbers = own && (wanted.messages || config.switchable.is_some());
         let names = || program.steps.iter().map(|step| program.display(step.name));
-        let kinds = program.steps.iter().map(|step| step.kind);
-        let sends = || {
-            let steps = kinds.zip(names());
-            steps.map(|(kind, name)| kind == StepKind::Send && name == "INVITE")
-        };
-        let sends: Vec<bool> = wanted.invites.then(sends).into_iter().flatten().collect();
-        let invites = sends.contains(&true).then(|| Invites {
-            sends,
-            sent: HashMap::default(),
-        });
-        if !(has_numbers || invites.is_some() || wanted.call_debug) {
+        if !(has_numbers || wanted.call_debug) {
             return None;
         }
         let histories = wanted.call_debug.then(|| Histories {
@@ -141,7 +121,6 @@ impl Watch {
             sending: HashMap::default(),
             has_numbers,
             numbers: has_numbers && wanted.messages,
-            invites,
             histories,
         }))
     }
@@ -155,6 +134,17 @@ impl Watch {
     /// Messages are traced from now on, or no more.
     pub(super) fn tell_numbers(&mut self, messages: bool) {
         self.numbers = self.has_numbers && messages;
+    }
+
+    /// Whether it wants to know of messages that are sent.
+    #[inline]
+    pub(super) fn wants_sent(&self) -> bool {
+        self.numbers || self.histories.is_some()
+    }
+
+    /// Whether it wants to know what happens to calls.
+    pub(super) fn wants_events(&self) -> bool {
+        self.histories.is_some()
     }
 
     /// Nothing waits to be sent any more.
@@ -201,18 +191,9 @@ impl Watch {
     }
 
     /// Something has happened to a call. Gives its history if it has failed.
-    pub(super) fn event(
-        &mut self,
-        now: Micros,
-        call: u64,
-        event: StatEvent,
-        stats: &mut Stats,
-    ) -> Option<Vec<u8>> {
+    pub(super) fn event(&mut self, now: Micros, call: u64, event: StatEvent) -> Option<Vec<u8>> {
         if call == 0 {
             return None;
-        }
-        if let Some(invites) = &mut self.invites {
-            invites.event(now, call, event, stats);
         }
         self.histories.as_mut()?.event(now, call, event, false)
     }
@@ -228,28 +209,6 @@ impl Watch {
             return None;
         }
         self.histories.as_mut()?.event(now, call, event, true)
-    }
-}
-
-impl Invites {
-    fn event(&mut self, now: Micros, call: u64, event: StatEvent, stats: &mut Stats) {
-        match event {
-            StatEvent::Sent { step } if self.sends.get(step.index()) == Some(&true) => {
-                self.sent.insert(call, now);
-            }
-            StatEvent::Received {
-                answers_invite: true,
-                ..
-            } => {
-                if let Some(sent) = self.sent.remove(&call) {
-                    stats.invite_answered(now.since(sent));
-                }
-            }
-            StatEvent::Ended { .. } if !self.sent.is_empty() => {
-                self.sent.remove(&call);
-            }
-            _ => {}
-        }
     }
 }
 

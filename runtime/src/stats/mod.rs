@@ -70,20 +70,20 @@ impl Stats {
     }
 
     /// Counts one event that happened at `now`.
-    pub fn apply(&mut self, now: Micros, event: StatEvent) {
+    pub fn apply(&mut self, now: Micros, event: &StatEvent) {
         self.counters.apply(now, event);
         match event {
             // Only a scheduled call can be late; the first message of an incoming one is its due time.
-            StatEvent::Created {
+            &StatEvent::Created {
                 incoming: false,
                 late,
             } => self.lateness.record(late),
-            StatEvent::Rtd { rtd, took, late } => {
+            &StatEvent::Rtd { rtd, took, late } => {
                 if let Some(stats) = self.rtds.get_mut(rtd.index()) {
                     stats.record(took, late);
                 }
             }
-            StatEvent::Ended {
+            &StatEvent::Ended {
                 length,
                 end: CallEnd::Success | CallEnd::Failure(_),
             } => {
@@ -275,7 +275,7 @@ mod tests {
                     StatEvent::Ended { .. } => (open, ended) = (open - 1, ended + 1),
                     _ => {}
                 }
-                stats.apply(Micros(at as u64), event);
+                stats.apply(Micros(at as u64), &event);
                 let counters = &stats.counters;
                 prop_assert_eq!(counters.created(), counters.succeeded() + counters.failed() + counters.current());
                 prop_assert_eq!(stats.open(), open);
@@ -314,14 +314,14 @@ mod tests {
         let (took, late) = (Micros::from_ms(5), Micros::from_ms(95));
         stats.apply(
             Micros(0),
-            StatEvent::Created {
+            &StatEvent::Created {
                 incoming: false,
                 late,
             },
         );
         stats.apply(
             Micros(0),
-            StatEvent::Rtd {
+            &StatEvent::Rtd {
                 rtd: RtdId(0),
                 took,
                 late,

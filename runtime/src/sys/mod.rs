@@ -98,7 +98,7 @@ pub struct SendOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Datagram<'a> {
     /// Who sent it.
-    pub src: SocketAddr,
+    pub src: &'a SocketAddr,
     /// How long it waited in the kernel until it was read, in µs; 0 where the kernel does not tell.
     pub waited_us: u64,
     /// The payload.
@@ -230,7 +230,7 @@ impl BatchReceiver {
             ReceiverImpl::Portable(receiver) => receiver.held(),
         };
         held.entries.iter().map(move |entry| Datagram {
-            src: entry.src,
+            src: &entry.src,
             waited_us: u64::from(entry.waited_us),
             bytes: held
                 .bytes
@@ -347,7 +347,7 @@ mod tests {
             match receiver.recv(socket) {
                 Ok(outcome) => {
                     assert_eq!(outcome.datagrams, receiver.datagrams().count());
-                    got.extend(receiver.datagrams().map(|d| (d.src, d.bytes.to_vec())));
+                    got.extend(receiver.datagrams().map(|d| (*d.src, d.bytes.to_vec())));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
                 Err(error) => panic!("{error}"),

@@ -285,7 +285,7 @@ impl Outbox {
     pub fn push(
         &mut self,
         call: Option<CallKey>,
-        to: SocketAddr,
+        to: &SocketAddr,
         bytes: &[u8],
         counts: &mut TransportCounts,
     ) {
@@ -296,7 +296,7 @@ impl Outbox {
         self.items.push(Outgoing {
             off: self.arena.len(),
             len: bytes.len(),
-            to,
+            to: *to,
         });
         self.calls.push(call);
         self.arena.extend_from_slice(bytes);
@@ -454,10 +454,10 @@ mod tests {
         let (mut counts, mut refused, mut seen) =
             (TransportCounts::default(), Vec::new(), Vec::new());
         let mut outbox = Outbox::new(Backend::Auto);
-        let v6 = "[::1]:9".parse().expect("address");
-        outbox.push(None, bound.address, b"one", &mut counts);
-        outbox.push(Some(CallKey::default()), v6, b"two", &mut counts);
-        outbox.push(None, bound.address, b"three", &mut counts);
+        let v6: SocketAddr = "[::1]:9".parse().expect("address");
+        outbox.push(None, &bound.address, b"one", &mut counts);
+        outbox.push(Some(CallKey::default()), &v6, b"two", &mut counts);
+        outbox.push(None, &bound.address, b"three", &mut counts);
         let socket = bound.socket.as_ref().expect("a socket");
         outbox.flush(socket, &mut counts, &mut refused, |bytes, sent, _, _| {
             seen.push((bytes.to_vec(), sent))
@@ -488,7 +488,7 @@ mod tests {
         for _ in 0..MAX_QUEUED + 5 {
             outbox.push(
                 None,
-                "127.0.0.1:9".parse().expect("address"),
+                &"127.0.0.1:9".parse().expect("address"),
                 b"x",
                 &mut counts,
             );

@@ -5,9 +5,10 @@
 //! `[last_NAME]` prints them.
 
 use crate::link::Image;
+use core::ops::Range;
 use gossipper_bytecode::CaptureId;
 use gossipper_bytecode::program::Capture;
-use gossipper_sip::{HeaderName, Joined, Message, Presence, uri};
+use gossipper_sip::{HeaderName, Joined, Message, Presence, Wanted, uri};
 
 /// The kept parts of the last accepted message.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,8 @@ pub(crate) struct Draft {
     text: Vec<u8>,
     /// Start and end of each capture of the program in `text`.
     ranges: Vec<(u32, u32)>,
+    /// The same in the message at hand, as the table has them: those of the last capture first.
+    places: Vec<u32>,
 }
 
 /// Start and end of a capture that is not there.
@@ -37,6 +40,15 @@ const ABSENT: (u32, u32) = (1, 0);
 
 /// Start and end of a URI that is read from what is kept of the To header.
 const IN_TO: (u32, u32) = (2, 0);
+
+/// Start and end of a capture in the table, where they fit 16 bits.
+const fn narrow(start: u32, end: u32) -> u32 {
+    start | end << 16
+}
+
+/// Blocks are so many bytes long or a multiple of that: the allocator gives as much anyway, and what is kept of the next
+/// message, which is about as long, then fits.
+const GRAIN: usize = 32;
 
 /// Bytes between values that may be kept with them: copying all at once is worth more.
 const SLACK: usize = 40;
@@ -63,7 +75,7 @@ impl Last {
 
     /// Keeps the listed captures of a message in place of the message before, and all of it as well where the program asks for that.
     ///
-    /// A call holds them as long as it lives, so its block has no room to spare.
+    /// A call holds them as long as it lives, so its block has hardly room to spare.
     pub(crate) fn keep(
         &mut self,
         image: &Image,
@@ -79,10 +91,14 @@ impl Last {
         if captures.is_empty() && !whole {
             return;
         }
-        draft.ranges.clear();
         let columns = image.wanted.len() + usize::from(image.inserted.keeps_whole());
-        draft.ranges.resize(columns, ABSENT);
-        if whole || self.keep_places(image, captures, msg, draft).is_err() {
+        if whole
+            || self
+                .keep_places(image, captures, columns, msg, draft)
+                .is_err()
+        {
+            draft.ranges.clear();
+            draft.ranges.resize(columns, ABSENT);
             self.keep_texts(image, captures, msg, draft);
         }
     }
@@ -92,69 +108,69 @@ impl Last {
         &mut self,
         image: &Image,
         captures: &[CaptureId],
+        columns: usize,
         msg: &Message<'_>,
-        draft: &mut Draft,
+        Draft { places, .. }: &mut Draft,
     ) -> Result<(), Joined> {
-        let ranges = &mut draft.ranges;
+        places.clear();
+        places.resize(columns, narrow(ABSENT.0, ABSENT.1));
         let (mut from, mut to, mut length) = (usize::MAX, 0, 0);
-        let mut derived = None;
         for id in captures {
-            match image.program.captures[id.index()] {
-                Capture::Header(_) => {
-                    if let Some(place) = msg.place_of(image.wanted[id.index()])? {
+            let (start, end) = match image.wanted[id.index()] {
+                Wanted::Text => in_to(image, *id, captures)?,
+                wanted => match msg.place_of(wanted)? {
+                    Some(place) => {
                         from = from.min(place.start);
                         to = to.max(place.end);
                         length += place.len();
-                        ranges[id.index()] = (place.start as u32, place.end as u32);
+                        // Not used unless they fit.
+                        (place.start as u32, place.end as u32)
                     }
-                }
-                Capture::ToUri => derived = Some(*id),
-                Capture::Message => return Err(Joined),
-            }
+                    None => continue,
+                },
+            };
+            places[columns - 1 - id.index()] = narrow(start, end);
         }
-        if let Some(id) = derived {
-            // It is read from what is kept of To when it is printed, if ever.
-            let to = image.to_header.ok_or(Joined)?;
-            if !captures.contains(&to) {
-                return Err(Joined);
-            }
-            ranges[id.index()] = IN_TO;
-        }
-        if length > usize::from(u16::MAX) - SLACK {
+        if to > usize::from(u16::MAX) {
             return Err(Joined);
         }
-        let bytes = msg.bytes();
-        let table = 4 * ranges.len();
-        let span = to.saturating_sub(from);
-        let shift = if span <= length + SLACK {
-            // What is between them is less than it costs to leave it out.
-            self.block.reserve_exact(span + table);
-            self.block
-                .extend_from_slice(bytes.get(from..to).unwrap_or_default());
-            Some(from)
-        } else {
-            self.block.reserve_exact(length + table);
-            None
-        };
-        for range in ranges.iter_mut().filter(|range| range.0 <= range.1) {
-            let (start, end) = *range;
-            let start_here = match shift {
-                Some(shift) => start - shift as u32,
-                None => {
-                    let here = self.block.len();
-                    let value = bytes.get(start as usize..end as usize);
-                    self.block.extend_from_slice(value.unwrap_or_default());
-                    here as u32
-                }
-            };
-            *range = (start_here, start_here + (end - start));
-        }
         self.wide = false;
-        for (start, end) in ranges.iter().rev() {
-            let both = *start | *end << 16;
-            self.block.extend_from_slice(&both.to_le_bytes());
+        let bytes = msg.bytes();
+        let table = size_of::<u32>() * columns;
+        if to.saturating_sub(from) <= length + SLACK {
+            // What is between them is less than it costs to leave it out.
+            let values = bytes.get(from..to).unwrap_or_default();
+            self.make_room(values.len() + table);
+            self.block.extend_from_slice(values);
+            let shift = narrow(from as u32, from as u32);
+            for place in places.iter_mut().filter(|place| is_there(**place)) {
+                *place -= shift;
+            }
+        } else {
+            self.make_room(length + table);
+            // In the order of the captures, not of the table.
+            for place in places.iter_mut().rev().filter(|place| is_there(**place)) {
+                let value = bytes.get((*place & 0xffff) as usize..(*place >> 16) as usize);
+                let start = self.block.len() as u32;
+                self.block.extend_from_slice(value.unwrap_or_default());
+                *place = narrow(start, self.block.len() as u32);
+            }
+        }
+        let start = self.block.len();
+        self.block.resize(start + table, 0);
+        let entries = self.block[start..].chunks_exact_mut(size_of::<u32>());
+        for (entry, place) in entries.zip(places) {
+            entry.copy_from_slice(&place.to_le_bytes());
         }
         Ok(())
+    }
+
+    /// Makes room for a block of so many bytes in place of the one before, of which nothing is copied.
+    fn make_room(&mut self, bytes: usize) {
+        self.block.clear();
+        if self.block.capacity() < bytes {
+            self.block = Vec::with_capacity(bytes.next_multiple_of(GRAIN));
+        }
     }
 
     /// Puts the values together in a draft, and copies that.
@@ -165,7 +181,7 @@ impl Last {
         msg: &Message<'_>,
         draft: &mut Draft,
     ) {
-        let Draft { text, ranges } = draft;
+        let Draft { text, ranges, .. } = draft;
         text.clear();
         ranges.fill(ABSENT);
         for id in captures {
@@ -188,7 +204,7 @@ impl Last {
     }
 
     /// Takes the texts of a draft, and makes their table.
-    fn put(&mut self, Draft { text, ranges }: &mut Draft) {
+    fn put(&mut self, Draft { text, ranges, .. }: &mut Draft) {
         self.wide = text.len() > usize::from(u16::MAX);
         if self.wide {
             for (start, end) in ranges.iter().rev() {
@@ -197,10 +213,10 @@ impl Last {
             }
         } else {
             for (start, end) in ranges.iter().rev() {
-                text.extend_from_slice(&(*start | *end << 16).to_le_bytes());
+                text.extend_from_slice(&narrow(*start, *end).to_le_bytes());
             }
         }
-        self.block.reserve_exact(text.len());
+        self.make_room(text.len());
         self.block.extend_from_slice(text);
     }
 
@@ -218,6 +234,14 @@ impl Last {
             return uri::angle_if_any(self.text(image.to_header?.index())?);
         }
         self.text(id.index())
+    }
+
+    /// All that is kept, and where in it the value of a capture stands that is a header's.
+    #[inline]
+    pub(crate) fn header(&self, id: CaptureId) -> Option<(&[u8], Range<usize>)> {
+        let (start, end) = self.range(id.index())?;
+        // What is not there ends before it starts.
+        (start <= end).then_some((&self.block[..], start as usize..end as usize))
     }
 
     fn text(&self, index: usize) -> Option<&[u8]> {
@@ -240,6 +264,22 @@ impl Last {
             let both = number(index + 1)?;
             (both & 0xffff, both >> 16)
         })
+    }
+}
+
+/// Whether an entry of the table is the place of a value.
+const fn is_there(place: u32) -> bool {
+    place & 0xffff <= place >> 16
+}
+
+/// Where a capture is kept that is not simply the value of a header of a known name; an error if that is a text of its own.
+#[cold]
+fn in_to(image: &Image, id: CaptureId, captures: &[CaptureId]) -> Result<(u32, u32), Joined> {
+    // The URI in To is read from what is kept of that when it is printed, if ever.
+    let derived = image.program.captures[id.index()] == Capture::ToUri;
+    match image.to_header {
+        Some(to) if derived && captures.contains(&to) => Ok(IN_TO),
+        _ => Err(Joined),
     }
 }
 
@@ -286,6 +326,7 @@ mod tests {
             let mut draft = Draft {
                 text: vec![b'x'; length],
                 ranges: vec![(0, length as u32), ABSENT, (length as u32, length as u32)],
+                ..Draft::default()
             };
             last.put(&mut draft);
             assert_eq!(last.text(0).map(<[u8]>::len), Some(length));

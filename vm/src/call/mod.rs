@@ -47,7 +47,7 @@ pub(crate) struct Repeat {
     pub(crate) interval_ms: u32,
     /// How often it was repeated.
     pub(crate) count: u32,
-    /// Its bytes.
+    /// Its bytes; none as long as the call can make them again.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -273,8 +273,8 @@ impl Call {
             + self.cold.as_ref().map_or(0, |cold| cold.heap_bytes())
     }
 
-    /// Reads something from each cache line of the record, so that all of it is in the caches when the call is worked on. What
-    /// it gives has no meaning but that it depends on what was read.
+    /// Reads something from each cache line of the record, so that all of it is in the caches when the call is worked on, and
+    /// nothing outside it. What it gives has no meaning but that it depends on what was read.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
         let small = self.cseq ^ self.generation ^ self.held_bytes ^ self.late_us ^ self.user;
@@ -285,7 +285,7 @@ impl Call {
             ^ self.regs.is_some()
             ^ self.cold.is_some()
             ^ self.lines.is_some();
-        let numbers = self.number ^ self.created.0 ^ self.rng ^ self.last.touch();
+        let numbers = self.number ^ self.created.0 ^ self.rng;
         numbers ^ u64::from(small) ^ lens as u64 ^ u64::from(there)
     }
 

@@ -27,31 +27,43 @@ const CALL_ID: &[u8] = b"\nCall-ID:";
 /// Where it is looked for.
 const SEARCHED: usize = 1_024;
 
+/// Up to that many of something, without memory of its own.
+type Batch<T> = SmallVec<[T; AHEAD]>;
+
+// PERF: each loop reads one thing for all inputs, and what it reads depends only on the loops before it. A processor
+// looks a few hundred instructions ahead: those are many turns of a short loop, and so many reads are under way at once;
+// of a loop that does everything for one input after the other they are hardly two turns.
 impl Engine {
     /// Looks at messages that will be given to [`Self::handle`] next: up to [`AHEAD`] of them.
     pub fn look_ahead(&self, messages: &mut dyn Iterator<Item = &[u8]>) {
         if self.calls.len() < MANY_CALLS {
             return;
         }
+        let slashes = self.image.params().ignore_call_id_slashes;
         let ids = messages
             .take(AHEAD)
-            .filter_map(|message| likely_call_id(&self.call_ids, message));
-        let hashes: SmallVec<[u64; AHEAD]> = ids
+            .filter_map(|message| likely_call_id(&self.call_ids, message))
             .map(|id| {
-                let known = if self.image.params().ignore_call_id_slashes {
+                if slashes {
                     id
                 } else {
                     strip_call_id_prefix(id)
-                };
-                self.shared.dead.hash(known)
-            })
-            .collect();
-        let touched = hashes.iter().fold(0, |touched, hash| {
-            let call = self.index.find(fold(*hash), |_| true);
-            let call = call.and_then(|open| self.calls.get(open.key));
-            touched ^ call.map_or_else(|| self.shared.dead.touch(*hash).into(), Call::touch)
-        });
-        black_box(touched);
+                }
+            });
+        let hashes: Batch<u64> = ids.map(|id| self.shared.dead.hash(id)).collect();
+        read(hashes.iter().map(|hash| self.index.touch(fold(*hash))));
+        let mut calls = Batch::new();
+        read(hashes.iter().map(|hash| {
+            let place = self.index.find(fold(*hash), Some);
+            match place.and_then(|place| self.calls.at(place)) {
+                Some((_, call)) => {
+                    calls.push(call);
+                    call.touch()
+                }
+                None => self.shared.dead.touch(*hash),
+            }
+        }));
+        read(calls.iter().map(|call| call.last.touch()));
     }
 
     /// Looks at calls whose deadlines come next: up to [`AHEAD`] of them. Mostly it is the end of a call that is near.
@@ -59,19 +71,20 @@ impl Engine {
         if self.calls.len() < MANY_CALLS {
             return;
         }
-        let calls: SmallVec<[&Call; AHEAD]> = calls
-            .take(AHEAD)
-            .filter_map(|key| self.calls.get(key))
-            .collect();
-        let touched = calls.iter().fold(0, |touched, call| touched ^ call.touch());
+        let calls = calls.take(AHEAD).filter_map(|key| self.calls.get(key));
+        let calls: Batch<&Call> = calls.collect();
+        read(calls.iter().map(|call| call.touch()));
         // A Call-ID lies in the record, which is there by now.
-        let touched = calls.iter().fold(touched, |touched, call| {
+        read(calls.iter().map(|call| {
             let hash = self.shared.dead.hash(call.main_call_id());
-            let entry = self.index.touch(fold(hash)) ^ self.shared.dead.touch(hash);
-            touched ^ u64::from(entry)
-        });
-        black_box(touched);
+            self.index.touch(fold(hash))
+        }));
     }
+}
+
+/// Reads what does not matter.
+fn read(values: impl Iterator<Item = u64>) {
+    black_box(values.fold(0, core::ops::BitXor::bitxor));
 }
 
 /// Finds where Call-IDs begin.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! How calls begin: their record, and what they are given of what the run has (lines, circuits, paths).
 
-use super::{Engine, Open, UNSPECIFIED};
+use super::{Engine, UNSPECIFIED};
 use crate::call::Call;
 use crate::call::RtdState;
 use crate::call_id;
@@ -161,7 +161,7 @@ impl Engine {
             text,
         });
         let end = CallEnd::Failure(FailReason::OutboundCongestion);
-        self.end(now, key, end, None, out);
+        self.end(now, key, (end, None), out);
     }
 
     pub(super) fn insert(&mut self, call: Call, out: &mut OutBuf) -> CallKey {
@@ -170,7 +170,7 @@ impl Engine {
         }
         let folded = fold(self.shared.dead.hash(call.main_call_id()));
         let key = self.calls.insert(call);
-        self.index.insert(Open { folded, key });
+        self.index.insert(folded, self.calls.place(key));
         key
     }
 

@@ -140,6 +140,13 @@ struct Raw {
     troubles: Vec<Trouble>,
 }
 
+impl Raw {
+    /// Whether nothing is to be put into it or said about it.
+    fn is_whole(&self) -> bool {
+        self.rendered.is_ok() && self.pending.is_none() && self.troubles.is_empty()
+    }
+}
+
 impl Cx<'_> {
     /// Counts something.
     pub(crate) fn stat(&mut self, event: StatEvent) {
@@ -178,6 +185,9 @@ impl Cx<'_> {
     ) -> Result<ByteRange, Unrendered> {
         let raw = self.render_raw(call, template, last, msg_index, branch_index);
         let range = self.out.range_from(raw.start);
+        if raw.is_whole() {
+            return Ok(range);
+        }
         let usable = self.say(raw.troubles);
         match (raw.rendered, raw.pending) {
             (Ok(()), None) if usable => Ok(range),
@@ -196,6 +206,20 @@ impl Cx<'_> {
         branch_index: i64,
     ) -> Result<ByteRange, FailReason> {
         let raw = self.render_raw(Some(call), template, last, msg_index, branch_index);
+        if raw.is_whole() {
+            return Ok(self.out.range_from(raw.start));
+        }
+        self.complete(call, template, raw)
+    }
+
+    /// Puts into a message what it lacks, and says what there is to say about it.
+    #[cold]
+    fn complete(
+        &mut self,
+        call: &mut Call,
+        template: TemplateId,
+        raw: Raw,
+    ) -> Result<ByteRange, FailReason> {
         let mut answered = Ok(());
         if let (Ok(()), Some(pending)) = (raw.rendered, raw.pending) {
             let program = &self.image.program;
@@ -226,6 +250,7 @@ impl Cx<'_> {
         Ok(range)
     }
 
+    #[inline]
     fn render_raw(
         &mut self,
         call: Option<&Call>,
@@ -345,8 +370,9 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
     let mut budget = STEP_BUDGET;
     let mut current = Current::None;
     let mut failed = None;
+    let ops = &cx.image.program.ops[..];
     loop {
-        let op = cx.image.program.ops[call.pc.index()];
+        let op = ops[call.pc.index()];
         let mut next = call.pc.next();
         match op {
             Op::End {} => return Outcome::Completed,
@@ -484,8 +510,9 @@ pub(crate) fn run_block(
 ) -> Result<Pc, FailReason> {
     let mut pc = entry;
     let mut failed = None;
+    let ops = &cx.image.program.ops[..];
     loop {
-        let op = cx.image.program.ops[pc.index()];
+        let op = ops[pc.index()];
         if let Op::Accept { .. } | Op::TwinAccept { .. } = op {
             return Ok(pc.next());
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 //! How many calls, how fast, for how long.
 
-use crate::flags::low::Shards;
+use crate::flags::shards::Shards;
 use crate::flags::{Arg, Default, Flag, Unit};
 use gossipper_runtime::users::USERS_MAX;
 
@@ -63,7 +63,9 @@ pub(super) static FLAGS: &[Flag] = &[
                 Ok(())
             },
         },
-        default: Default::Same("1"),
+        default: Default::Same(
+            "1; of a client beyond 100000 calls per second one for each 100000, for half of the processors at most",
+        ),
         short: "Threads that run the calls; `auto` takes as many as there are processors.",
         long: "For loads that one core cannot make. Calls are numbered, paced and counted as on one thread; the first \
                thread also reads the socket and keeps the schedule, so it runs fewer calls than the others. Below \

@@ -153,6 +153,10 @@ impl Pair {
         let server_id = serving.pid();
         Process(server_id).pin(SERVER_CPU)?;
         let mut words = arguments(client, "uac", ports.0);
+        if client.name != "sipp" {
+            // It has one CPU, whatever the rate.
+            words.extend(["-shards", "1"].map(str::to_owned));
+        }
         for (flag, value) in [("-r", rate), ("-m", calls)] {
             words.extend([flag.to_owned(), value.to_string()]);
         }

@@ -46,7 +46,7 @@ fn layout() -> Layout {
 
 fn apply(state: &mut State, events: &[StatEvent]) {
     for event in events {
-        state.figures.counters.apply(Micros(0), *event);
+        state.figures.counters.apply(Micros(0), event);
         let (timer, took) = match *event {
             StatEvent::Rtd { rtd, took, .. } => (&mut state.figures.rtds[rtd.index()], took),
             StatEvent::Ended { length, .. } => {

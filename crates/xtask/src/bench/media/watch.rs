@@ -63,7 +63,7 @@ impl Watch {
                     for datagram in receiver.datagrams() {
                         let waited = Duration::from_micros(datagram.waited_us);
                         let came = now.checked_sub(waited).unwrap_or(now);
-                        if let Some(before) = last.insert(datagram.src, came) {
+                        if let Some(before) = last.insert(*datagram.src, came) {
                             distances.push(came.saturating_duration_since(before));
                         }
                     }
