@@ -351,13 +351,15 @@ impl Engine {
         if !self.take_number() {
             return None;
         }
-        let mut call = self.new_call(now, now, flow, peer);
-        call.call_id.extend_from_slice(id);
-        if !self.take_lines(&mut call, out) {
+        let key = self.new_call(now, now, flow, peer);
+        let call = self.calls.get_mut(key)?;
+        call.call_id.set(id);
+        if !births::take_lines(&mut self.shared, self.siblings.is_some(), call, out) {
+            self.take_back(key);
             return None;
         }
-        let connected = self.take_circuit(&mut call);
-        let key = self.insert(call, out);
+        let connected = births::take_circuit(&mut self.shared, call);
+        self.list(key, out);
         self.enter_flow(key, flow);
         out.push(Output::Stat(StatEvent::Created {
             incoming,
@@ -448,7 +450,7 @@ impl Engine {
         ) else {
             return;
         };
-        if call.generation != generation || !call.armed.is_some() {
+        if u32::from(call.generation) != generation || !call.armed.is_some() {
             return;
         }
         call.armed = Deadline::NONE;
@@ -569,11 +571,12 @@ impl Engine {
         if let Some(death) = death {
             self.shared.dead.bury(hash, death, now);
         }
-        let length = now.since(call.created);
+        call.last.release(&mut self.shared.draft);
+        let length = now.since(call.created.get());
         out.push(Output::Stat(StatEvent::Ended { end, length }));
         out.push(Output::Ended {
             call: key,
-            user: call.user,
+            user: call.user(),
             length,
         });
         let left = call.heap_bytes();
@@ -581,7 +584,7 @@ impl Engine {
             self.spare_bytes += left;
             call.held_bytes = left as u32;
         } else {
-            *call = Call::blank(UNSPECIFIED);
+            *call = Call::blank();
         }
     }
 }

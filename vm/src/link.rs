@@ -16,8 +16,8 @@ use crate::posix::Expression;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::{
-    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, StepId, TextRef, TwinRole,
-    VarId, VarScope,
+    CaptureId, DialogId, Mode, Op, Pc, Program, RecvId, Segment, Slot, TextRef, TwinRole, VarId,
+    VarScope,
 };
 use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
@@ -30,6 +30,9 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
+    /// A call could not tell the last step from none.
+    #[error("the scenario has more than 65535 steps")]
+    TooManySteps,
     /// Two scenarios that share their global variables have too many.
     #[error("the scenarios have more than 65536 global variables together")]
     Globals,
@@ -147,8 +150,6 @@ pub struct Image {
     pub(crate) call_id: Vec<Piece>,
     /// How the header of each capture is found in a message; of no meaning for other captures.
     pub(crate) wanted: Vec<Wanted>,
-    /// The closing `timewait`, if nothing is read any more there of what was kept of the last message.
-    pub(crate) forgets_at: Option<StepId>,
     /// What each receive keeps.
     pub(crate) keeping: Vec<Keeping>,
     /// The capture of the To header, whichever form the sender chose.
@@ -159,6 +160,8 @@ pub struct Image {
     pub(crate) media: MediaPlan,
     /// Receives that begin a dialog of the peer's.
     pub(crate) accepting: Vec<RecvId>,
+    /// Where a call waits for its end with nothing left to print of the message it has kept.
+    pub(crate) last_wait: Option<Pc>,
 }
 
 impl Image {
@@ -173,6 +176,11 @@ impl Image {
         let calls = program.needs_destination() || (mode == Mode::Client && twin_role.is_none());
         if calls && params.destination.is_none() {
             return Err(LinkError::NoDestination);
+        }
+        let longest = program.steps.len().max(program.init_steps.len());
+        let longest = longest.max(program.sends.len()).max(program.recvs.len());
+        if longest > usize::from(u16::MAX) {
+            return Err(LinkError::TooManySteps);
         }
         check_twin(&program, &params)?;
         if params.per_call && !program.dialogs.is_empty() {
@@ -249,7 +257,6 @@ impl Image {
             places,
             files,
             inserted,
-            forgets_at: closing::forgets_at(&program, inserted),
             digest_uri: match &params.auth_uri {
                 Some(uri) => Some([b"sip:", &uri[..]].concat()),
                 None => params.remote.map(crate::auth::digest_uri),
@@ -279,6 +286,7 @@ impl Image {
                 .filter(|(_, recv)| recv.accept.is_some())
                 .filter_map(|(index, _)| RecvId::new(index))
                 .collect(),
+            last_wait: closing::last_wait(&program, inserted),
             params,
             program,
         })

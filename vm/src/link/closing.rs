@@ -7,19 +7,15 @@
 
 use crate::inserted::Reads;
 use gossipper_bytecode::program::StepKind;
-use gossipper_bytecode::{AutoMessage, Mode, Op, Program, Segment, Slot, StepId, TemplateId};
+use gossipper_bytecode::{AutoMessage, Mode, Op, Pc, Program, Segment, Slot, TemplateId};
 
-/// The `timewait` at the end of a program in which nothing is read of the last message.
+/// The end of the `timewait` at the end of a program, if nothing is read there of the last message.
 ///
 /// Whatever a step prints behind a receive that advances is of that receive's message. So what may still read an older one
-/// there are actions of receives, which see the message before theirs, the messages of an abort, which a server does not
-/// send, and what the `timewait` itself leads to.
-pub(super) fn forgets_at(program: &Program, inserted: Reads) -> Option<StepId> {
-    let (last, before) = program.steps.split_last()?;
-    let alone = last.kind == StepKind::Timewait
-        && before.iter().all(|step| step.kind != StepKind::Timewait)
-        && ends(program, last.entry.index());
-    let plain = program.mode() == Mode::Server
+/// there are actions of receives, which see the message before theirs; the messages of an abort, which a server with one
+/// dialog does not send; and what the `timewait` itself leads to.
+pub(super) fn last_wait(program: &Program, inserted: Reads) -> Option<Pc> {
+    let silent = program.mode() == Mode::Server
         && program.link_role().is_none()
         && program.dialogs.is_empty()
         && program.handler.is_none()
@@ -35,29 +31,15 @@ pub(super) fn forgets_at(program: &Program, inserted: Reads) -> Option<StepId> {
                 .any(|auto| program.auto_template(*auto) == id)
     };
     let mut all = (0..program.templates.len()).filter_map(TemplateId::new);
-    (alone && plain && all.all(|id| sent(id) || !read(id)))
-        .then(|| StepId::new(before.len()))
+    let last = program.steps.last()?;
+    if last.kind != StepKind::Timewait || !silent || !all.all(|id| sent(id) || !read(id)) {
+        return None;
+    }
+    let ops = program.ops.get(last.entry.index()..)?;
+    let waits = ops.iter().position(|op| matches!(op, Op::PauseWait {}))?;
+    matches!(ops.get(waits + 1), Some(Op::End {}))
+        .then(|| Pc::new(last.entry.index() + waits))
         .flatten()
-}
-
-/// Whether the ops from here on only wait and count until the call ends.
-fn ends(program: &Program, entry: usize) -> bool {
-    let mut ops = program.ops[entry..].iter();
-    let waits = |op: &&Op| {
-        matches!(
-            op,
-            Op::Enter { .. }
-                | Op::Pause { .. }
-                | Op::PauseWait {}
-                | Op::RtdStart { .. }
-                | Op::RtdStop { .. }
-                | Op::RtdStopRepeat { .. }
-                | Op::Count { .. }
-                | Op::Shown { .. }
-        )
-    };
-    let first_other = ops.find(|op| !waits(op));
-    matches!(first_other, Some(Op::End {}))
 }
 
 /// Whether a keyword prints something of what a call has kept of the last message.
