@@ -349,13 +349,15 @@ impl Engine {
         if !self.take_number() {
             return None;
         }
-        let mut call = self.new_call(now, now, flow, peer);
-        call.call_id.extend_from_slice(id);
-        if !self.take_lines(&mut call, out) {
+        let key = self.new_call(now, now, flow, peer);
+        let call = self.calls.get_mut(key)?;
+        call.call_id.set(id);
+        if !births::take_lines(&mut self.shared, self.siblings.is_some(), call, out) {
+            self.take_back(key);
             return None;
         }
-        let connected = self.take_circuit(&mut call);
-        let key = self.insert(call, out);
+        let connected = births::take_circuit(&mut self.shared, call);
+        self.list(key, out);
         self.enter_flow(key, flow);
         out.push(Output::Stat(StatEvent::Created {
             incoming,
@@ -391,7 +393,9 @@ impl Engine {
             return;
         };
         let delivered = receive::deliver(&mut cx, call, dialog, msg, Arrival::Live);
-        self.settle(now, key, delivered, out);
+        if let Some(over) = go_on(&mut cx, call, delivered, &mut self.held_bytes) {
+            self.end(now, key, over, out);
+        }
     }
 
     fn out_of_call(
@@ -444,12 +448,14 @@ impl Engine {
         ) else {
             return;
         };
-        if call.generation != generation || !call.armed.is_some() {
+        if u32::from(call.generation) != generation || !call.armed.is_some() {
             return;
         }
         call.armed = Deadline::NONE;
         let verdict = expire(&mut cx, call);
-        self.settle(now, key, verdict, out);
+        if let Some(over) = go_on(&mut cx, call, verdict, &mut self.held_bytes) {
+            self.end(now, key, over, out);
+        }
     }
 
     fn resume(&mut self, now: Micros, key: CallKey, out: &mut OutBuf) {
@@ -538,64 +544,12 @@ impl Engine {
         ) else {
             return;
         };
-        let verdict = match verdict {
-            Verdict::Run => match run(&mut cx, call) {
-                Outcome::Suspended => Verdict::Wait,
-                Outcome::Completed => kept::left_over(&mut cx, call),
-                Outcome::Dropped(reason) => Verdict::Drop(reason),
-            },
-            other => other,
-        };
-        match verdict {
-            Verdict::Run | Verdict::Wait => {
-                // The first `recv` of a handler gets the message that led there.
-                if call.wait == Wait::Message
-                    && let Some(cold) = &mut call.cold
-                    && let Some(bytes) = cold.unexpected.take()
-                    && let Ok(msg) = Message::parse(&bytes)
-                {
-                    // It leads to no handler again, so this ends.
-                    let dialog = belongs_to(&cx, call, &msg);
-                    let delivered = receive::deliver(&mut cx, call, dialog, &msg, Arrival::Handled);
-                    return self.settle(now, key, delivered, out);
-                }
-                // Each takes one from those that are kept, so this ends.
-                if call.cold.is_some()
-                    && let Some(kept) = kept::next(&cx, call)
-                    && let Ok(msg) = Message::parse(&kept.bytes)
-                {
-                    let delivered =
-                        receive::deliver(&mut cx, call, kept.dialog, &msg, Arrival::Kept);
-                    return self.settle(now, key, delivered, out);
-                }
-                let held = call.heap_bytes().min(u32::MAX as usize);
-                self.held_bytes = self.held_bytes - call.held_bytes as usize + held;
-                call.held_bytes = held as u32;
-                rearm(call, key, cx.out);
-            }
-            Verdict::Complete => {
-                let end = call.failure.map_or(CallEnd::Success, CallEnd::Failure);
-                self.end(now, key, end, Some(Death::Completed), out);
-            }
-            Verdict::Drop(reason) => self.end(now, key, CallEnd::Failure(reason), None, out),
-            Verdict::Abort(reason) => {
-                let death = unexpected::abort(&mut cx, call, None);
-                self.end(now, key, CallEnd::Failure(reason), death, out);
-            }
-            Verdict::Aborted(reason, death) => {
-                self.end(now, key, CallEnd::Failure(reason), death, out);
-            }
+        if let Some(over) = go_on(&mut cx, call, verdict, &mut self.held_bytes) {
+            self.end(now, key, over, out);
         }
     }
 
-    fn end(
-        &mut self,
-        now: Micros,
-        key: CallKey,
-        end: CallEnd,
-        death: Option<Death>,
-        out: &mut OutBuf,
-    ) {
+    fn end(&mut self, now: Micros, key: CallKey, (end, death): Over, out: &mut OutBuf) {
         let hash = match self.calls.get(key) {
             Some(call) => self.shared.dead.hash(call.main_call_id()),
             None => return,
@@ -615,11 +569,12 @@ impl Engine {
         if let Some(death) = death {
             self.shared.dead.bury(hash, death, now);
         }
-        let length = now.since(call.created);
+        call.last.release(&mut self.shared.draft);
+        let length = now.since(call.created.get());
         out.push(Output::Stat(StatEvent::Ended { end, length }));
         out.push(Output::Ended {
             call: key,
-            user: call.user,
+            user: call.user(),
             length,
         });
         let left = call.heap_bytes();
@@ -627,9 +582,71 @@ impl Engine {
             self.spare_bytes += left;
             call.held_bytes = left as u32;
         } else {
-            *call = Call::blank(UNSPECIFIED);
+            *call = Call::blank();
         }
     }
+}
+
+/// How a call ended, and what it leaves behind.
+type Over = (CallEnd, Option<Death>);
+
+/// Does what was decided about a call until it waits, and accounts for what it holds then; or says that it is over.
+fn go_on(
+    cx: &mut Cx<'_>,
+    call: &mut Call,
+    mut verdict: Verdict,
+    held_bytes: &mut usize,
+) -> Option<Over> {
+    loop {
+        if verdict == Verdict::Run {
+            verdict = match run(cx, call) {
+                Outcome::Suspended => Verdict::Wait,
+                Outcome::Completed => kept::left_over(cx, call),
+                Outcome::Dropped(reason) => Verdict::Drop(reason),
+            };
+        }
+        match verdict {
+            Verdict::Run | Verdict::Wait => {}
+            Verdict::Complete => {
+                let end = call.failure.map_or(CallEnd::Success, CallEnd::Failure);
+                return Some((end, Some(Death::Completed)));
+            }
+            Verdict::Drop(reason) => return Some((CallEnd::Failure(reason), None)),
+            Verdict::Abort(reason) => {
+                let death = unexpected::abort(cx, call, None);
+                return Some((CallEnd::Failure(reason), death));
+            }
+            Verdict::Aborted(reason, death) => return Some((CallEnd::Failure(reason), death)),
+        }
+        match deliver_put_aside(cx, call) {
+            Some(delivered) => verdict = delivered,
+            None => break,
+        }
+    }
+    let held = call.heap_bytes().min(u32::MAX as usize);
+    *held_bytes = *held_bytes - call.held_bytes as usize + held;
+    call.held_bytes = held as u32;
+    rearm(call, cx.key, cx.out);
+    None
+}
+
+/// Gives a call that waits the next message that was put aside until it does, if there is one.
+#[inline]
+fn deliver_put_aside(cx: &mut Cx<'_>, call: &mut Call) -> Option<Verdict> {
+    let cold = call.cold.as_mut()?;
+    // The first `recv` of a handler gets the message that led there.
+    if call.wait == Wait::Message
+        && let Some(bytes) = cold.unexpected.take()
+        && let Ok(msg) = Message::parse(&bytes)
+    {
+        // It leads to no handler again, so this ends.
+        let dialog = belongs_to(cx, call, &msg);
+        return Some(receive::deliver(cx, call, dialog, &msg, Arrival::Handled));
+    }
+    // Each takes one from those that are kept, so this ends.
+    let kept = kept::next(cx, call)?;
+    let msg = Message::parse(&kept.bytes).ok()?;
+    Some(receive::deliver(cx, call, kept.dialog, &msg, Arrival::Kept))
 }
 
 /// The dialog of a call that a message belongs to.

@@ -14,13 +14,13 @@ use crate::posix::Expression;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::{
-    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, TextRef, TwinRole, VarId,
-    VarScope,
+    CaptureId, DialogId, Mode, Op, Pc, Program, RecvId, Segment, Slot, StepKind, TextRef, TwinRole,
+    VarId, VarScope,
 };
 use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
 
-pub(crate) use fold::{EMPTY_LINE, Part, Texts, constant, ip, trunk_from};
+pub(crate) use fold::{EMPTY_LINE, Keyword, Sources, Texts, constant, ip, trunk_from};
 
 /// Why a program cannot run with these parameters.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
+    /// A call could not tell the last step from none.
+    #[error("the scenario has more than 65535 steps")]
+    TooManySteps,
     /// Two scenarios that share their global variables have too many.
     #[error("the scenarios have more than 65536 global variables together")]
     Globals,
@@ -141,8 +144,6 @@ pub struct Image {
     pub(crate) global_regs: usize,
     /// Which side of a pair of twins it plays.
     pub(crate) twin_role: Option<TwinRole>,
-    /// What all branches begin with.
-    pub(crate) branch: Vec<u8>,
     /// The format of generated Call-IDs.
     pub(crate) call_id: Vec<Piece>,
     /// How the header of each capture is found in a message; of no meaning for other captures.
@@ -155,6 +156,8 @@ pub struct Image {
     pub(crate) media: MediaPlan,
     /// Receives that begin a dialog of the peer's.
     pub(crate) accepting: Vec<RecvId>,
+    /// Where a call waits for its end with nothing left to print of the message it has kept.
+    pub(crate) last_wait: Option<Pc>,
 }
 
 impl Image {
@@ -169,6 +172,11 @@ impl Image {
         let calls = program.needs_destination() || (mode == Mode::Client && twin_role.is_none());
         if calls && params.destination.is_none() {
             return Err(LinkError::NoDestination);
+        }
+        let longest = program.steps.len().max(program.init_steps.len());
+        let longest = longest.max(program.sends.len()).max(program.recvs.len());
+        if longest > usize::from(u16::MAX) {
+            return Err(LinkError::TooManySteps);
         }
         check_twin(&program, &params)?;
         if params.per_call && !program.dialogs.is_empty() {
@@ -248,7 +256,6 @@ impl Image {
             user_regs: program.variable_count(VarScope::User),
             global_regs: program.variable_count(VarScope::Global),
             twin_role,
-            branch: format!("z9hG4bK-{}-", params.pid).into_bytes(),
             call_id: call_id::fold(&params),
             to_header: wanted
                 .iter()
@@ -268,6 +275,7 @@ impl Image {
                 .filter(|(_, recv)| recv.accept.is_some())
                 .filter_map(|(index, _)| RecvId::new(index))
                 .collect(),
+            last_wait: last_wait(&program),
             params,
             program,
         })
@@ -324,6 +332,24 @@ impl Image {
         self.global_regs = next;
         Ok(self)
     }
+}
+
+/// The closing `timewait` of a server, if only its end follows and nothing that comes meanwhile is answered with what was
+/// kept of an earlier message: a server's calls with one dialog are given up in silence, and a repetition is answered from itself.
+fn last_wait(program: &Program) -> Option<Pc> {
+    let silent = program.mode() == Mode::Server
+        && program.dialogs.is_empty()
+        && program.handler.is_none()
+        && program.twin_role().is_none();
+    let last = program.steps.last()?;
+    if !silent || last.kind != StepKind::Timewait {
+        return None;
+    }
+    let ops = program.ops.get(last.entry.index()..)?;
+    let waits = ops.iter().position(|op| matches!(op, Op::PauseWait {}))?;
+    matches!(ops.get(waits + 1), Some(Op::End {}))
+        .then(|| Pc::new(last.entry.index() + waits))
+        .flatten()
 }
 
 /// The names of hosts that `setdest` actions of a program use, as far as they are known before a call runs: the driver

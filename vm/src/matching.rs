@@ -38,9 +38,15 @@ pub(crate) fn find(
     gave_up: &GaveUpAt,
 ) -> Match {
     let program = &image.program;
-    let set = program.steps[call.step.index()].set;
+    let set = &program.steps[call.step.index()].set;
+    let status = msg.status().map(|code| code.0);
     for id in set.forward() {
-        if accepts(image, call, &program.recvs[id.index()], msg, gave_up) {
+        let recv = &program.recvs[id.index()];
+        // Mostly it is one of several responses, of which the code says which.
+        if matches!(recv.accepts, RecvMatch::Status(wanted) if status != Some(wanted)) {
+            continue;
+        }
+        if accepts(image, call, recv, msg, gave_up) {
             return Match::Accepted(id);
         }
     }

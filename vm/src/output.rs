@@ -371,6 +371,7 @@ impl OutBuf {
     }
 
     /// Adds an order.
+    #[inline]
     pub fn push(&mut self, output: Output) {
         self.records.push(output);
     }

@@ -4,7 +4,7 @@
 use crate::answer::AudioAnswer;
 use crate::call::Fingerprint;
 use crate::call::dialogs::{Phase, bring};
-use crate::call::lean::Deadline;
+use crate::call::lean::{Deadline, Maybe};
 use crate::call::{Answered, Call, Wait};
 use crate::engine::{Verdict, is_invite};
 use crate::exec::{Current, Cx, run_block, send};
@@ -183,7 +183,7 @@ fn acknowledged_before(cx: &Cx<'_>, call: &Call, msg: &Message<'_>) -> Option<Re
     if !(params.unreliable && params.retransmit) || msg.method() != Some(b"ACK") {
         return None;
     }
-    let recv = call.acknowledged_by?;
+    let recv = call.acknowledged_by.get()?;
     let number = call.acknowledged;
     msg.cseq()
         .is_some_and(|cseq| cseq.number == number)
@@ -192,9 +192,10 @@ fn acknowledged_before(cx: &Cx<'_>, call: &Call, msg: &Message<'_>) -> Option<Re
 
 fn ack_of_another_invite(call: &Call, msg: &Message<'_>) -> bool {
     msg.method() == Some(b"ACK")
-        && call
-            .invite_cseq
-            .is_some_and(|invite| msg.cseq().is_some_and(|cseq| cseq.number != invite))
+        && call.invited
+        && msg
+            .cseq()
+            .is_some_and(|cseq| cseq.number != call.invite_cseq)
 }
 
 /// Whether the peer repeated a message that was accepted before; if it was answered, it gets the answer again.
@@ -205,11 +206,10 @@ fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: Fi
         received_again(cx, recv);
         return true;
     }
-    let answered = [call.answered, call.answered_invite]
-        .into_iter()
-        .flatten()
-        .find(|answered| answered.fingerprint == fingerprint);
-    let Some(Answered { recv, send, .. }) = answered else {
+    let same = |answered: &&Answered| answered.fingerprint == fingerprint;
+    let invite = call.answered_invite.as_ref();
+    let answered = call.answered.as_ref().filter(same);
+    let Some(&Answered { recv, send, .. }) = answered.or_else(|| invite.filter(same)) else {
         return false;
     };
     if msg.method() == Some(b"ACK") {
@@ -242,7 +242,7 @@ fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: Fi
 /// The method of the message that was sent last, if it was a request and the peer has a response to repeat for it.
 fn last_sent_method<'a>(cx: &Cx<'a>, call: &Call) -> Option<&'a [u8]> {
     let program = &cx.image.program;
-    let template = program.sends[call.last_sent?.index()].template;
+    let template = program.sends[call.last_sent.get()?.index()].template;
     match program.templates[template.index()].kind {
         TemplateKind::Request { method } => Some(program.bytes(method)),
         TemplateKind::Response { .. } | TemplateKind::Text => None,
@@ -255,20 +255,36 @@ fn received_again(cx: &mut Cx<'_>, recv: RecvId) {
 }
 
 /// What every message tells about the dialog, expected or not.
-fn note(cx: &Cx<'_>, call: &mut Call, msg: &Message<'_>) {
+fn note(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) {
     match msg.method() {
         None => {
             if (cx.image.program.reads_peer_tag || cx.image.inserted.peer_tag)
+                && !has_known_tag(call, msg)
                 && let Some(tag) = msg.to_tag()
             {
-                call.peer_tag.clear();
-                call.peer_tag.extend_from_slice(tag);
+                send::keep_repeated(cx, call, |sources| sources.peer_tag);
+                call.peer_tag.set(tag);
             }
         }
         Some(b"ACK") => call.established = true,
-        Some(b"INVITE") => call.invite_cseq = msg.cseq().map(|cseq| cseq.number),
+        Some(b"INVITE") => {
+            let cseq = msg.cseq();
+            call.invited = cseq.is_some();
+            call.invite_cseq = cseq.map_or(0, |cseq| cseq.number);
+        }
         Some(_) => {}
     }
+}
+
+/// Whether the To header of a message ends with the tag that the call knows already: mostly it does, and to compare the
+/// two takes less than to look for it.
+fn has_known_tag(call: &Call, msg: &Message<'_>) -> bool {
+    let known = &call.peer_tag[..];
+    !known.is_empty()
+        && msg
+            .header(HeaderName::To)
+            .and_then(|to| to.strip_suffix(known))
+            .is_some_and(|to| to.ends_with(b">;tag="))
 }
 
 fn accepted(
@@ -278,7 +294,7 @@ fn accepted(
     msg: &Message<'_>,
     fingerprint: Fingerprint,
 ) -> Verdict {
-    let recv = cx.image.program.recvs[id.index()];
+    let recv = &cx.image.program.recvs[id.index()];
     let lost = send::loss(cx, recv.lost);
     if rng::percent(&mut call.rng, lost) {
         cx.stat(StatEvent::Lost { step: recv.step });
@@ -308,7 +324,7 @@ fn accepted(
         Err(reason) => return Verdict::Drop(reason),
     };
     let to_invite = of_invite && is_final != Some(false);
-    accept(cx, call, (id, &recv), msg, (fingerprint, to_invite), after)
+    accept(cx, call, (id, recv), msg, (fingerprint, to_invite), after)
 }
 
 /// The body of a message, and whether it says that it is a description.
@@ -368,11 +384,15 @@ fn accept(
         && let Some(cseq) = msg.cseq()
         && cseq.number > call.cseq
     {
+        send::keep_repeated(cx, call, |sources| sources.cseq);
         call.cseq = cseq.number;
     }
     if msg.method() == Some(b"ACK") {
         call.acknowledged = msg.cseq().map_or(0, |cseq| cseq.number);
-        call.acknowledged_by = msg.cseq().map(|_| id);
+        call.acknowledged_by = match msg.cseq() {
+            Some(_) => id.into(),
+            None => Maybe::<RecvId>::NONE,
+        };
     }
     if let Some(front) = call.front_mut() {
         front.stage = match (msg.method(), msg.status(), msg.cseq()) {
@@ -411,6 +431,7 @@ fn accept(
         return stay(call);
     }
     let captures = cx.image.program.captures_of(recv);
+    send::keep_repeated(cx, call, |sources| sources.last);
     call.last
         .keep(cx.image, captures, msg, &mut cx.shared.draft);
     call.unanswered = Some((fingerprint, id, to_invite));
@@ -440,7 +461,8 @@ fn stay(call: &Call) -> Verdict {
 
 /// Stops or slows the repetition of what was sent last.
 fn quiet(cx: &mut Cx<'_>, call: &mut Call, recv: &Recv, msg: &Message<'_>) {
-    let Some(repeat) = &mut call.repeat else {
+    // What is repeated is what was sent last; the record of the repetition itself is far away.
+    let (true, Some(sent)) = (call.repeat.is_some(), call.last_sent.get()) else {
         return;
     };
     let answers = match (msg.status(), msg.method()) {
@@ -450,13 +472,15 @@ fn quiet(cx: &mut Cx<'_>, call: &mut Call, recv: &Recv, msg: &Message<'_>) {
         }
         (None, None) => false,
     };
-    let sent_step = cx.image.program.sends[repeat.send.index()].step;
+    let sent_step = cx.image.program.sends[sent.index()].step;
     if !answers || recv.step <= sent_step {
         return;
     }
     let provisional = msg.status().is_some_and(StatusCode::is_provisional);
-    if provisional && !is_invite(cx.image, repeat.send) {
-        txn::provisional(repeat, cx.image.params(), cx.now);
+    if provisional && !is_invite(cx.image, sent) {
+        if let Some(repeat) = &mut call.repeat {
+            txn::provisional(repeat, cx.image.params(), cx.now);
+        }
     } else {
         txn::stop(call, &mut cx.shared.buffers);
     }

@@ -12,12 +12,12 @@ use crate::auth::Pending;
 use crate::call::Call;
 use crate::inject::Injection;
 use crate::input::Micros;
-use crate::link::{EMPTY_LINE, Image, Part};
+use crate::link::{EMPTY_LINE, Image, Keyword};
 use crate::vars::Vars;
 use gossipper_bytecode::TemplateId;
 use gossipper_sip::Message;
 use memchr::memmem;
-use numbers::{DIGITS, decimal};
+use numbers::right_aligned;
 pub(crate) use numbers::{fill, line_number, number, variable};
 use smallvec::SmallVec;
 
@@ -106,6 +106,24 @@ impl DynamicId {
 /// Width of `[len]`.
 const LEN_WIDTH: usize = 5;
 
+/// How long a piece of text may be that [`append_piece`] copies by itself.
+pub(crate) const PIECE: usize = 64;
+
+/// Appends the bytes of `text` from `start` on. What is short is copied together with what stands behind it, which is
+/// then cut off: to copy a fixed number of bytes takes less than to call what copies any number.
+#[inline(always)]
+pub(crate) fn append_piece(text: &[u8], start: usize, length: usize, out: &mut Vec<u8>) {
+    let rest = text.get(start..).unwrap_or_default();
+    match rest.first_chunk::<PIECE>() {
+        Some(piece) if length <= PIECE => {
+            let end = out.len() + length;
+            out.extend_from_slice(piece);
+            out.truncate(end);
+        }
+        _ => out.extend_from_slice(&rest[..length]),
+    }
+}
+
 /// Renders a template to the end of `out`.
 ///
 /// # Errors
@@ -115,51 +133,76 @@ pub(crate) fn render(
     template: TemplateId,
     out: &mut Vec<u8>,
 ) -> Result<(), TooLarge> {
-    let texts = &scene.image.texts;
+    let image = scene.image;
+    let texts = &image.texts;
+    let literals = texts.bytes();
     let start = out.len();
     let mut lens: SmallVec<[(usize, i32); 1]> = SmallVec::new();
-    // Who prints no length need not know where the body begins.
     let mut body = Body {
         start,
+        // Who prints no length need not know where the body begins.
         at: (!texts.counts(template)).then_some(start),
+        looks: texts.may_break(template),
     };
+    let kept = scene.kept();
     let mut suppress = false;
     for part in texts.parts(template) {
-        let from = out.len();
-        match part {
-            Part::Literal { range, empty_line } => {
-                let mut bytes = texts.literal(range);
-                let mut skipped = 0;
-                if core::mem::take(&mut suppress) {
-                    let rest = skip_line_end(bytes);
-                    skipped = bytes.len() - rest.len();
-                    bytes = rest;
-                }
-                out.extend_from_slice(bytes);
-                let empty_line = empty_line.map(|at| at as usize);
-                body.after_literal(out, from, empty_line, skipped);
+        let (mut first, mut length) = part.place();
+        if (suppress || body.looks) && length > 0 {
+            let literal = texts.literal(&part.literal);
+            let suppress = core::mem::take(&mut suppress);
+            body.append_literal(literal, part.empty_line, suppress, out);
+            (first, length) = (first + length, 0);
+        } else if let Some(at) = part.empty_line
+            && body.at.is_none()
+        {
+            body.at = Some(out.len() + at as usize + EMPTY_LINE.len());
+        }
+        if let Keyword::Header { id, name } = part.keyword {
+            if let Some((values, value)) = kept.and_then(|last| last.header(id)) {
+                // As in SIPp, a header that is there but empty prints `Name:`.
+                let named = length + name as usize - usize::from(value.is_empty());
+                append_piece(literals, first, named, out);
+                append_piece(values, value.start, value.len(), out);
+                continue;
             }
-            Part::Len(offset) => {
-                lens.push((from, *offset));
+            append_piece(literals, first, length, out);
+            let name = &literals[first + length..][..name as usize - 1];
+            let printed = kept.is_none() && scene.header(id, name, out);
+            suppress |= !printed && out.len() > start && out.last() == Some(&b'\n');
+            continue;
+        }
+        append_piece(literals, first, length, out);
+        match part.keyword {
+            Keyword::None | Keyword::Header { .. } => {}
+            Keyword::Len(offset) => {
+                lens.push((out.len(), offset));
                 out.extend_from_slice(&[b' '; LEN_WIDTH]);
             }
-            Part::Slot {
+            Keyword::CallNumber => scene.call_number(out),
+            Keyword::BranchEnd(offset) => scene.branch_end(offset, out),
+            Keyword::Slot {
                 slot,
                 suppresses,
                 lines,
             } => {
-                scene.print(*slot, out);
-                if *lines {
+                let from = out.len();
+                scene.print(slot, out);
+                if lines {
                     body.after_slot(out, from);
                 }
-                if *suppresses && out.len() > start && out.last() == Some(&b'\n') {
+                if suppresses && out.len() > start && out.last() == Some(&b'\n') {
                     suppress = true;
+                }
+                // Literals are as long as the scenario, and what is kept of a message as a message.
+                if out.len() - start > MAX_RENDERED {
+                    return Err(TooLarge);
                 }
             }
         }
-        if out.len() - start > MAX_RENDERED {
-            return Err(TooLarge);
-        }
+    }
+    if out.len() - start > MAX_RENDERED {
+        return Err(TooLarge);
     }
     if !lens.is_empty() {
         let empty_line = || memmem::find(&out[start..], EMPTY_LINE);
@@ -179,9 +222,33 @@ struct Body {
     /// Where the text begins.
     start: usize,
     at: Option<usize>,
+    /// Whether it has to be looked for where pieces of the text meet.
+    looks: bool,
 }
 
 impl Body {
+    /// Appends a literal where pieces may meet as no literal has them, without a line end that a keyword takes with it.
+    #[inline(never)]
+    fn append_literal(
+        &mut self,
+        bytes: &[u8],
+        empty_line: Option<u32>,
+        without_line_end: bool,
+        out: &mut Vec<u8>,
+    ) {
+        let from = out.len();
+        let rest = if without_line_end {
+            skip_line_end(bytes)
+        } else {
+            bytes
+        };
+        out.extend_from_slice(rest);
+        let skipped = bytes.len() - rest.len();
+        // What follows stands behind a line end where the literal has none.
+        self.looks |= rest.is_empty() && !bytes.ends_with(b"\n");
+        self.after_literal(out, from, empty_line.map(|at| at as usize), skipped);
+    }
+
     /// A literal was appended at `from`, without its first `skipped` bytes.
     fn after_literal(
         &mut self,
@@ -231,21 +298,24 @@ fn fill_lengths(
     out: &mut Vec<u8>,
 ) {
     for (at, offset) in lens.iter().rev() {
-        let mut digits = [0; DIGITS];
-        let digits = decimal(body as i64 + i64::from(*offset), &mut digits);
-        if digits.len() <= LEN_WIDTH {
-            let from = at + LEN_WIDTH - digits.len();
-            for (place, digit) in out[from..].iter_mut().zip(digits) {
-                *place = *digit;
-            }
-        } else {
-            if let Some(answer) = &mut answer
-                && start + **answer > *at
-            {
-                **answer += digits.len() - LEN_WIDTH;
-            }
-            out.splice(*at..at + LEN_WIDTH, digits.iter().copied());
+        let length = body as i64 + i64::from(*offset);
+        if let Some(digits) = right_aligned(length)
+            && let Some(place) = out.get_mut(*at..at + LEN_WIDTH)
+        {
+            place.copy_from_slice(&digits);
+            continue;
         }
+        let mut digits = Vec::new();
+        number(length, &mut digits);
+        if let Some(answer) = &mut answer
+            && start + **answer > *at
+        {
+            **answer += digits.len().saturating_sub(LEN_WIDTH);
+        }
+        if let Some(blanks) = LEN_WIDTH.checked_sub(digits.len()) {
+            digits.splice(..0, core::iter::repeat_n(b' ', blanks));
+        }
+        out.splice(*at..at + LEN_WIDTH, digits);
     }
 }
 

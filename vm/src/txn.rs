@@ -2,7 +2,8 @@
 //! Repetition by timer, as far as a load generator needs it.
 //!
 //! Decides when a sent message goes out again and when that ends. Does not match messages to steps (see
-//! [`crate::matching`]) and never builds bytes: what is repeated are the stored bytes.
+//! [`crate::matching`]) and never builds bytes: what is repeated are the stored bytes, or what rendering makes anew of
+//! what the message was made of ([`crate::exec::send`]).
 //!
 //! Invariants: at most one repetition per call; none on a reliable transport or with `-nr`.
 //! Rules: RFC 3261 §17.1.1.2 and §17.1.2.2, with SIPp's limits.
@@ -70,7 +71,8 @@ pub(crate) fn stop(call: &mut Call, buffers: &mut Buffers) {
     }
 }
 
-/// Starts repeating what was just sent, or stops repeating what was sent before.
+/// Starts repeating what was just sent, or stops repeating what was sent before. There are no bytes where they can be made
+/// again.
 pub(crate) fn sent(
     call: &mut Call,
     send: SendId,

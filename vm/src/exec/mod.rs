@@ -15,7 +15,7 @@ pub(crate) mod twin;
 
 use crate::auth::Pending;
 use crate::call::last::Draft;
-use crate::call::lean::Deadline;
+use crate::call::lean::{Deadline, Maybe};
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
 use crate::circuits::Circuits;
@@ -140,6 +140,13 @@ struct Raw {
     troubles: Vec<Trouble>,
 }
 
+impl Raw {
+    /// Whether nothing is to be put into it or said about it.
+    fn is_whole(&self) -> bool {
+        self.rendered.is_ok() && self.pending.is_none() && self.troubles.is_empty()
+    }
+}
+
 impl Cx<'_> {
     /// Counts something.
     pub(crate) fn stat(&mut self, event: StatEvent) {
@@ -178,6 +185,9 @@ impl Cx<'_> {
     ) -> Result<ByteRange, Unrendered> {
         let raw = self.render_raw(call, template, last, msg_index, branch_index);
         let range = self.out.range_from(raw.start);
+        if raw.is_whole() {
+            return Ok(range);
+        }
         let usable = self.say(raw.troubles);
         match (raw.rendered, raw.pending) {
             (Ok(()), None) if usable => Ok(range),
@@ -196,6 +206,20 @@ impl Cx<'_> {
         branch_index: i64,
     ) -> Result<ByteRange, FailReason> {
         let raw = self.render_raw(Some(call), template, last, msg_index, branch_index);
+        if raw.is_whole() {
+            return Ok(self.out.range_from(raw.start));
+        }
+        self.complete(call, template, raw)
+    }
+
+    /// Puts into a message what it lacks, and says what there is to say about it.
+    #[cold]
+    fn complete(
+        &mut self,
+        call: &mut Call,
+        template: TemplateId,
+        raw: Raw,
+    ) -> Result<ByteRange, FailReason> {
         let mut answered = Ok(());
         if let (Ok(()), Some(pending)) = (raw.rendered, raw.pending) {
             let program = &self.image.program;
@@ -226,6 +250,7 @@ impl Cx<'_> {
         Ok(range)
     }
 
+    #[inline]
     fn render_raw(
         &mut self,
         call: Option<&Call>,
@@ -345,8 +370,9 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
     let mut budget = STEP_BUDGET;
     let mut current = Current::None;
     let mut failed = None;
+    let ops = &cx.image.program.ops[..];
     loop {
-        let op = cx.image.program.ops[call.pc.index()];
+        let op = ops[call.pc.index()];
         let mut next = call.pc.next();
         match op {
             Op::End {} => return Outcome::Completed,
@@ -357,7 +383,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 budget -= 1;
                 call.step = step;
                 call.recv_deadline = Deadline::NONE;
-                call.jump_to = None;
+                call.jump_to = Maybe::<StepId>::NONE;
                 current = Current::None;
             }
             Op::Dialog { dialog } => dialogs::enter(cx, call, dialog),
@@ -370,13 +396,15 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
             }
             Op::TakeJump {} => {
                 // COMPAT(sipp): SIPp takes the `next` of the step before the target first (docs/compat.md#actions).
-                if let Some(step) = call.jump_to.take() {
+                let to = core::mem::replace(&mut call.jump_to, Maybe::<StepId>::NONE);
+                if let Some(step) = to.get() {
                     next = cx.image.program.steps[step.index()].entry;
                 }
             }
             Op::TakeInitJump {} => {
                 let entries = &cx.image.program.init_steps;
-                if let Some(to) = call.jump_to.take().and_then(|to| entries.get(to.index())) {
+                let to = core::mem::replace(&mut call.jump_to, Maybe::<StepId>::NONE);
+                if let Some(to) = to.get().and_then(|to| entries.get(to.index())) {
                     next = *to;
                 }
             }
@@ -412,6 +440,10 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
             Op::PauseWait {} => {
                 if call.pause_until.is_after(cx.now) {
                     call.wait = Wait::Pause;
+                    // What is still repeated may be made again of it.
+                    if cx.image.last_wait == Some(call.pc) && call.repeat.is_none() {
+                        call.last.release(&mut cx.shared.draft);
+                    }
                     return Outcome::Suspended;
                 }
                 call.pause_until = Deadline::NONE;
@@ -484,8 +516,9 @@ pub(crate) fn run_block(
 ) -> Result<Pc, FailReason> {
     let mut pc = entry;
     let mut failed = None;
+    let ops = &cx.image.program.ops[..];
     loop {
-        let op = cx.image.program.ops[pc.index()];
+        let op = ops[pc.index()];
         if let Op::Accept { .. } | Op::TwinAccept { .. } = op {
             return Ok(pc.next());
         }
@@ -563,11 +596,11 @@ fn start_pause(cx: &mut Cx<'_>, call: &mut Call, pause: PauseId) {
 
 /// Bookkeeping ops that steps and blocks share.
 pub(crate) fn rtd_start(cx: &Cx<'_>, call: &mut Call, rtd: RtdId) {
-    call.rtds[rtd.index()].started = Deadline::at(cx.now);
+    call.rtd_mut(rtd.index()).started = Deadline::at(cx.now);
 }
 
 pub(crate) fn rtd_stop(cx: &mut Cx<'_>, call: &mut Call, rtd: RtdId, repeat: bool) {
-    let state = &mut call.rtds[rtd.index()];
+    let state = call.rtd_mut(rtd.index());
     if state.recorded && !repeat {
         return;
     }
@@ -577,7 +610,7 @@ pub(crate) fn rtd_stop(cx: &mut Cx<'_>, call: &mut Call, rtd: RtdId, repeat: boo
         Some(_) => Micros(0),
         None => Micros(u64::from(call.late_us)),
     };
-    let took = cx.now.since(started.unwrap_or(call.created));
+    let took = cx.now.since(started.unwrap_or_else(|| call.created.get()));
     cx.stat(StatEvent::Rtd { rtd, took, late });
 }
 

@@ -3,17 +3,18 @@
 
 use super::Cx;
 use crate::call::{Answered, Call};
-use crate::link::EMPTY_LINE;
+use crate::link::{EMPTY_LINE, Sources};
 use crate::output::{ByteRange, Output, SdpOf, SdpPlace, StatEvent};
 use crate::render::LastView;
 use crate::{rng, txn};
+use core::net::SocketAddr;
 use gossipper_bytecode::{FailReason, RecvMatch, SendId, TemplateKind};
 use gossipper_sip::Message;
 
 /// Renders and sends a step's message. The error is the reason that the call ends for.
 pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteRange, FailReason> {
     let program = &cx.image.program;
-    let send = program.sends[id.index()];
+    let send = &program.sends[id.index()];
     let kind = program.templates[send.template.index()].kind;
     let method = match kind {
         TemplateKind::Request { method } => program.bytes(method),
@@ -63,14 +64,18 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         call.ack_pending = false;
     }
     pair(cx, call, id, method.is_empty());
-    call.last_sent = Some(id);
+    call.last_sent = id.into();
     let params = &cx.image.params;
     let t1 = if params.unreliable && params.retransmit {
         send.retrans_ms
     } else {
         0
     };
-    let message = cx.out.bytes(bytes);
+    // To make it again in the rare case that it is repeated costs less than to keep each message for that.
+    let message = match cx.image.texts.sources(send.template) {
+        Some(_) => &[],
+        None => cx.out.bytes(bytes),
+    };
     txn::sent(call, id, t1, message, cx.now, &mut cx.shared.buffers);
     Ok(bytes)
 }
@@ -126,7 +131,7 @@ pub(crate) fn loss(cx: &Cx<'_>, own: Option<gossipper_bytecode::NumId>) -> f64 {
 pub(crate) fn open(cx: &mut Cx<'_>, call: &Call) {
     cx.out.push(Output::Open {
         call: cx.key,
-        to: call.peer.addr(),
+        to: call.peer(),
     });
 }
 
@@ -135,12 +140,18 @@ pub(crate) fn transmit(cx: &mut Cx<'_>, call: &Call, bytes: ByteRange) {
     if !call.flow.is_some() {
         return;
     }
-    cx.out.push(Output::Send {
+    let send = |to| Output::Send {
         call: Some(cx.key),
         flow: call.flow,
-        to: call.peer.addr(),
+        to,
         bytes,
-    });
+    };
+    // One order for each family, so that it is written where it belongs at once: an address that was put together
+    // before would be copied from where it was written in other pieces, for which the copy waits.
+    match call.peer_v4() {
+        Some(addr) => cx.out.push(send(SocketAddr::V4(addr))),
+        None => cx.out.push(send(call.peer())),
+    }
 }
 
 /// Notes which received message this one answers, so that its repetition gets the same answer.
@@ -191,7 +202,43 @@ pub(crate) fn send_again(cx: &mut Cx<'_>, call: &mut Call, id: SendId, last: Las
     }
 }
 
-/// Sends the stored bytes of a repeated message again.
+/// Keeps the bytes of what is being repeated, before the call changes what they are made of.
+pub(crate) fn keep_repeated(cx: &mut Cx<'_>, call: &mut Call, change: fn(Sources) -> bool) {
+    let Some(repeat) = &call.repeat else {
+        return;
+    };
+    let id = repeat.send;
+    let sources = cx
+        .image
+        .texts
+        .sources(cx.image.program.sends[id.index()].template);
+    if !repeat.bytes.is_empty() || !sources.is_some_and(change) {
+        return;
+    }
+    if let Some(bytes) = repeated(cx, call, id) {
+        if let Some(repeat) = &mut call.repeat {
+            repeat.bytes.extend_from_slice(cx.out.bytes(bytes));
+        }
+        // It was made for this alone.
+        cx.out.arena().truncate(bytes.start as usize);
+    }
+}
+
+/// What is being repeated, at the end of the arena: the bytes that were kept, or made again.
+fn repeated(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Option<ByteRange> {
+    if let Some(repeat) = &call.repeat
+        && !repeat.bytes.is_empty()
+    {
+        return Some(cx.out.store(&repeat.bytes));
+    }
+    let send = &cx.image.program.sends[id.index()];
+    let index = i64::from(send.step.0);
+    // It could be made before.
+    cx.render_message(call, send.template, LastView::Kept, index, index)
+        .ok()
+}
+
+/// Sends a message again that was not answered in time.
 pub(crate) fn repeat(cx: &mut Cx<'_>, call: &mut Call, id: SendId) {
     let send = cx.image.program.sends[id.index()];
     let lost = loss(cx, send.lost);
@@ -202,10 +249,9 @@ pub(crate) fn repeat(cx: &mut Cx<'_>, call: &mut Call, id: SendId) {
             // The next repetition finds one.
             open(cx, call);
         }
-        let bytes = cx
-            .out
-            .store(call.repeat.as_ref().map_or(&[], |repeat| &repeat.bytes));
-        transmit(cx, call, bytes);
+        if let Some(bytes) = repeated(cx, call, id) {
+            transmit(cx, call, bytes);
+        }
     }
     cx.stat(StatEvent::Retransmitted { step: send.step });
 }

@@ -9,24 +9,56 @@ use crate::render::skip_line_end;
 use core::net::IpAddr;
 use core::ops::Range;
 use gossipper_bytecode::template::Binding;
-use gossipper_bytecode::{Program, Segment, Slot, Template, TemplateId, TemplateKind};
+use gossipper_bytecode::{CaptureId, Program, Segment, Slot, Template, TemplateId, TemplateKind};
 use memchr::memmem;
 
 /// The end of the header section.
 pub(crate) const EMPTY_LINE: &[u8] = b"\r\n\r\n";
 
-/// A part of a text.
+/// Bytes behind the last literal: pieces up to this long are copied with what follows them ([`append_piece`]).
+///
+/// [`append_piece`]: crate::render::append_piece
+const PADDING: usize = crate::render::PIECE;
+
+/// A part of a text: a literal, which may be empty, and a keyword behind it.
 #[derive(Clone, Debug)]
-pub(crate) enum Part {
-    /// Bytes of [`Texts::bytes`].
-    Literal {
-        /// Which.
-        range: Range<u32>,
-        /// Where [`EMPTY_LINE`] first stands in them, if it does.
-        empty_line: Option<u32>,
-    },
+pub(crate) struct Part {
+    /// Which of [`Texts::bytes`].
+    pub(crate) literal: Range<u32>,
+    /// Where [`EMPTY_LINE`] first stands in them, if it does.
+    pub(crate) empty_line: Option<u32>,
+    /// The keyword.
+    pub(crate) keyword: Keyword,
+}
+
+impl Part {
+    /// Where its literal begins, and how long it is.
+    #[inline]
+    pub(crate) fn place(&self) -> (usize, usize) {
+        let Range { start, end } = self.literal;
+        (start as usize, (end - start) as usize)
+    }
+}
+
+/// What stands behind a literal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keyword {
+    /// Nothing: the text ends.
+    None,
     /// `[len]` plus n.
     Len(i32),
+    /// `[call_number]`.
+    CallNumber,
+    /// What `[branch]` plus n has behind the beginning that all branches share, which ends the literal.
+    BranchEnd(i32),
+    /// `[last_NAME]`.
+    Header {
+        /// What is kept of it.
+        id: CaptureId,
+        /// Length of what is printed before a value, its name and a blank. It stands behind the literal, so that both are
+        /// copied at once.
+        name: u32,
+    },
     /// Any other keyword.
     Slot {
         /// Which.
@@ -45,6 +77,40 @@ struct Text {
     is_request: bool,
     /// Whether it prints a length.
     counts: bool,
+    /// Whether its first empty line may be another one than the first in a literal.
+    may_break: bool,
+    sources: Option<Sources>,
+}
+
+/// What of a call a text is made of that may change while the call is there. As long as it has not, the text can be made
+/// again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Sources {
+    /// `[cseq]`.
+    pub(crate) cseq: bool,
+    /// The peer's tag.
+    pub(crate) peer_tag: bool,
+    /// What is kept of the last message.
+    pub(crate) last: bool,
+}
+
+impl Sources {
+    /// With those of a keyword; none if nobody says when what that prints changes.
+    fn and(mut self, slot: Slot) -> Option<Self> {
+        match slot {
+            Slot::Len(_)
+            | Slot::Branch(_)
+            | Slot::CallNumber
+            | Slot::CallId
+            | Slot::MsgIndex
+            | Slot::UserId => {}
+            Slot::Cseq(_) => self.cseq = true,
+            Slot::PeerTagParam => self.peer_tag = true,
+            Slot::LastHeader(..) | Slot::LastCseqNumber(_) => self.last = true,
+            _ => return None,
+        }
+        Some(self)
+    }
 }
 
 /// All templates of a run.
@@ -52,7 +118,10 @@ struct Text {
 pub(crate) struct Texts {
     texts: Vec<Text>,
     parts: Vec<Part>,
+    /// The literals, and [`PADDING`].
     bytes: Vec<u8>,
+    /// What all branches begin with.
+    branch: Vec<u8>,
     /// `[media_port]` is the port of a stream of the call.
     ports_of_calls: bool,
 }
@@ -62,12 +131,25 @@ impl Texts {
     pub(super) fn of(program: &Program, params: &RunParams, ports_of_calls: bool) -> Self {
         let mut texts = Self {
             ports_of_calls,
+            branch: format!("z9hG4bK-{}-", params.pid).into_bytes(),
             ..Self::default()
         };
         for template in &program.templates {
             texts.fold(program, params, template);
         }
+        let end = texts.bytes.len();
+        texts.bytes.resize(end + PADDING, 0);
         texts
+    }
+
+    /// All literals.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What all branches begin with.
+    pub(crate) fn branch(&self) -> &[u8] {
+        &self.branch
     }
 
     /// The parts of a template.
@@ -91,9 +173,21 @@ impl Texts {
         self.texts[id.index()].counts
     }
 
+    /// What a template is made of, if it can be made again.
+    pub(crate) fn sources(&self, id: TemplateId) -> Option<Sources> {
+        self.texts[id.index()].sources
+    }
+
+    /// Whether the first empty line of a template may be another one than the first in a literal.
+    pub(crate) fn may_break(&self, id: TemplateId) -> bool {
+        self.texts[id.index()].may_break
+    }
+
     fn fold(&mut self, program: &Program, params: &RunParams, template: &Template) {
         let first = self.parts.len() as u32;
         let mut counts = false;
+        // Dialogs change places in a call, so what is made for one of several is not made again.
+        let mut sources = program.dialogs.is_empty().then(Sources::default);
         // Start of the literal that is being gathered, if one is.
         let mut open: Option<usize> = None;
         // Whether a keyword that brings its own line end, or none, stands at the end of what is gathered.
@@ -118,35 +212,102 @@ impl Texts {
                 }
                 Segment::Slot(slot) => {
                     suppress = false;
-                    self.close(open.take());
                     counts |= matches!(slot, Slot::Len(_));
-                    self.parts.push(match *slot {
-                        Slot::Len(offset) => Part::Len(offset),
-                        slot => Part::Slot {
+                    sources = sources.and_then(|before| before.and(*slot));
+                    let start = open.take().unwrap_or(self.bytes.len());
+                    let any = start < self.bytes.len();
+                    let keyword = match *slot {
+                        Slot::Len(offset) => Keyword::Len(offset),
+                        Slot::CallNumber => Keyword::CallNumber,
+                        // Directly behind another keyword it is left whole: a literal between them would end the line
+                        // that the keyword may take with it.
+                        Slot::Branch(offset) if any => {
+                            self.bytes.extend_from_slice(&self.branch);
+                            Keyword::BranchEnd(offset)
+                        }
+                        Slot::LastHeader(id, name) if !program.bytes(name).is_empty() => {
+                            Keyword::Header {
+                                id,
+                                name: program.bytes(name).len() as u32 + 1,
+                            }
+                        }
+                        slot => Keyword::Slot {
                             slot,
                             suppresses: slot.suppresses_line(),
                             lines: may_end_lines(slot, params),
                         },
-                    });
+                    };
+                    self.close(start, keyword);
+                    if let (Keyword::Header { .. }, Slot::LastHeader(_, name)) = (keyword, slot) {
+                        self.bytes.extend_from_slice(program.bytes(*name));
+                        self.bytes.push(b' ');
+                    }
                 }
             }
         }
-        self.close(open);
+        if let Some(start) = open.filter(|start| *start < self.bytes.len()) {
+            self.close(start, Keyword::None);
+        }
         self.texts.push(Text {
             parts: first..self.parts.len() as u32,
             is_request: matches!(template.kind, TemplateKind::Request { .. }),
             counts,
+            may_break: self.may_break_from(first as usize),
+            sources,
         });
     }
 
-    fn close(&mut self, open: Option<usize>) {
-        let Some(start) = open.filter(|start| *start < self.bytes.len()) else {
-            return;
-        };
+    /// Whether an empty line may come about before the first that a literal of these parts has, but for lines that a
+    /// keyword takes with it.
+    fn may_break_from(&self, first: usize) -> bool {
+        // What stands before a keyword that may print nothing.
+        let mut before = None;
+        for part in &self.parts[first..] {
+            let bytes = self.literal(&part.literal);
+            if let Some(last) = bytes.last() {
+                // The two meet where a keyword between them prints nothing.
+                let breaks = |byte: Option<&u8>| matches!(byte, Some(b'\r' | b'\n'));
+                if breaks(before) && breaks(bytes.first()) {
+                    return true;
+                }
+                if part.empty_line.is_some() {
+                    return false;
+                }
+                before = Some(last);
+            }
+            match part.keyword {
+                Keyword::None => {}
+                // Each prints something that is no line end.
+                Keyword::Len(_) | Keyword::CallNumber | Keyword::BranchEnd(_) => before = None,
+                // At the start of a line it takes that with it if it prints nothing, which rendering looks at.
+                Keyword::Header { .. } if before == Some(&b'\n') => before = None,
+                Keyword::Header { .. } => {}
+                Keyword::Slot { slot, lines, .. } => match slot {
+                    Slot::Cseq(_)
+                    | Slot::Branch(_)
+                    | Slot::MsgIndex
+                    | Slot::LastCseqNumber(_)
+                    | Slot::MediaPort(_)
+                    | Slot::AutoMediaPort(_)
+                    | Slot::UserId
+                    | Slot::Users
+                    | Slot::ClockTick
+                    | Slot::DynamicId => before = None,
+                    Slot::CallId | Slot::PeerTagParam if !lines => {}
+                    _ => return true,
+                },
+            }
+        }
+        false
+    }
+
+    /// Adds a part whose literal is what was gathered from `start` on.
+    fn close(&mut self, start: usize, keyword: Keyword) {
         let empty_line = memmem::find(&self.bytes[start..], EMPTY_LINE);
-        self.parts.push(Part::Literal {
-            range: start as u32..self.bytes.len() as u32,
+        self.parts.push(Part {
+            literal: start as u32..self.bytes.len() as u32,
             empty_line: empty_line.map(|at| at as u32),
+            keyword,
         });
     }
 }
@@ -160,7 +321,12 @@ pub(super) fn constant_text(
     let mut texts = Texts::default();
     texts.fold(program, params, &program.templates[id.index()]);
     match &texts.parts[..] {
-        [Part::Literal { .. }] => Some(texts.bytes),
+        [
+            Part {
+                keyword: Keyword::None,
+                ..
+            },
+        ] => Some(texts.bytes),
         _ => None,
     }
 }

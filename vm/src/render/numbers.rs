@@ -53,50 +53,73 @@ pub(crate) fn fill(text: &[u8], n: f64, out: &mut Vec<u8>) {
     }
 }
 
-/// Most bytes that a number takes.
-pub(super) const DIGITS: usize = 20;
-
 /// Prints a decimal number.
 #[inline]
 pub(crate) fn number(value: i64, out: &mut Vec<u8>) {
     match value {
         0..=9 => out.push(b'0' + value as u8),
-        _ => several_digits(value, out),
+        10..=99_999_999 => {
+            let (digits, zeros) = eight_digits(value as u32);
+            let end = out.len() + DIGITS - zeros;
+            // What is cut off are the zeros that were shifted in.
+            out.extend_from_slice(&(digits >> (8 * zeros)).to_le_bytes());
+            out.truncate(end);
+        }
+        _ => many_digits(value, out),
     }
 }
 
-fn several_digits(value: i64, out: &mut Vec<u8>) {
-    // To copy as many bytes every time takes less than to copy those there are.
-    let mut all = [0; 2 * DIGITS];
-    let Some(digits) = all.first_chunk_mut() else {
-        return;
-    };
-    let length = decimal(value, digits).len();
-    let Some(window) = all[DIGITS - length..].first_chunk::<DIGITS>() else {
-        return;
-    };
-    let start = out.len();
-    out.extend_from_slice(window);
-    out.truncate(start + length);
-}
-
-/// A decimal number, written to the end of some memory.
-pub(super) fn decimal(value: i64, digits: &mut [u8; DIGITS]) -> &[u8] {
-    let mut at = digits.len();
-    let mut rest = value.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
+#[cold]
+fn many_digits(value: i64, out: &mut Vec<u8>) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    let (rest, last) = parts(value.unsigned_abs());
+    let (first, middle) = parts(rest);
+    for (part, before) in [(first, 0), (middle, first), (last, rest)] {
+        if before > 0 {
+            out.extend_from_slice(&eight_digits(part as u32).0.to_le_bytes());
+        } else if part > 0 {
+            number(part as i64, out);
         }
     }
-    if value < 0 {
-        at -= 1;
-        digits[at] = b'-';
-    }
-    &digits[at..]
+}
+
+/// What stands before the last eight digits of a number, and those.
+const fn parts(number: u64) -> (u64, u64) {
+    (number / 100_000_000, number % 100_000_000)
+}
+
+/// The digits of a number that fits, behind as many blanks as it takes.
+pub(super) fn right_aligned(number: i64) -> Option<[u8; 5]> {
+    let number = u32::try_from(number).ok().filter(|n| *n < 100_000)?;
+    let (digits, zeros) = eight_digits(number);
+    let blanks = u64::from_le_bytes([b' '; DIGITS]);
+    let text = (digits & (u64::MAX << (8 * zeros))) | (blanks & !(u64::MAX << (8 * zeros)));
+    let [_, _, _, text @ ..] = text.to_le_bytes();
+    Some(text)
+}
+
+/// Digits that are made at once.
+const DIGITS: usize = 8;
+
+/// The digits of a number below 100 000 000, the first one in the lowest byte, and how many of them are zeros at the
+/// beginning (one less for 0, which is a digit, too).
+///
+/// They are made in a register: halves, then pairs, then digits of all parts at once, dividing by multiplying. Who writes
+/// them to memory one by one and reads them back together waits for that longer than all of it takes.
+#[inline]
+const fn eight_digits(number: u32) -> (u64, usize) {
+    let number = number as u64;
+    let halves = (number / 10_000) | ((number % 10_000) << 32);
+    // Exact for what is below 10 000 and below 100, respectively.
+    let hundreds = ((halves * 10_486) >> 20) & 0x7f_0000_007f;
+    let pairs = hundreds | ((halves - 100 * hundreds) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    let digits = tens | ((pairs - 10 * tens) << 8);
+    let zeros = digits.trailing_zeros() as usize / 8;
+    let zeros = if zeros < DIGITS { zeros } else { DIGITS - 1 };
+    (digits | 0x3030_3030_3030_3030, zeros)
 }
 
 #[cfg(test)]
@@ -131,10 +154,19 @@ mod tests {
 
     #[test]
     fn numbers_print_like_the_standard_library() {
-        for value in [0, 1, 9, -1, -10, 10, 99_999, i64::MIN, i64::MAX] {
-            let mut out = Vec::new();
+        let odd = (0..64).map(|bits| (i64::MAX >> bits) / 3);
+        let edges = (0..19).flat_map(|n| [10_i64.pow(n) - 1, 10_i64.pow(n), 10_i64.pow(n) + 1]);
+        let all = (0..20_000).chain(odd).chain(edges).chain([i64::MAX]);
+        for value in all.flat_map(|value| [value, -value, !value]) {
+            let mut out = b"x".to_vec();
             number(value, &mut out);
-            assert_eq!(out, value.to_string().as_bytes());
+            assert_eq!(out[1..], *value.to_string().as_bytes());
+            let aligned = right_aligned(value);
+            let there = (0..100_000).contains(&value);
+            assert_eq!(aligned.is_some(), there);
+            if let Some(text) = aligned {
+                assert_eq!(text, *format!("{value:5}").as_bytes());
+            }
         }
     }
 }

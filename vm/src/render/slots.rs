@@ -4,12 +4,23 @@
 use super::{LastView, Scene, Trouble, fill, line_number, number, render, variable};
 use crate::answer::{self, AudioAnswer};
 use crate::auth::{Given, PLACEHOLDER, Pending};
-use crate::call::last::append;
+use crate::call::last::{Last, append};
 use crate::call::regs::Value;
 use crate::inject::{FieldError, NO_LINE};
 use crate::inserted::{self, KEYWORD};
 use gossipper_bytecode::{AuthId, CaptureId, FieldId, Slot, TemplateId, VarId};
 use memchr::memmem;
+
+impl<'a> Scene<'a> {
+    /// What `[last_*]` print, where that is what the call has kept.
+    #[inline]
+    pub(super) fn kept(&self) -> Option<&'a Last> {
+        match self.last {
+            LastView::Kept => self.call.map(|call| &call.last),
+            LastView::Whole(_) => None,
+        }
+    }
+}
 
 impl Scene<'_> {
     pub(crate) fn print(&mut self, slot: Slot, out: &mut Vec<u8>) {
@@ -43,7 +54,7 @@ impl Scene<'_> {
                     keys.print(line, key, out);
                 }
             }
-            Slot::CallNumber => number(call.map_or(0, |call| call.number as i64), out),
+            Slot::CallNumber => self.call_number(out),
             Slot::CallId => {
                 if let Some(call) = call {
                     out.extend_from_slice(&call.call_id);
@@ -54,10 +65,8 @@ impl Scene<'_> {
                 number(cseq + i64::from(offset), out);
             }
             Slot::Branch(offset) => {
-                out.extend_from_slice(&self.image.branch);
-                number(call.map_or(0, |call| call.number as i64), out);
-                out.push(b'-');
-                number(self.branch_index + i64::from(offset), out);
+                out.extend_from_slice(self.image.texts.branch());
+                self.branch_end(offset, out);
             }
             Slot::MsgIndex => number(self.msg_index, out),
             Slot::PeerTagParam => {
@@ -102,7 +111,7 @@ impl Scene<'_> {
                 }
             }
             Slot::Users => number(self.users.map_or(-1, i64::from), out),
-            Slot::UserId => number(call.map_or(0, |call| i64::from(call.user)), out),
+            Slot::UserId => number(call.map_or(0, |call| i64::from(call.user())), out),
             Slot::Timestamp => crate::date::log_time(self.wall_us(), params.utc_offset_s, out),
             Slot::Date => crate::date::rfc1123(self.wall_us(), out),
             Slot::ClockTick => number(self.now.as_ms() as i64, out),
@@ -188,7 +197,7 @@ impl Scene<'_> {
     /// The port of the path that the call sends on.
     fn local_port(&self) -> u16 {
         match self.call {
-            Some(call) if call.local_port != 0 => call.local_port,
+            Some(call) if call.local_port() != 0 => call.local_port(),
             _ => self.image.params.local_port,
         }
     }
@@ -200,9 +209,7 @@ impl Scene<'_> {
         // Linking checked that there is a first file.
         let file = field.file.map_or(0, |file| image.files[file.index()]);
         let line = match field.line {
-            None => self
-                .call
-                .and_then(|call| call.lines.as_ref()?.get(file).copied()),
+            None => self.call.and_then(|call| call.line(file)),
             Some(template) => {
                 // Verified: a text nests no deeper than this one. What is too large is no number.
                 let text = self.nested(template);
@@ -324,6 +331,28 @@ impl Scene<'_> {
             Some(call) => self.vars.value(call, self.image.place(var)),
             None => self.vars.value_without_call(self.image.place(var)),
         }
+    }
+
+    /// Prints `[branch]` behind what all branches begin with.
+    #[inline]
+    pub(super) fn branch_end(&self, offset: i32, out: &mut Vec<u8>) {
+        self.call_number(out);
+        out.push(b'-');
+        number(self.branch_index + i64::from(offset), out);
+    }
+
+    /// Prints `[call_number]`.
+    #[inline]
+    pub(super) fn call_number(&self, out: &mut Vec<u8>) {
+        number(self.call.map_or(0, |call| call.number as i64), out);
+    }
+
+    /// Prints a header of a message that is at hand behind its name; false when there is none.
+    #[inline(never)]
+    pub(super) fn header(&self, id: CaptureId, name: &[u8], out: &mut Vec<u8>) -> bool {
+        let before = out.len();
+        self.capture(id, name, out);
+        out.len() > before
     }
 
     /// Prints a capture behind its name (which may be empty); nothing when the message has no such header.

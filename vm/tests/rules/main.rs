@@ -24,6 +24,7 @@ mod media;
 mod out_of_call;
 mod receiver;
 mod rendering;
+mod repeated;
 
 mod destination;
 mod rtd;
