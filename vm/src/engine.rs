@@ -200,15 +200,17 @@ impl Engine {
         bytes: &[u8],
         out: &mut OutBuf,
     ) {
-        match Message::parse_with(bytes, &mut self.fields) {
-            Ok(msg) => {
-                self.parsed(now, flow, src, &msg, out);
-                self.fields = msg.into_buffer();
-            }
+        // Looked at where it is: to move what was just put together waits for that.
+        let read = Message::parse_with(bytes, &mut self.fields);
+        match &read {
+            Ok(msg) => self.parsed(now, flow, src, msg, out),
             Err(ParseError::KeepAlive) => out.push(Output::Stat(StatEvent::KeepAlive)),
             Err(ParseError::NoSipVersion | ParseError::NoStartLine) => {
                 discard(out, b"Discarding a packet that is not SIP", bytes);
             }
+        }
+        if let Ok(msg) = read {
+            self.fields = msg.into_buffer();
         }
     }
 
@@ -349,13 +351,15 @@ impl Engine {
         if !self.take_number() {
             return None;
         }
-        let mut call = self.new_call(now, now, flow, peer);
-        call.call_id.extend_from_slice(id);
-        if !self.take_lines(&mut call, out) {
+        let key = self.new_call(now, now, flow, peer);
+        let call = self.calls.get_mut(key)?;
+        call.call_id.set(id);
+        if !births::take_lines(&mut self.shared, self.siblings.is_some(), call, out) {
+            self.take_back(key);
             return None;
         }
-        let connected = self.take_circuit(&mut call);
-        let key = self.insert(call, out);
+        let connected = births::take_circuit(&mut self.shared, call);
+        self.list(key, out);
         self.enter_flow(key, flow);
         out.push(Output::Stat(StatEvent::Created {
             incoming,
@@ -446,7 +450,7 @@ impl Engine {
         ) else {
             return;
         };
-        if call.generation != generation || !call.armed.is_some() {
+        if u32::from(call.generation) != generation || !call.armed.is_some() {
             return;
         }
         call.armed = Deadline::NONE;
@@ -567,11 +571,12 @@ impl Engine {
         if let Some(death) = death {
             self.shared.dead.bury(hash, death, now);
         }
-        let length = now.since(call.created);
+        call.last.release(&mut self.shared.draft);
+        let length = now.since(call.created.get());
         out.push(Output::Stat(StatEvent::Ended { end, length }));
         out.push(Output::Ended {
             call: key,
-            user: call.user,
+            user: call.user(),
             length,
         });
         let left = call.heap_bytes();
@@ -579,7 +584,7 @@ impl Engine {
             self.spare_bytes += left;
             call.held_bytes = left as u32;
         } else {
-            *call = Call::blank(UNSPECIFIED);
+            *call = Call::blank();
         }
     }
 }

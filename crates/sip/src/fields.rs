@@ -4,11 +4,11 @@
 //! A table is filled once per message and asked often, so it notes the place of each known name while it is filled.
 //! Its memory goes from one message to the next ([`crate::scan::FieldBuffer`]).
 //!
-//! Nearly every line is a known name of at most fifteen letters, a colon, a blank, a value of one line, CR and LF:
+//! Nearly every line is a known name of at most fifteen letters, a colon, blanks, a value of one line, CR and LF:
 //! [`plain`] reads those. Everything else goes to [`FieldScanner`], which reads any line, and the two agree.
 
-use crate::find::{find, find_near};
-use crate::headers::HeaderName;
+use crate::find::{find, find_in_line, find_near};
+use crate::headers::{HeaderName, Spelling};
 use crate::scan::{is_blank, is_token, line_at, trim_end};
 
 /// Stands for no place in [`Fields::first`].
@@ -28,13 +28,21 @@ pub(crate) struct FieldAt {
     at: u32,
     pub(crate) value: u32,
     pub(crate) end: u32,
-    name_length: u16,
-    pub(crate) name: HeaderName,
-    /// Whether its value goes on in further lines.
-    pub(crate) folded: bool,
+    spelling: Spelling,
 }
 
 impl FieldAt {
+    #[inline]
+    pub(crate) fn name(&self) -> HeaderName {
+        self.spelling.name
+    }
+
+    /// Whether its value goes on in further lines.
+    #[inline]
+    pub(crate) fn folded(&self) -> bool {
+        self.spelling.folded
+    }
+
     #[inline]
     pub(crate) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes
@@ -45,7 +53,7 @@ impl FieldAt {
     pub(crate) fn raw_name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let at = self.at as usize;
         bytes
-            .get(at..at + usize::from(self.name_length))
+            .get(at..at + usize::from(self.spelling.length))
             .unwrap_or(&[])
     }
 }
@@ -60,21 +68,28 @@ pub(crate) struct Fields {
     several: u32,
 }
 
-impl Fields {
-    /// An empty table in the memory of another one.
-    #[inline]
-    pub(crate) fn new(mut all: Vec<FieldAt>) -> Self {
-        all.clear();
+impl Default for Fields {
+    fn default() -> Self {
         Self {
-            all,
+            all: Vec::new(),
             first: [NONE; NAMES],
             several: 0,
         }
     }
+}
+
+impl Fields {
+    /// Forgets all fields.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.all.clear();
+        self.first = [NONE; NAMES];
+        self.several = 0;
+    }
 
     #[inline(always)]
     fn push(&mut self, field: FieldAt) {
-        let name = field.name as usize % NAMES;
+        let name = field.name() as usize % NAMES;
         if self.first[name] == NONE {
             self.first[name] = self.all.len() as u8;
         } else {
@@ -88,27 +103,75 @@ impl Fields {
     pub(crate) fn fill(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         let mut at = at;
         loop {
-            while let Some((field, next)) = plain(bytes, at) {
+            while let Some(next) = self.plain(bytes, at) {
                 at = next;
-                self.push(field);
             }
-            // A line may belong to the field before, which was taken for one of a single line.
-            if matches!(bytes.get(at), Some(b' ' | b'\t'))
-                && let Some(last) = self.all.last_mut()
-                && last.end as usize + 2 == at
-            {
-                (*last, at) = continuation(bytes, at, *last);
-                continue;
+            if let Some([b'\r', b'\n', ..]) = bytes.get(at..) {
+                return Some(at + 2);
             }
-            let mut scanner = FieldScanner::new(bytes, at);
-            match scanner.next() {
-                Some(field) => {
-                    at = scanner.at;
-                    self.push(field);
-                }
-                None => return scanner.body,
+            match self.any(bytes, at) {
+                Ok(next) => at = next,
+                Err(body) => return body,
             }
         }
+    }
+
+    /// Reads any line, and returns where the next one begins, or, as an error, what [`Self::fill`] returns.
+    // Apart from the others, which keep what they need in registers.
+    #[inline(never)]
+    fn any(&mut self, bytes: &[u8], at: usize) -> Result<usize, Option<usize>> {
+        // It may belong to the field before, which was taken for one of a single line.
+        if matches!(bytes.get(at), Some(b' ' | b'\t'))
+            && let Some(last) = self.all.last_mut()
+            && last.end as usize + 2 == at
+        {
+            let next;
+            (*last, next) = continuation(bytes, at, *last);
+            return Ok(next);
+        }
+        let mut scanner = FieldScanner::new(bytes, at);
+        match scanner.next() {
+            Some(field) => {
+                self.push(field);
+                Ok(scanner.at)
+            }
+            None => Err(scanner.body),
+        }
+    }
+
+    /// Reads the line that begins at `at` if it is as nearly all are, and returns where the next one begins; whatever needs
+    /// a closer look is left. Whether the value goes on in the next line is not looked at.
+    #[inline(always)]
+    fn plain(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        let rest = bytes.get(at..)?;
+        // From the beginning of the line and not of its value: so the next lines need not wait until the processor knows
+        // this one's name.
+        let end = find_in_line(rest, b'\n');
+        // Read again, behind the search: what it looks at stays a vector.
+        let line = u128::from_le_bytes(*rest.first_chunk()?);
+        let spelling = HeaderName::at_start(line as u64, (line >> 64) as u64)?;
+        let line = rest.get(..end)?;
+        let [.., last, b'\r'] = line else {
+            return None;
+        };
+        let mut value = usize::from(spelling.length) + 1;
+        let mut first = *line.get(value)?;
+        // Numbers may be written with a fixed width.
+        while first == b' ' {
+            value += 1;
+            first = *line.get(value)?;
+        }
+        // A tab, or a value that begins in the next line.
+        if first <= b' ' || *last <= b' ' {
+            return None;
+        }
+        self.push(FieldAt {
+            at: offset(at),
+            value: offset(at + value),
+            end: offset(at + end - 1),
+            spelling: *spelling,
+        });
+        Some(at + end + 1)
     }
 
     /// The first field of a name.
@@ -118,7 +181,7 @@ impl Fields {
             // Beyond the end if there is none.
             self.all.get(usize::from(self.first[name as usize % NAMES]))
         } else {
-            self.all.iter().find(|field| field.name == name)
+            self.all.iter().find(|field| field.name() == name)
         }
     }
 
@@ -131,40 +194,6 @@ impl Fields {
             Err(())
         }
     }
-}
-
-/// The field whose line begins at `at`, if that is as nearly all are; whatever needs a closer look is none. Whether its
-/// value goes on in the next line, which begins at the other number, is not looked at.
-#[inline(always)]
-fn plain(bytes: &[u8], at: usize) -> Option<(FieldAt, usize)> {
-    let rest = bytes.get(at..)?;
-    let line = u128::from_le_bytes(*rest.first_chunk()?);
-    let (name, length) = HeaderName::at_start(line as u64, (line >> 64) as u64)?;
-    let value = match rest.get(length + 1..)? {
-        [b' ', value @ ..] => value,
-        value => value,
-    };
-    // A further blank, or a value that is empty or begins in the next line.
-    if *value.first()? <= b' ' {
-        return None;
-    }
-    let end = find(value, b'\n')?;
-    let [.., last, b'\r'] = value.get(..end)? else {
-        return None;
-    };
-    if *last <= b' ' {
-        return None;
-    }
-    let value_at = bytes.len() - value.len();
-    let field = FieldAt {
-        at: offset(at),
-        value: offset(value_at),
-        end: offset(value_at + end - 1),
-        name_length: length as u16,
-        name,
-        folded: false,
-    };
-    Some((field, value_at + end + 1))
 }
 
 /// Walks the header lines up to the blank line, joining folded ones.
@@ -191,7 +220,7 @@ impl<'a> FieldScanner<'a> {
 #[cold]
 #[inline(never)]
 fn continuation(bytes: &[u8], mut at: usize, mut field: FieldAt) -> (FieldAt, usize) {
-    field.folded = true;
+    field.spelling.folded = true;
     while matches!(bytes.get(at), Some(b' ' | b'\t')) {
         let (line, next) = line_at(bytes, at);
         let kept = trim_end(line);
@@ -241,7 +270,7 @@ impl Iterator for FieldScanner<'_> {
                 continue;
             }
             // A name that long is none.
-            let Ok(name_length) = u16::try_from(raw_name.len()) else {
+            let Ok(length) = u16::try_from(raw_name.len()) else {
                 continue;
             };
             let value = match &line[colon + 1..] {
@@ -256,9 +285,11 @@ impl Iterator for FieldScanner<'_> {
                 at: offset(start),
                 value: offset(start + line.len() - value.len()),
                 end: offset(start + line.len()),
-                name_length,
-                name,
-                folded: false,
+                spelling: Spelling {
+                    length,
+                    name,
+                    folded: false,
+                },
             };
             if matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
                 (field, self.at) = continuation(self.bytes, self.at, field);
@@ -308,7 +339,7 @@ mod tests {
     use super::*;
 
     fn fields(text: &str) -> Fields {
-        let mut fields = Fields::new(Vec::new());
+        let mut fields = Fields::default();
         fields.fill(text.as_bytes(), 0);
         fields
     }

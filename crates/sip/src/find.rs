@@ -12,20 +12,61 @@ pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
     let (blocks, rest) = text.as_chunks::<16>();
     let mut skipped = 0;
     for block in blocks {
-        if within(block, byte) {
-            let both = u128::from_le_bytes(*block);
-            let low = lowest_equal(both as u64, byte);
-            return Some(match low {
-                0 => {
-                    let high = lowest_equal((both >> 64) as u64, byte);
-                    skipped + 8 + (high.trailing_zeros() / 8) as usize
-                }
-                _ => skipped + (low.trailing_zeros() / 8) as usize,
-            });
+        if let Some(at) = find_in(block, byte) {
+            return Some(skipped + at);
         }
         skipped += block.len();
     }
-    Some(skipped + find_near(rest, byte)?)
+    match text.last_chunk() {
+        // It is not in what this one has in common with the one before.
+        Some(last) => Some(text.len() - last.len() + find_in(last, byte)?),
+        None => find_near(rest, byte),
+    }
+}
+
+/// Within how many bytes most lines end.
+const LINE: usize = 80;
+
+/// Longer than any text: where what is not there stands.
+pub(crate) const NOWHERE: usize = usize::MAX;
+
+/// [`find`] where it is expected as near as the end of a line; [`NOWHERE`] if it does not occur, which no text has a place
+/// for.
+#[inline(always)]
+pub(crate) fn find_in_line(text: &[u8], byte: u8) -> usize {
+    // Without a loop: a known number of blocks needs neither counting nor bounds.
+    if let Some(front) = text.first_chunk::<LINE>() {
+        let (blocks, _) = front.as_chunks::<16>();
+        for (index, block) in blocks.iter().enumerate() {
+            if let Some(at) = find_in(block, byte) {
+                return 16 * index + at;
+            }
+        }
+        return find_from(text, LINE, byte);
+    }
+    find_from(text, 0, byte)
+}
+
+#[inline(never)]
+fn find_from(text: &[u8], from: usize, byte: u8) -> usize {
+    let found = find(text.get(from..).unwrap_or(&[]), byte);
+    found.map_or(NOWHERE, |at| from + at)
+}
+
+/// [`find`] in a block.
+#[inline(always)]
+pub(crate) fn find_in(block: &[u8; 16], byte: u8) -> Option<usize> {
+    if !within(block, byte) {
+        return None;
+    }
+    let both = u128::from_le_bytes(*block);
+    Some(match lowest_equal(both as u64, byte) {
+        0 => {
+            let high = lowest_equal((both >> 64) as u64, byte);
+            8 + (high.trailing_zeros() / 8) as usize
+        }
+        low => (low.trailing_zeros() / 8) as usize,
+    })
 }
 
 /// Whether a byte occurs in a block.
@@ -39,20 +80,30 @@ fn within(block: &[u8; 16], byte: u8) -> bool {
     any
 }
 
+/// Whether any of these bytes occurs in a block.
+#[inline(always)]
+pub(crate) fn any_of<const N: usize>(block: &[u8; 16], bytes: [u8; N]) -> bool {
+    let mut any = false;
+    for byte in bytes {
+        any |= within(block, byte);
+    }
+    any
+}
+
 /// Whether any of these bytes occurs in a text; perhaps also if the text is short.
 #[inline(always)]
-pub(crate) fn may_contain(text: &[u8], bytes: [u8; 2]) -> bool {
+pub(crate) fn may_contain<const N: usize>(text: &[u8], bytes: [u8; N]) -> bool {
     let Some(last) = text.last_chunk::<16>() else {
         return true;
     };
-    let mut any = [false; 16];
+    // The last block may overlap the one before.
     let (blocks, _) = text.as_chunks::<16>();
-    for block in blocks.iter().chain([last]) {
-        for (any, other) in any.iter_mut().zip(block) {
-            *any |= *other == bytes[0] || *other == bytes[1];
+    for block in blocks {
+        if any_of(block, bytes) {
+            return true;
         }
     }
-    any.contains(&true)
+    any_of(last, bytes)
 }
 
 /// The high bit of the lowest byte of a word that equals `byte`, and perhaps bits above it; 0 if none does.
@@ -63,15 +114,21 @@ pub(crate) fn lowest_equal(word: u64, byte: u8) -> u64 {
     differs.wrapping_sub(ONES) & !differs & HIGH
 }
 
+/// Where the lowest byte of a word stands that is a blank or a control character, if one does.
+#[inline(always)]
+pub(crate) fn lowest_blank(word: u64) -> Option<usize> {
+    // As with `lowest_equal`: what a lower byte borrows is of no matter for the lowest.
+    let blanks = word.wrapping_sub(ONES * 0x21) & !word & HIGH;
+    (blanks != 0).then_some((blanks.trailing_zeros() / 8) as usize)
+}
+
 /// Whether `byte` occurs in `text`.
 #[inline(always)]
 pub(crate) fn contains(text: &[u8], byte: u8) -> bool {
-    let Some(last) = text.last_chunk::<16>() else {
+    if text.len() < 16 {
         return find_near(text, byte).is_some();
-    };
-    // The last block may overlap the one before.
-    let (blocks, _) = text.as_chunks::<16>();
-    blocks.iter().any(|block| within(block, byte)) || within(last, byte)
+    }
+    may_contain(text, [byte])
 }
 
 /// [`find`] where it is expected within the first eight bytes or so.
@@ -104,18 +161,34 @@ mod tests {
                 if other == byte {
                     continue;
                 }
-                for length in 0..70 {
+                for length in 0..100 {
                     let mut text = vec![other; length];
                     assert_eq!(find(&text, byte), None);
+                    assert_eq!(find_in_line(&text, byte), NOWHERE);
                     assert_eq!(find_near(&text, byte), None);
                     assert!(!contains(&text, byte));
                     // From the end to the beginning: those behind the first must not matter.
                     for at in (0..length).rev() {
                         text[at] = byte;
                         assert_eq!(find(&text, byte), Some(at), "{byte} {other} {length}");
+                        assert_eq!(find_in_line(&text, byte), at, "{byte} {other}");
                         assert_eq!(find_near(&text, byte), Some(at), "{byte} {other}");
                         assert!(contains(&text, byte));
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_lowest_blank_of_a_word_is_found() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                for other in [0x21, b'A', 0x7f, 0x80, 0xa0, 0xff] {
+                    let mut word = [other; 8];
+                    word[at] = byte;
+                    let found = lowest_blank(u64::from_le_bytes(word));
+                    assert_eq!(found, (byte <= b' ').then_some(at), "{byte} {at} {other}");
                 }
             }
         }

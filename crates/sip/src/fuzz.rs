@@ -5,7 +5,7 @@
 //! the feature `internal-fuzz`; not an API for anybody else.
 
 use crate::fields::{FieldAt, FieldScanner, Fields};
-use crate::scan::{any_start, plain_start};
+use crate::scan::{any_cseq, any_start, cseq_of, plain_start};
 use crate::sdp::sipp::{play_endpoints, stream_endpoints};
 use crate::sdp::{MediaKind, Sdp};
 use crate::uri::{any_param, header_param};
@@ -20,7 +20,7 @@ fn shortcuts_agree(bytes: &[u8]) {
         assert_eq!(Ok(plain), any_start(bytes));
     }
     if let Ok((_, at)) = any_start(bytes) {
-        let mut fields = Fields::new(Vec::new());
+        let mut fields = Fields::default();
         let body = fields.fill(bytes, at);
         let mut scanner = FieldScanner::new(bytes, at);
         let scanned: Vec<FieldAt> = scanner.by_ref().collect();
@@ -30,6 +30,7 @@ fn shortcuts_agree(bytes: &[u8]) {
             for name in [&b"tag"[..], b"branch"] {
                 assert_eq!(header_param(value, name), any_param(value, name));
             }
+            assert_eq!(cseq_of(bytes, field), any_cseq(value));
         }
     }
 }

@@ -129,7 +129,7 @@ impl HeaderName {
                 front.copy_from_slice(name);
                 *colon = b':';
                 match Self::at_start(word_at(&line, 0), word_at(&line, 8)) {
-                    Some((known, length)) if length == name.len() => known,
+                    Some(known) if usize::from(known.length) == name.len() => known.name,
                     _ => Self::Other,
                 }
             }
@@ -151,16 +151,16 @@ impl HeaderName {
         Self::ContentEncoding,
     ];
 
-    /// The known name that a line begins with, and its length, if a colon follows at once. `first` and `second` are
-    /// the first sixteen bytes of the line, the first lowest; longer names are none.
+    /// The known name that a line begins with, if a colon follows at once. `first` and `second` are the first sixteen
+    /// bytes of the line, the first lowest; longer names are none.
     #[inline(always)]
-    pub(crate) fn at_start(first: u64, second: u64) -> Option<(Self, usize)> {
-        let mut entry = &NAMES[usize::from(STARTS[start(first)]) % NAMES.len()];
+    pub(crate) fn at_start(first: u64, second: u64) -> Option<&'static Spelling> {
+        let mut entry = &NAMES[start(first)];
         loop {
             let other = (first | entry.fold) & entry.mask ^ entry.first;
             let other_behind = (second | entry.second_fold) & entry.second_mask ^ entry.second;
             if other | other_behind == 0 {
-                return Some((entry.name, usize::from(entry.length)));
+                return Some(&entry.spelling);
             }
             if entry.next == 0 {
                 return None;
@@ -203,6 +203,15 @@ fn word_at(line: &[u8], at: usize) -> u64 {
     }
 }
 
+/// Which name stands in a line, and how. Copied from the table into a field as one word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Spelling {
+    pub(crate) length: u16,
+    pub(crate) name: HeaderName,
+    /// Whether the value goes on in further lines; in the table it does not.
+    pub(crate) folded: bool,
+}
+
 /// A known name, long or compact, with the colon behind it.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
@@ -218,14 +227,12 @@ struct Entry {
     second: u64,
     second_fold: u64,
     second_mask: u64,
+    spelling: Spelling,
     /// Where the next name stands that begins alike; 0 if none does.
     next: u8,
-    /// Without the colon.
-    length: u8,
-    name: HeaderName,
 }
 
-/// No line begins so: the first entry stands for no name.
+/// No line begins so: stands where no name does.
 const NOTHING: Entry = Entry {
     first: 1,
     fold: 0,
@@ -233,64 +240,78 @@ const NOTHING: Entry = Entry {
     second: 0,
     second_fold: 0,
     second_mask: 0,
+    spelling: Spelling {
+        length: 0,
+        name: HeaderName::Other,
+        folded: false,
+    },
     next: 0,
-    length: 0,
-    name: HeaderName::Other,
 };
 
 /// Longest name that is found with its colon in sixteen bytes.
 const LONGEST: usize = 15;
 
-/// All long and compact names of at most [`LONGEST`] bytes.
-static NAMES: [Entry; 64] = TABLES.0;
+/// All long and compact names of at most [`LONGEST`] bytes. Of those that begin alike the first stands where
+/// [`start`] leads to, the others where there is room.
+static NAMES: [Entry; 64] = names();
 
-/// Where in [`NAMES`] the first name is whose first two bytes lead here.
-static STARTS: [u8; 256] = TABLES.1;
-
-/// Where names that begin like a line are found, whichever case its letters have. The factor was found by trying:
+/// Where the first name stands that begins like a line, whichever case its letters have. The factor was found by trying:
 /// only names with the same first two bytes meet.
 #[inline(always)]
 const fn start(first: u64) -> usize {
-    ((first as u16 | 0x2020).wrapping_mul(FACTOR) >> 8) as usize
+    ((first as u16 | 0x2020).wrapping_mul(FACTOR) >> 10) as usize
 }
 
-const FACTOR: u16 = 0x00bd;
+const FACTOR: u16 = 0x0350;
 
-const TABLES: ([Entry; 64], [u8; 256]) = tables();
-
-const fn tables() -> ([Entry; 64], [u8; 256]) {
+const fn names() -> [Entry; 64] {
     let mut names = [NOTHING; 64];
-    let mut starts = [0; 256];
-    let mut count = 1;
-    // From behind, since each name goes in front of those that begin alike and the most frequent ones are declared
-    // first.
-    let mut at = HeaderName::ALL.len();
-    while at > 0 {
-        at -= 1;
+    // First those that each start leads to, so that the others know which places are free.
+    each(&mut names, false);
+    each(&mut names, true);
+    names
+}
+
+/// Puts in all names that are the first to begin so, or all others.
+const fn each(names: &mut [Entry; 64], others: bool) {
+    let mut at = 0;
+    while at < HeaderName::ALL.len() {
         let name = HeaderName::ALL[at];
         let long = name.as_str().as_bytes();
         if long.len() <= LONGEST {
-            put(&mut names, &mut starts, count, long, name);
-            count += 1;
+            put(names, others, long, name);
         }
         if let Some(letter) = name.compact() {
-            put(&mut names, &mut starts, count, &[letter], name);
-            count += 1;
+            put(names, others, &[letter], name);
         }
+        at += 1;
     }
-    (names, starts)
 }
 
-const fn put(
-    names: &mut [Entry; 64],
-    starts: &mut [u8; 256],
-    at: usize,
-    text: &[u8],
-    name: HeaderName,
-) {
+const fn put(names: &mut [Entry; 64], others: bool, text: &[u8], name: HeaderName) {
     let (first, fold, mask) = word(text, 0);
     let (second, second_fold, second_mask) = word(text, 8);
-    let start = start(first);
+    let mut at = start(first);
+    let there = names[at].spelling;
+    if there.length > 0 {
+        assert!(
+            names[at].first as u16 == first as u16,
+            "names meet that do not begin alike"
+        );
+        if !others || there.length as usize == text.len() && there.name as u8 == name as u8 {
+            return;
+        }
+        // Behind those that were declared before it: the most frequent ones are declared first.
+        while names[at].next != 0 {
+            at = names[at].next as usize;
+        }
+        let mut free = 1;
+        while names[free].spelling.length > 0 {
+            free += 1;
+        }
+        names[at].next = free as u8;
+        at = free;
+    }
     names[at] = Entry {
         first,
         fold,
@@ -298,16 +319,13 @@ const fn put(
         second,
         second_fold,
         second_mask,
-        next: starts[start],
-        length: text.len() as u8,
-        name,
+        spelling: Spelling {
+            length: text.len() as u16,
+            name,
+            folded: false,
+        },
+        next: 0,
     };
-    let next = &names[starts[start] as usize];
-    assert!(
-        starts[start] == 0 || next.first as u16 == first as u16,
-        "names meet that do not begin alike"
-    );
-    starts[start] = at as u8;
 }
 
 /// Eight bytes of a name and its colon in lower case, as a word; which of them are letters, and which are there at all.

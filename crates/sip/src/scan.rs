@@ -19,7 +19,7 @@ use core::ops::Range;
 use std::fmt;
 
 use crate::fields::{FieldAt, FieldScanner, Fields};
-use crate::find::{contains, find, find_near};
+use crate::find::{contains, find, find_in_line, find_near, lowest_blank};
 use crate::headers::{HeaderName, StatusCode};
 use crate::uri;
 use memchr::memmem;
@@ -104,7 +104,7 @@ pub struct Field<'a> {
 
 /// Memory for the header fields of a message, to be used for one message after the other.
 #[derive(Clone, Debug, Default)]
-pub struct FieldBuffer(Vec<FieldAt>);
+pub struct FieldBuffer(Option<Box<Fields>>);
 
 /// A received message, borrowed from the receive buffer.
 #[derive(Clone, Debug)]
@@ -114,7 +114,9 @@ pub struct Message<'a> {
     body: Option<&'a [u8]>,
     call_id: Option<&'a [u8]>,
     cseq: Option<CSeq<'a>>,
-    fields: Fields,
+    // Apart, since it is filled byte by byte: copied along with the message right after that, each of the wide reads would
+    // wait for the narrow writes.
+    fields: Box<Fields>,
 }
 
 impl<'a> Message<'a> {
@@ -136,40 +138,47 @@ impl<'a> Message<'a> {
             Some(plain) => plain,
             None => any_start(bytes)?,
         };
-        let mut fields = Fields::new(core::mem::take(&mut buffer.0));
+        let mut fields = buffer.0.take().unwrap_or_default();
+        fields.clear();
         let body = fields.fill(bytes, fields_at);
-        let first = |name| fields.first(name).map(|field| field.value(bytes));
+        let call_id = fields.first(HeaderName::CallId);
+        let cseq = fields.first(HeaderName::CSeq);
         Ok(Self {
             bytes,
             start,
             body: body.and_then(|at| bytes.get(at..)),
-            call_id: first(HeaderName::CallId),
-            cseq: first(HeaderName::CSeq).and_then(parse_cseq),
+            call_id: call_id.map(|field| field.value(bytes)),
+            cseq: cseq.and_then(|field| cseq_of(bytes, field)),
             fields,
         })
     }
 
     /// Gives the memory of its header fields back.
+    #[inline]
     pub fn into_buffer(self) -> FieldBuffer {
-        FieldBuffer(self.fields.all)
+        FieldBuffer(Some(self.fields))
     }
 
     /// The message as received.
+    #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// The first line.
+    #[inline]
     pub fn start(&self) -> StartLine<'a> {
         self.start
     }
 
     /// Whether the first line is a request line.
+    #[inline]
     pub fn is_request(&self) -> bool {
         matches!(self.start, StartLine::Request { .. })
     }
 
     /// The method of a request; `None` for a response.
+    #[inline]
     pub fn method(&self) -> Option<&'a [u8]> {
         match self.start {
             StartLine::Request { method, .. } => Some(method),
@@ -178,6 +187,7 @@ impl<'a> Message<'a> {
     }
 
     /// The status code of a response; `None` for a request.
+    #[inline]
     pub fn status(&self) -> Option<StatusCode> {
         match self.start {
             StartLine::Request { .. } => None,
@@ -186,11 +196,13 @@ impl<'a> Message<'a> {
     }
 
     /// Everything after the blank line, whatever Content-Length says; `None` when there is no blank line.
+    #[inline]
     pub fn body(&self) -> Option<&'a [u8]> {
         self.body
     }
 
     /// The first value of a header, without surrounding white space; folding inside is kept as sent.
+    #[inline]
     pub fn header(&self, name: HeaderName) -> Option<&'a [u8]> {
         self.fields.first(name).map(|field| field.value(self.bytes))
     }
@@ -201,7 +213,7 @@ impl<'a> Message<'a> {
         self.fields
             .all
             .iter()
-            .filter(move |field| field.name == name)
+            .filter(move |field| field.name() == name)
             .map(move |field| field.value(bytes))
     }
 
@@ -209,23 +221,26 @@ impl<'a> Message<'a> {
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + '_ {
         let bytes = self.bytes;
         self.fields.all.iter().map(move |field| Field {
-            name: field.name,
+            name: field.name(),
             raw_name: field.raw_name(bytes),
             value: field.value(bytes),
         })
     }
 
     /// Whether a header is there, even if it is empty.
+    #[inline]
     pub fn has(&self, name: HeaderName) -> bool {
         self.fields.first(name).is_some()
     }
 
     /// The value of the first Call-ID header, as sent (see [`strip_call_id_prefix`]).
+    #[inline]
     pub fn call_id(&self) -> Option<&'a [u8]> {
         self.call_id
     }
 
     /// The first CSeq header; `None` when it is missing or its number does not fit 32 bits (RFC 3261 §8.1.1.5).
+    #[inline]
     pub fn cseq(&self) -> Option<CSeq<'a>> {
         self.cseq
     }
@@ -264,7 +279,7 @@ impl<'a> Message<'a> {
             let Some(field) = only else {
                 return Presence::Absent;
             };
-            if !field.folded {
+            if !field.folded() {
                 let value = field.value(self.bytes);
                 out.extend_from_slice(value);
                 return if value.is_empty() {
@@ -283,7 +298,7 @@ impl<'a> Message<'a> {
     pub fn place_of(&self, wanted: Wanted) -> Result<Option<Range<usize>>, Joined> {
         match wanted {
             Wanted::Known(known) => match self.fields.only(known) {
-                Ok(Some(field)) if field.folded => Err(Joined),
+                Ok(Some(field)) if field.folded() => Err(Joined),
                 Ok(field) => Ok(field.map(|field| field.value as usize..field.end as usize)),
                 Err(()) => Err(Joined),
             },
@@ -297,7 +312,7 @@ impl<'a> Message<'a> {
         let mut found = false;
         for field in &self.fields.all {
             let same = match wanted {
-                Wanted::Known(known) => field.name == known,
+                Wanted::Known(known) => field.name() == known,
                 Wanted::Text => field.raw_name(self.bytes).eq_ignore_ascii_case(name),
             };
             if !same {
@@ -328,7 +343,7 @@ pub fn call_id_of(bytes: &[u8]) -> Option<&[u8]> {
         .position(|byte| !matches!(byte, b'\r' | b'\n'))?;
     let (_, fields_at) = line_at(bytes, first);
     FieldScanner::new(bytes, fields_at)
-        .find(|field| field.name == HeaderName::CallId)
+        .find(|field| field.name() == HeaderName::CallId)
         .map(|field| field.value(bytes))
 }
 
@@ -368,11 +383,20 @@ fn without_colon(name: &[u8]) -> &[u8] {
 /// Drops everything through the first `///` of a Call-ID.
 ///
 /// SIPp lets a scenario run its calls under a name of its own by sending `prefix///real-id`; the call is `real-id`.
+#[inline]
 pub fn strip_call_id_prefix(call_id: &[u8]) -> &[u8] {
     // Few Call-IDs have a slash at all.
-    contains(call_id, b'/')
-        .then(|| memmem::find(call_id, b"///"))
-        .flatten()
+    if contains(call_id, b'/') {
+        behind_slashes(call_id)
+    } else {
+        call_id
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn behind_slashes(call_id: &[u8]) -> &[u8] {
+    memmem::find(call_id, b"///")
         .and_then(|at| call_id.get(at + 3..))
         .unwrap_or(call_id)
 }
@@ -381,7 +405,8 @@ pub fn strip_call_id_prefix(call_id: &[u8]) -> &[u8] {
 /// A number too large for `usize` is `usize::MAX`, so that a limit still catches it.
 pub(crate) fn content_length(head: &[u8]) -> Option<usize> {
     let (_, fields_at) = line_at(head, 0);
-    let field = FieldScanner::new(head, fields_at).find(|f| f.name == HeaderName::ContentLength)?;
+    let field =
+        FieldScanner::new(head, fields_at).find(|f| f.name() == HeaderName::ContentLength)?;
     let digits = field.value(head);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -406,6 +431,10 @@ pub(crate) fn line_at(bytes: &[u8], from: usize) -> (&[u8], usize) {
 #[inline(always)]
 pub(crate) fn plain_start(bytes: &[u8]) -> Option<(StartLine<'_>, usize)> {
     let front = bytes.first_chunk::<12>()?;
+    let end = find_in_line(bytes, b'\n');
+    let [line @ .., b'\r'] = bytes.get(..end)? else {
+        return None;
+    };
     if front.starts_with(SIP_VERSION) {
         let &[
             ..,
@@ -420,27 +449,20 @@ pub(crate) fn plain_start(bytes: &[u8]) -> Option<(StartLine<'_>, usize)> {
         };
         let digit = |digit: u8| u16::from(digit - b'0');
         let code = StatusCode(digit(hundreds) * 100 + digit(tens) * 10 + digit(ones));
-        let rest = bytes.get(front.len()..)?;
-        let end = find(rest, b'\n')?;
-        let [reason @ .., b'\r'] = rest.get(..end)? else {
-            return None;
-        };
+        let reason = line.get(front.len()..)?;
         begins_and_ends_in_text(reason)?;
-        return Some((StartLine::Status { code, reason }, front.len() + end + 1));
+        return Some((StartLine::Status { code, reason }, end + 1));
+    }
+    let (line, version) = line.split_last_chunk()?;
+    // Compared as a word.
+    if version != b" SIP/2.0" {
+        return None;
     }
     let space = find_near(front, b' ')?;
-    let (method, rest) = bytes.split_at_checked(space)?;
-    if contains(method, b'\n') {
-        return None;
-    }
-    let end = find(rest, b'\n')?;
-    let [b' ', uri @ .., b'\r'] = rest.get(..end)? else {
-        return None;
-    };
-    let uri = uri.strip_suffix(SIP_VERSION)?.strip_suffix(b" ")?;
+    let (method, uri) = (line.get(..space)?, line.get(space + 1..)?);
     begins_and_ends_in_text(method)?;
     begins_and_ends_in_text(uri)?;
-    Some((StartLine::Request { method, uri }, space + end + 1))
+    Some((StartLine::Request { method, uri }, end + 1))
 }
 
 /// Whether a text is not empty and has no white space at its ends.
@@ -504,7 +526,44 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
     Some(StartLine::Request { method, uri })
 }
 
-fn parse_cseq(value: &[u8]) -> Option<CSeq<'_>> {
+/// What a CSeq field says.
+#[inline]
+pub(crate) fn cseq_of<'a>(bytes: &'a [u8], field: &FieldAt) -> Option<CSeq<'a>> {
+    plain_cseq(bytes, field).or_else(|| any_cseq(field.value(bytes)))
+}
+
+/// What it says if it is as nearly all are: few digits, a blank and a method of less than eight letters with a line end
+/// behind it. Whatever needs a closer look is none.
+#[inline(always)]
+fn plain_cseq<'a>(bytes: &'a [u8], field: &FieldAt) -> Option<CSeq<'a>> {
+    let value = field.value as usize..field.end as usize;
+    let mut number = 0_u32;
+    let mut at = value.start;
+    while let Some(digit @ b'0'..=b'9') = bytes.get(at) {
+        number = number
+            .wrapping_mul(10)
+            .wrapping_add(u32::from(digit - b'0'));
+        at += 1;
+    }
+    let digits = at - value.start;
+    if !matches!(digits, 1..=9) || *bytes.get(at)? != b' ' {
+        return None;
+    }
+    at += 1;
+    let length = value.end.checked_sub(at)?;
+    let word = u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+    if lowest_blank(word) != Some(length) {
+        return None;
+    }
+    Some(CSeq {
+        number,
+        method: bytes.get(at..value.end)?,
+    })
+}
+
+/// What any CSeq says.
+#[inline(never)]
+pub(crate) fn any_cseq(value: &[u8]) -> Option<CSeq<'_>> {
     let mut number = None;
     let mut rest = value;
     while let [digit @ b'0'..=b'9', behind @ ..] = rest {
@@ -530,7 +589,7 @@ fn parse_cseq(value: &[u8]) -> Option<CSeq<'_>> {
 fn append_without_cr(field: &FieldAt, bytes: &[u8], out: &mut Vec<u8>) {
     let value = field.value(bytes);
     // A value of one line has no line end in it.
-    if !field.folded {
+    if !field.folded() {
         out.extend_from_slice(value);
         return;
     }

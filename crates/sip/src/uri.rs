@@ -12,7 +12,7 @@
 
 use memchr::memchr;
 
-use crate::find::{contains, find, find_near, may_contain};
+use crate::find::{any_of, contains, find, find_in, find_near, may_contain};
 use crate::scan::trim;
 
 /// The parts of a URI. For `sip` and `sips` all parts are filled; for any other scheme `host` is the opaque text up to
@@ -208,52 +208,65 @@ pub fn param<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 /// A parameter of the first value in a header: behind the angle brackets if there are any, before the first comma.
 #[inline]
 pub(crate) fn header_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    if may_contain(value, [b'"', b',']) {
-        return any_param(value, name);
-    }
-    match find(value, b'<') {
-        Some(open) => match first_param(value, open, name) {
-            Some(param) => param,
-            None => any_param(value, name),
-        },
-        None => plain_param(value, name),
+    match first_param(value, name) {
+        Some(param) => param,
+        None => any_param(value, name),
     }
 }
 
-/// The parameter if it stands directly behind the bracketed URI of a value without quotes and commas, as tags do, or if
-/// nothing stands there; whatever needs a closer look is none.
+/// The parameter if it stands directly behind a bracketed URI, as tags do, or behind a value without brackets, as branches
+/// do, or if nothing stands behind the bracket; whatever needs a closer look is none.
 #[inline(always)]
-fn first_param<'a>(value: &'a [u8], open: usize, name: &[u8]) -> Option<Option<&'a [u8]>> {
-    let (front, rest) = value.split_at_checked(open)?;
-    if contains(front, b';') {
+fn first_param<'a>(value: &'a [u8], name: &[u8]) -> Option<Option<&'a [u8]>> {
+    let front = value.first_chunk()?;
+    if any_of(front, [b'"', b',', b';']) {
         return None;
     }
-    let behind = rest.get(find(rest, b'>')? + 1..)?;
+    let behind = match find_in(front, b'<') {
+        // What is in the brackets does not matter.
+        Some(open) => {
+            let rest = value.get(open..)?;
+            rest.get(find(rest, b'>')? + 1..)?
+        }
+        None if may_contain(value, [b'"', b',', b'<']) => return None,
+        None => value.get(find(value, b';')?..)?,
+    };
     let param = match behind {
         [] => return Some(None),
         [b';', param @ ..] => param,
         _ => return None,
     };
-    let (key, value) = param.split_at_checked(name.len())?;
-    let [b'=', value @ ..] = value else {
+    let (key, param) = param.split_at_checked(name.len())?;
+    let [b'=', param @ ..] = param else {
         return None;
     };
-    if !key.eq_ignore_ascii_case(name) {
+    // As a word first, which is how it is spelt mostly.
+    if key != name && !key.eq_ignore_ascii_case(name) {
         return None;
     }
-    let end = match may_contain(value, [b';', b'<']) {
-        true => value.iter().position(|byte| matches!(byte, b';' | b'<')),
-        false => None,
+    let ends = [b';', b',', b'"', b'<'];
+    // A short one shares its block with what stands in front of it, which may be seen for an end of it.
+    let may_end = match param.len() {
+        ..16 => any_of(value.last_chunk()?, ends),
+        _ => may_contain(param, ends),
     };
-    let value = match end {
-        None => value,
-        Some(end) if contains(&value[end..], b'<') => return None,
-        Some(end) => &value[..end],
+    let param = match may_end {
+        true => until_end(param, ends)?,
+        false => param,
     };
     // An empty one is left to others, too.
-    (*value.first()? > b' ' && *value.last()? > b' ').then_some(Some(value))
+    (*param.first()? > b' ' && *param.last()? > b' ').then_some(Some(param))
 }
 
+/// A parameter up to where the next one or the next value begins; none if something else comes before that.
+fn until_end(param: &[u8], ends: [u8; 4]) -> Option<&[u8]> {
+    match param.iter().position(|byte| ends.contains(byte)) {
+        None => Some(param),
+        Some(end) => matches!(param[end], b';' | b',').then_some(&param[..end]),
+    }
+}
+
+#[inline(never)]
 pub(crate) fn any_param<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     // Nearly every value is a URI in brackets, or one token, with plain parameters behind it.
     match behind_brackets(value) {
@@ -286,6 +299,12 @@ fn behind_brackets(value: &[u8]) -> Option<&[u8]> {
 fn plain_param<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     // What stands in front of the first semicolon is the value itself.
     let mut rest = &text[find(text, b';')? + 1..];
+    // Mostly it is the first.
+    if let Some((key, [b'=', value @ ..])) = rest.split_at_checked(name.len())
+        && key.eq_ignore_ascii_case(name)
+    {
+        return Some(trim(&value[..find(value, b';').unwrap_or(value.len())]));
+    }
     loop {
         let end = find(rest, b';');
         let piece = &rest[..end.unwrap_or(rest.len())];
@@ -511,12 +530,24 @@ mod tests {
             for second in pieces {
                 for third in pieces {
                     for fourth in pieces {
-                        let value = format!("{first}{second}{third}{fourth};tag=z");
-                        assert_eq!(
-                            header_param(value.as_bytes(), b"tag"),
-                            quoted_header_param(value.as_bytes(), b"tag"),
-                            "{value}"
-                        );
+                        let pieces = format!("{first}{second}{third}{fourth}");
+                        // Short ones, and ones of blocks that are looked at as a whole.
+                        for value in [
+                            format!("{pieces};tag=z"),
+                            format!("b <sip:b@h{pieces}>;tag=z"),
+                            format!("b <sip:b@192.0.2.1>{pieces}"),
+                            format!("b <sip:b@192.0.2.1>;tag=z{pieces}"),
+                            format!("b <sip:b@192.0.2.1>;tag=0123456789abcdef{pieces}"),
+                            format!("{pieces}<sip:b@192.0.2.1>;tag=z"),
+                            format!("SIP/2.0/UDP 192.0.2.1{pieces};tag=z"),
+                            format!("SIP/2.0/UDP 192.0.2.1;tag=z{pieces}"),
+                        ] {
+                            let value = value.as_bytes();
+                            let expected = quoted_header_param(value, b"tag");
+                            let shown = String::from_utf8_lossy(value);
+                            assert_eq!(header_param(value, b"tag"), expected, "{shown}");
+                            assert_eq!(any_param(value, b"tag"), expected, "{shown}");
+                        }
                     }
                 }
             }

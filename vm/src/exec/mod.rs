@@ -15,7 +15,7 @@ pub(crate) mod twin;
 
 use crate::auth::Pending;
 use crate::call::last::Draft;
-use crate::call::lean::Deadline;
+use crate::call::lean::{Deadline, Maybe};
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
 use crate::circuits::Circuits;
@@ -383,7 +383,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 budget -= 1;
                 call.step = step;
                 call.recv_deadline = Deadline::NONE;
-                call.jump_to = None;
+                call.jump_to = Maybe::<StepId>::NONE;
                 current = Current::None;
             }
             Op::Dialog { dialog } => dialogs::enter(cx, call, dialog),
@@ -396,13 +396,15 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
             }
             Op::TakeJump {} => {
                 // COMPAT(sipp): SIPp takes the `next` of the step before the target first (docs/compat.md#actions).
-                if let Some(step) = call.jump_to.take() {
+                let to = core::mem::replace(&mut call.jump_to, Maybe::<StepId>::NONE);
+                if let Some(step) = to.get() {
                     next = cx.image.program.steps[step.index()].entry;
                 }
             }
             Op::TakeInitJump {} => {
                 let entries = &cx.image.program.init_steps;
-                if let Some(to) = call.jump_to.take().and_then(|to| entries.get(to.index())) {
+                let to = core::mem::replace(&mut call.jump_to, Maybe::<StepId>::NONE);
+                if let Some(to) = to.get().and_then(|to| entries.get(to.index())) {
                     next = *to;
                 }
             }
@@ -438,6 +440,10 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
             Op::PauseWait {} => {
                 if call.pause_until.is_after(cx.now) {
                     call.wait = Wait::Pause;
+                    // What is still repeated may be made again of it.
+                    if cx.image.last_wait == Some(call.pc) && call.repeat.is_none() {
+                        call.last.release(&mut cx.shared.draft);
+                    }
                     return Outcome::Suspended;
                 }
                 call.pause_until = Deadline::NONE;
@@ -590,11 +596,11 @@ fn start_pause(cx: &mut Cx<'_>, call: &mut Call, pause: PauseId) {
 
 /// Bookkeeping ops that steps and blocks share.
 pub(crate) fn rtd_start(cx: &Cx<'_>, call: &mut Call, rtd: RtdId) {
-    call.rtds[rtd.index()].started = Deadline::at(cx.now);
+    call.rtd_mut(rtd.index()).started = Deadline::at(cx.now);
 }
 
 pub(crate) fn rtd_stop(cx: &mut Cx<'_>, call: &mut Call, rtd: RtdId, repeat: bool) {
-    let state = &mut call.rtds[rtd.index()];
+    let state = call.rtd_mut(rtd.index());
     if state.recorded && !repeat {
         return;
     }
@@ -604,7 +610,7 @@ pub(crate) fn rtd_stop(cx: &mut Cx<'_>, call: &mut Call, rtd: RtdId, repeat: boo
         Some(_) => Micros(0),
         None => Micros(u64::from(call.late_us)),
     };
-    let took = cx.now.since(started.unwrap_or(call.created));
+    let took = cx.now.since(started.unwrap_or_else(|| call.created.get()));
     cx.stat(StatEvent::Rtd { rtd, took, late });
 }
 

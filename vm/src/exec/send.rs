@@ -2,7 +2,6 @@
 //! `send`: render, hand to the transport, and remember what may have to be repeated.
 
 use super::Cx;
-use crate::call::lean::Peer;
 use crate::call::{Answered, Call};
 use crate::link::{EMPTY_LINE, Sources};
 use crate::output::{ByteRange, Output, SdpOf, SdpPlace, StatEvent};
@@ -65,7 +64,7 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         call.ack_pending = false;
     }
     pair(cx, call, id, method.is_empty());
-    call.last_sent = Some(id);
+    call.last_sent = id.into();
     let params = &cx.image.params;
     let t1 = if params.unreliable && params.retransmit {
         send.retrans_ms
@@ -132,7 +131,7 @@ pub(crate) fn loss(cx: &Cx<'_>, own: Option<gossipper_bytecode::NumId>) -> f64 {
 pub(crate) fn open(cx: &mut Cx<'_>, call: &Call) {
     cx.out.push(Output::Open {
         call: cx.key,
-        to: call.peer.addr(),
+        to: call.peer(),
     });
 }
 
@@ -149,9 +148,9 @@ pub(crate) fn transmit(cx: &mut Cx<'_>, call: &Call, bytes: ByteRange) {
     };
     // One order for each family, so that it is written where it belongs at once: an address that was put together
     // before would be copied from where it was written in other pieces, for which the copy waits.
-    match &call.peer {
-        Peer::V4(addr) => cx.out.push(send(SocketAddr::V4(*addr))),
-        Peer::V6(addr) => cx.out.push(send(SocketAddr::V6(**addr))),
+    match call.peer_v4() {
+        Some(addr) => cx.out.push(send(SocketAddr::V4(addr))),
+        None => cx.out.push(send(call.peer())),
     }
 }
 

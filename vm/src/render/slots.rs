@@ -111,7 +111,7 @@ impl Scene<'_> {
                 }
             }
             Slot::Users => number(self.users.map_or(-1, i64::from), out),
-            Slot::UserId => number(call.map_or(0, |call| i64::from(call.user)), out),
+            Slot::UserId => number(call.map_or(0, |call| i64::from(call.user())), out),
             Slot::Timestamp => crate::date::log_time(self.wall_us(), params.utc_offset_s, out),
             Slot::Date => crate::date::rfc1123(self.wall_us(), out),
             Slot::ClockTick => number(self.now.as_ms() as i64, out),
@@ -197,7 +197,7 @@ impl Scene<'_> {
     /// The port of the path that the call sends on.
     fn local_port(&self) -> u16 {
         match self.call {
-            Some(call) if call.local_port != 0 => call.local_port,
+            Some(call) if call.local_port() != 0 => call.local_port(),
             _ => self.image.params.local_port,
         }
     }
@@ -209,9 +209,7 @@ impl Scene<'_> {
         // Linking checked that there is a first file.
         let file = field.file.map_or(0, |file| image.files[file.index()]);
         let line = match field.line {
-            None => self
-                .call
-                .and_then(|call| call.lines.as_ref()?.get(file).copied()),
+            None => self.call.and_then(|call| call.line(file)),
             Some(template) => {
                 // Verified: a text nests no deeper than this one. What is too large is no number.
                 let text = self.nested(template);
