@@ -37,12 +37,12 @@ use crate::stripes::{Stripes, fold};
 use crate::vars::Vars;
 use crate::{kept, receive, txn, unexpected};
 pub use ahead::AHEAD;
+use ahead::CallIds;
 use beside::Beside;
 use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use init::Starting;
-use memchr::memmem::Finder;
 use reports::{discard, warn_dead};
 pub use siblings::Siblings;
 use smallvec::SmallVec;
@@ -86,7 +86,7 @@ pub struct Engine {
     /// Memory for the header fields of the message at hand.
     fields: FieldBuffer,
     /// Finds Call-IDs of messages that come next.
-    call_ids: Finder<'static>,
+    call_ids: CallIds,
     /// Bytes that the open calls hold outside their records, as of the last input of each.
     held_bytes: usize,
 }
@@ -129,7 +129,7 @@ impl Engine {
             abort_from: 0,
             spare_bytes: 0,
             fields: FieldBuffer::default(),
-            call_ids: ahead::call_ids(),
+            call_ids: CallIds::new(),
             held_bytes: 0,
             hasher,
             image,
@@ -200,15 +200,17 @@ impl Engine {
         bytes: &[u8],
         out: &mut OutBuf,
     ) {
-        match Message::parse_with(bytes, &mut self.fields) {
-            Ok(msg) => {
-                self.parsed(now, flow, src, &msg, out);
-                self.fields = msg.into_buffer();
-            }
+        // Looked at where it is: to move what was just put together waits for that.
+        let read = Message::parse_with(bytes, &mut self.fields);
+        match &read {
+            Ok(msg) => self.parsed(now, flow, src, msg, out),
             Err(ParseError::KeepAlive) => out.push(Output::Stat(StatEvent::KeepAlive)),
             Err(ParseError::NoSipVersion | ParseError::NoStartLine) => {
                 discard(out, b"Discarding a packet that is not SIP", bytes);
             }
+        }
+        if let Ok(msg) = read {
+            self.fields = msg.into_buffer();
         }
     }
 

@@ -4,8 +4,10 @@
 //! Run-constant keywords become literal text and merge with their neighbours, regular expressions are built,
 //! variables get their place in a register file.
 
+mod closing;
 mod fold;
 
+use crate::call::last::Keeping;
 use crate::call_id::{self, Piece};
 use crate::inserted::Reads;
 use crate::media::MediaPlan;
@@ -14,8 +16,8 @@ use crate::posix::Expression;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::{
-    CaptureId, DialogId, Mode, Op, Pc, Program, RecvId, Segment, Slot, StepKind, TextRef, TwinRole,
-    VarId, VarScope,
+    CaptureId, DialogId, Mode, Op, Pc, Program, RecvId, Segment, Slot, TextRef, TwinRole, VarId,
+    VarScope,
 };
 use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
@@ -148,6 +150,8 @@ pub struct Image {
     pub(crate) call_id: Vec<Piece>,
     /// How the header of each capture is found in a message; of no meaning for other captures.
     pub(crate) wanted: Vec<Wanted>,
+    /// What each receive keeps.
+    pub(crate) keeping: Vec<Keeping>,
     /// The capture of the To header, whichever form the sender chose.
     pub(crate) to_header: Option<CaptureId>,
     /// The capture that `[next_url]` falls back to.
@@ -241,13 +245,18 @@ impl Image {
                 Capture::Message | Capture::ToUri => Wanted::Text,
             })
             .collect();
+        let to_header = wanted
+            .iter()
+            .position(|wanted| *wanted == Wanted::Known(HeaderName::To))
+            .and_then(CaptureId::new);
+        let inserted = Reads::of(&program, &params.injection);
         Ok(Self {
             mode,
             texts: Texts::of(&program, &params, media.ports_are_of_calls()),
             regexes,
             places,
             files,
-            inserted: Reads::of(&program, &params.injection),
+            inserted,
             digest_uri: match &params.auth_uri {
                 Some(uri) => Some([b"sip:", &uri[..]].concat()),
                 None => params.remote.map(crate::auth::digest_uri),
@@ -257,10 +266,12 @@ impl Image {
             global_regs: program.variable_count(VarScope::Global),
             twin_role,
             call_id: call_id::fold(&params),
-            to_header: wanted
+            keeping: program
+                .recvs
                 .iter()
-                .position(|wanted| *wanted == Wanted::Known(HeaderName::To))
-                .and_then(CaptureId::new),
+                .map(|recv| Keeping::of(&program, &wanted, to_header, program.captures_of(recv)))
+                .collect(),
+            to_header,
             wanted,
             to_uri: program
                 .captures
@@ -275,7 +286,7 @@ impl Image {
                 .filter(|(_, recv)| recv.accept.is_some())
                 .filter_map(|(index, _)| RecvId::new(index))
                 .collect(),
-            last_wait: last_wait(&program),
+            last_wait: closing::last_wait(&program, inserted),
             params,
             program,
         })
@@ -332,24 +343,6 @@ impl Image {
         self.global_regs = next;
         Ok(self)
     }
-}
-
-/// The closing `timewait` of a server, if only its end follows and nothing that comes meanwhile is answered with what was
-/// kept of an earlier message: a server's calls with one dialog are given up in silence, and a repetition is answered from itself.
-fn last_wait(program: &Program) -> Option<Pc> {
-    let silent = program.mode() == Mode::Server
-        && program.dialogs.is_empty()
-        && program.handler.is_none()
-        && program.twin_role().is_none();
-    let last = program.steps.last()?;
-    if !silent || last.kind != StepKind::Timewait {
-        return None;
-    }
-    let ops = program.ops.get(last.entry.index()..)?;
-    let waits = ops.iter().position(|op| matches!(op, Op::PauseWait {}))?;
-    matches!(ops.get(waits + 1), Some(Op::End {}))
-        .then(|| Pc::new(last.entry.index() + waits))
-        .flatten()
 }
 
 /// The names of hosts that `setdest` actions of a program use, as far as they are known before a call runs: the driver

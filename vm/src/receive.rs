@@ -430,10 +430,8 @@ fn accept(
     if !recv.advance {
         return stay(call);
     }
-    let captures = cx.image.program.captures_of(recv);
     send::keep_repeated(cx, call, |sources| sources.last);
-    call.last
-        .keep(cx.image, captures, msg, &mut cx.shared.draft);
+    call.last.keep(cx.image, id, msg, &mut cx.shared.draft);
     call.unanswered = Some((fingerprint, id, to_invite));
     // Of the message kept so far only its answer is repeated on request; a new one replaces it when it is answered.
     let leaves = recv.optional == Optional::No

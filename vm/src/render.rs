@@ -113,14 +113,13 @@ pub(crate) const PIECE: usize = 64;
 /// then cut off: to copy a fixed number of bytes takes less than to call what copies any number.
 #[inline(always)]
 pub(crate) fn append_piece(text: &[u8], start: usize, length: usize, out: &mut Vec<u8>) {
-    let rest = text.get(start..).unwrap_or_default();
-    match rest.first_chunk::<PIECE>() {
+    match text.get(start..start + PIECE) {
         Some(piece) if length <= PIECE => {
             let end = out.len() + length;
             out.extend_from_slice(piece);
             out.truncate(end);
         }
-        _ => out.extend_from_slice(&rest[..length]),
+        _ => out.extend_from_slice(&text[start..start + length]),
     }
 }
 

@@ -6,8 +6,8 @@
 
 use crate::link::Image;
 use core::ops::Range;
-use gossipper_bytecode::CaptureId;
 use gossipper_bytecode::program::Capture;
+use gossipper_bytecode::{CaptureId, Program, RecvId};
 use gossipper_sip::{HeaderName, Joined, Message, Presence, Wanted, uri};
 
 /// The kept parts of the last accepted message.
@@ -33,8 +33,50 @@ pub(crate) struct Draft {
     /// Start and end of each capture of the program in `text`.
     ranges: Vec<(u32, u32)>,
     blocks: Blocks,
-    /// Start and end of each in the message at hand, as the table has them.
-    places: Vec<u32>,
+}
+
+/// What a receive keeps of a message, worked out when linking.
+#[derive(Clone, Debug)]
+pub(crate) struct Keeping {
+    /// Headers of known names, and where in the table each has its place.
+    headers: Box<[(HeaderName, u16)]>,
+    /// The table where the message has none of them.
+    table: Box<[u8]>,
+    /// Whether these are all, so that values can be copied straight from the message.
+    places: bool,
+}
+
+impl Keeping {
+    /// What these captures of a program keep. Where one is the URI in To it is read, when it is printed, from what is
+    /// kept of that.
+    pub(crate) fn of(
+        program: &Program,
+        wanted: &[Wanted],
+        to_header: Option<CaptureId>,
+        captures: &[CaptureId],
+    ) -> Self {
+        let absent = narrow(ABSENT.0, ABSENT.1);
+        let mut table: Vec<_> = wanted.iter().flat_map(|_| absent).collect();
+        let mut headers = Vec::new();
+        let mut places = true;
+        for id in captures {
+            let at = NARROW * id.index();
+            let in_to = program.captures[id.index()] == Capture::ToUri
+                && to_header.is_some_and(|to| captures.contains(&to));
+            match (wanted[id.index()], u16::try_from(at)) {
+                (Wanted::Known(name), Ok(at)) => headers.push((name, at)),
+                (Wanted::Text, Ok(_)) if in_to => {
+                    table[at..at + NARROW].copy_from_slice(&narrow(IN_TO.0, IN_TO.1));
+                }
+                _ => places = false,
+            }
+        }
+        Self {
+            headers: headers.into(),
+            table: table.into(),
+            places,
+        }
+    }
 }
 
 /// Memory for what is kept, between two uses.
@@ -81,8 +123,8 @@ const ABSENT: (u32, u32) = (1, 0);
 const IN_TO: (u32, u32) = (2, 0);
 
 /// Start and end of a capture in the table, where they fit 16 bits.
-const fn narrow(start: u32, end: u32) -> u32 {
-    start | end << 16
+const fn narrow(start: u32, end: u32) -> [u8; NARROW] {
+    (start | end << 16).to_le_bytes()
 }
 
 /// Bytes between values that may be kept with them: copying all at once is worth more.
@@ -128,11 +170,12 @@ impl Last {
         self.block.len()
     }
 
-    /// Keeps the listed captures of a message in place of the message before, and all of it as well where the program asks for that.
+    /// Keeps the captures of a receive of a message in place of the message before, and all of it as well where the program
+    /// asks for that.
     pub(crate) fn keep(
         &mut self,
         image: &Image,
-        captures: &[CaptureId],
+        recv: RecvId,
         msg: &Message<'_>,
         draft: &mut Draft,
     ) {
@@ -140,16 +183,20 @@ impl Last {
         self.cseq = msg.cseq().map_or(0, |cseq| cseq.number);
         self.status = msg.status().map_or(0, |code| code.0);
         let whole = image.inserted.keeps(self.status);
+        let captures = image
+            .program
+            .captures_of(&image.program.recvs[recv.index()]);
         if captures.is_empty() && !whole {
             self.release(draft);
             return;
         }
-        let columns = image.wanted.len() + usize::from(image.inserted.keeps_whole());
-        if whole
-            || self
-                .keep_places(image, captures, columns, msg, draft)
-                .is_err()
+        let keeping = &image.keeping[recv.index()];
+        let whole_has_place = image.inserted.keeps_whole();
+        if !keeping.places
+            || whole_has_place
+            || self.keep_places(keeping, msg, &mut draft.blocks).is_err()
         {
+            let columns = image.wanted.len() + usize::from(whole_has_place);
             draft.ranges.clear();
             draft.ranges.resize(columns, ABSENT);
             self.keep_texts(image, captures, msg, draft);
@@ -159,34 +206,21 @@ impl Last {
     /// Copies values straight from the message, which is possible if each is a single line of a known name.
     fn keep_places(
         &mut self,
-        image: &Image,
-        captures: &[CaptureId],
-        columns: usize,
+        Keeping { headers, table, .. }: &Keeping,
         msg: &Message<'_>,
-        Draft { places, blocks, .. }: &mut Draft,
+        blocks: &mut Blocks,
     ) -> Result<(), Joined> {
-        places.clear();
-        places.resize(columns, narrow(ABSENT.0, ABSENT.1));
         let (mut from, mut to, mut length) = (usize::MAX, 0, 0);
-        for id in captures {
-            let (start, end) = match image.wanted[id.index()] {
-                Wanted::Text => in_to(image, *id, captures)?,
-                wanted => match msg.place_of(wanted)? {
-                    Some(place) => {
-                        from = from.min(place.start);
-                        to = to.max(place.end);
-                        length += place.len();
-                        // Not used unless they fit.
-                        (place.start as u32, place.end as u32)
-                    }
-                    None => continue,
-                },
-            };
-            places[id.index()] = narrow(start, end);
+        for (name, _) in headers {
+            if let Some(place) = msg.place_of(Wanted::Known(*name))? {
+                from = from.min(place.start);
+                to = to.max(place.end);
+                length += place.len();
+            }
         }
-        let table = NARROW * columns;
-        // Behind the table each value stands at most where it stood in the message, and that much further.
-        if to + table > usize::from(u16::MAX) {
+        // Behind the table each value stands at most where it stood in the message, and that much further. A header may be
+        // kept twice, under two names.
+        if to.max(length) + table.len() > usize::from(u16::MAX) {
             return Err(Joined);
         }
         self.wide = false;
@@ -194,28 +228,26 @@ impl Last {
         // If what is between them is less than it costs to leave it out, all is copied at once.
         let span = to.saturating_sub(from);
         let at_once = span <= length + SLACK;
-        let size = table + if at_once { span } else { length };
-        let block = self.room(size, blocks);
+        let size = table.len() + if at_once { span } else { length };
+        let (entries, values) = self.room(size, blocks).split_at_mut(table.len());
         if at_once {
-            block[table..].copy_from_slice(bytes.get(from..to).unwrap_or_default());
-            let behind = narrow(table as u32, table as u32);
-            let shift = behind.wrapping_sub(narrow(from as u32, from as u32));
-            for place in places.iter_mut().filter(|place| is_there(**place)) {
-                *place = place.wrapping_add(shift);
-            }
-        } else {
-            let mut start = table;
-            for place in places.iter_mut().filter(|place| is_there(**place)) {
-                let value = bytes.get((*place & 0xffff) as usize..(*place >> 16) as usize);
-                let value = value.unwrap_or_default();
-                let end = start + value.len();
-                block[start..end].copy_from_slice(value);
-                *place = narrow(start as u32, end as u32);
-                start = end;
-            }
+            values.copy_from_slice(bytes.get(from..to).unwrap_or_default());
         }
-        for (entry, place) in block.chunks_exact_mut(NARROW).zip(places) {
-            entry.copy_from_slice(&place.to_le_bytes());
+        entries.copy_from_slice(table);
+        let mut next = 0;
+        for (name, at) in headers {
+            let Some(place) = msg.place_of(Wanted::Known(*name))? else {
+                continue;
+            };
+            let start = if at_once { place.start - from } else { next };
+            let end = start + place.len();
+            if !at_once {
+                values[start..end].copy_from_slice(bytes.get(place).unwrap_or_default());
+                next = end;
+            }
+            let at = usize::from(*at);
+            let (start, end) = (start + table.len(), end + table.len());
+            entries[at..at + NARROW].copy_from_slice(&narrow(start as u32, end as u32));
         }
         Ok(())
     }
@@ -278,7 +310,7 @@ impl Last {
                 entry[..NARROW].copy_from_slice(&start.to_le_bytes());
                 entry[NARROW..].copy_from_slice(&end.to_le_bytes());
             } else {
-                entry.copy_from_slice(&narrow(start, end).to_le_bytes());
+                entry.copy_from_slice(&narrow(start, end));
             }
         }
     }
@@ -324,22 +356,6 @@ impl Last {
             let both = number(index)?;
             (both & 0xffff, both >> 16)
         })
-    }
-}
-
-/// Whether an entry of the table is the place of a value.
-const fn is_there(place: u32) -> bool {
-    place & 0xffff <= place >> 16
-}
-
-/// Where a capture is kept that is not simply the value of a header of a known name; an error if that is a text of its own.
-#[cold]
-fn in_to(image: &Image, id: CaptureId, captures: &[CaptureId]) -> Result<(u32, u32), Joined> {
-    // The URI in To is read from what is kept of that when it is printed, if ever.
-    let derived = image.program.captures[id.index()] == Capture::ToUri;
-    match image.to_header {
-        Some(to) if derived && captures.contains(&to) => Ok(IN_TO),
-        _ => Err(Joined),
     }
 }
 
