@@ -6,6 +6,7 @@
 
 mod closing;
 mod fold;
+mod patience;
 
 use crate::call::last::Keeping;
 use crate::call_id::{self, Piece};
@@ -16,8 +17,8 @@ use crate::posix::Expression;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::{
-    CaptureId, DialogId, Mode, Op, Pc, Program, RecvId, Segment, Slot, TextRef, TwinRole, VarId,
-    VarScope,
+    CaptureId, DialogId, Mode, Op, Pc, Program, RecvId, Segment, Slot, StepId, TextRef, TwinRole,
+    VarId, VarScope,
 };
 use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
@@ -150,6 +151,8 @@ pub struct Image {
     pub(crate) call_id: Vec<Piece>,
     /// How the header of each capture is found in a message; of no meaning for other captures.
     pub(crate) wanted: Vec<Wanted>,
+    /// For each step how long calls wait there, in ms, 0 being for ever; and the step whose timeout that is.
+    pub(crate) patience: Vec<(u32, StepId)>,
     /// What each receive keeps.
     pub(crate) keeping: Vec<Keeping>,
     /// The capture of the To header, whichever form the sender chose.
@@ -266,6 +269,7 @@ impl Image {
             global_regs: program.variable_count(VarScope::Global),
             twin_role,
             call_id: call_id::fold(&params),
+            patience: patience::of(&program, &params),
             keeping: program
                 .recvs
                 .iter()
