@@ -37,12 +37,12 @@ use crate::stripes::{Stripes, fold};
 use crate::vars::Vars;
 use crate::{kept, receive, txn, unexpected};
 pub use ahead::AHEAD;
+use ahead::CallIds;
 use beside::Beside;
 use core::net::SocketAddr;
 use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use init::Starting;
-use memchr::memmem::Finder;
 use reports::{discard, warn_dead};
 pub use siblings::Siblings;
 use smallvec::SmallVec;
@@ -86,7 +86,7 @@ pub struct Engine {
     /// Memory for the header fields of the message at hand.
     fields: FieldBuffer,
     /// Finds Call-IDs of messages that come next.
-    call_ids: Finder<'static>,
+    call_ids: CallIds,
     /// Bytes that the open calls hold outside their records, as of the last input of each.
     held_bytes: usize,
 }
@@ -129,7 +129,7 @@ impl Engine {
             abort_from: 0,
             spare_bytes: 0,
             fields: FieldBuffer::default(),
-            call_ids: ahead::call_ids(),
+            call_ids: CallIds::new(),
             held_bytes: 0,
             hasher,
             image,

@@ -420,9 +420,10 @@ impl<M: Machine> Core<M> {
         sent
     }
 
-    /// Lets the machine look at the calls whose deadlines have come beside the one that was just taken.
-    pub(super) fn look_ahead_of_timers(&self) {
-        let keys = self.wheel.due().map(|key| KeyData::from_ffi(key).into());
+    /// Lets the machine look at the calls whose deadlines have come: that of the one that was just taken, and those behind it.
+    pub(super) fn look_ahead_of_timers(&self, taken: &Fired) {
+        let keys = std::iter::once(taken.key).chain(self.wheel.due());
+        let keys = keys.map(|key| KeyData::from_ffi(key).into());
         self.machine.look_ahead_of_timers(&mut keys.take(AHEAD));
     }
 

@@ -407,11 +407,10 @@ impl<M: Machine> Shard<M> {
         let mut looked_at = 0;
         while let Some(fired) = self.core.wheel.pop_due(limit.now()) {
             if looked_at == 0 {
-                self.core.look_ahead_of_timers();
+                self.core.look_ahead_of_timers(&fired);
                 looked_at = AHEAD;
-            } else {
-                looked_at -= 1;
             }
+            looked_at -= 1;
             self.core.timer(limit.now(), fired);
             self.core.flush_full();
             if !limit.allow(&self.core.clock) {
