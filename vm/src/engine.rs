@@ -27,7 +27,7 @@ use crate::exec::{self, Cx, Outcome, Shared, run};
 use crate::flows::Flows;
 use crate::inject::Injection;
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros, Unsent};
-use crate::link::Image;
+use crate::link::{Image, Role};
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
 use crate::posix::Scratch;
 use crate::receive::Arrival;
@@ -40,7 +40,7 @@ pub use ahead::AHEAD;
 use ahead::CallIds;
 use beside::Beside;
 use core::net::SocketAddr;
-use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
+use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use init::Starting;
 use reports::{discard, warn_dead};
@@ -711,10 +711,5 @@ fn split<'a>(
 
 /// Whether a send step sends an INVITE.
 pub(crate) fn is_invite(image: &Image, id: gossipper_bytecode::SendId) -> bool {
-    let program = &image.program;
-    let send = &program.sends[id.index()];
-    match program.templates[send.template.index()].kind {
-        TemplateKind::Request { method } => program.bytes(method) == b"INVITE",
-        TemplateKind::Response { .. } | TemplateKind::Text => false,
-    }
+    image.roles[id.index()] == Role::Invite
 }

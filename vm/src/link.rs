@@ -6,6 +6,8 @@
 
 mod closing;
 mod fold;
+mod patience;
+mod roles;
 
 use crate::call::last::Keeping;
 use crate::call_id::{self, Piece};
@@ -16,13 +18,14 @@ use crate::posix::Expression;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::{
-    CaptureId, DialogId, Mode, Op, Pc, Program, RecvId, Segment, Slot, TextRef, TwinRole, VarId,
-    VarScope,
+    CaptureId, DialogId, Mode, Op, Pc, Program, RecvId, Segment, Slot, StepId, TextRef, TwinRole,
+    VarId, VarScope,
 };
 use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
 
 pub(crate) use fold::{EMPTY_LINE, Keyword, Sources, Texts, constant, ip, trunk_from};
+pub(crate) use roles::Role;
 
 /// Why a program cannot run with these parameters.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -150,6 +153,10 @@ pub struct Image {
     pub(crate) call_id: Vec<Piece>,
     /// How the header of each capture is found in a message; of no meaning for other captures.
     pub(crate) wanted: Vec<Wanted>,
+    /// What each entry of the send table sends.
+    pub(crate) roles: Vec<Role>,
+    /// For each step how long calls wait there, in ms, 0 being for ever; and the step whose timeout that is.
+    pub(crate) patience: Vec<(u32, StepId)>,
     /// What each receive keeps.
     pub(crate) keeping: Vec<Keeping>,
     /// The capture of the To header, whichever form the sender chose.
@@ -266,6 +273,8 @@ impl Image {
             global_regs: program.variable_count(VarScope::Global),
             twin_role,
             call_id: call_id::fold(&params),
+            roles: roles::of(&program),
+            patience: patience::of(&program, &params),
             keeping: program
                 .recvs
                 .iter()

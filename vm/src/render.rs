@@ -179,6 +179,8 @@ pub(crate) fn render(
                 out.extend_from_slice(&[b' '; LEN_WIDTH]);
             }
             Keyword::CallNumber => scene.call_number(out),
+            Keyword::CallId => scene.call_id(out),
+            Keyword::PeerTagParam => scene.peer_tag_param(out),
             Keyword::BranchEnd(offset) => scene.branch_end(offset, out),
             Keyword::Slot {
                 slot,

@@ -176,6 +176,20 @@ impl<const N: usize> Short<N> {
         self.set(b"");
     }
 
+    /// Prints the text.
+    #[inline]
+    pub(crate) fn print(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Inline(len, bytes) => {
+                // As many bytes every time, which takes less than to call what copies any number.
+                let end = out.len() + usize::from(*len).min(N);
+                out.extend_from_slice(bytes);
+                out.truncate(end);
+            }
+            Self::Heap(bytes) => out.extend_from_slice(bytes),
+        }
+    }
+
     /// Bytes in the heap.
     #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {

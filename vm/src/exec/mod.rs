@@ -32,10 +32,10 @@ use crate::render::{DynamicId, LastView, Scene, TooLarge, Trouble, render};
 use crate::rng;
 use crate::txn::Buffers;
 use crate::vars::Vars;
-use gossipper_bytecode::program::{PauseLength, Step, TwinNeed};
+use gossipper_bytecode::program::PauseLength;
 use gossipper_bytecode::{
-    CounterId, FailReason, Op, PauseId, Pc, RecvMatch, RegexId, RtdId, StepId, StopKind,
-    TemplateId, TemplateKind, VarId,
+    CounterId, FailReason, Op, PauseId, Pc, RegexId, RtdId, StepId, StopKind, TemplateId,
+    TemplateKind, VarId,
 };
 use gossipper_sip::Message;
 use regex::bytes::CaptureLocations;
@@ -536,49 +536,11 @@ fn arm_receive(cx: &Cx<'_>, call: &mut Call) {
     if call.recv_deadline.is_some() {
         return;
     }
-    let program = &cx.image.program;
-    let here = &program.steps[call.step.index()];
-    // COMPAT(sipp): SIPp arms the timeout of the current element alone, so that a timeout behind an optional receive
-    // never fires; we take the first one up to the mandatory receive (docs/compat.md#timers).
-    let own = here.set.forward().find_map(|id| {
-        let recv = &program.recvs[id.index()];
-        recv.timeout_ms.map(|ms| (ms, recv.step))
-    });
-    let command = here.command.and_then(|id| {
-        let recv = &program.twin_recvs[id.index()];
-        let own = (recv.need == TwinNeed::MayBePassed && recv.step == Some(call.step))
-            .then_some(cx.image.params.optional_command_ms)
-            .filter(|ms| *ms > 0);
-        Some((recv.timeout_ms.or(own)?, recv.step?))
-    });
-    let own = match (own, command) {
-        (Some(message), Some(command)) => Some(if command.1 < message.1 {
-            command
-        } else {
-            message
-        }),
-        (message, command) => message.or(command),
-    };
-    let (ms, step) = own.unwrap_or_else(|| (default_wait(cx, here), call.step));
+    let (ms, step) = cx.image.patience[call.step.index()];
     if ms > 0 {
         call.recv_deadline = Deadline::at(cx.now.plus(Micros::from_ms(u64::from(ms))));
         call.recv_step = step;
     }
-}
-
-/// How long a step waits for messages that names no time itself, in ms; 0 is for ever.
-fn default_wait(cx: &Cx<'_>, here: &Step) -> u32 {
-    let params = &cx.image.params;
-    let (ms, bye_ms) = (params.recv_timeout_ms, params.recv_bye_timeout_ms);
-    if ms == 0 || ms >= bye_ms {
-        return ms;
-    }
-    let program = &cx.image.program;
-    let is_bye = here.set.forward().any(|id| {
-        let wanted = program.recvs[id.index()].accepts;
-        matches!(wanted, RecvMatch::Request(method) if program.bytes(method) == b"BYE")
-    });
-    if is_bye { bye_ms } else { ms }
 }
 
 fn start_pause(cx: &mut Cx<'_>, call: &mut Call, pause: PauseId) {
