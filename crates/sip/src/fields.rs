@@ -66,7 +66,11 @@ impl FieldAt {
     /// Where the value stands.
     #[inline]
     pub(crate) fn place(&self, bytes: &[u8]) -> Range<usize> {
-        self.end() - self.value(bytes).len()..self.end()
+        let place = self.from as usize..self.end();
+        match bytes.get(place.start) {
+            Some(b' ' | b'\t') => place.end - self.value(bytes).len()..place.end,
+            _ => place,
+        }
     }
 
     pub(crate) fn raw_name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
