@@ -268,7 +268,7 @@ mod tests {
             Just(b"Call-ID:7@h".to_vec()),
             Just(b"Proxy-Authenticate: a".to_vec()),
             Just(b"\r\n\t".to_vec()),
-            "\r\n([A-Za-z-]{1,9}|(To|from|CSeq|Contact|Via|max-forwards|Content-Type)) ?: ?[ -~]{0,40}\r?\n?"
+            "\r\n([A-Za-z-]{1,9}|(To|from|CSeq|Contact|Via|max-forwards|Content-Type)) {0,3}: {0,5}[ -~]{0,100}\r?\n?"
                 .prop_map(String::into_bytes),
             "(,|;|<|>|\"|=|tag=|;Tag=[a-z]|;branch=| |[a-c]){0,12}".prop_map(String::into_bytes),
             "[ -~]{0,12}".prop_map(String::into_bytes),
