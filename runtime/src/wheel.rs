@@ -23,6 +23,8 @@ const SLOTS: usize = 1 << SLOT_BITS;
 const DUE: u16 = (LEVELS * SLOTS) as u16;
 const UNLINKED: u16 = DUE + 1;
 const NIL: u32 = u32::MAX;
+/// Nodes of a chunk, a power of two.
+const CHUNK: usize = 512;
 /// Ticks the wheel spans; farther deadlines wait at the end and are sorted in again when it is reached.
 const SPAN: u64 = 1 << (SLOT_BITS as u64 * LEVELS as u64);
 
@@ -59,7 +61,8 @@ const EMPTY: Node = Node {
 /// A hierarchical timing wheel over call keys.
 #[derive(Debug)]
 pub struct Wheel {
-    nodes: Vec<Node>,
+    /// In chunks that never move: a table that doubled would be copied, and its pages cleared, again and again.
+    nodes: Vec<Box<[Node; CHUNK]>>,
     heads: Box<[u32; LEVELS * SLOTS + 1]>,
     tails: Box<[u32; LEVELS * SLOTS + 1]>,
     /// One bit per slot that has nodes.
@@ -101,17 +104,32 @@ impl Wheel {
         self.len == 0
     }
 
+    /// The node of this index, if it has one.
+    fn known(&self, index: u32) -> Option<&Node> {
+        let chunk = self.nodes.get(index as usize / CHUNK)?;
+        Some(&chunk[index as usize % CHUNK])
+    }
+
+    /// The node of an index that was armed.
+    fn node(&self, index: u32) -> &Node {
+        &self.nodes[index as usize / CHUNK][index as usize % CHUNK]
+    }
+
+    fn node_mut(&mut self, index: u32) -> &mut Node {
+        &mut self.nodes[index as usize / CHUNK][index as usize % CHUNK]
+    }
+
     /// Arms the deadline of `key`, in place of the one that its index had. The low 32 bits of a key are a dense index.
     pub fn arm(&mut self, key: u64, generation: u32, at: Micros) {
         let index = key as u32;
         if index == NIL {
             return;
         }
-        if index as usize >= self.nodes.len() {
-            self.nodes.resize(index as usize + 1, EMPTY);
+        while index as usize / CHUNK >= self.nodes.len() {
+            self.nodes.push(Box::new([EMPTY; CHUNK]));
         }
         self.unlink(index);
-        let node = &mut self.nodes[index as usize];
+        let node = self.node_mut(index);
         node.key = key;
         node.generation = generation;
         node.at = at;
@@ -121,11 +139,7 @@ impl Wheel {
 
     /// Takes the deadline of `key` back; nothing happens when it has none or the index has passed to another key.
     pub fn disarm(&mut self, key: u64) {
-        if self
-            .nodes
-            .get(key as u32 as usize)
-            .is_some_and(|node| node.key == key)
-        {
+        if self.known(key as u32).is_some_and(|node| node.key == key) {
             self.unlink(key as u32);
         }
     }
@@ -148,7 +162,7 @@ impl Wheel {
             let index = self.heads[DUE as usize];
             if index != NIL {
                 self.unlink(index);
-                let node = self.nodes[index as usize];
+                let node = self.node(index);
                 return Some(Fired {
                     key: node.key,
                     generation: node.generation,
@@ -170,7 +184,7 @@ impl Wheel {
 
     /// The keys that [`Self::pop_due`] gives next, as far as they are sorted already.
     pub fn due(&self) -> impl Iterator<Item = u64> + '_ {
-        let node = |index: u32| self.nodes.get(index as usize);
+        let node = |index: u32| self.known(index);
         let first = node(self.heads[DUE as usize]);
         std::iter::successors(first, move |last| node(last.next)).map(|node| node.key)
     }
@@ -208,7 +222,7 @@ impl Wheel {
     }
 
     fn insert(&mut self, index: u32) {
-        let due = self.nodes[index as usize].at.0.div_ceil(TICK_US);
+        let due = self.node(index).at.0.div_ceil(TICK_US);
         let list = if due <= self.tick {
             DUE
         } else {
@@ -221,17 +235,17 @@ impl Wheel {
             (level as usize * SLOTS + slot) as u16
         };
         let tail = self.tails[list as usize];
-        let node = &mut self.nodes[index as usize];
+        let node = self.node_mut(index);
         (node.list, node.prev, node.next) = (list, tail, NIL);
         match tail {
             NIL => self.heads[list as usize] = index,
-            _ => self.nodes[tail as usize].next = index,
+            _ => self.node_mut(tail).next = index,
         }
         self.tails[list as usize] = index;
     }
 
     fn unlink(&mut self, index: u32) {
-        if self.nodes[index as usize].list != UNLINKED {
+        if self.node(index).list != UNLINKED {
             self.detach(index);
             self.len -= 1;
         }
@@ -240,19 +254,19 @@ impl Wheel {
     fn detach(&mut self, index: u32) {
         let Node {
             list, prev, next, ..
-        } = self.nodes[index as usize];
+        } = *self.node(index);
         match prev {
             NIL => self.heads[list as usize] = next,
-            _ => self.nodes[prev as usize].next = next,
+            _ => self.node_mut(prev).next = next,
         }
         match next {
             NIL => self.tails[list as usize] = prev,
-            _ => self.nodes[next as usize].prev = prev,
+            _ => self.node_mut(next).prev = prev,
         }
         if list < DUE && self.heads[list as usize] == NIL {
             self.occupied[list as usize / SLOTS] &= !(1 << (list as usize % SLOTS));
         }
-        self.nodes[index as usize].list = UNLINKED;
+        self.node_mut(index).list = UNLINKED;
     }
 }
 

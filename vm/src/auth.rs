@@ -307,7 +307,7 @@ impl Pending {
         let uri = match &image.digest_uri {
             Some(uri) => uri,
             None => {
-                by_peer = digest_uri(call.peer.addr());
+                by_peer = digest_uri(call.peer());
                 &by_peer
             }
         };

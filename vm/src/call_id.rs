@@ -97,9 +97,14 @@ pub(crate) fn write_dialog(
 }
 
 fn append(pieces: &[Piece], call: &mut Call, scratch: &mut Vec<u8>) {
-    print(pieces, call.number, call.created, &mut call.rng, scratch);
-    call.call_id.clear();
-    call.call_id.extend_from_slice(scratch);
+    print(
+        pieces,
+        call.number,
+        call.created.get(),
+        &mut call.rng,
+        scratch,
+    );
+    call.call_id.set(scratch);
 }
 
 /// Prints the Call-ID of the call of that number, whose stream is where it is when a call gets its Call-ID.
@@ -227,7 +232,7 @@ mod tests {
         let mut scratch = b"old".to_vec();
         call.number = 12;
         write(&fold(&params("%u-%p@%s")), &mut call, &mut scratch);
-        assert_eq!(call.call_id.as_slice(), b"12-77@192.0.2.1");
+        assert_eq!(call.call_id[..], b"12-77@192.0.2.1"[..]);
         let first = call.rng;
         write(&fold(&params("%u.%r")), &mut call, &mut scratch);
         assert!(call.call_id.starts_with(b"12.") && call.call_id.len() > 3);

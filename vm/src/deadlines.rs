@@ -29,7 +29,7 @@ pub(crate) fn rearm(call: &mut Call, key: CallKey, out: &mut OutBuf) {
             out.push(Output::Arm {
                 call: key,
                 at,
-                generation: call.generation,
+                generation: call.generation.into(),
             });
         }
         None => out.push(Output::Disarm { call: key }),

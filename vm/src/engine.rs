@@ -27,7 +27,7 @@ use crate::exec::{self, Cx, Outcome, Shared, run};
 use crate::flows::Flows;
 use crate::inject::Injection;
 use crate::input::{CallControl, CallKey, FlowId, Input, Micros, Unsent};
-use crate::link::Image;
+use crate::link::{Image, Role};
 use crate::output::{CallEnd, LogKind, OutBuf, Output, StatEvent};
 use crate::posix::Scratch;
 use crate::receive::Arrival;
@@ -37,12 +37,12 @@ use crate::stripes::{Stripes, fold};
 use crate::vars::Vars;
 use crate::{kept, receive, txn, unexpected};
 pub use ahead::AHEAD;
+use ahead::CallIds;
 use beside::Beside;
 use core::net::SocketAddr;
-use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode, TemplateKind};
+use gossipper_bytecode::{AutoMessage, DialogId, FailReason, Mode};
 use gossipper_sip::{FieldBuffer, Message, ParseError, strip_call_id_prefix};
 use init::Starting;
-use memchr::memmem::Finder;
 use reports::{discard, warn_dead};
 pub use siblings::Siblings;
 use smallvec::SmallVec;
@@ -86,7 +86,7 @@ pub struct Engine {
     /// Memory for the header fields of the message at hand.
     fields: FieldBuffer,
     /// Finds Call-IDs of messages that come next.
-    call_ids: Finder<'static>,
+    call_ids: CallIds,
     /// Bytes that the open calls hold outside their records, as of the last input of each.
     held_bytes: usize,
 }
@@ -129,7 +129,7 @@ impl Engine {
             abort_from: 0,
             spare_bytes: 0,
             fields: FieldBuffer::default(),
-            call_ids: ahead::call_ids(),
+            call_ids: CallIds::new(),
             held_bytes: 0,
             hasher,
             image,
@@ -200,15 +200,17 @@ impl Engine {
         bytes: &[u8],
         out: &mut OutBuf,
     ) {
-        match Message::parse_with(bytes, &mut self.fields) {
-            Ok(msg) => {
-                self.parsed(now, flow, src, &msg, out);
-                self.fields = msg.into_buffer();
-            }
+        // Looked at where it is: to move what was just put together waits for that.
+        let read = Message::parse_with(bytes, &mut self.fields);
+        match &read {
+            Ok(msg) => self.parsed(now, flow, src, msg, out),
             Err(ParseError::KeepAlive) => out.push(Output::Stat(StatEvent::KeepAlive)),
             Err(ParseError::NoSipVersion | ParseError::NoStartLine) => {
                 discard(out, b"Discarding a packet that is not SIP", bytes);
             }
+        }
+        if let Ok(msg) = read {
+            self.fields = msg.into_buffer();
         }
     }
 
@@ -349,13 +351,15 @@ impl Engine {
         if !self.take_number() {
             return None;
         }
-        let mut call = self.new_call(now, now, flow, peer);
-        call.call_id.extend_from_slice(id);
-        if !self.take_lines(&mut call, out) {
+        let key = self.new_call(now, now, flow, peer);
+        let call = self.calls.get_mut(key)?;
+        call.call_id.set(id);
+        if !births::take_lines(&mut self.shared, self.siblings.is_some(), call, out) {
+            self.take_back(key);
             return None;
         }
-        let connected = self.take_circuit(&mut call);
-        let key = self.insert(call, out);
+        let connected = births::take_circuit(&mut self.shared, call);
+        self.list(key, out);
         self.enter_flow(key, flow);
         out.push(Output::Stat(StatEvent::Created {
             incoming,
@@ -446,7 +450,7 @@ impl Engine {
         ) else {
             return;
         };
-        if call.generation != generation || !call.armed.is_some() {
+        if u32::from(call.generation) != generation || !call.armed.is_some() {
             return;
         }
         call.armed = Deadline::NONE;
@@ -567,11 +571,12 @@ impl Engine {
         if let Some(death) = death {
             self.shared.dead.bury(hash, death, now);
         }
-        let length = now.since(call.created);
+        call.last.release(&mut self.shared.draft);
+        let length = now.since(call.created.get());
         out.push(Output::Stat(StatEvent::Ended { end, length }));
         out.push(Output::Ended {
             call: key,
-            user: call.user,
+            user: call.user(),
             length,
         });
         let left = call.heap_bytes();
@@ -579,7 +584,7 @@ impl Engine {
             self.spare_bytes += left;
             call.held_bytes = left as u32;
         } else {
-            *call = Call::blank(UNSPECIFIED);
+            *call = Call::blank();
         }
     }
 }
@@ -706,10 +711,5 @@ fn split<'a>(
 
 /// Whether a send step sends an INVITE.
 pub(crate) fn is_invite(image: &Image, id: gossipper_bytecode::SendId) -> bool {
-    let program = &image.program;
-    let send = &program.sends[id.index()];
-    match program.templates[send.template.index()].kind {
-        TemplateKind::Request { method } => program.bytes(method) == b"INVITE",
-        TemplateKind::Response { .. } | TemplateKind::Text => false,
-    }
+    image.roles[id.index()] == Role::Invite
 }

@@ -114,5 +114,5 @@ pub(crate) fn close_own(cx: &mut Cx<'_>, call: &mut Call) {
     }
     cx.out.push(Output::Close { flow: call.flow });
     call.flow = FlowId::NONE;
-    call.local_port = 0;
+    call.set_local_port(0);
 }

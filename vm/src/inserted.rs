@@ -182,9 +182,7 @@ impl Scene<'_> {
             return self.refuse(word, "there is no such injection file");
         };
         let line = match parameter(parameters, b"line") {
-            None => self
-                .call
-                .and_then(|call| call.lines.as_ref()?.get(file).copied()),
+            None => self.call.and_then(|call| call.line(file)),
             Some(text) => {
                 let text = match text
                     .strip_prefix(b"$")

@@ -4,8 +4,12 @@
 //! Run-constant keywords become literal text and merge with their neighbours, regular expressions are built,
 //! variables get their place in a register file.
 
+mod closing;
 mod fold;
+mod patience;
+mod roles;
 
+use crate::call::last::Keeping;
 use crate::call_id::{self, Piece};
 use crate::inserted::Reads;
 use crate::media::MediaPlan;
@@ -14,13 +18,14 @@ use crate::posix::Expression;
 use gossipper_bytecode::media::Media;
 use gossipper_bytecode::program::Capture;
 use gossipper_bytecode::{
-    CaptureId, DialogId, Mode, Op, Program, RecvId, Segment, Slot, TextRef, TwinRole, VarId,
-    VarScope,
+    CaptureId, DialogId, Mode, Op, Pc, Program, RecvId, Segment, Slot, StepId, TextRef, TwinRole,
+    VarId, VarScope,
 };
 use gossipper_sip::{HeaderName, Wanted};
 use std::sync::Arc;
 
 pub(crate) use fold::{EMPTY_LINE, Keyword, Sources, Texts, constant, ip, trunk_from};
+pub(crate) use roles::Role;
 
 /// Why a program cannot run with these parameters.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -28,6 +33,9 @@ pub enum LinkError {
     /// A client scenario has nowhere to send to.
     #[error("a client scenario needs a remote address")]
     NoDestination,
+    /// A call could not tell the last step from none.
+    #[error("the scenario has more than 65535 steps")]
+    TooManySteps,
     /// Two scenarios that share their global variables have too many.
     #[error("the scenarios have more than 65536 global variables together")]
     Globals,
@@ -145,6 +153,12 @@ pub struct Image {
     pub(crate) call_id: Vec<Piece>,
     /// How the header of each capture is found in a message; of no meaning for other captures.
     pub(crate) wanted: Vec<Wanted>,
+    /// What each entry of the send table sends.
+    pub(crate) roles: Vec<Role>,
+    /// For each step how long calls wait there, in ms, 0 being for ever; and the step whose timeout that is.
+    pub(crate) patience: Vec<(u32, StepId)>,
+    /// What each receive keeps.
+    pub(crate) keeping: Vec<Keeping>,
     /// The capture of the To header, whichever form the sender chose.
     pub(crate) to_header: Option<CaptureId>,
     /// The capture that `[next_url]` falls back to.
@@ -153,6 +167,8 @@ pub struct Image {
     pub(crate) media: MediaPlan,
     /// Receives that begin a dialog of the peer's.
     pub(crate) accepting: Vec<RecvId>,
+    /// Where a call waits for its end with nothing left to print of the message it has kept.
+    pub(crate) last_wait: Option<Pc>,
 }
 
 impl Image {
@@ -167,6 +183,11 @@ impl Image {
         let calls = program.needs_destination() || (mode == Mode::Client && twin_role.is_none());
         if calls && params.destination.is_none() {
             return Err(LinkError::NoDestination);
+        }
+        let longest = program.steps.len().max(program.init_steps.len());
+        let longest = longest.max(program.sends.len()).max(program.recvs.len());
+        if longest > usize::from(u16::MAX) {
+            return Err(LinkError::TooManySteps);
         }
         check_twin(&program, &params)?;
         if params.per_call && !program.dialogs.is_empty() {
@@ -231,13 +252,18 @@ impl Image {
                 Capture::Message | Capture::ToUri => Wanted::Text,
             })
             .collect();
+        let to_header = wanted
+            .iter()
+            .position(|wanted| *wanted == Wanted::Known(HeaderName::To))
+            .and_then(CaptureId::new);
+        let inserted = Reads::of(&program, &params.injection);
         Ok(Self {
             mode,
             texts: Texts::of(&program, &params, media.ports_are_of_calls()),
             regexes,
             places,
             files,
-            inserted: Reads::of(&program, &params.injection),
+            inserted,
             digest_uri: match &params.auth_uri {
                 Some(uri) => Some([b"sip:", &uri[..]].concat()),
                 None => params.remote.map(crate::auth::digest_uri),
@@ -247,10 +273,14 @@ impl Image {
             global_regs: program.variable_count(VarScope::Global),
             twin_role,
             call_id: call_id::fold(&params),
-            to_header: wanted
+            roles: roles::of(&program),
+            patience: patience::of(&program, &params),
+            keeping: program
+                .recvs
                 .iter()
-                .position(|wanted| *wanted == Wanted::Known(HeaderName::To))
-                .and_then(CaptureId::new),
+                .map(|recv| Keeping::of(&program, &wanted, to_header, program.captures_of(recv)))
+                .collect(),
+            to_header,
             wanted,
             to_uri: program
                 .captures
@@ -265,6 +295,7 @@ impl Image {
                 .filter(|(_, recv)| recv.accept.is_some())
                 .filter_map(|(index, _)| RecvId::new(index))
                 .collect(),
+            last_wait: closing::last_wait(&program, inserted),
             params,
             program,
         })

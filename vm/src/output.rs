@@ -346,6 +346,18 @@ impl OutBuf {
         self.about = None;
     }
 
+    /// Forgets all orders, keeps their bytes: a message that has yet to leave can stay where it is.
+    pub fn clear_orders(&mut self) {
+        self.records.clear();
+        self.about = None;
+    }
+
+    /// The bytes of all orders since [`Self::clear`].
+    #[must_use]
+    pub fn all_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The orders, in the order to carry them out.
     #[must_use]
     pub fn records(&self) -> &[Output] {

@@ -4,7 +4,7 @@
 use crate::answer::AudioAnswer;
 use crate::call::Fingerprint;
 use crate::call::dialogs::{Phase, bring};
-use crate::call::lean::Deadline;
+use crate::call::lean::{Deadline, Maybe};
 use crate::call::{Answered, Call, Wait};
 use crate::engine::{Verdict, is_invite};
 use crate::exec::{Current, Cx, run_block, send};
@@ -183,7 +183,7 @@ fn acknowledged_before(cx: &Cx<'_>, call: &Call, msg: &Message<'_>) -> Option<Re
     if !(params.unreliable && params.retransmit) || msg.method() != Some(b"ACK") {
         return None;
     }
-    let recv = call.acknowledged_by?;
+    let recv = call.acknowledged_by.get()?;
     let number = call.acknowledged;
     msg.cseq()
         .is_some_and(|cseq| cseq.number == number)
@@ -192,9 +192,10 @@ fn acknowledged_before(cx: &Cx<'_>, call: &Call, msg: &Message<'_>) -> Option<Re
 
 fn ack_of_another_invite(call: &Call, msg: &Message<'_>) -> bool {
     msg.method() == Some(b"ACK")
-        && call
-            .invite_cseq
-            .is_some_and(|invite| msg.cseq().is_some_and(|cseq| cseq.number != invite))
+        && call.invited
+        && msg
+            .cseq()
+            .is_some_and(|cseq| cseq.number != call.invite_cseq)
 }
 
 /// Whether the peer repeated a message that was accepted before; if it was answered, it gets the answer again.
@@ -241,7 +242,7 @@ fn repeated(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>, fingerprint: Fi
 /// The method of the message that was sent last, if it was a request and the peer has a response to repeat for it.
 fn last_sent_method<'a>(cx: &Cx<'a>, call: &Call) -> Option<&'a [u8]> {
     let program = &cx.image.program;
-    let template = program.sends[call.last_sent?.index()].template;
+    let template = program.sends[call.last_sent.get()?.index()].template;
     match program.templates[template.index()].kind {
         TemplateKind::Request { method } => Some(program.bytes(method)),
         TemplateKind::Response { .. } | TemplateKind::Text => None,
@@ -262,12 +263,15 @@ fn note(cx: &mut Cx<'_>, call: &mut Call, msg: &Message<'_>) {
                 && let Some(tag) = msg.to_tag()
             {
                 send::keep_repeated(cx, call, |sources| sources.peer_tag);
-                call.peer_tag.clear();
-                call.peer_tag.extend_from_slice(tag);
+                call.peer_tag.set(tag);
             }
         }
         Some(b"ACK") => call.established = true,
-        Some(b"INVITE") => call.invite_cseq = msg.cseq().map(|cseq| cseq.number),
+        Some(b"INVITE") => {
+            let cseq = msg.cseq();
+            call.invited = cseq.is_some();
+            call.invite_cseq = cseq.map_or(0, |cseq| cseq.number);
+        }
         Some(_) => {}
     }
 }
@@ -385,7 +389,10 @@ fn accept(
     }
     if msg.method() == Some(b"ACK") {
         call.acknowledged = msg.cseq().map_or(0, |cseq| cseq.number);
-        call.acknowledged_by = msg.cseq().map(|_| id);
+        call.acknowledged_by = match msg.cseq() {
+            Some(_) => id.into(),
+            None => Maybe::<RecvId>::NONE,
+        };
     }
     if let Some(front) = call.front_mut() {
         front.stage = match (msg.method(), msg.status(), msg.cseq()) {
@@ -423,10 +430,8 @@ fn accept(
     if !recv.advance {
         return stay(call);
     }
-    let captures = cx.image.program.captures_of(recv);
     send::keep_repeated(cx, call, |sources| sources.last);
-    call.last
-        .keep(cx.image, captures, msg, &mut cx.shared.draft);
+    call.last.keep(cx.image, id, msg, &mut cx.shared.draft);
     call.unanswered = Some((fingerprint, id, to_invite));
     // Of the message kept so far only its answer is repeated on request; a new one replaces it when it is answered.
     let leaves = recv.optional == Optional::No
@@ -455,7 +460,7 @@ fn stay(call: &Call) -> Verdict {
 /// Stops or slows the repetition of what was sent last.
 fn quiet(cx: &mut Cx<'_>, call: &mut Call, recv: &Recv, msg: &Message<'_>) {
     // What is repeated is what was sent last; the record of the repetition itself is far away.
-    let (true, Some(sent)) = (call.repeat.is_some(), call.last_sent) else {
+    let (true, Some(sent)) = (call.repeat.is_some(), call.last_sent.get()) else {
         return;
     };
     let answers = match (msg.status(), msg.method()) {

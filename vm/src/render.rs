@@ -113,14 +113,13 @@ pub(crate) const PIECE: usize = 64;
 /// then cut off: to copy a fixed number of bytes takes less than to call what copies any number.
 #[inline(always)]
 pub(crate) fn append_piece(text: &[u8], start: usize, length: usize, out: &mut Vec<u8>) {
-    let rest = text.get(start..).unwrap_or_default();
-    match rest.first_chunk::<PIECE>() {
+    match text.get(start..start + PIECE) {
         Some(piece) if length <= PIECE => {
             let end = out.len() + length;
             out.extend_from_slice(piece);
             out.truncate(end);
         }
-        _ => out.extend_from_slice(&rest[..length]),
+        _ => out.extend_from_slice(&text[start..start + length]),
     }
 }
 
@@ -180,6 +179,8 @@ pub(crate) fn render(
                 out.extend_from_slice(&[b' '; LEN_WIDTH]);
             }
             Keyword::CallNumber => scene.call_number(out),
+            Keyword::CallId => scene.call_id(out),
+            Keyword::PeerTagParam => scene.peer_tag_param(out),
             Keyword::BranchEnd(offset) => scene.branch_end(offset, out),
             Keyword::Slot {
                 slot,

@@ -22,6 +22,7 @@ const NONE: u32 = u32::MAX;
 /// In place of the next free place: this one is not free.
 const OPEN: u32 = u32::MAX - 1;
 
+/// Four lines of the caches: allocators put chunks of such a size to the beginning of a page.
 #[derive(Debug)]
 struct Slot {
     /// Odd, as keys demand; changes whenever the place becomes free.
@@ -77,18 +78,24 @@ impl Calls {
         self.len
     }
 
-    /// Takes a call in and gives it a key.
-    pub(crate) fn insert(&mut self, call: Call) -> CallKey {
+    /// Opens a place for a call: its key, and the record there, which is what an ended call has left or blank.
+    pub(crate) fn open(&mut self) -> (CallKey, &mut Call) {
         self.len += 1;
-        let free = self.free;
-        if let Some(slot) = self.slot_mut(free) {
-            slot.call = call;
-            let generation = slot.generation;
-            let next_free = core::mem::replace(&mut slot.next_free, OPEN);
-            let key = key(self.turned(free), generation);
-            self.free = next_free;
-            return key;
+        if self.free == NONE {
+            self.free = self.grow();
         }
+        let place = self.free;
+        let turned = self.turned(place);
+        let index = place as usize;
+        // What is free is there: places do not go.
+        let slot = &mut self.chunks[index / CHUNK][index % CHUNK];
+        self.free = core::mem::replace(&mut slot.next_free, OPEN);
+        (key(turned, slot.generation), &mut slot.call)
+    }
+
+    /// Adds a place, a free one.
+    #[cold]
+    fn grow(&mut self) -> u32 {
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
@@ -98,16 +105,10 @@ impl Calls {
         let place = (before + chunk.len()) as u32;
         chunk.push(Slot {
             generation: 1,
-            next_free: OPEN,
-            call,
+            next_free: NONE,
+            call: Call::blank(),
         });
-        key(self.turned(place), 1)
-    }
-
-    /// What an ended call has left where the next one is put; its memory may be taken.
-    pub(crate) fn left_over(&mut self) -> Option<&mut Call> {
-        let free = self.free;
-        self.slot_mut(free).map(|slot| &mut slot.call)
+        place
     }
 
     /// Ends a call: its key finds it no more. What it leaves stays in its place.
@@ -224,18 +225,25 @@ fn parts(key: CallKey) -> (u32, u32) {
 mod tests {
     use super::*;
 
-    fn numbered(number: u64) -> Call {
-        Call {
-            number,
-            ..crate::testing::call()
+    impl Calls {
+        fn insert(&mut self, number: u64) -> CallKey {
+            let (key, call) = self.open();
+            call.number = number;
+            key
         }
+    }
+
+    #[test]
+    fn a_place_fills_whole_lines_and_a_chunk_whole_pages() {
+        assert_eq!(size_of::<Slot>(), 256);
+        assert_eq!(CHUNK * size_of::<Slot>() % 4096, 0);
     }
 
     #[test]
     fn calls_are_found_under_their_keys_across_chunks() {
         let mut calls = Calls::new();
         let count = 3 * CHUNK as u64 + 5;
-        let keys: Vec<_> = (0..count).map(|n| calls.insert(numbered(n))).collect();
+        let keys: Vec<_> = (0..count).map(|n| calls.insert(n)).collect();
         assert_eq!((calls.len(), calls.chunks.len()), (keys.len(), 4));
         for (number, key) in (0..).zip(&keys) {
             assert_eq!(calls.get(*key).map(|call| call.number), Some(number));
@@ -257,8 +265,8 @@ mod tests {
     #[test]
     fn marked_calls_and_others_do_not_find_each_other() {
         let (mut plain, mut marked) = Calls::pair();
-        let keys: Vec<_> = (0..2).map(|n| plain.insert(numbered(n))).collect();
-        let others: Vec<_> = (0..2).map(|n| marked.insert(numbered(10 + n))).collect();
+        let keys: Vec<_> = (0..2).map(|n| plain.insert(n)).collect();
+        let others: Vec<_> = (0..2).map(|n| marked.insert(10 + n)).collect();
         for (key, other) in keys.iter().zip(&others) {
             assert!(!is_marked(*key) && is_marked(*other));
             assert!(plain.contains_key(*key) && !plain.contains_key(*other));
@@ -272,7 +280,7 @@ mod tests {
         assert_eq!(places.max(), Some(3));
         assert!(marked.end(keys[0]).is_none());
         assert_eq!(marked.end(others[0]).map(|call| call.number), Some(10));
-        assert!(is_marked(marked.insert(numbered(12))));
+        assert!(is_marked(marked.insert(12)));
         assert!(marked.get(others[0]).is_none());
         assert!(!marked.contains_key(CallKey::default()));
     }
@@ -280,16 +288,16 @@ mod tests {
     #[test]
     fn a_place_is_used_again_and_the_old_key_finds_nothing() {
         let mut calls = Calls::new();
-        let keys: Vec<_> = (0..5).map(|n| calls.insert(numbered(n))).collect();
-        assert!(calls.left_over().is_none());
+        let keys: Vec<_> = (0..5).map(|n| calls.insert(n)).collect();
         assert_eq!(calls.end(keys[1]).map(|call| call.number), Some(1));
         assert_eq!(calls.end(keys[3]).map(|call| call.number), Some(3));
         assert!(calls.end(keys[1]).is_none() && calls.get(keys[1]).is_none());
         assert!(calls.at(calls.place(keys[1])).is_none());
-        assert_eq!(calls.left_over().map(|call| call.number), Some(3));
         assert_eq!(calls.keys().count(), 3);
         // What became free last is used first.
-        let (third, first) = (calls.insert(numbered(13)), calls.insert(numbered(11)));
+        let (third, left) = calls.open();
+        assert_eq!(core::mem::replace(&mut left.number, 13), 3);
+        let first = calls.insert(11);
         assert_eq!(
             [third, first].map(|key| parts(key).0),
             [keys[3], keys[1]].map(|key| parts(key).0)

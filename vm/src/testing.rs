@@ -5,5 +5,7 @@ use crate::call::Call;
 
 /// A call record without content.
 pub(crate) fn call() -> Call {
-    Call::blank("192.0.2.1:5060".parse().expect("an address"))
+    let mut call = Call::blank();
+    call.set_peer("192.0.2.1:5060".parse().expect("an address"));
+    call
 }

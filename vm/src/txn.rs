@@ -45,9 +45,10 @@ impl Buffers {
     fn fill(&mut self, start: Repeat, bytes: &[u8]) -> Box<Repeat> {
         let mut repeat = match self.0.pop() {
             Some(mut spare) => {
-                let buffer = core::mem::take(&mut spare.bytes);
-                *spare = start;
-                spare.bytes = buffer;
+                spare.send = start.send;
+                spare.at = start.at;
+                spare.interval_ms = start.interval_ms;
+                spare.count = start.count;
                 spare
             }
             None => Box::new(start),

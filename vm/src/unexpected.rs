@@ -262,7 +262,10 @@ pub(crate) fn abort(cx: &mut Cx<'_>, call: &mut Call, last: Option<&Message<'_>>
         LastView::Whole(msg) => (true, msg.status().map_or(0, |code| code.0)),
         LastView::Kept => (call.last.present, call.last.status),
     };
-    let sent_invite = call.last_sent.is_some_and(|send| is_invite(cx.image, send));
+    let sent_invite = call
+        .last_sent
+        .get()
+        .is_some_and(|send| is_invite(cx.image, send));
     if !exists {
         return death;
     }

@@ -82,17 +82,17 @@ impl Vars {
         place: Place,
     ) -> (&'v mut Regs, usize) {
         match place {
-            Place::Call(slot) => (call.regs.get_or_insert_default(), usize::from(slot)),
+            Place::Call(slot) => (&mut call.extra_mut().regs, usize::from(slot)),
             Place::User { user, call: own } => match self.file_of(call) {
                 Some(file) => (&mut self.users[file], usize::from(user)),
-                None => (call.regs.get_or_insert_default(), usize::from(own)),
+                None => (&mut call.extra_mut().regs, usize::from(own)),
             },
             Place::Global(slot) => (&mut self.globals, usize::from(slot)),
         }
     }
 
     fn file_of(&self, call: &Call) -> Option<usize> {
-        (call.user as usize)
+        (call.user() as usize)
             .checked_sub(1)
             .filter(|file| *file < self.users.len())
     }

@@ -69,3 +69,29 @@ fn large_messages_fill_the_server_before_many_calls_do() {
         "all was given back"
     );
 }
+
+/// Answers, and then waits as `wait` says.
+fn waiting_server(wait: &str) -> u32 {
+    let answer = "<send><![CDATA[\nSIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n\
+                  [last_CSeq:]\nContent-Length: 0\n\n]]></send>";
+    let scenario =
+        format!(r#"<scenario name="s"><recv request="OPTIONS"/>{answer}{wait}</scenario>"#);
+    let params = RunParams {
+        max_incoming_bytes: 1,
+        ..RunParams::default()
+    };
+    let image = Image::link(pair::program("s", &scenario), params).expect("it links");
+    let mut engine = Engine::new(Arc::new(image));
+    let refused = (0..3).map(|n| deliver(&mut engine, "OPTIONS", &format!("call{n}")));
+    refused.map(u32::from).sum()
+}
+
+#[test]
+fn a_call_that_only_waits_for_its_end_holds_nothing_of_a_message() {
+    assert_eq!(waiting_server(r#"<timewait milliseconds="4000"/>"#), 0);
+    // What is printed later is kept.
+    let more = "<send><![CDATA[\nNOTIFY sip:a SIP/2.0\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n\
+                CSeq: 1 NOTIFY\nContent-Length: 0\n\n]]></send>";
+    let wait = format!(r#"<pause milliseconds="4000"/>{more}<timewait milliseconds="4000"/>"#);
+    assert_eq!(waiting_server(&wait), 2);
+}

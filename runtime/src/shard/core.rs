@@ -43,6 +43,9 @@ use crate::wheel::{Fired, Wheel};
 /// Datagrams that make a batch full.
 const FLUSH_AT: usize = 256;
 
+/// Bytes of orders that make it full. Most of them are messages that have yet to leave.
+const FLUSH_AT_BYTES: usize = 1 << 20;
+
 /// Least time between two log lines about the same kind of socket trouble.
 const SAY_AGAIN: Micros = Micros(1_000_000);
 
@@ -78,6 +81,8 @@ pub(super) struct Core<M> {
     /// `None` where messages go over connections.
     socket: Option<UdpSocket>,
     pub(super) outbox: Outbox,
+    /// Messages that have yet to leave lie among the bytes of the orders.
+    pub(super) unsent_in_orders: bool,
     /// The sockets of flows 1 and up.
     pub(super) sides: Vec<SideOut>,
     /// Connections, and sockets of calls.
@@ -113,6 +118,8 @@ pub(super) struct Core<M> {
     pub(super) shapes: Option<Box<Shapes>>,
     /// What happens to calls is told to more than the figures.
     pub(super) traced: bool,
+    /// What is sent is told to those that watch calls.
+    pub(super) tells_sent: bool,
     /// The call that the orders at hand are about, if the machine was asked to say so.
     pub(super) about: u64,
     /// The record of the call whose end is just being told.
@@ -172,6 +179,7 @@ impl<M: Machine> Core<M> {
             resumes: VecDeque::new(),
             socket,
             outbox,
+            unsent_in_orders: false,
             sides: Vec::new(),
             main_is_stream: flows.as_ref().is_some_and(|table| table.has_main()),
             flows,
@@ -191,6 +199,7 @@ impl<M: Machine> Core<M> {
             watch: None,
             invites: None,
             traced: false,
+            tells_sent: false,
             measure: None,
             shapes: None,
             about: 0,
@@ -305,10 +314,14 @@ impl<M: Machine> Core<M> {
         self.follow(now, out, bytes);
     }
 
-    /// The memory of the orders, empty.
+    /// The memory of the orders, without any.
     fn orders(&mut self) -> Box<OutBuf> {
         let mut out = self.out.take().unwrap_or_default();
-        out.clear();
+        if self.unsent_in_orders {
+            out.clear_orders();
+        } else {
+            out.clear();
+        }
         out
     }
 
@@ -407,9 +420,10 @@ impl<M: Machine> Core<M> {
         sent
     }
 
-    /// Lets the machine look at the calls whose deadlines have come beside the one that was just taken.
-    pub(super) fn look_ahead_of_timers(&self) {
-        let keys = self.wheel.due().map(|key| KeyData::from_ffi(key).into());
+    /// Lets the machine look at the calls whose deadlines have come: that of the one that was just taken, and those behind it.
+    pub(super) fn look_ahead_of_timers(&self, taken: &Fired) {
+        let keys = std::iter::once(taken.key).chain(self.wheel.due());
+        let keys = keys.map(|key| KeyData::from_ffi(key).into());
         self.machine.look_ahead_of_timers(&mut keys.take(AHEAD));
     }
 
@@ -465,7 +479,11 @@ impl<M: Machine> Core<M> {
     /// Sends what has been collected if it makes a batch.
     pub(super) fn flush_full(&mut self) {
         let full = |outbox: &Outbox| outbox.len() >= FLUSH_AT;
-        if full(&self.outbox) || self.sides.iter().any(|side| full(&side.outbox)) {
+        let orders = self.out.as_ref().map_or(0, |out| out.all_bytes().len());
+        if full(&self.outbox)
+            || orders >= FLUSH_AT_BYTES
+            || self.sides.iter().any(|side| full(&side.outbox))
+        {
             self.flush();
         }
     }
@@ -484,12 +502,14 @@ impl<M: Machine> Core<M> {
         let now = self.clock.now();
         let wall_us = self.clock.wall_us(now);
         let (logs, watch, mirror) = (&mut self.logs, &self.watch, &mut self.mirror);
+        let orders = self.out.as_ref().map_or(&b""[..], |out| out.all_bytes());
         let sides = self.sides.iter_mut();
         let ways = sides.map(|side| (&side.socket, &mut side.outbox));
         let first = self.socket.as_ref().zip(Some(&mut self.outbox)).into_iter();
         for (flow, (socket, outbox)) in (0..).map(FlowId).zip(first.chain(ways)) {
             outbox.flush(
                 socket,
+                orders,
                 &mut self.counts,
                 &mut self.refused,
                 |bytes, sent, call, to| {
@@ -508,6 +528,7 @@ impl<M: Machine> Core<M> {
                 },
             );
         }
+        self.unsent_in_orders = false;
         if self.watch.is_some() && !self.unsent() {
             self.watch.as_mut().into_iter().for_each(|w| w.all_sent());
         }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 use gossipper_bytecode::LogLevel;
-use gossipper_vm::{CallKey, FlowId, LogKind, Micros, OutBuf, Output, StatEvent};
+use gossipper_vm::{ByteRange, CallKey, FlowId, LogKind, Micros, OutBuf, Output, StatEvent};
 use slotmap::Key as _;
 
 use super::core::Core;
@@ -31,7 +31,7 @@ impl<M: Machine> Core<M> {
                     flow,
                     to,
                     bytes,
-                } => self.send(now, (*call, *flow, to), out.bytes(*bytes), &mut within),
+                } => self.send(now, (*call, *flow, to), out, *bytes, &mut within),
                 Output::Arm {
                     call,
                     at,
@@ -91,33 +91,38 @@ impl<M: Machine> Core<M> {
         self.trace_beside(now, *event);
     }
 
-    /// Puts a message where it leaves with others.
+    /// Has a message leave with others.
     #[inline]
     fn send(
         &mut self,
         now: Micros,
         (call, flow, to): (Option<CallKey>, FlowId, &SocketAddr),
-        bytes: &[u8],
+        out: &OutBuf,
+        bytes: ByteRange,
         within: &mut Option<Micros>,
     ) {
         if self.traced {
-            self.tell_sent(now, flow, *to, bytes);
+            self.tell_sent(now, flow, *to, out.bytes(bytes));
         }
         if let Some(shapes) = &mut self.shapes {
-            shapes.sends(now, self.about, to, bytes);
+            shapes.sends(now, self.about, to, out.bytes(bytes));
         }
         let outbox = match (flow.0 as usize).checked_sub(1) {
             None if !self.main_is_stream => &mut self.outbox,
             side => match side.and_then(|side| self.sides.get_mut(side)) {
                 Some(side) => &mut side.outbox,
-                None => return self.push_to_flow(now, flow, call, *to, bytes, within.take()),
+                None => {
+                    let bytes = out.bytes(bytes);
+                    return self.push_to_flow(now, flow, call, *to, bytes, within.take());
+                }
             },
         };
-        outbox.push(call, to, bytes, &mut self.counts);
-        if let Some(watch) = &mut self.watch
-            && watch.wants_sent()
+        outbox.push(call, to, out.all_bytes(), bytes.range(), &mut self.counts);
+        self.unsent_in_orders = true;
+        if self.tells_sent
+            && let Some(watch) = &mut self.watch
         {
-            watch.message(now, call, self.about, Traffic::Sent, bytes);
+            watch.message(now, call, self.about, Traffic::Sent, out.bytes(bytes));
         }
     }
 

@@ -67,12 +67,14 @@ impl<M: Machine> Core<M> {
         self.logs.hand_over();
         if let Some(watch) = &mut self.watch {
             watch.tell_numbers(self.logs.wanted().messages);
+            self.tells_sent = watch.wants_sent();
         }
     }
 
-    /// Finds out whether anybody is to be told what happens to calls. To be called once all that may want to is there.
+    /// Finds out whether anybody is to be told what happens to calls, and what they send. To be called once all that may want to is there.
     pub(super) fn begin_traces(&mut self) {
         let wanted = self.logs.wanted();
+        self.tells_sent = self.watch.as_ref().is_some_and(|watch| watch.wants_sent());
         // What a run can switch while it goes on is not among them.
         self.traced = wanted.codes
             || wanted.rtts

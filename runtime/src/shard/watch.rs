@@ -137,7 +137,6 @@ impl Watch {
     }
 
     /// Whether it wants to know of messages that are sent.
-    #[inline]
     pub(super) fn wants_sent(&self) -> bool {
         self.numbers || self.histories.is_some()
     }

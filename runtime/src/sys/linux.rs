@@ -53,6 +53,10 @@ const RECV_BUFFERS: usize = 16;
 /// Those given when few came the last time. Each takes a few cache lines to prepare.
 const FEW_BUFFERS: usize = 4;
 
+/// Bytes that one call is to bring at most, judged by what the last one brought: they are to stay in the caches until they
+/// were handled.
+const BATCH_BYTES: usize = 128 << 10;
+
 /// Longer than a datagram lies in a socket that somebody reads: the system's clock was set meanwhile.
 const WAITED_AT_MOST: Duration = Duration::from_secs(10);
 
@@ -196,11 +200,18 @@ impl Sender {
             };
             let first_iovec = self.iovecs.len();
             for item in &items[next..next + count] {
-                let bytes = item.bytes(arena);
-                self.iovecs.push(libc::iovec {
-                    iov_base: bytes.as_ptr().cast_mut().cast(),
-                    iov_len: bytes.len(),
-                });
+                let (bytes, behind) = (item.bytes(arena), arena.get(item.off..));
+                let begins = behind.unwrap_or_default().as_ptr();
+                match self.iovecs[first_iovec..].last_mut() {
+                    // One that lies right behind the last is the same piece of memory to the kernel.
+                    Some(last) if last.iov_base as usize + last.iov_len == begins as usize => {
+                        last.iov_len += bytes.len();
+                    }
+                    _ => self.iovecs.push(libc::iovec {
+                        iov_base: begins.cast_mut().cast(),
+                        iov_len: bytes.len(),
+                    }),
+                }
             }
             let segment = if count > 1 {
                 u16::try_from(items[next].len).unwrap_or(0)
@@ -339,8 +350,7 @@ impl Receiver {
                     }
                     outcome.datagrams = self.entries.len();
                     outcome.drained = self.batched && count < self.offered;
-                    // Twice what came, so that a look that finds as much as the last one is the only one.
-                    self.offered = (count * 2).clamp(FEW_BUFFERS, RECV_BUFFERS);
+                    self.offered = self.next_offer(count);
                     return Ok(outcome);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -356,6 +366,15 @@ impl Receiver {
             }
         }
         Ok(outcome)
+    }
+
+    /// Buffers for the next call, after one that filled so many.
+    fn next_offer(&self, count: usize) -> usize {
+        let filled = self.headers.iter().take(count);
+        let bytes: usize = filled.map(|header| header.msg_len as usize).sum();
+        let fit = BATCH_BYTES * count / bytes.max(1);
+        // Twice what came, so that a look that finds as much as the last one is the only one.
+        (count * 2).min(fit).clamp(FEW_BUFFERS, RECV_BUFFERS)
     }
 
     fn call(&mut self, socket: &UdpSocket) -> io::Result<usize> {

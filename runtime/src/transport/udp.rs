@@ -9,6 +9,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::ops::Range;
 
 use gossipper_control::TransportCounts;
 use gossipper_vm::CallKey;
@@ -247,10 +248,13 @@ pub struct Refused {
 }
 
 /// Datagrams on their way out.
+///
+/// They lie where they were made, and are copied only when the socket is full and they have to wait.
 #[derive(Debug)]
 pub struct Outbox {
     sender: BatchSender,
-    arena: Vec<u8>,
+    /// Those that wait for a full socket, all of them; empty while none do.
+    kept: Vec<u8>,
     items: Vec<Outgoing>,
     calls: Vec<Option<CallKey>>,
     order: Order,
@@ -262,7 +266,7 @@ impl Outbox {
     pub fn new(backend: Backend) -> Self {
         Self {
             sender: BatchSender::new(backend),
-            arena: Vec::new(),
+            kept: Vec::new(),
             items: Vec::new(),
             calls: Vec::new(),
             order: Order::new(),
@@ -281,32 +285,37 @@ impl Outbox {
         self.items.is_empty()
     }
 
-    /// Adds a datagram; drops and counts it when the socket has been full for too long.
+    /// Adds a datagram, these bytes of `shared`, which stay there until the next [`Self::flush`]; drops and counts it when
+    /// the socket has been full for too long.
     pub fn push(
         &mut self,
         call: Option<CallKey>,
         to: &SocketAddr,
-        bytes: &[u8],
+        shared: &[u8],
+        bytes: Range<usize>,
         counts: &mut TransportCounts,
     ) {
-        if self.items.len() >= MAX_QUEUED || self.arena.len() + bytes.len() > MAX_QUEUED_BYTES {
+        let len = bytes.len();
+        if self.items.len() >= MAX_QUEUED || self.kept.len() + len > MAX_QUEUED_BYTES {
             counts.send_dropped += 1;
             return;
         }
-        self.items.push(Outgoing {
-            off: self.arena.len(),
-            len: bytes.len(),
-            to: *to,
-        });
+        let mut off = bytes.start;
+        if !self.kept.is_empty() {
+            off = self.kept.len();
+            self.kept
+                .extend_from_slice(shared.get(bytes).unwrap_or_default());
+        }
+        self.items.push(Outgoing { off, len, to: *to });
         self.calls.push(call);
-        self.arena.extend_from_slice(bytes);
     }
 
     /// Sends until all is out or the socket is full. `done` sees each datagram that is dealt with, whether it was sent,
-    /// whose it is, and where it goes.
+    /// whose it is, and where it goes. Afterwards nothing in `shared` is needed any more.
     pub fn flush(
         &mut self,
         socket: &UdpSocket,
+        shared: &[u8],
         counts: &mut TransportCounts,
         refused: &mut Vec<Refused>,
         mut done: impl FnMut(&[u8], bool, Option<CallKey>, SocketAddr),
@@ -317,9 +326,14 @@ impl Outbox {
         self.order.arrange(&mut self.items, &mut self.calls);
         let first_refused = refused.len();
         let mut failed = Vec::new();
+        let arena = if self.kept.is_empty() {
+            shared
+        } else {
+            &self.kept
+        };
         let outcome = self
             .sender
-            .send(socket, &self.arena, &self.items, &mut |index, error| {
+            .send(socket, arena, &self.items, &mut |index, error| {
                 failed.push(index);
                 refused.push(Refused {
                     call: self.calls[index],
@@ -338,11 +352,10 @@ impl Outbox {
                 counts.sent += 1;
                 counts.sent_bytes += item.len as u64;
             }
-            let bytes = &self.arena[item.off..item.off + item.len];
-            done(bytes, sent, self.calls[index], item.to);
+            done(item.bytes(arena), sent, self.calls[index], item.to);
         }
         if outcome.done == self.items.len() {
-            self.arena.clear();
+            self.kept.clear();
             self.items.clear();
             self.calls.clear();
             return;
@@ -350,8 +363,16 @@ impl Outbox {
         counts.congested += 1;
         self.items.drain(..outcome.done);
         self.calls.drain(..outcome.done);
+        if self.kept.is_empty() {
+            for item in &mut self.items {
+                let off = self.kept.len();
+                self.kept.extend_from_slice(item.bytes(shared));
+                item.off = off;
+            }
+            return;
+        }
         let gone = self.items.iter().map(|item| item.off).min().unwrap_or(0);
-        self.arena.drain(..gone);
+        self.kept.drain(..gone);
         for item in &mut self.items {
             item.off -= gone;
         }
@@ -455,13 +476,19 @@ mod tests {
             (TransportCounts::default(), Vec::new(), Vec::new());
         let mut outbox = Outbox::new(Backend::Auto);
         let v6: SocketAddr = "[::1]:9".parse().expect("address");
-        outbox.push(None, &bound.address, b"one", &mut counts);
-        outbox.push(Some(CallKey::default()), &v6, b"two", &mut counts);
-        outbox.push(None, &bound.address, b"three", &mut counts);
+        let shared = b"onetwothree";
+        let mut push = |call, to, bytes| outbox.push(call, to, shared, bytes, &mut counts);
+        push(None, &bound.address, 0..3);
+        push(Some(CallKey::default()), &v6, 3..6);
+        push(None, &bound.address, 6..11);
         let socket = bound.socket.as_ref().expect("a socket");
-        outbox.flush(socket, &mut counts, &mut refused, |bytes, sent, _, _| {
-            seen.push((bytes.to_vec(), sent))
-        });
+        outbox.flush(
+            socket,
+            shared,
+            &mut counts,
+            &mut refused,
+            |bytes, sent, _, _| seen.push((bytes.to_vec(), sent)),
+        );
         assert!(outbox.is_empty());
         assert_eq!(
             seen,
@@ -490,6 +517,7 @@ mod tests {
                 None,
                 &"127.0.0.1:9".parse().expect("address"),
                 b"x",
+                0..1,
                 &mut counts,
             );
         }

@@ -7,10 +7,10 @@
 //! Not here: which message belongs to which dialog ([`crate::dialogs`]), and what follows from it
 //! ([`crate::receive`]).
 
-use super::{Answered, Call, CallId, Cold, Fingerprint, Repeat};
+use super::lean::Maybe;
+use super::{Answered, Call, CallId, Cold, Fingerprint, PeerTag, Repeat};
 use crate::auth::Stored;
 use crate::call::last::Last;
-use crate::call::lean::Peer;
 use crate::dialogs::ListenerKey;
 use crate::input::{FlowId, Micros};
 use core::net::SocketAddr;
@@ -76,43 +76,45 @@ pub(crate) struct Parked {
     pub(crate) call_id: CallId,
     pub(crate) cseq: u32,
     pub(crate) flow: FlowId,
-    pub(crate) peer: Peer,
+    pub(crate) peer: SocketAddr,
     pub(crate) repeat: Option<Box<Repeat>>,
-    pub(crate) last_sent: Option<SendId>,
+    pub(crate) last_sent: Maybe<SendId>,
     pub(crate) unanswered: Option<(Fingerprint, RecvId, bool)>,
     pub(crate) answered: Option<Answered>,
     pub(crate) answered_invite: Option<Answered>,
-    pub(crate) invite_cseq: Option<u32>,
+    pub(crate) invite_cseq: u32,
+    pub(crate) invited: bool,
     pub(crate) acknowledged: u32,
-    pub(crate) acknowledged_by: Option<RecvId>,
+    pub(crate) acknowledged_by: Maybe<RecvId>,
     pub(crate) established: bool,
     pub(crate) ack_pending: bool,
     pub(crate) last: Last,
-    pub(crate) peer_tag: SmallVec<[u8; 16]>,
+    pub(crate) peer_tag: PeerTag,
     pub(crate) routes: Vec<u8>,
     pub(crate) target: Vec<u8>,
     pub(crate) challenges: Vec<Stored>,
 }
 
 impl Parked {
-    fn blank(flow: FlowId, peer: Peer) -> Self {
+    fn blank(flow: FlowId, peer: SocketAddr) -> Self {
         Self {
-            call_id: SmallVec::new(),
+            call_id: CallId::EMPTY,
             cseq: 0,
             flow,
             peer,
             repeat: None,
-            last_sent: None,
+            last_sent: Maybe::<SendId>::NONE,
             unanswered: None,
             answered: None,
             answered_invite: None,
-            invite_cseq: None,
+            invite_cseq: 0,
+            invited: false,
             acknowledged: 0,
-            acknowledged_by: None,
+            acknowledged_by: Maybe::<RecvId>::NONE,
             established: false,
             ack_pending: false,
             last: Last::default(),
-            peer_tag: SmallVec::new(),
+            peer_tag: PeerTag::EMPTY,
             routes: Vec::new(),
             target: Vec::new(),
             challenges: Vec::new(),
@@ -122,10 +124,12 @@ impl Parked {
     /// Exchanges it with the dialog in front of a call.
     fn exchange(&mut self, call: &mut Call) {
         call.cold_mut();
+        let peer = call.peer();
+        call.set_peer(self.peer);
+        self.peer = peer;
         // Named one by one: a new field of a call belongs to a dialog, or it does not.
         let Call {
             number: _,
-            user: _,
             pc: _,
             step: _,
             wait: _,
@@ -133,7 +137,8 @@ impl Parked {
             created: _,
             late_us: _,
             flow,
-            peer,
+            // It was exchanged above.
+            peer: _,
             call_id,
             recv_deadline: _,
             recv_step: _,
@@ -144,6 +149,7 @@ impl Parked {
             answered,
             answered_invite,
             invite_cseq,
+            invited,
             acknowledged,
             acknowledged_by,
             established,
@@ -152,28 +158,27 @@ impl Parked {
             jump_to: _,
             last,
             peer_tag,
-            regs: _,
-            rtds: _,
+            rtd: _,
             rng: _,
             armed: _,
             generation: _,
-            lines: _,
             held_bytes: _,
             dialog: _,
+            // Of what is in there, only the port of a path of its own is a dialog's. Calls that have one have no several dialogs:
+            // linking sees to it.
+            extra: _,
             cold,
-            // Paths of calls of their own have no several dialogs: linking sees to it.
-            local_port: _,
         } = call;
         core::mem::swap(&mut self.call_id, call_id);
         core::mem::swap(&mut self.cseq, cseq);
         core::mem::swap(&mut self.flow, flow);
-        core::mem::swap(&mut self.peer, peer);
         core::mem::swap(&mut self.repeat, repeat);
         core::mem::swap(&mut self.last_sent, last_sent);
         core::mem::swap(&mut self.unanswered, unanswered);
         core::mem::swap(&mut self.answered, answered);
         core::mem::swap(&mut self.answered_invite, answered_invite);
         core::mem::swap(&mut self.invite_cseq, invite_cseq);
+        core::mem::swap(&mut self.invited, invited);
         core::mem::swap(&mut self.acknowledged, acknowledged);
         core::mem::swap(&mut self.acknowledged_by, acknowledged_by);
         core::mem::swap(&mut self.established, established);
@@ -204,9 +209,8 @@ impl Parked {
     }
 
     fn heap_bytes(&self) -> usize {
-        let spilled = |inline: usize, capacity: usize| if capacity > inline { capacity } else { 0 };
-        spilled(self.call_id.inline_size(), self.call_id.capacity())
-            + spilled(self.peer_tag.inline_size(), self.peer_tag.capacity())
+        self.call_id.heap_bytes()
+            + self.peer_tag.heap_bytes()
             + self
                 .repeat
                 .as_ref()
@@ -313,11 +317,11 @@ impl Call {
 
     /// Makes room for as many dialogs. `ours` says whether we began the main one.
     pub(crate) fn ensure_dialogs(&mut self, count: usize, ours: bool) -> &mut Dialogs {
-        let (flow, peer) = (self.flow, self.peer.clone());
+        let (flow, peer) = (self.flow, self.peer());
         let dialogs = self.cold_mut().dialogs.get_or_insert_default();
         if dialogs.sides.is_empty() {
             dialogs.sides.resize_with(count, || Side {
-                parked: Parked::blank(flow, peer.clone()),
+                parked: Parked::blank(flow, peer),
                 phase: Phase::Idle,
                 ours: false,
                 stage: Stage::Nothing,
@@ -362,11 +366,11 @@ impl Call {
 
     /// The dialog that has this Call-ID.
     pub(crate) fn dialog_of(&self, call_id: &[u8]) -> Option<DialogId> {
-        if self.call_id.as_slice() == call_id {
+        if self.call_id[..] == *call_id {
             return Some(self.dialog);
         }
         let mut sides = self.dialogs()?.sides.iter();
-        let found = sides.position(|side| side.parked.call_id.as_slice() == call_id)?;
+        let found = sides.position(|side| side.parked.call_id[..] == *call_id)?;
         DialogId::new(found)
     }
 
@@ -427,11 +431,8 @@ pub(crate) fn bring(call: &mut Call, dialog: DialogId) {
 
 /// Puts a new dialog in place of the one in front. What that one still repeats, the caller has stopped.
 pub(crate) fn renew(call: &mut Call, flow: FlowId, peer: SocketAddr, cseq: u32) {
-    let mut blank = Parked::blank(flow, peer.into());
+    let mut blank = Parked::blank(flow, peer);
     blank.cseq = cseq;
-    // The memory of the last message is of use again.
-    blank.last = core::mem::take(&mut call.last);
-    blank.last.reset();
     blank.exchange(call);
 }
 
@@ -443,7 +444,7 @@ mod tests {
     #[test]
     fn what_is_parked_comes_back_and_the_call_keeps_what_is_its_own() {
         let mut call = call();
-        call.call_id = SmallVec::from_slice(b"main");
+        call.call_id.set(b"main");
         (call.cseq, call.number) = (7, 3);
         call.cold_mut().routes = b"<sip:a>".to_vec();
         call.ensure_dialogs(3, true);
@@ -452,7 +453,7 @@ mod tests {
             (&call.call_id[..], call.cseq, call.number),
             (&b""[..], 0, 3)
         );
-        call.call_id = SmallVec::from_slice(b"other");
+        call.call_id.set(b"other");
         assert_eq!(call.main_call_id(), b"main");
         assert_eq!(call.dialog_of(b"other"), Some(DialogId(2)));
         assert_eq!(call.view(DialogId::MAIN).routes, b"<sip:a>");

@@ -6,15 +6,16 @@
 
 use crate::link::Image;
 use core::ops::Range;
-use gossipper_bytecode::CaptureId;
 use gossipper_bytecode::program::Capture;
+use gossipper_bytecode::{CaptureId, Program, RecvId};
 use gossipper_sip::{HeaderName, Joined, Message, Presence, Wanted, uri};
 
 /// The kept parts of the last accepted message.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Last {
-    /// The texts, and behind them a table with start and end of each capture of the program, the first one last.
-    block: Vec<u8>,
+    /// A table with start and end of each capture of the program, and the texts behind it; nothing where nothing is kept.
+    /// What is behind the texts is of no meaning.
+    block: Box<[u8]>,
     /// CSeq number; 0 without.
     pub(crate) cseq: u32,
     /// Status code; 0 for a request.
@@ -31,9 +32,89 @@ pub(crate) struct Draft {
     text: Vec<u8>,
     /// Start and end of each capture of the program in `text`.
     ranges: Vec<(u32, u32)>,
-    /// The same in the message at hand, as the table has them: those of the last capture first.
-    places: Vec<u32>,
+    blocks: Blocks,
 }
+
+/// What a receive keeps of a message, worked out when linking.
+#[derive(Clone, Debug)]
+pub(crate) struct Keeping {
+    /// Headers of known names, and where in the table each has its place.
+    headers: Box<[(HeaderName, u16)]>,
+    /// The table where the message has none of them.
+    table: Box<[u8]>,
+    /// Whether these are all, so that values can be copied straight from the message.
+    places: bool,
+}
+
+impl Keeping {
+    /// What these captures of a program keep. Where one is the URI in To it is read, when it is printed, from what is
+    /// kept of that.
+    pub(crate) fn of(
+        program: &Program,
+        wanted: &[Wanted],
+        to_header: Option<CaptureId>,
+        captures: &[CaptureId],
+    ) -> Self {
+        let absent = narrow(ABSENT.0, ABSENT.1);
+        let mut table: Vec<_> = wanted.iter().flat_map(|_| absent).collect();
+        let mut headers = Vec::new();
+        let mut places = true;
+        for id in captures {
+            let at = NARROW * id.index();
+            let in_to = program.captures[id.index()] == Capture::ToUri
+                && to_header.is_some_and(|to| captures.contains(&to));
+            match (wanted[id.index()], u16::try_from(at)) {
+                (Wanted::Known(name), Ok(at)) => headers.push((name, at)),
+                (Wanted::Text, Ok(_)) if in_to => {
+                    table[at..at + NARROW].copy_from_slice(&narrow(IN_TO.0, IN_TO.1));
+                }
+                _ => places = false,
+            }
+        }
+        Self {
+            headers: headers.into(),
+            table: table.into(),
+            places,
+        }
+    }
+}
+
+/// Memory for what is kept, between two uses.
+///
+/// What a call keeps no longer is taken by the next message of whatever call: that memory was in use a moment ago, while what the
+/// call itself had, or the one before in its place, has left the caches among a million others.
+#[derive(Debug, Default)]
+struct Blocks(Vec<Box<[u8]>>);
+
+impl Blocks {
+    /// Most blocks kept.
+    const MAX: usize = 2048;
+    /// Largest block kept: more than the headers of most messages take.
+    const MAX_BYTES: usize = 2048;
+    /// What the sizes of blocks are multiples of, so that one digit more in a number need not be another block. Allocators
+    /// give no less.
+    const STEP: usize = 32;
+
+    /// At least so many bytes, whatever is in them.
+    fn take(&mut self, size: usize) -> Box<[u8]> {
+        match self.0.pop() {
+            Some(block) if block.len() >= size => block,
+            _ => vec![0; size.next_multiple_of(Self::STEP)].into(),
+        }
+    }
+
+    fn give(&mut self, block: Box<[u8]>) {
+        if self.0.len() < Self::MAX && (1..=Self::MAX_BYTES).contains(&block.len()) {
+            self.0.push(block);
+        }
+    }
+}
+
+/// Bytes of an entry of a table: start and end, of 16 bits each.
+const NARROW: usize = 4;
+
+/// The same of 32 bits each.
+const WIDE: usize = 8;
 
 /// Start and end of a capture that is not there.
 const ABSENT: (u32, u32) = (1, 0);
@@ -42,24 +123,40 @@ const ABSENT: (u32, u32) = (1, 0);
 const IN_TO: (u32, u32) = (2, 0);
 
 /// Start and end of a capture in the table, where they fit 16 bits.
-const fn narrow(start: u32, end: u32) -> u32 {
-    start | end << 16
+const fn narrow(start: u32, end: u32) -> [u8; NARROW] {
+    (start | end << 16).to_le_bytes()
 }
-
-/// Blocks are so many bytes long or a multiple of that: the allocator gives as much anyway, and what is kept of the next
-/// message, which is about as long, then fits.
-const GRAIN: usize = 32;
 
 /// Bytes between values that may be kept with them: copying all at once is worth more.
 const SLACK: usize = 40;
 
 impl Last {
-    /// Forgets the message, keeps the memory.
-    pub(crate) fn reset(&mut self) {
-        self.block.clear();
+    /// Forgets the message.
+    #[inline]
+    pub(crate) fn forget(&mut self) {
+        if !self.block.is_empty() {
+            self.block = Box::default();
+        }
         self.cseq = 0;
         self.status = 0;
         self.present = false;
+    }
+
+    /// Forgets its texts, which nothing will print, and hands on the memory.
+    #[inline]
+    pub(crate) fn release(&mut self, draft: &mut Draft) {
+        if !self.block.is_empty() {
+            draft.blocks.give(core::mem::take(&mut self.block));
+        }
+    }
+
+    /// Memory for so much, the table included.
+    #[inline]
+    fn room(&mut self, size: usize, blocks: &mut Blocks) -> &mut [u8] {
+        if self.block.len() < size {
+            self.block = blocks.take(size);
+        }
+        &mut self.block[..size]
     }
 
     /// Reads the beginning of the texts; see [`crate::call::Call::touch`].
@@ -70,33 +167,36 @@ impl Last {
 
     /// Bytes it holds.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.block.capacity()
+        self.block.len()
     }
 
-    /// Keeps the listed captures of a message in place of the message before, and all of it as well where the program asks for that.
-    ///
-    /// A call holds them as long as it lives, so its block has hardly room to spare.
+    /// Keeps the captures of a receive of a message in place of the message before, and all of it as well where the program
+    /// asks for that.
     pub(crate) fn keep(
         &mut self,
         image: &Image,
-        captures: &[CaptureId],
+        recv: RecvId,
         msg: &Message<'_>,
         draft: &mut Draft,
     ) {
-        self.reset();
         self.present = true;
         self.cseq = msg.cseq().map_or(0, |cseq| cseq.number);
         self.status = msg.status().map_or(0, |code| code.0);
         let whole = image.inserted.keeps(self.status);
+        let captures = image
+            .program
+            .captures_of(&image.program.recvs[recv.index()]);
         if captures.is_empty() && !whole {
+            self.release(draft);
             return;
         }
-        let columns = image.wanted.len() + usize::from(image.inserted.keeps_whole());
-        if whole
-            || self
-                .keep_places(image, captures, columns, msg, draft)
-                .is_err()
+        let keeping = &image.keeping[recv.index()];
+        let whole_has_place = image.inserted.keeps_whole();
+        if !keeping.places
+            || whole_has_place
+            || self.keep_places(keeping, msg, &mut draft.blocks).is_err()
         {
+            let columns = image.wanted.len() + usize::from(whole_has_place);
             draft.ranges.clear();
             draft.ranges.resize(columns, ABSENT);
             self.keep_texts(image, captures, msg, draft);
@@ -106,71 +206,50 @@ impl Last {
     /// Copies values straight from the message, which is possible if each is a single line of a known name.
     fn keep_places(
         &mut self,
-        image: &Image,
-        captures: &[CaptureId],
-        columns: usize,
+        Keeping { headers, table, .. }: &Keeping,
         msg: &Message<'_>,
-        Draft { places, .. }: &mut Draft,
+        blocks: &mut Blocks,
     ) -> Result<(), Joined> {
-        places.clear();
-        places.resize(columns, narrow(ABSENT.0, ABSENT.1));
         let (mut from, mut to, mut length) = (usize::MAX, 0, 0);
-        for id in captures {
-            let (start, end) = match image.wanted[id.index()] {
-                Wanted::Text => in_to(image, *id, captures)?,
-                wanted => match msg.place_of(wanted)? {
-                    Some(place) => {
-                        from = from.min(place.start);
-                        to = to.max(place.end);
-                        length += place.len();
-                        // Not used unless they fit.
-                        (place.start as u32, place.end as u32)
-                    }
-                    None => continue,
-                },
-            };
-            places[columns - 1 - id.index()] = narrow(start, end);
+        for (name, _) in headers {
+            if let Some(place) = msg.place_of(Wanted::Known(*name))? {
+                from = from.min(place.start);
+                to = to.max(place.end);
+                length += place.len();
+            }
         }
-        if to > usize::from(u16::MAX) {
+        // Behind the table each value stands at most where it stood in the message, and that much further. A header may be
+        // kept twice, under two names.
+        if to.max(length) + table.len() > usize::from(u16::MAX) {
             return Err(Joined);
         }
         self.wide = false;
         let bytes = msg.bytes();
-        let table = size_of::<u32>() * columns;
-        if to.saturating_sub(from) <= length + SLACK {
-            // What is between them is less than it costs to leave it out.
-            let values = bytes.get(from..to).unwrap_or_default();
-            self.make_room(values.len() + table);
-            self.block.extend_from_slice(values);
-            let shift = narrow(from as u32, from as u32);
-            for place in places.iter_mut().filter(|place| is_there(**place)) {
-                *place -= shift;
-            }
-        } else {
-            self.make_room(length + table);
-            // In the order of the captures, not of the table.
-            for place in places.iter_mut().rev().filter(|place| is_there(**place)) {
-                let value = bytes.get((*place & 0xffff) as usize..(*place >> 16) as usize);
-                let start = self.block.len() as u32;
-                self.block.extend_from_slice(value.unwrap_or_default());
-                *place = narrow(start, self.block.len() as u32);
-            }
+        // If what is between them is less than it costs to leave it out, all is copied at once.
+        let span = to.saturating_sub(from);
+        let at_once = span <= length + SLACK;
+        let size = table.len() + if at_once { span } else { length };
+        let (entries, values) = self.room(size, blocks).split_at_mut(table.len());
+        if at_once {
+            values.copy_from_slice(bytes.get(from..to).unwrap_or_default());
         }
-        let start = self.block.len();
-        self.block.resize(start + table, 0);
-        let entries = self.block[start..].chunks_exact_mut(size_of::<u32>());
-        for (entry, place) in entries.zip(places) {
-            entry.copy_from_slice(&place.to_le_bytes());
+        entries.copy_from_slice(table);
+        let mut next = 0;
+        for (name, at) in headers {
+            let Some(place) = msg.place_of(Wanted::Known(*name))? else {
+                continue;
+            };
+            let start = if at_once { place.start - from } else { next };
+            let end = start + place.len();
+            if !at_once {
+                values[start..end].copy_from_slice(bytes.get(place).unwrap_or_default());
+                next = end;
+            }
+            let at = usize::from(*at);
+            let (start, end) = (start + table.len(), end + table.len());
+            entries[at..at + NARROW].copy_from_slice(&narrow(start as u32, end as u32));
         }
         Ok(())
-    }
-
-    /// Makes room for a block of so many bytes in place of the one before, of which nothing is copied.
-    fn make_room(&mut self, bytes: usize) {
-        self.block.clear();
-        if self.block.capacity() < bytes {
-            self.block = Vec::with_capacity(bytes.next_multiple_of(GRAIN));
-        }
     }
 
     /// Puts the values together in a draft, and copies that.
@@ -204,20 +283,36 @@ impl Last {
     }
 
     /// Takes the texts of a draft, and makes their table.
-    fn put(&mut self, Draft { text, ranges, .. }: &mut Draft) {
-        self.wide = text.len() > usize::from(u16::MAX);
-        if self.wide {
-            for (start, end) in ranges.iter().rev() {
-                text.extend_from_slice(&start.to_le_bytes());
-                text.extend_from_slice(&end.to_le_bytes());
+    fn put(&mut self, draft: &mut Draft) {
+        let Draft {
+            text,
+            ranges,
+            blocks,
+            ..
+        } = draft;
+        let small = NARROW * ranges.len();
+        self.wide = text.len() + small > usize::from(u16::MAX);
+        let table = if self.wide { 2 * small } else { small };
+        let wide = self.wide;
+        let block = self.room(table + text.len(), blocks);
+        let (entries, texts) = block.split_at_mut(table);
+        texts.copy_from_slice(text);
+        for (range, entry) in
+            ranges
+                .iter()
+                .zip(entries.chunks_exact_mut(if wide { WIDE } else { NARROW }))
+        {
+            let (mut start, mut end) = *range;
+            if start <= end {
+                (start, end) = (start + table as u32, end + table as u32);
             }
-        } else {
-            for (start, end) in ranges.iter().rev() {
-                text.extend_from_slice(&narrow(*start, *end).to_le_bytes());
+            if wide {
+                entry[..NARROW].copy_from_slice(&start.to_le_bytes());
+                entry[NARROW..].copy_from_slice(&end.to_le_bytes());
+            } else {
+                entry.copy_from_slice(&narrow(start, end));
             }
         }
-        self.make_room(text.len());
-        self.block.extend_from_slice(text);
     }
 
     /// The whole message, if such are kept.
@@ -251,35 +346,16 @@ impl Last {
     }
 
     fn range(&self, index: usize) -> Option<(u32, u32)> {
-        let number = |from_end: usize| {
-            let at = self.block.len().checked_sub(4 * from_end)?;
-            self.block[at..]
-                .first_chunk()
-                .map(|word| u32::from_le_bytes(*word))
+        let number = |word: usize| {
+            let rest = self.block.get(4 * word..)?;
+            rest.first_chunk().map(|word| u32::from_le_bytes(*word))
         };
         Some(if self.wide {
-            let from_end = 2 * (index + 1);
-            (number(from_end)?, number(from_end - 1)?)
+            (number(2 * index)?, number(2 * index + 1)?)
         } else {
-            let both = number(index + 1)?;
+            let both = number(index)?;
             (both & 0xffff, both >> 16)
         })
-    }
-}
-
-/// Whether an entry of the table is the place of a value.
-const fn is_there(place: u32) -> bool {
-    place & 0xffff <= place >> 16
-}
-
-/// Where a capture is kept that is not simply the value of a header of a known name; an error if that is a text of its own.
-#[cold]
-fn in_to(image: &Image, id: CaptureId, captures: &[CaptureId]) -> Result<(u32, u32), Joined> {
-    // The URI in To is read from what is kept of that when it is printed, if ever.
-    let derived = image.program.captures[id.index()] == Capture::ToUri;
-    match image.to_header {
-        Some(to) if derived && captures.contains(&to) => Ok(IN_TO),
-        _ => Err(Joined),
     }
 }
 
@@ -315,23 +391,59 @@ pub(crate) fn append_to_uri(msg: &Message<'_>, out: &mut Vec<u8>) -> bool {
 mod tests {
     use super::*;
 
+    fn draft(length: usize) -> Draft {
+        Draft {
+            text: vec![b'x'; length],
+            ranges: vec![(0, length as u32), ABSENT, (length as u32, length as u32)],
+            ..Draft::default()
+        }
+    }
+
     #[test]
     fn captures_come_back_from_narrow_and_wide_tables() {
-        for length in [0, 1, 60_000, 65_535, 65_536, 200_000] {
-            let mut last = Last {
-                wide: length > 65_535,
-                ..Last::default()
-            };
+        for length in [0, 1, 60_000, 65_523, 65_524, 65_535, 65_536, 200_000] {
+            let mut last = Last::default();
             assert_eq!(last.text(0), None, "nothing is kept yet");
-            let mut draft = Draft {
-                text: vec![b'x'; length],
-                ranges: vec![(0, length as u32), ABSENT, (length as u32, length as u32)],
-                ..Draft::default()
-            };
-            last.put(&mut draft);
+            last.put(&mut draft(length));
+            assert_eq!(last.wide, length > 65_523);
             assert_eq!(last.text(0).map(<[u8]>::len), Some(length));
+            assert!(
+                last.text(0)
+                    .is_some_and(|text| text.iter().all(|byte| *byte == b'x'))
+            );
             assert_eq!(last.text(1), None);
             assert_eq!(last.text(2), Some(&b""[..]));
         }
+    }
+
+    #[test]
+    fn memory_that_is_kept_no_longer_is_taken_by_the_next() {
+        let mut draft = draft(100);
+        let (mut one, mut other) = (Last::default(), Last::default());
+        one.put(&mut draft);
+        let block = one.block.as_ptr();
+        one.release(&mut draft);
+        assert_eq!((one.text(0), one.heap_bytes()), (None, 0));
+        other.put(&mut draft);
+        assert_eq!(other.block.as_ptr(), block);
+        assert_eq!(other.text(0), Some(&[b'x'; 100][..]));
+        assert!(draft.blocks.0.is_empty());
+    }
+
+    #[test]
+    fn the_memory_between_uses_is_bounded() {
+        let mut blocks = Blocks::default();
+        for size in [0, 1, Blocks::MAX_BYTES, Blocks::MAX_BYTES + 1] {
+            blocks.give(vec![0; size].into());
+        }
+        assert_eq!(blocks.0.len(), 2);
+        assert_eq!(blocks.take(40).len(), Blocks::MAX_BYTES);
+        assert_eq!(
+            blocks.take(40).len(),
+            64,
+            "one that is too small is of no use"
+        );
+        (0..2 * Blocks::MAX).for_each(|_| blocks.give(vec![0; 1].into()));
+        assert_eq!(blocks.0.len(), Blocks::MAX);
     }
 }

@@ -2,21 +2,22 @@
 //! The record of one call: everything the machine remembers about it, and nothing it can derive.
 
 pub(crate) mod dialogs;
+pub(crate) mod extra;
 pub(crate) mod last;
 pub(crate) mod lean;
 pub(crate) mod regs;
 
 use crate::answer::AudioAnswer;
 use crate::auth::Stored;
-use crate::inject::Lines;
 use crate::input::{FlowId, Micros};
 use crate::media::CryptoKeys;
 use core::net::SocketAddr;
+use core::num::NonZeroU64;
 use dialogs::Dialogs;
+use extra::{Extra, Peer, RtdState};
 use gossipper_bytecode::{DialogId, DistId, FailReason, Pc, PeerId, RecvId, SendId, StepId};
 use last::Last;
-use lean::{Deadline, Peer};
-use regs::{Regs, Value};
+use lean::{Deadline, Maybe, Moment, Short};
 use smallvec::SmallVec;
 
 /// What a suspended call waits for.
@@ -51,8 +52,22 @@ pub(crate) struct Repeat {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What a repetition of a received message is known by.
-pub(crate) type Fingerprint = core::num::NonZeroU64;
+/// What a repetition of a received message is known by. Aligned to four bytes, it shares twelve with the two ids that stand
+/// beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(Rust, packed(4))]
+pub(crate) struct Fingerprint(NonZeroU64);
+
+impl Fingerprint {
+    /// In place of a hash of zero.
+    pub(crate) const MIN: Self = Self(NonZeroU64::MIN);
+
+    /// That of a message with this hash.
+    #[inline]
+    pub(crate) fn new(hash: u64) -> Option<Self> {
+        NonZeroU64::new(hash).map(Self)
+    }
+}
 
 /// A received message that a sent one answers: the peer's repetition of it is answered by rendering that again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,15 +144,19 @@ impl Cold {
 }
 
 /// The Call-ID of a dialog. Inline there is room for what most agents make, and for a UUID.
-pub(crate) type CallId = SmallVec<[u8; 40]>;
+pub(crate) type CallId = Short<38>;
+
+/// A `;tag=` value. Inline there is room for those of SIPp and of gossipper, with numbers of seven digits.
+pub(crate) type PeerTag = Short<22>;
 
 /// One scenario instance.
+///
+/// With what the table of calls adds to it, it fills four lines of the caches: a million calls that wait hold a million of these,
+/// and what is read of one was last touched a million calls ago.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     /// 1-based number of the call.
     pub(crate) number: u64,
-    /// User id, 0 without users.
-    pub(crate) user: u32,
     /// Where it goes on.
     pub(crate) pc: Pc,
     /// The element it is at (SIPp's state).
@@ -147,15 +166,13 @@ pub(crate) struct Call {
     /// `[cseq]`.
     pub(crate) cseq: u32,
     /// When it began.
-    pub(crate) created: Micros,
+    pub(crate) created: Moment,
     /// How much later than scheduled it began, in µs.
     pub(crate) late_us: u32,
     /// The path it sends on.
     pub(crate) flow: FlowId,
-    /// The local port of a path of its own; 0 for that of the run.
-    pub(crate) local_port: u16,
     /// To whom it sends.
-    pub(crate) peer: Peer,
+    peer: Peer,
     /// Its Call-ID without a `xxx///` prefix.
     pub(crate) call_id: CallId,
     /// Deadline of the receive it waits in.
@@ -167,7 +184,7 @@ pub(crate) struct Call {
     /// What is being repeated, in borrowed memory (see [`crate::txn::Buffers`]).
     pub(crate) repeat: Option<Box<Repeat>>,
     /// The last message sent by a step.
-    pub(crate) last_sent: Option<SendId>,
+    pub(crate) last_sent: Maybe<SendId>,
     /// Fingerprint and receive of the last accepted message, and whether it belongs to an INVITE, until something is
     /// sent in answer.
     pub(crate) unanswered: Option<(Fingerprint, RecvId, bool)>,
@@ -175,12 +192,14 @@ pub(crate) struct Call {
     pub(crate) answered: Option<Answered>,
     /// The same for the last INVITE or final response to one, which is repeated longest.
     pub(crate) answered_invite: Option<Answered>,
-    /// CSeq number of the last INVITE received.
-    pub(crate) invite_cseq: Option<u32>,
+    /// CSeq number of the last INVITE received, if it is said to have one.
+    pub(crate) invite_cseq: u32,
+    /// An INVITE with a CSeq number was the last one received.
+    pub(crate) invited: bool,
     /// CSeq number of the last ACK accepted, if one was.
     pub(crate) acknowledged: u32,
     /// The receive that accepted it.
-    pub(crate) acknowledged_by: Option<RecvId>,
+    pub(crate) acknowledged_by: Maybe<RecvId>,
     /// An ACK was sent or received.
     pub(crate) established: bool,
     /// A 200 was received and no ACK sent since.
@@ -188,88 +207,186 @@ pub(crate) struct Call {
     /// The failed check that the call will be counted under.
     pub(crate) failure: Option<FailReason>,
     /// Where the `jump` action of this step leads.
-    pub(crate) jump_to: Option<StepId>,
+    pub(crate) jump_to: Maybe<StepId>,
     /// What is kept of the last accepted message.
     pub(crate) last: Last,
     /// `;tag=` value of the last response's To header, kept only if the program prints it.
-    pub(crate) peer_tag: SmallVec<[u8; 16]>,
-    /// Variables.
-    pub(crate) regs: Option<Box<Regs>>,
-    /// Response-time timers: see [`RtdState`].
-    pub(crate) rtds: SmallVec<[RtdState; 1]>,
+    pub(crate) peer_tag: PeerTag,
+    /// The first response-time timer; the others are in `extra`.
+    rtd: RtdState,
     /// State of the call's random stream.
     pub(crate) rng: u64,
     /// The deadline the driver keeps, and its generation.
     pub(crate) armed: Deadline,
-    /// Generation of the last `Arm`.
-    pub(crate) generation: u32,
-    /// Its line of each injection file.
-    pub(crate) lines: Option<Box<Lines>>,
+    /// Generation of the last `Arm`. Should it come round while an old one is under way, that finds nothing that has come.
+    pub(crate) generation: u16,
     /// [`Self::heap_bytes`] as the engine last counted them.
     pub(crate) held_bytes: u32,
     /// The dialog that the record holds; see [`dialogs`].
     pub(crate) dialog: DialogId,
+    /// What the calls of some scenarios have besides.
+    pub(crate) extra: Option<Box<Extra>>,
     /// Rarely used parts.
     pub(crate) cold: Option<Box<Cold>>,
 }
 
+/// What a new call begins with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Birth {
+    /// Its number.
+    pub(crate) number: u64,
+    /// Its first op.
+    pub(crate) pc: Pc,
+    /// `[cseq]`.
+    pub(crate) cseq: u32,
+    /// When it begins.
+    pub(crate) created: Micros,
+    /// How much later than scheduled, in µs.
+    pub(crate) late_us: u32,
+    /// The path it sends on.
+    pub(crate) flow: FlowId,
+    /// To whom.
+    pub(crate) peer: SocketAddr,
+    /// State of its random stream.
+    pub(crate) rng: u64,
+    /// Number of its variables.
+    pub(crate) regs: usize,
+    /// Number of its response-time timers.
+    pub(crate) rtds: usize,
+}
+
 impl Call {
     /// A record without content.
-    pub(crate) fn blank(peer: SocketAddr) -> Self {
-        let peer = Peer::from(peer);
+    pub(crate) fn blank() -> Self {
         Self {
             number: 0,
-            user: 0,
             pc: Pc(0),
             step: StepId(0),
             wait: Wait::Turn,
             cseq: 0,
-            created: Micros(0),
+            created: Moment::ZERO,
             late_us: 0,
             flow: FlowId::MAIN,
-            local_port: 0,
-            peer,
-            call_id: SmallVec::new(),
+            peer: Peer::NONE,
+            call_id: CallId::EMPTY,
             recv_deadline: Deadline::NONE,
             recv_step: StepId(0),
             pause_until: Deadline::NONE,
             repeat: None,
-            last_sent: None,
+            last_sent: Maybe::<SendId>::NONE,
             unanswered: None,
             answered: None,
             answered_invite: None,
-            invite_cseq: None,
+            invite_cseq: 0,
+            invited: false,
             acknowledged: 0,
-            acknowledged_by: None,
+            acknowledged_by: Maybe::<RecvId>::NONE,
             established: false,
             ack_pending: false,
             failure: None,
-            jump_to: None,
+            jump_to: Maybe::<StepId>::NONE,
             last: Last::default(),
-            peer_tag: SmallVec::new(),
-            regs: None,
-            rtds: SmallVec::new(),
+            peer_tag: PeerTag::EMPTY,
+            rtd: RtdState::NEW,
             rng: 0,
             armed: Deadline::NONE,
             generation: 0,
-            lines: None,
             held_bytes: 0,
             dialog: DialogId::MAIN,
+            extra: None,
             cold: None,
         }
     }
 
+    /// Makes the record of a call that has ended that of a new one, where it lies: what needs memory keeps it, the rest is
+    /// written anew. It is to get its Call-ID.
+    pub(crate) fn begin(&mut self, birth: &Birth) {
+        // Named one by one: a new field begins anew, or it does not.
+        let Self {
+            number,
+            pc,
+            step,
+            wait,
+            cseq,
+            created,
+            late_us,
+            flow,
+            peer: _,
+            call_id: _,
+            recv_deadline,
+            recv_step,
+            pause_until,
+            repeat,
+            last_sent,
+            unanswered,
+            answered,
+            answered_invite,
+            invite_cseq,
+            invited,
+            acknowledged,
+            acknowledged_by,
+            established,
+            ack_pending,
+            failure,
+            jump_to,
+            // The end of a call hands on what it has kept.
+            last,
+            peer_tag,
+            rtd: _,
+            rng,
+            armed,
+            generation,
+            held_bytes,
+            dialog,
+            extra: _,
+            cold,
+        } = self;
+        *number = birth.number;
+        *pc = birth.pc;
+        *step = StepId(0);
+        *wait = Wait::Turn;
+        *cseq = birth.cseq;
+        *created = Moment::at(birth.created);
+        *late_us = birth.late_us;
+        *flow = birth.flow;
+        *recv_deadline = Deadline::NONE;
+        *recv_step = StepId(0);
+        *pause_until = Deadline::NONE;
+        *repeat = None;
+        *last_sent = Maybe::<SendId>::NONE;
+        *unanswered = None;
+        *answered = None;
+        *answered_invite = None;
+        *invite_cseq = 0;
+        *invited = false;
+        *acknowledged = 0;
+        *acknowledged_by = Maybe::<RecvId>::NONE;
+        *established = false;
+        *ack_pending = false;
+        *failure = None;
+        *jump_to = Maybe::<StepId>::NONE;
+        last.forget();
+        peer_tag.clear();
+        *rng = birth.rng;
+        *armed = Deadline::NONE;
+        *generation = 0;
+        *held_bytes = 0;
+        *dialog = DialogId::MAIN;
+        *cold = None;
+        self.begin_extra(birth.regs, birth.rtds);
+        self.set_peer(birth.peer);
+    }
+
     /// Bytes of its own that it holds outside the record.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let spilled = |inline: usize, capacity: usize| if capacity > inline { capacity } else { 0 };
-        spilled(self.call_id.inline_size(), self.call_id.capacity())
-            + spilled(self.peer_tag.inline_size(), self.peer_tag.capacity())
+        self.call_id.heap_bytes()
+            + self.peer_tag.heap_bytes()
             + self
                 .repeat
                 .as_ref()
                 .map_or(0, |repeat| repeat.bytes.capacity())
             + self.last.heap_bytes()
-            + self.regs.as_deref().map_or(0, Regs::heap_bytes)
+            + self.extra.as_deref().map_or(0, Extra::heap_bytes)
             + self.cold.as_ref().map_or(0, |cold| cold.heap_bytes())
     }
 
@@ -277,15 +394,15 @@ impl Call {
     /// nothing outside it. What it gives has no meaning but that it depends on what was read.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
-        let small = self.cseq ^ self.generation ^ self.held_bytes ^ self.late_us ^ self.user;
-        let lens = self.call_id.len() ^ self.peer_tag.len() ^ self.rtds.len();
+        let small = self.cseq ^ self.held_bytes ^ self.late_us ^ self.acknowledged;
+        let lens = self.call_id.len() ^ self.peer_tag.len();
         let there = self.answered.is_some()
             ^ self.answered_invite.is_some()
             ^ self.unanswered.is_some()
-            ^ self.regs.is_some()
+            ^ self.extra.is_some()
             ^ self.cold.is_some()
-            ^ self.lines.is_some();
-        let numbers = self.number ^ self.created.0 ^ self.rng;
+            ^ self.armed.is_some();
+        let numbers = self.number ^ self.rng;
         numbers ^ u64::from(small) ^ lens as u64 ^ u64::from(there)
     }
 
@@ -293,13 +410,6 @@ impl Call {
     pub(crate) fn flows(&self) -> impl Iterator<Item = FlowId> + '_ {
         let parked = self.dialogs().into_iter().flat_map(Dialogs::flows);
         core::iter::once(self.flow).chain(parked)
-    }
-
-    /// The value of one of its variables.
-    pub(crate) fn variable(&self, slot: usize) -> Value<'_> {
-        self.regs
-            .as_deref()
-            .map_or(Value::Unset, |regs| regs.value(slot))
     }
 
     /// The rarely used parts, made when first needed.
@@ -338,23 +448,6 @@ impl Call {
     }
 }
 
-/// A response-time timer of a call: when it started, and whether it was recorded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct RtdState {
-    /// Start; none measures from the creation of the call.
-    pub(crate) started: Deadline,
-    /// Recorded once already.
-    pub(crate) recorded: bool,
-}
-
-impl RtdState {
-    /// As a call begins with it.
-    pub(crate) const NEW: Self = Self {
-        started: Deadline::NONE,
-        recorded: false,
-    };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,24 +457,20 @@ mod tests {
         use core::mem::offset_of;
         let mut read = [
             offset_of!(Call, cseq),
-            offset_of!(Call, generation),
             offset_of!(Call, held_bytes),
             offset_of!(Call, late_us),
-            offset_of!(Call, user),
+            offset_of!(Call, acknowledged),
             offset_of!(Call, number),
-            offset_of!(Call, created),
             offset_of!(Call, rng),
             offset_of!(Call, answered),
             offset_of!(Call, answered_invite),
             offset_of!(Call, unanswered),
-            offset_of!(Call, regs),
+            offset_of!(Call, extra),
             offset_of!(Call, cold),
-            offset_of!(Call, lines),
+            offset_of!(Call, armed),
             // These are read somewhere within.
             offset_of!(Call, call_id),
             offset_of!(Call, peer_tag),
-            offset_of!(Call, rtds),
-            offset_of!(Call, last),
         ];
         read.sort_unstable();
         let gaps = read.windows(2).map(|two| two[1] - two[0]);
@@ -393,7 +482,7 @@ mod tests {
 
     #[test]
     fn the_record_of_a_call_stays_small() {
-        // A million calls that wait hold a million of these: what few of them need belongs into `Cold`.
-        assert!(size_of::<Call>() <= 344, "{}", size_of::<Call>());
+        // What few calls need belongs into `Extra` or `Cold`.
+        assert!(size_of::<Call>() <= 248, "{}", size_of::<Call>());
     }
 }

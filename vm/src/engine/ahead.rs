@@ -9,6 +9,7 @@ use super::Engine;
 use crate::call::Call;
 use crate::input::CallKey;
 use crate::stripes::fold;
+use core::cell::Cell;
 use core::hint::black_box;
 use gossipper_sip::strip_call_id_prefix;
 use memchr::memchr;
@@ -27,6 +28,9 @@ const CALL_ID: &[u8] = b"\nCall-ID:";
 /// Where it is looked for.
 const SEARCHED: usize = 1_024;
 
+/// Lengths of messages that are told apart.
+const LENGTHS: usize = 64;
+
 /// Up to that many of something, without memory of its own.
 type Batch<T> = SmallVec<[T; AHEAD]>;
 
@@ -42,7 +46,7 @@ impl Engine {
         let slashes = self.image.params().ignore_call_id_slashes;
         let ids = messages
             .take(AHEAD)
-            .filter_map(|message| likely_call_id(&self.call_ids, message))
+            .filter_map(|message| self.call_ids.find(message))
             .map(|id| {
                 if slashes {
                     id
@@ -87,18 +91,41 @@ fn read(values: impl Iterator<Item = u64>) {
     black_box(values.fold(0, core::ops::BitXor::bitxor));
 }
 
-/// Finds where Call-IDs begin.
-pub(super) fn call_ids() -> Finder<'static> {
-    Finder::new(CALL_ID)
+/// Finds Call-IDs where they mostly are.
+///
+/// An agent makes all its messages of a kind alike, so that those of one length have it at one place: that is looked at first, and
+/// the message is searched only where it is not there.
+#[derive(Debug)]
+pub(super) struct CallIds {
+    finder: Finder<'static>,
+    /// Where it was last, by the last bits of the length.
+    last: [Cell<u16>; LENGTHS],
 }
 
-/// The Call-ID of a message, if it is where it mostly is.
-fn likely_call_id<'a>(call_ids: &Finder<'_>, message: &'a [u8]) -> Option<&'a [u8]> {
-    let head = &message[..message.len().min(SEARCHED)];
-    let at = call_ids.find(head)? + CALL_ID.len();
-    let rest = head.get(at..)?.trim_ascii_start();
-    let end = memchr(b'\n', rest)?;
-    Some(rest[..end].trim_ascii_end())
+impl CallIds {
+    pub(super) fn new() -> Self {
+        Self {
+            finder: Finder::new(CALL_ID),
+            last: [const { Cell::new(0) }; LENGTHS],
+        }
+    }
+
+    /// The Call-ID of a message, if it is where it mostly is.
+    fn find<'a>(&self, message: &'a [u8]) -> Option<&'a [u8]> {
+        let last = &self.last[message.len() % LENGTHS];
+        let behind = |at: usize| message.get(at..)?.strip_prefix(CALL_ID);
+        let rest = match behind(last.get().into()) {
+            Some(rest) => rest,
+            None => {
+                let at = self.finder.find(&message[..message.len().min(SEARCHED)])?;
+                last.set(at as u16);
+                behind(at)?
+            }
+        };
+        let rest = rest.trim_ascii_start();
+        let end = memchr(b'\n', rest)?;
+        Some(rest[..end].trim_ascii_end())
+    }
 }
 
 #[cfg(test)]
@@ -107,11 +134,30 @@ mod tests {
 
     #[test]
     fn a_call_id_is_found_where_it_mostly_is_and_nowhere_else() {
-        let found = |text: &'static str| likely_call_id(&call_ids(), text.as_bytes());
+        let ids = CallIds::new();
+        let found = |text: &'static str| ids.find(text.as_bytes());
         let message = "BYE sip:a SIP/2.0\r\nVia: x\r\nCall-ID:  1-2@h \r\nCSeq: 1 BYE\r\n\r\n";
         assert_eq!(found(message), Some(&b"1-2@h"[..]));
         assert_eq!(found("BYE sip:a SIP/2.0\r\ni: 1\r\n\r\n"), None);
         assert_eq!(found("BYE sip:a SIP/2.0\nCall-ID: cut"), None);
         assert_eq!(found(""), None);
+        // Of one length, at the same place, at another one, nowhere.
+        for (other, id) in [
+            (
+                "ACK sip:a SIP/2.0\r\nVia: y\r\nCall-ID:  3-4@i \r\nCSeq: 1 ACK\r\n\r\n",
+                "3-4@i",
+            ),
+            (
+                "ACK sip:abc SIP/2.0\r\nVia: y\r\nCall-ID: 56@h \r\nCSeq: 1 ACK\r\n\r\n",
+                "56@h",
+            ),
+            (
+                "ACK sip:abc SIP/2.0\r\nVia: y\r\ncall-id: 56@h \r\nCSeq: 1 ACK\r\n\r\n",
+                "",
+            ),
+        ] {
+            assert_eq!(other.len(), message.len());
+            assert_eq!(found(other).unwrap_or_default(), id.as_bytes());
+        }
     }
 }

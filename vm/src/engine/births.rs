@@ -2,8 +2,8 @@
 //! How calls begin: their record, and what they are given of what the run has (lines, circuits, paths).
 
 use super::{Engine, UNSPECIFIED};
+use crate::call::Birth;
 use crate::call::Call;
-use crate::call::RtdState;
 use crate::call_id;
 use crate::circuits::Circuits;
 use crate::exec::Shared;
@@ -13,6 +13,7 @@ use crate::inject::NotWritable;
 use crate::input::CallKey;
 use crate::input::FlowId;
 use crate::input::Micros;
+use crate::link::Image;
 use crate::media::CryptoKeys;
 use crate::output::CallEnd;
 use crate::output::LogKind;
@@ -32,102 +33,101 @@ pub(super) fn give_back(shared: &mut Shared, call: &Call) {
     }
 }
 
+/// Gives a new call its line of every injection file, whether the scenario reads that file or not. False when there
+/// is none for its user, which ends the run.
+pub(super) fn take_lines(
+    shared: &mut Shared,
+    has_siblings: bool,
+    call: &mut Call,
+    out: &mut OutBuf,
+) -> bool {
+    if shared.injection.is_empty() {
+        return true;
+    }
+    if has_siblings {
+        shared.injection.turn_of(call.number);
+    }
+    let (user, mut random) = (call.user(), call.rng);
+    let lines = &mut call.extra_mut().lines;
+    let chosen = shared.injection.choose(user, &mut random, lines);
+    call.rng = random;
+    if let Err(file) = chosen {
+        let text = format!("injection file `{file}` has no line for user {user}");
+        let text = out.store(text.as_bytes());
+        out.push(Output::Fatal { text });
+        return false;
+    }
+    true
+}
+
+/// Gives a client's call the path of its line. False when that names no address the run began with.
+fn take_path(image: &Image, shared: &Shared, call: &mut Call, out: &mut OutBuf) -> bool {
+    let Some(paths) = &image.params().paths else {
+        return true;
+    };
+    let line = call.line(0).unwrap_or(NO_LINE);
+    match paths.flow(&shared.injection, line) {
+        Ok(flow) => {
+            call.flow = flow;
+            true
+        }
+        Err(text) => {
+            let text = format!("-t ui: no socket is bound to `{text}`, the address of a new call");
+            let text = out.store(text.as_bytes());
+            out.push(Output::Fatal { text });
+            false
+        }
+    }
+}
+
+/// Gives a new call a circuit if calls need one. False when all are taken.
+pub(super) fn take_circuit(shared: &mut Shared, call: &mut Call) -> bool {
+    let Some(circuits) = &mut shared.circuits else {
+        return true;
+    };
+    let start = rng::draw(&mut call.rng, |rng| rng.u32(..circuits.count()));
+    let circuit = circuits.take(start);
+    call.cold_mut().circuit = circuit;
+    circuit.is_some()
+}
+
 impl Engine {
+    /// Begins a call, which nothing finds yet.
     pub(super) fn new_call(
         &mut self,
         now: Micros,
         due: Micros,
         flow: FlowId,
         peer: SocketAddr,
-    ) -> Call {
+    ) -> CallKey {
         let number = self.next_number;
         self.next_number += 1;
-        let params = self.image.params();
-        let mut none = None;
-        let left = match self.calls.left_over() {
-            Some(left) => left,
-            None => none.insert(Call::blank(peer)),
-        };
-        self.spare_bytes -= core::mem::take(&mut left.held_bytes) as usize;
-        let mut last = core::mem::take(&mut left.last);
-        last.reset();
-        let mut regs = left.regs.take();
-        if self.image.call_regs > 0 {
-            regs.get_or_insert_default().reset(self.image.call_regs);
-        }
-        let mut rtds = core::mem::take(&mut left.rtds);
-        rtds.clear();
-        rtds.resize(self.image.program.rtds.len(), RtdState::NEW);
-        let mut peer_tag = core::mem::take(&mut left.peer_tag);
-        peer_tag.clear();
-        let mut call_id = core::mem::take(&mut left.call_id);
-        call_id.clear();
-        let mut call = Call {
+        let (program, params) = (&self.image.program, self.image.params());
+        let (key, call) = self.calls.open();
+        self.spare_bytes -= call.held_bytes as usize;
+        call.begin(&Birth {
             number,
-            pc: self.image.program.steps[0].entry,
+            pc: program.steps[0].entry,
             cseq: params.base_cseq.wrapping_sub(1),
             created: now,
             late_us: u32::try_from(now.since(due).0).unwrap_or(u32::MAX),
             flow,
+            peer,
             rng: rng::seed(params.seed, number),
-            call_id,
-            last,
-            peer_tag,
-            regs,
-            rtds,
-            lines: left.lines.take(),
-            ..Call::blank(peer)
-        };
+            regs: self.image.call_regs,
+            rtds: program.rtds.len(),
+        });
         if self.image.media.has_keys() {
             let keys = CryptoKeys::new(&mut call.rng);
             call.cold_mut().crypto = Some(Box::new(keys));
         }
-        call
+        key
     }
 
-    /// Gives a new call its line of every injection file, whether the scenario reads that file or not. False when there
-    /// is none for its user, which ends the run.
-    pub(super) fn take_lines(&mut self, call: &mut Call, out: &mut OutBuf) -> bool {
-        if self.shared.injection.is_empty() {
-            return true;
-        }
-        if self.siblings.is_some() {
-            self.shared.injection.turn_of(call.number);
-        }
-        let Call {
-            user, rng, lines, ..
-        } = call;
-        let lines = lines.get_or_insert_default();
-        if let Err(file) = self.shared.injection.choose(*user, rng, lines) {
-            let text = format!("injection file `{file}` has no line for user {user}");
-            let text = out.store(text.as_bytes());
-            out.push(Output::Fatal { text });
-            return false;
-        }
-        true
-    }
-
-    /// Gives a client's call the path of its line. False when that names no address the run began with.
-    pub(super) fn take_path(&self, call: &mut Call, out: &mut OutBuf) -> bool {
-        let Some(paths) = &self.image.params().paths else {
-            return true;
-        };
-        let lines = call.lines.as_deref();
-        let line = lines
-            .and_then(|lines| lines.first().copied())
-            .unwrap_or(NO_LINE);
-        match paths.flow(&self.shared.injection, line) {
-            Ok(flow) => {
-                call.flow = flow;
-                true
-            }
-            Err(text) => {
-                let text =
-                    format!("-t ui: no socket is bound to `{text}`, the address of a new call");
-                let text = out.store(text.as_bytes());
-                out.push(Output::Fatal { text });
-                false
-            }
+    /// Takes a call back that nothing has found yet.
+    pub(super) fn take_back(&mut self, key: CallKey) {
+        if let Some(call) = self.calls.end(key) {
+            *call = Call::blank();
         }
     }
 
@@ -142,17 +142,6 @@ impl Engine {
         self.shared.injection.edited()
     }
 
-    /// Gives a new call a circuit if calls need one. False when all are taken.
-    pub(super) fn take_circuit(&mut self, call: &mut Call) -> bool {
-        let Some(circuits) = &mut self.shared.circuits else {
-            return true;
-        };
-        let start = rng::draw(&mut call.rng, |rng| rng.u32(..circuits.count()));
-        let circuit = circuits.take(start);
-        call.cold_mut().circuit = circuit;
-        circuit.is_some()
-    }
-
     /// Ends a call that lacks something of which the run has only so many, before it did anything.
     pub(super) fn refuse(&mut self, now: Micros, key: CallKey, why: &[u8], out: &mut OutBuf) {
         let text = out.store(why);
@@ -164,14 +153,16 @@ impl Engine {
         self.end(now, key, (end, None), out);
     }
 
-    pub(super) fn insert(&mut self, call: Call, out: &mut OutBuf) -> CallKey {
+    /// From now on a call is found by its Call-ID.
+    pub(super) fn list(&mut self, key: CallKey, out: &mut OutBuf) {
+        let Some(call) = self.calls.get(key) else {
+            return;
+        };
         if self.image.params().names_calls {
             out.about(call.number);
         }
         let folded = fold(self.shared.dead.hash(call.main_call_id()));
-        let key = self.calls.insert(call);
         self.index.insert(folded, self.calls.place(key));
-        key
     }
 
     pub(super) fn spawn(&mut self, now: Micros, user: u32, due: Micros, out: &mut OutBuf) {
@@ -183,15 +174,21 @@ impl Engine {
             None => return,
         };
         let flow = params.own_flow();
-        let mut call = self.new_call(now, due, flow, destination);
-        call.user = user;
-        if !self.take_lines(&mut call, out) || !self.take_path(&mut call, out) {
+        let key = self.new_call(now, due, flow, destination);
+        let (image, shared) = (&self.image, &mut self.shared);
+        let Some(call) = self.calls.get_mut(key) else {
             return;
+        };
+        call.set_user(user);
+        if !take_lines(shared, self.siblings.is_some(), call, out)
+            || !take_path(image, shared, call, out)
+        {
+            return self.take_back(key);
         }
-        self.shared.vars.welcome(user);
-        call_id::write(&self.image.call_id, &mut call, &mut self.shared.scratch);
-        let connected = self.take_circuit(&mut call);
-        let key = self.insert(call, out);
+        shared.vars.welcome(user);
+        call_id::write(&image.call_id, call, &mut shared.scratch);
+        let connected = take_circuit(shared, call);
+        self.list(key, out);
         out.push(Output::Stat(StatEvent::Created {
             incoming: false,
             late: now.since(due),

@@ -15,7 +15,6 @@ use crate::input::{CallControl, CallKey, FlowId, Input, Micros};
 use crate::output::{OutBuf, Output, StatEvent};
 use gossipper_bytecode::{FailReason, Op};
 use gossipper_sip::strip_call_id_prefix;
-use smallvec::SmallVec;
 
 /// Ops that the section may take at a time, in budgets of [`crate::exec::STEP_BUDGET`] turns.
 const TURNS: u32 = 4096;
@@ -52,16 +51,17 @@ impl Engine {
             return;
         };
         // COMPAT(sipp): the pseudo call of init takes call number 1.
-        let mut call = self.new_call(now, now, FlowId::MAIN, UNSPECIFIED);
-        call.pc = entry;
-        call.call_id = SmallVec::from_slice(b"///");
-        call.call_id.extend_from_slice(CALL_ID);
-        if !self.take_lines(&mut call, out) {
-            self.starting = None;
+        let key = self.new_call(now, now, FlowId::MAIN, UNSPECIFIED);
+        let Some(call) = self.calls.get_mut(key) else {
             return;
+        };
+        call.pc = entry;
+        call.call_id.set(&[b"///", CALL_ID].concat());
+        if !births::take_lines(&mut self.shared, self.siblings.is_some(), call, out) {
+            self.starting = None;
+            return self.take_back(key);
         }
-        self.take_circuit(&mut call);
-        let key = self.calls.insert(call);
+        births::take_circuit(&mut self.shared, call);
         if let Some(starting) = &mut self.starting {
             starting.call = key;
         }
@@ -152,7 +152,7 @@ impl Engine {
         let Some(call) = self.calls.get_mut(key) else {
             return;
         };
-        if call.generation != generation || !call.recv_deadline.has_come(now) {
+        if u32::from(call.generation) != generation || !call.recv_deadline.has_come(now) {
             return;
         }
         call.armed = Deadline::NONE;
@@ -260,7 +260,7 @@ impl Engine {
             }
             // The first call shall find it free.
             births::give_back(&mut self.shared, call);
-            *call = Call::blank(UNSPECIFIED);
+            *call = Call::blank();
         }
         for command in &starting.commands {
             self.command(now, command, out);

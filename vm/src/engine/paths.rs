@@ -72,7 +72,7 @@ impl Engine {
             return;
         };
         call.flow = flow;
-        call.local_port = port;
+        call.set_local_port(port);
         flows.enter(flow, key, true);
         if call.wait == Wait::Flow {
             self.run(now, key, out);
@@ -94,7 +94,7 @@ impl Engine {
             for key in flows.forget(flow) {
                 if let Some(call) = self.calls.get_mut(key) {
                     call.flow = FlowId::NONE;
-                    call.local_port = 0;
+                    call.set_local_port(0);
                 }
             }
             return;

@@ -30,9 +30,9 @@ impl Engine {
         if let Some(call) = self
             .calls
             .get_mut(key)
-            .filter(|call| call.peer.addr() == UNSPECIFIED)
+            .filter(|call| call.peer() == UNSPECIFIED)
         {
-            call.peer.set(src);
+            call.set_peer(src);
             call.flow = flow;
             self.enter_flow(key, flow);
         }

@@ -227,7 +227,7 @@ fn set_jump(cx: &mut Cx<'_>, call: &mut Call, target: Operand, from: StepId, ste
     let index = operand(cx, call, target);
     match super::step_at(index, steps) {
         Some(step) if step != from => {
-            call.jump_to = Some(step);
+            call.jump_to = step.into();
             Next::Fall
         }
         Some(_) => Next::Drop(cx.fatal("jump: the target is the step of the jump itself")),

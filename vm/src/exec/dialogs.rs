@@ -28,7 +28,7 @@ pub(super) fn begin(cx: &mut Cx<'_>, call: &mut Call, dialog: DialogId, anew: bo
     }
     let params = &cx.image.params;
     // A server without a remote host turns to whoever opened the call.
-    let peer = params.destination.unwrap_or_else(|| call.peer.addr());
+    let peer = params.destination.unwrap_or_else(|| call.peer());
     replace(cx, call, params.flow, peer);
     let number = call.dialogs_mut().map_or(0, |dialogs| {
         dialogs.begun = dialogs.begun.wrapping_add(1);
@@ -110,7 +110,7 @@ pub(crate) fn begun_by_peer(
     let front = call.dialog;
     bring(call, dialog);
     replace(cx, call, flow, peer);
-    call.call_id.extend_from_slice(id);
+    call.call_id.set(id);
     cx.shared.dialogs.insert(id, cx.key, dialog);
     if let Some(side) = call.front_mut() {
         (side.phase, side.ours, side.stage) = (Phase::Ringing, false, Stage::Nothing);

@@ -15,7 +15,7 @@ pub(crate) mod twin;
 
 use crate::auth::Pending;
 use crate::call::last::Draft;
-use crate::call::lean::Deadline;
+use crate::call::lean::{Deadline, Maybe};
 use crate::call::regs::{Regs, Value};
 use crate::call::{Call, Wait};
 use crate::circuits::Circuits;
@@ -32,10 +32,10 @@ use crate::render::{DynamicId, LastView, Scene, TooLarge, Trouble, render};
 use crate::rng;
 use crate::txn::Buffers;
 use crate::vars::Vars;
-use gossipper_bytecode::program::{PauseLength, Step, TwinNeed};
+use gossipper_bytecode::program::PauseLength;
 use gossipper_bytecode::{
-    CounterId, FailReason, Op, PauseId, Pc, RecvMatch, RegexId, RtdId, StepId, StopKind,
-    TemplateId, TemplateKind, VarId,
+    CounterId, FailReason, Op, PauseId, Pc, RegexId, RtdId, StepId, StopKind, TemplateId,
+    TemplateKind, VarId,
 };
 use gossipper_sip::Message;
 use regex::bytes::CaptureLocations;
@@ -383,7 +383,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
                 budget -= 1;
                 call.step = step;
                 call.recv_deadline = Deadline::NONE;
-                call.jump_to = None;
+                call.jump_to = Maybe::<StepId>::NONE;
                 current = Current::None;
             }
             Op::Dialog { dialog } => dialogs::enter(cx, call, dialog),
@@ -396,13 +396,15 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
             }
             Op::TakeJump {} => {
                 // COMPAT(sipp): SIPp takes the `next` of the step before the target first (docs/compat.md#actions).
-                if let Some(step) = call.jump_to.take() {
+                let to = core::mem::replace(&mut call.jump_to, Maybe::<StepId>::NONE);
+                if let Some(step) = to.get() {
                     next = cx.image.program.steps[step.index()].entry;
                 }
             }
             Op::TakeInitJump {} => {
                 let entries = &cx.image.program.init_steps;
-                if let Some(to) = call.jump_to.take().and_then(|to| entries.get(to.index())) {
+                let to = core::mem::replace(&mut call.jump_to, Maybe::<StepId>::NONE);
+                if let Some(to) = to.get().and_then(|to| entries.get(to.index())) {
                     next = *to;
                 }
             }
@@ -438,6 +440,10 @@ pub(crate) fn run(cx: &mut Cx<'_>, call: &mut Call) -> Outcome {
             Op::PauseWait {} => {
                 if call.pause_until.is_after(cx.now) {
                     call.wait = Wait::Pause;
+                    // What is still repeated may be made again of it.
+                    if cx.image.last_wait == Some(call.pc) && call.repeat.is_none() {
+                        call.last.release(&mut cx.shared.draft);
+                    }
                     return Outcome::Suspended;
                 }
                 call.pause_until = Deadline::NONE;
@@ -530,49 +536,11 @@ fn arm_receive(cx: &Cx<'_>, call: &mut Call) {
     if call.recv_deadline.is_some() {
         return;
     }
-    let program = &cx.image.program;
-    let here = &program.steps[call.step.index()];
-    // COMPAT(sipp): SIPp arms the timeout of the current element alone, so that a timeout behind an optional receive
-    // never fires; we take the first one up to the mandatory receive (docs/compat.md#timers).
-    let own = here.set.forward().find_map(|id| {
-        let recv = &program.recvs[id.index()];
-        recv.timeout_ms.map(|ms| (ms, recv.step))
-    });
-    let command = here.command.and_then(|id| {
-        let recv = &program.twin_recvs[id.index()];
-        let own = (recv.need == TwinNeed::MayBePassed && recv.step == Some(call.step))
-            .then_some(cx.image.params.optional_command_ms)
-            .filter(|ms| *ms > 0);
-        Some((recv.timeout_ms.or(own)?, recv.step?))
-    });
-    let own = match (own, command) {
-        (Some(message), Some(command)) => Some(if command.1 < message.1 {
-            command
-        } else {
-            message
-        }),
-        (message, command) => message.or(command),
-    };
-    let (ms, step) = own.unwrap_or_else(|| (default_wait(cx, here), call.step));
+    let (ms, step) = cx.image.patience[call.step.index()];
     if ms > 0 {
         call.recv_deadline = Deadline::at(cx.now.plus(Micros::from_ms(u64::from(ms))));
         call.recv_step = step;
     }
-}
-
-/// How long a step waits for messages that names no time itself, in ms; 0 is for ever.
-fn default_wait(cx: &Cx<'_>, here: &Step) -> u32 {
-    let params = &cx.image.params;
-    let (ms, bye_ms) = (params.recv_timeout_ms, params.recv_bye_timeout_ms);
-    if ms == 0 || ms >= bye_ms {
-        return ms;
-    }
-    let program = &cx.image.program;
-    let is_bye = here.set.forward().any(|id| {
-        let wanted = program.recvs[id.index()].accepts;
-        matches!(wanted, RecvMatch::Request(method) if program.bytes(method) == b"BYE")
-    });
-    if is_bye { bye_ms } else { ms }
 }
 
 fn start_pause(cx: &mut Cx<'_>, call: &mut Call, pause: PauseId) {
@@ -590,11 +558,11 @@ fn start_pause(cx: &mut Cx<'_>, call: &mut Call, pause: PauseId) {
 
 /// Bookkeeping ops that steps and blocks share.
 pub(crate) fn rtd_start(cx: &Cx<'_>, call: &mut Call, rtd: RtdId) {
-    call.rtds[rtd.index()].started = Deadline::at(cx.now);
+    call.rtd_mut(rtd.index()).started = Deadline::at(cx.now);
 }
 
 pub(crate) fn rtd_stop(cx: &mut Cx<'_>, call: &mut Call, rtd: RtdId, repeat: bool) {
-    let state = &mut call.rtds[rtd.index()];
+    let state = call.rtd_mut(rtd.index());
     if state.recorded && !repeat {
         return;
     }
@@ -604,7 +572,7 @@ pub(crate) fn rtd_stop(cx: &mut Cx<'_>, call: &mut Call, rtd: RtdId, repeat: boo
         Some(_) => Micros(0),
         None => Micros(u64::from(call.late_us)),
     };
-    let took = cx.now.since(started.unwrap_or(call.created));
+    let took = cx.now.since(started.unwrap_or_else(|| call.created.get()));
     cx.stat(StatEvent::Rtd { rtd, took, late });
 }
 

@@ -2,27 +2,22 @@
 //! `send`: render, hand to the transport, and remember what may have to be repeated.
 
 use super::Cx;
-use crate::call::lean::Peer;
 use crate::call::{Answered, Call};
-use crate::link::{EMPTY_LINE, Sources};
+use crate::link::{EMPTY_LINE, Role, Sources};
 use crate::output::{ByteRange, Output, SdpOf, SdpPlace, StatEvent};
 use crate::render::LastView;
 use crate::{rng, txn};
 use core::net::SocketAddr;
-use gossipper_bytecode::{FailReason, RecvMatch, SendId, TemplateKind};
+use gossipper_bytecode::program::Send;
+use gossipper_bytecode::{FailReason, Program, RecvMatch, SendId, TemplateKind};
 use gossipper_sip::Message;
 
 /// Renders and sends a step's message. The error is the reason that the call ends for.
 pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteRange, FailReason> {
     let program = &cx.image.program;
     let send = &program.sends[id.index()];
-    let kind = program.templates[send.template.index()].kind;
-    let method = match kind {
-        TemplateKind::Request { method } => program.bytes(method),
-        TemplateKind::Response { .. } | TemplateKind::Text => b"",
-    };
-    let is_ack = method == b"ACK";
-    if !method.is_empty() && !is_ack && method != b"CANCEL" {
+    let role = cx.image.roles[id.index()];
+    if matches!(role, Role::Invite | Role::Request) {
         call.cseq = call.cseq.wrapping_add(1);
     }
     let index = i64::from(send.step.0);
@@ -39,7 +34,7 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         transmit(cx, call, bytes);
     }
     if cx.image.media.reads_sdp() {
-        describe(cx, bytes, sdp_place(method));
+        describe(cx, bytes, sdp_place(method_of(program, send)));
     }
     if let Some(txn) = send.starts {
         let branch = branch_of(cx.out.bytes(bytes));
@@ -52,20 +47,20 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
         state.final_response = None;
     }
     if let Some(front) = call.front_mut() {
-        front.stage = match kind {
+        front.stage = match program.templates[send.template.index()].kind {
             TemplateKind::Response { code } if answers_invite(cx.out.bytes(bytes)) => {
                 front.stage.response(code)
             }
             TemplateKind::Response { .. } | TemplateKind::Text => front.stage,
-            TemplateKind::Request { .. } => front.stage.request(method),
+            TemplateKind::Request { .. } => front.stage.request(method_of(program, send)),
         };
     }
-    if is_ack {
+    if role == Role::Ack {
         call.established = true;
         call.ack_pending = false;
     }
-    pair(cx, call, id, method.is_empty());
-    call.last_sent = Some(id);
+    pair(cx, call, id, role == Role::Response);
+    call.last_sent = id.into();
     let params = &cx.image.params;
     let t1 = if params.unreliable && params.retransmit {
         send.retrans_ms
@@ -79,6 +74,14 @@ pub(super) fn send(cx: &mut Cx<'_>, call: &mut Call, id: SendId) -> Result<ByteR
     };
     txn::sent(call, id, t1, message, cx.now, &mut cx.shared.buffers);
     Ok(bytes)
+}
+
+/// The method of what a step sends; empty for a response.
+fn method_of<'a>(program: &'a Program, send: &Send) -> &'a [u8] {
+    match program.templates[send.template.index()].kind {
+        TemplateKind::Request { method } => program.bytes(method),
+        TemplateKind::Response { .. } | TemplateKind::Text => b"",
+    }
 }
 
 /// What a description in a message of this method, empty for a response, may be.
@@ -132,7 +135,7 @@ pub(crate) fn loss(cx: &Cx<'_>, own: Option<gossipper_bytecode::NumId>) -> f64 {
 pub(crate) fn open(cx: &mut Cx<'_>, call: &Call) {
     cx.out.push(Output::Open {
         call: cx.key,
-        to: call.peer.addr(),
+        to: call.peer(),
     });
 }
 
@@ -149,9 +152,9 @@ pub(crate) fn transmit(cx: &mut Cx<'_>, call: &Call, bytes: ByteRange) {
     };
     // One order for each family, so that it is written where it belongs at once: an address that was put together
     // before would be copied from where it was written in other pieces, for which the copy waits.
-    match &call.peer {
-        Peer::V4(addr) => cx.out.push(send(SocketAddr::V4(*addr))),
-        Peer::V6(addr) => cx.out.push(send(SocketAddr::V6(**addr))),
+    match call.peer_v4() {
+        Some(addr) => cx.out.push(send(SocketAddr::V4(addr))),
+        None => cx.out.push(send(call.peer())),
     }
 }
 

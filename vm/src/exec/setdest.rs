@@ -68,7 +68,7 @@ pub(super) fn set_dest(
             if !cx.image.params.unreliable {
                 crate::flows::close_own(cx, call);
             }
-            call.peer.set(SocketAddr::new(ip, port));
+            call.set_peer(SocketAddr::new(ip, port));
             Next::Fall
         }
         None => {

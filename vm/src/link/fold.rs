@@ -49,6 +49,10 @@ pub(crate) enum Keyword {
     Len(i32),
     /// `[call_number]`.
     CallNumber,
+    /// `[call_id]`.
+    CallId,
+    /// `[peer_tag_param]`.
+    PeerTagParam,
     /// What `[branch]` plus n has behind the beginning that all branches share, which ends the literal.
     BranchEnd(i32),
     /// `[last_NAME]`.
@@ -219,6 +223,8 @@ impl Texts {
                     let keyword = match *slot {
                         Slot::Len(offset) => Keyword::Len(offset),
                         Slot::CallNumber => Keyword::CallNumber,
+                        Slot::CallId if !may_end_lines(*slot, params) => Keyword::CallId,
+                        Slot::PeerTagParam => Keyword::PeerTagParam,
                         // Directly behind another keyword it is left whole: a literal between them would end the line
                         // that the keyword may take with it.
                         Slot::Branch(offset) if any => {
@@ -281,8 +287,8 @@ impl Texts {
                 Keyword::Len(_) | Keyword::CallNumber | Keyword::BranchEnd(_) => before = None,
                 // At the start of a line it takes that with it if it prints nothing, which rendering looks at.
                 Keyword::Header { .. } if before == Some(&b'\n') => before = None,
-                Keyword::Header { .. } => {}
-                Keyword::Slot { slot, lines, .. } => match slot {
+                Keyword::Header { .. } | Keyword::CallId | Keyword::PeerTagParam => {}
+                Keyword::Slot { slot, .. } => match slot {
                     Slot::Cseq(_)
                     | Slot::Branch(_)
                     | Slot::MsgIndex
@@ -293,7 +299,6 @@ impl Texts {
                     | Slot::Users
                     | Slot::ClockTick
                     | Slot::DynamicId => before = None,
-                    Slot::CallId | Slot::PeerTagParam if !lines => {}
                     _ => return true,
                 },
             }

@@ -55,11 +55,7 @@ impl Scene<'_> {
                 }
             }
             Slot::CallNumber => self.call_number(out),
-            Slot::CallId => {
-                if let Some(call) = call {
-                    out.extend_from_slice(&call.call_id);
-                }
-            }
+            Slot::CallId => self.call_id(out),
             Slot::Cseq(offset) => {
                 let cseq = call.map_or(0, |call| i64::from(call.cseq));
                 number(cseq + i64::from(offset), out);
@@ -69,14 +65,7 @@ impl Scene<'_> {
                 self.branch_end(offset, out);
             }
             Slot::MsgIndex => number(self.msg_index, out),
-            Slot::PeerTagParam => {
-                if let Some(call) = call
-                    && !call.peer_tag.is_empty()
-                {
-                    out.extend_from_slice(b";tag=");
-                    out.extend_from_slice(&call.peer_tag);
-                }
-            }
+            Slot::PeerTagParam => self.peer_tag_param(out),
             Slot::NextUrl => match call.and_then(|call| call.cold.as_deref()) {
                 Some(cold) if !cold.target.is_empty() => out.extend_from_slice(&cold.target),
                 // Without rrs: the URI of the last message's To header.
@@ -111,7 +100,7 @@ impl Scene<'_> {
                 }
             }
             Slot::Users => number(self.users.map_or(-1, i64::from), out),
-            Slot::UserId => number(call.map_or(0, |call| i64::from(call.user)), out),
+            Slot::UserId => number(call.map_or(0, |call| i64::from(call.user())), out),
             Slot::Timestamp => crate::date::log_time(self.wall_us(), params.utc_offset_s, out),
             Slot::Date => crate::date::rfc1123(self.wall_us(), out),
             Slot::ClockTick => number(self.now.as_ms() as i64, out),
@@ -197,7 +186,7 @@ impl Scene<'_> {
     /// The port of the path that the call sends on.
     fn local_port(&self) -> u16 {
         match self.call {
-            Some(call) if call.local_port != 0 => call.local_port,
+            Some(call) if call.local_port() != 0 => call.local_port(),
             _ => self.image.params.local_port,
         }
     }
@@ -209,9 +198,7 @@ impl Scene<'_> {
         // Linking checked that there is a first file.
         let file = field.file.map_or(0, |file| image.files[file.index()]);
         let line = match field.line {
-            None => self
-                .call
-                .and_then(|call| call.lines.as_ref()?.get(file).copied()),
+            None => self.call.and_then(|call| call.line(file)),
             Some(template) => {
                 // Verified: a text nests no deeper than this one. What is too large is no number.
                 let text = self.nested(template);
@@ -347,6 +334,25 @@ impl Scene<'_> {
     #[inline]
     pub(super) fn call_number(&self, out: &mut Vec<u8>) {
         number(self.call.map_or(0, |call| call.number as i64), out);
+    }
+
+    /// Prints `[call_id]`.
+    #[inline]
+    pub(super) fn call_id(&self, out: &mut Vec<u8>) {
+        if let Some(call) = self.call {
+            call.call_id.print(out);
+        }
+    }
+
+    /// Prints `[peer_tag_param]`.
+    #[inline]
+    pub(super) fn peer_tag_param(&self, out: &mut Vec<u8>) {
+        if let Some(call) = self.call
+            && !call.peer_tag.is_empty()
+        {
+            out.extend_from_slice(b";tag=");
+            call.peer_tag.print(out);
+        }
     }
 
     /// Prints a header of a message that is at hand behind its name; false when there is none.

@@ -10,6 +10,7 @@ mod actions;
 mod authentication;
 mod authentication_text;
 mod calls;
+mod closing;
 mod dialogs;
 mod duplicates;
 mod expressions;

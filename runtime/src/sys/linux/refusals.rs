@@ -4,6 +4,8 @@
 
 use super::super::{Backend, BatchReceiver, BatchSender, Datagram, Outgoing};
 use super::turn_on;
+use crate::transport::udp::Outbox;
+use gossipper_control::TransportCounts;
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -204,5 +206,49 @@ fn without_receive_offload_or_time_stamps_datagrams_come_as_they_are() {
         send(&mut BatchSender::new(Backend::Auto), &from, &to);
         receive(&mut receiver, &to);
         assert!(receiver.datagrams().all(|datagram| datagram.waited_us == 0));
+    });
+}
+
+#[test]
+fn what_a_full_socket_leaves_behind_is_kept_whole_and_in_order() {
+    alone(|| {
+        let (from, to) = pair();
+        let address = to.local_addr().expect("bound");
+        // Full whenever two are left. None are of a length, and so each is a message, sixteen of them a call.
+        refuse(libc::SYS_sendmmsg, libc::EAGAIN, When::Third(2));
+        let mut outbox = Outbox::new(Backend::Auto);
+        let mut counts = TransportCounts::default();
+        let (mut refused, mut pushed, mut came) = (Vec::new(), 0_u8, Vec::new());
+        for (push, left) in [(18, 2), (1, 0), (2, 2), (16, 2), (1, 0)] {
+            // Where the last ones were made there is something else now.
+            let mut made = vec![b'.'; 7];
+            for _ in 0..push {
+                let begins = made.len();
+                made.resize(begins + LEN + usize::from(pushed), pushed);
+                outbox.push(None, &address, &made, begins..made.len(), &mut counts);
+                pushed += 1;
+            }
+            outbox.flush(
+                &from,
+                &made,
+                &mut counts,
+                &mut refused,
+                |bytes, sent, _, _| {
+                    assert!(sent);
+                    came.push((bytes[0], bytes.len()));
+                },
+            );
+            assert_eq!(outbox.len(), left);
+        }
+        let expected: Vec<_> = (0..pushed).map(|n| (n, LEN + usize::from(n))).collect();
+        assert_eq!(came, expected);
+        assert_eq!((counts.congested, counts.sent), (3, u64::from(pushed)));
+        assert!(refused.is_empty());
+        let mut bytes = [0; 2 * LEN];
+        for (byte, len) in expected {
+            // On the loopback interface a datagram is there once it is sent.
+            assert_eq!(to.recv(&mut bytes).expect("it is there"), len);
+            assert_eq!(bytes[..len], vec![byte; len]);
+        }
     });
 }
