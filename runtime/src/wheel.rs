@@ -210,10 +210,15 @@ impl Wheel {
 
     /// Moves the nodes of a slot whose time has come to the due list, or to lower levels.
     fn open(&mut self, level: usize, slot: usize) {
-        let list = (level * SLOTS + slot) as u16;
-        while let Some(index) = Some(self.heads[list as usize]).filter(|index| *index != NIL) {
-            self.detach(index);
+        let list = level * SLOTS + slot;
+        // All of them leave it: the list is emptied at once.
+        let mut index = self.heads[list];
+        (self.heads[list], self.tails[list]) = (NIL, NIL);
+        self.occupied[level] &= !(1 << slot);
+        while index & END == 0 {
+            let next = self.node(index).next;
             self.insert(index);
+            index = next;
         }
     }
 
