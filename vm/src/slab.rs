@@ -81,13 +81,13 @@ impl Calls {
     /// Opens a place for a call: its key, and the record there, which is what an ended call has left or blank.
     pub(crate) fn open(&mut self) -> (CallKey, &mut Call) {
         self.len += 1;
-        if self.slot_mut(self.free).is_none() {
+        if self.free == NONE {
             self.free = self.grow();
         }
         let place = self.free;
         let turned = self.turned(place);
         let index = place as usize;
-        // Either it was found above, or it is new.
+        // What is free is there: places do not go.
         let slot = &mut self.chunks[index / CHUNK][index % CHUNK];
         self.free = core::mem::replace(&mut slot.next_free, OPEN);
         (key(turned, slot.generation), &mut slot.call)

@@ -7,6 +7,8 @@
 //! Nearly every line is a known name of at most fifteen letters, a colon, blanks, a value of one line, CR and LF:
 //! [`plain`] reads those. Everything else goes to [`FieldScanner`], which reads any line, and the two agree.
 
+use core::ops::Range;
+
 use crate::find::{find, find_in_line, find_near};
 use crate::headers::{HeaderName, Spelling};
 use crate::scan::{is_blank, is_token, line_at, trim_end};
@@ -23,11 +25,12 @@ const _: () = assert!(HeaderName::ALL.len() < NAMES);
 const NOTED: usize = NONE as usize;
 
 /// Where a field stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct FieldAt {
     at: u32,
-    pub(crate) value: u32,
-    pub(crate) end: u32,
+    /// Where the value begins, or further blanks in front of it, which are left out when somebody asks.
+    from: u32,
+    end: u32,
     spelling: Spelling,
 }
 
@@ -45,9 +48,29 @@ impl FieldAt {
 
     #[inline]
     pub(crate) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes
-            .get(self.value as usize..self.end as usize)
-            .unwrap_or(&[])
+        let value = bytes
+            .get(self.from as usize..self.end as usize)
+            .unwrap_or(&[]);
+        match value {
+            [b' ' | b'\t', ..] => without_blanks(value),
+            _ => value,
+        }
+    }
+
+    /// Where the value ends.
+    #[inline]
+    pub(crate) fn end(&self) -> usize {
+        self.end as usize
+    }
+
+    /// Where the value stands.
+    #[inline]
+    pub(crate) fn place(&self, bytes: &[u8]) -> Range<usize> {
+        let place = self.from as usize..self.end();
+        match bytes.get(place.start) {
+            Some(b' ' | b'\t') => place.end - self.value(bytes).len()..place.end,
+            _ => place,
+        }
     }
 
     pub(crate) fn raw_name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
@@ -149,25 +172,20 @@ impl Fields {
         let end = find_in_line(rest, b'\n');
         // Read again, behind the search: what it looks at stays a vector.
         let line = u128::from_le_bytes(*rest.first_chunk()?);
-        let spelling = HeaderName::at_start(line as u64, (line >> 64) as u64)?;
+        let spelling = HeaderName::at_start(line)?;
         let line = rest.get(..end)?;
         let [.., last, b'\r'] = line else {
             return None;
         };
-        let mut value = usize::from(spelling.length) + 1;
-        let mut first = *line.get(value)?;
-        // Numbers may be written with a fixed width.
-        while first == b' ' {
-            value += 1;
-            first = *line.get(value)?;
-        }
-        // A tab, or a value that begins in the next line.
-        if first <= b' ' || *last <= b' ' {
+        // Blanks to be left out, or a value that begins in the next line.
+        if *last <= b' ' {
             return None;
         }
+        let behind_colon = usize::from(spelling.length) + 1;
+        let blank = line.get(behind_colon) == Some(&b' ');
         self.push(FieldAt {
             at: offset(at),
-            value: offset(at + value),
+            from: offset(at + behind_colon + usize::from(blank)),
             end: offset(at + end - 1),
             spelling: *spelling,
         });
@@ -225,8 +243,8 @@ fn continuation(bytes: &[u8], mut at: usize, mut field: FieldAt) -> (FieldAt, us
         let (line, next) = line_at(bytes, at);
         let kept = trim_end(line);
         if let Some(indent) = kept.iter().position(|byte| !is_blank(*byte)) {
-            if field.value == field.end {
-                field.value = offset(at + indent);
+            if field.from == field.end {
+                field.from = offset(at + indent);
             }
             field.end = offset(at + kept.len());
         }
@@ -283,7 +301,7 @@ impl Iterator for FieldScanner<'_> {
             };
             let mut field = FieldAt {
                 at: offset(start),
-                value: offset(start + line.len() - value.len()),
+                from: offset(start + line.len() - value.len()),
                 end: offset(start + line.len()),
                 spelling: Spelling {
                     length,

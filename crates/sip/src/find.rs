@@ -142,12 +142,13 @@ pub(crate) fn find_near(text: &[u8], byte: u8) -> Option<usize> {
         }
         rest = behind;
     }
-    for (at, other) in rest.iter().enumerate() {
-        if *other == byte {
-            return Some(text.len() - rest.len() + at);
-        }
+    // What it has in common with the word before was looked at.
+    if let Some(last) = text.last_chunk::<8>() {
+        let equal = lowest_equal(u64::from_le_bytes(*last), byte);
+        let at = text.len() - last.len() + (equal.trailing_zeros() / 8) as usize;
+        return (equal != 0).then_some(at);
     }
-    None
+    rest.iter().position(|other| *other == byte)
 }
 
 #[cfg(test)]

@@ -24,7 +24,12 @@ fn shortcuts_agree(bytes: &[u8]) {
         let body = fields.fill(bytes, at);
         let mut scanner = FieldScanner::new(bytes, at);
         let scanned: Vec<FieldAt> = scanner.by_ref().collect();
-        assert_eq!((&fields.all, body), (&scanned, scanner.body));
+        let seen = |field: &FieldAt| {
+            let place = field.place(bytes);
+            (field.name(), field.raw_name(bytes), place, field.folded())
+        };
+        assert!(fields.all.iter().map(seen).eq(scanned.iter().map(seen)));
+        assert_eq!(body, scanner.body);
         for field in &fields.all {
             let value = field.value(bytes);
             for name in [&b"tag"[..], b"branch"] {
@@ -263,7 +268,7 @@ mod tests {
             Just(b"Call-ID:7@h".to_vec()),
             Just(b"Proxy-Authenticate: a".to_vec()),
             Just(b"\r\n\t".to_vec()),
-            "\r\n([A-Za-z-]{1,9}|(To|from|CSeq|Contact|Via|max-forwards|Content-Type)) ?: ?[ -~]{0,40}\r?\n?"
+            "\r\n([A-Za-z-]{1,9}|(To|from|CSeq|Contact|Via|max-forwards|Content-Type)) {0,3}: {0,5}[ -~]{0,100}\r?\n?"
                 .prop_map(String::into_bytes),
             "(,|;|<|>|\"|=|tag=|;Tag=[a-z]|;branch=| |[a-c]){0,12}".prop_map(String::into_bytes),
             "[ -~]{0,12}".prop_map(String::into_bytes),

@@ -128,7 +128,7 @@ impl HeaderName {
             Some([front @ .., colon]) => {
                 front.copy_from_slice(name);
                 *colon = b':';
-                match Self::at_start(word_at(&line, 0), word_at(&line, 8)) {
+                match Self::at_start(u128::from_le_bytes(line)) {
                     Some(known) if usize::from(known.length) == name.len() => known.name,
                     _ => Self::Other,
                 }
@@ -151,22 +151,18 @@ impl HeaderName {
         Self::ContentEncoding,
     ];
 
-    /// The known name that a line begins with, if a colon follows at once. `first` and `second` are the first sixteen
-    /// bytes of the line, the first lowest; longer names are none.
+    /// The known name that a line begins with, if a colon follows at once; one of more than fifteen bytes is none. Of the
+    /// line these are the first sixteen bytes, the first lowest.
     #[inline(always)]
-    pub(crate) fn at_start(first: u64, second: u64) -> Option<&'static Spelling> {
-        let mut entry = &NAMES[start(first)];
-        loop {
-            let other = (first | entry.fold) & entry.mask ^ entry.first;
-            let other_behind = (second | entry.second_fold) & entry.second_mask ^ entry.second;
-            if other | other_behind == 0 {
-                return Some(&entry.spelling);
-            }
+    pub(crate) fn at_start(line: u128) -> Option<&'static Spelling> {
+        let mut entry = &NAMES[start(line)];
+        while (line | entry.fold) & entry.mask != entry.text {
             if entry.next == 0 {
                 return None;
             }
             entry = &NAMES[usize::from(entry.next) % NAMES.len()];
         }
+        Some(&entry.spelling)
     }
 
     /// The name with this discriminant, for tables that store names as a byte.
@@ -195,14 +191,6 @@ impl HeaderName {
     }
 }
 
-/// Eight bytes of a line as a word, the first lowest; zero if there are not that many.
-fn word_at(line: &[u8], at: usize) -> u64 {
-    match line.get(at..).and_then(<[u8]>::first_chunk) {
-        Some(word) => u64::from_le_bytes(*word),
-        None => 0,
-    }
-}
-
 /// Which name stands in a line, and how. Copied from the table into a field as one word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Spelling {
@@ -216,30 +204,23 @@ pub(crate) struct Spelling {
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Entry {
-    /// The first eight bytes, in lower case; zeroes behind the colon.
-    first: u64,
+    /// In lower case, the first byte lowest, and zeroes behind the colon.
+    text: u128,
     /// The bit that tells small letters from capital ones where those are letters: the case of nothing else is
     /// indifferent.
-    fold: u64,
+    fold: u128,
     /// All bits of the bytes up to the colon.
-    mask: u64,
-    /// The same for the eight bytes behind them.
-    second: u64,
-    second_fold: u64,
-    second_mask: u64,
+    mask: u128,
     spelling: Spelling,
     /// Where the next name stands that begins alike; 0 if none does.
     next: u8,
 }
 
-/// No line begins so: stands where no name does.
+/// Stands where no name does: no line begins so.
 const NOTHING: Entry = Entry {
-    first: 1,
+    text: 1,
     fold: 0,
     mask: 0,
-    second: 0,
-    second_fold: 0,
-    second_mask: 0,
     spelling: Spelling {
         length: 0,
         name: HeaderName::Other,
@@ -258,8 +239,8 @@ static NAMES: [Entry; 64] = names();
 /// Where the first name stands that begins like a line, whichever case its letters have. The factor was found by trying:
 /// only names with the same first two bytes meet.
 #[inline(always)]
-const fn start(first: u64) -> usize {
-    ((first as u16 | 0x2020).wrapping_mul(FACTOR) >> 10) as usize
+const fn start(line: u128) -> usize {
+    ((line as u16 | 0x2020).wrapping_mul(FACTOR) >> 10) as usize
 }
 
 const FACTOR: u16 = 0x0350;
@@ -289,16 +270,16 @@ const fn each(names: &mut [Entry; 64], others: bool) {
 }
 
 const fn put(names: &mut [Entry; 64], others: bool, text: &[u8], name: HeaderName) {
-    let (first, fold, mask) = word(text, 0);
-    let (second, second_fold, second_mask) = word(text, 8);
-    let mut at = start(first);
-    let there = names[at].spelling;
-    if there.length > 0 {
+    let entry = entry(text, name);
+    let mut at = start(entry.text);
+    let there = names[at];
+    if there.spelling.length > 0 {
         assert!(
-            names[at].first as u16 == first as u16,
+            there.text as u16 == entry.text as u16,
             "names meet that do not begin alike"
         );
-        if !others || there.length as usize == text.len() && there.name as u8 == name as u8 {
+        let itself = there.spelling.length as usize == text.len();
+        if !others || itself && there.spelling.name as u8 == name as u8 {
             return;
         }
         // Behind those that were declared before it: the most frequent ones are declared first.
@@ -312,41 +293,26 @@ const fn put(names: &mut [Entry; 64], others: bool, text: &[u8], name: HeaderNam
         names[at].next = free as u8;
         at = free;
     }
-    names[at] = Entry {
-        first,
-        fold,
-        mask,
-        second,
-        second_fold,
-        second_mask,
-        spelling: Spelling {
-            length: text.len() as u16,
-            name,
-            folded: false,
-        },
-        next: 0,
-    };
+    names[at] = entry;
 }
 
-/// Eight bytes of a name and its colon in lower case, as a word; which of them are letters, and which are there at all.
-const fn word(text: &[u8], from: usize) -> (u64, u64, u64) {
-    let (mut word, mut fold, mut mask) = (0, 0, 0);
-    let mut at = from + 8;
-    while at > from {
+const fn entry(text: &[u8], name: HeaderName) -> Entry {
+    let mut entry = NOTHING;
+    entry.spelling.length = text.len() as u16;
+    entry.spelling.name = name;
+    entry.text = b':' as u128;
+    entry.mask = 0xff;
+    // From behind, since the first byte is the lowest.
+    let mut at = text.len();
+    while at > 0 {
         at -= 1;
-        let (byte, letter, there) = if at < text.len() {
-            let byte = text[at].to_ascii_lowercase();
-            (byte, byte.is_ascii_lowercase(), 0xff)
-        } else if at == text.len() {
-            (b':', false, 0xff)
-        } else {
-            (0, false, 0)
-        };
-        word = word << 8 | byte as u64;
-        fold = fold << 8 | if letter { 0x20 } else { 0 };
-        mask = mask << 8 | there;
+        let byte = text[at].to_ascii_lowercase();
+        let letter = if byte.is_ascii_lowercase() { 0x20 } else { 0 };
+        entry.text = entry.text << 8 | byte as u128;
+        entry.fold = entry.fold << 8 | letter;
+        entry.mask = entry.mask << 8 | 0xff;
     }
-    (word, fold, mask)
+    entry
 }
 
 #[cfg(test)]

@@ -299,7 +299,7 @@ impl<'a> Message<'a> {
         match wanted {
             Wanted::Known(known) => match self.fields.only(known) {
                 Ok(Some(field)) if field.folded() => Err(Joined),
-                Ok(field) => Ok(field.map(|field| field.value as usize..field.end as usize)),
+                Ok(field) => Ok(field.map(|field| field.place(self.bytes))),
                 Err(()) => Err(Joined),
             },
             Wanted::Text => Err(Joined),
@@ -536,29 +536,22 @@ pub(crate) fn cseq_of<'a>(bytes: &'a [u8], field: &FieldAt) -> Option<CSeq<'a>> 
 /// behind it. Whatever needs a closer look is none.
 #[inline(always)]
 fn plain_cseq<'a>(bytes: &'a [u8], field: &FieldAt) -> Option<CSeq<'a>> {
-    let value = field.value as usize..field.end as usize;
-    let mut number = 0_u32;
-    let mut at = value.start;
-    while let Some(digit @ b'0'..=b'9') = bytes.get(at) {
+    let value = field.value(bytes);
+    let (mut number, mut rest) = (0_u32, value);
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
         number = number
             .wrapping_mul(10)
             .wrapping_add(u32::from(digit - b'0'));
-        at += 1;
+        rest = behind;
     }
-    let digits = at - value.start;
-    if !matches!(digits, 1..=9) || *bytes.get(at)? != b' ' {
+    let [b' ', method @ ..] = rest else {
         return None;
-    }
-    at += 1;
-    let length = value.end.checked_sub(at)?;
-    let word = u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
-    if lowest_blank(word) != Some(length) {
-        return None;
-    }
-    Some(CSeq {
-        number,
-        method: bytes.get(at..value.end)?,
-    })
+    };
+    let digits = value.len() - rest.len();
+    let method_at = field.end().checked_sub(method.len())?;
+    let word = u64::from_le_bytes(*bytes.get(method_at..)?.first_chunk()?);
+    (matches!(digits, 1..=9) && lowest_blank(word) == Some(method.len()))
+        .then_some(CSeq { number, method })
 }
 
 /// What any CSeq says.

@@ -27,6 +27,7 @@ impl<M: Machine> Shard<M> {
 
     pub(super) fn publish(&mut self, now: Micros) {
         self.publish_at = now.plus(PUBLISH_PERIOD);
+        self.core.stats.settle();
         let mut snapshot = self.core.stats.snapshot();
         let created = snapshot.calls.created();
         if self.recent.len() > RECENT_PERIODS {
@@ -70,7 +71,8 @@ impl<M: Machine> Shard<M> {
         snapshot.last_warning = self.core.last_warning.clone();
         snapshot.last_warning_at_us = self.core.last_warning_at_us;
         self.core.machine.circuits(&mut snapshot.circuits);
-        if let Some(beside) = &self.core.beside {
+        if let Some(beside) = &mut self.core.beside {
+            beside.stats.settle();
             let mut snapshot_beside = beside.stats.snapshot();
             snapshot_beside.local = snapshot.local.clone();
             snapshot_beside.phase = snapshot.phase;

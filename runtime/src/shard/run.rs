@@ -213,7 +213,7 @@ impl<M: Machine> Shard<M> {
                 self.waiting.breathe().await;
             } else {
                 let since = self.core.clock.now();
-                self.wait(sleep.as_mut()).await;
+                self.wait(since, sleep.as_mut()).await;
                 self.idle = self.idle.plus(self.core.clock.now().since(since));
             }
         };
@@ -276,7 +276,9 @@ impl<M: Machine> Shard<M> {
 
     /// Does what is there to do, within bounds; true when work is left.
     pub(super) fn turn(&mut self) -> bool {
-        self.watch(self.core.clock.now());
+        if self.watchdog.is_some() {
+            self.watch(self.core.clock.now());
+        }
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(self.core.clock.now(), command);
         }
@@ -354,7 +356,7 @@ impl<M: Machine> Shard<M> {
         more |= self
             .sides
             .receive(&mut self.core, &mut limit, &mut datagrams);
-        self.coalescer.received(self.core.clock.now(), datagrams);
+        self.coalescer.received(limit.now(), datagrams);
         more
     }
 
@@ -437,7 +439,7 @@ impl<M: Machine> Shard<M> {
     }
 
     fn starts(&mut self) -> bool {
-        if !self.core.begun() {
+        if self.core.schedule.is_none() || !self.core.begun() {
             return false;
         }
         let mut limit = WorkLimit::new(&self.core.clock);
@@ -518,15 +520,13 @@ impl<M: Machine> Shard<M> {
         .fold(self.publish_at, Micros::min)
     }
 
-    async fn wait(&mut self, mut sleep: Pin<&mut Sleep>) {
+    async fn wait(&mut self, now: Micros, mut sleep: Pin<&mut Sleep>) {
         let full = !self.core.outbox.is_empty();
         if !self.core.unsent()
-            && let Some(until) = self
-                .coalescer
-                .rest(self.core.clock.now(), || self.next_starts())
+            && let Some(until) = self.coalescer.rest(now, || self.next_starts())
         {
             // Shorter than what the reactor's timer can wait. Whatever comes meanwhile is found afterwards.
-            std::thread::sleep(self.core.clock.until(until));
+            std::thread::sleep(Duration::from_micros(until.since(now).0));
             self.waiting.rested().await;
             return;
         }

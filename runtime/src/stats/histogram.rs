@@ -5,6 +5,8 @@
 //! hour. Zero is recorded as zero. Mean and deviation are exact: they are of the samples, not of their cells, so that nobody
 //! has to walk through all cells to tell them.
 
+use std::borrow::Cow;
+
 use gossipper_control::TimeSummary;
 use gossipper_control::measures::{
     BORDERS_MS, CELLS, Cells, Distribution, QUANTILES, cell_of, native_of,
@@ -21,13 +23,20 @@ const DIGITS: u8 = 3;
 /// The same where there are many distributions: a percent is near enough, and it takes a tenth of the memory.
 const FEW_DIGITS: u8 = 2;
 
+/// Samples that are counted together.
+const TOGETHER: usize = 64;
+
 /// A distribution of times.
+// PERF: a sample is one of thousands of cells, and after a sleep its memory is far away. Several are counted together, so
+// that those waits overlap, and meanwhile a sample is written beside the one before (2026-11-22).
 #[derive(Debug, Clone)]
 pub struct Times {
     counts: Histogram<u64>,
     last: Micros,
     sum: u64,
     squares: u128,
+    /// The last samples in µs: all the rest does not know them yet.
+    waiting: Vec<u32>,
 }
 
 impl Default for Times {
@@ -44,6 +53,7 @@ impl Times {
             last: Micros(0),
             sum: 0,
             squares: 0,
+            waiting: Vec::with_capacity(TOGETHER),
         }
     }
 
@@ -55,17 +65,39 @@ impl Times {
 
     /// Counts one sample.
     pub fn record(&mut self, time: Micros) {
-        // It grows by itself and LONGEST_US is in range, so recording cannot fail.
-        let us = time.0.min(LONGEST_US);
-        let recorded = self.counts.record(us);
-        debug_assert!(recorded.is_ok());
+        // No more than fits, whatever it is.
+        let us = time.0.min(LONGEST_US) as u32;
         self.last = time;
-        self.sum = self.sum.saturating_add(us);
-        self.squares = self.squares.saturating_add(u128::from(us) * u128::from(us));
+        self.waiting.push(us);
+        if self.waiting.len() >= TOGETHER {
+            self.settle();
+        }
+    }
+
+    /// Counts the samples that wait for it, so that nobody who reads has to.
+    pub fn settle(&mut self) {
+        for us in self.waiting.drain(..).map(u64::from) {
+            // It grows by itself and LONGEST_US is in range, so recording cannot fail.
+            let recorded = self.counts.record(us);
+            debug_assert!(recorded.is_ok());
+            self.sum = self.sum.saturating_add(us);
+            self.squares = self.squares.saturating_add(u128::from(us) * u128::from(us));
+        }
+    }
+
+    /// The same with all samples counted.
+    fn settled(&self) -> Cow<'_, Self> {
+        if self.waiting.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut whole = self.clone();
+        whole.settle();
+        Cow::Owned(whole)
     }
 
     /// Counts the samples of another shard too.
     pub fn add(&mut self, other: &Self) {
+        let other = other.settled();
         // It grows by itself, and the other's samples are in range.
         let added = self.counts.add(&other.counts);
         debug_assert!(added.is_ok());
@@ -79,6 +111,7 @@ impl Times {
 
     /// Forgets all samples.
     pub fn clear(&mut self) {
+        self.waiting.clear();
         self.counts.reset();
         self.last = Micros(0);
         self.sum = 0;
@@ -102,6 +135,10 @@ impl Times {
     /// The figures that reports show.
     #[must_use]
     pub fn summary(&self) -> TimeSummary {
+        self.settled().summary_of_counted()
+    }
+
+    fn summary_of_counted(&self) -> TimeSummary {
         if self.counts.is_empty() {
             return TimeSummary::default();
         }
@@ -123,6 +160,10 @@ impl Times {
     /// The figures that reports are made of.
     #[must_use]
     pub fn distribution(&self) -> Distribution {
+        self.settled().distribution_of_counted()
+    }
+
+    fn distribution_of_counted(&self) -> Distribution {
         if self.counts.is_empty() {
             return Distribution::default();
         }
@@ -188,6 +229,29 @@ mod tests {
             assert_eq!(distribution.quantile_us(5001), None);
         }
         assert_eq!(Times::default().distribution(), Distribution::default());
+    }
+
+    #[test]
+    fn samples_that_wait_to_be_counted_are_in_all_that_is_told() {
+        let mut times = Times::default();
+        for us in 1..=TOGETHER as u64 + 3 {
+            times.record(Micros(us));
+            let mut settled = times.clone();
+            settled.settle();
+            assert!(settled.waiting.is_empty());
+            let mut added = Times::default();
+            added.add(&times);
+            for same in [&times, &settled, &added] {
+                let (summary, distribution) = (same.summary(), same.distribution());
+                assert_eq!((summary.count, summary.max_us), (us, us));
+                assert_eq!((distribution.count, distribution.last_us), (us, us));
+                assert_eq!(summary, times.summary());
+                assert_eq!(distribution, times.distribution());
+            }
+        }
+        assert_eq!(times.waiting.len(), 3, "most are counted");
+        times.clear();
+        assert_eq!(times.summary(), TimeSummary::default());
     }
 
     #[test]

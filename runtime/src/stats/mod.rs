@@ -132,6 +132,13 @@ impl Stats {
         self.lateness.add(&other.lateness);
     }
 
+    /// Counts the times that wait for it, before somebody reads figures: else they would be counted for each reader.
+    pub(crate) fn settle(&mut self) {
+        self.call_length.settle();
+        self.lateness.settle();
+        self.rtds.iter_mut().for_each(RtdStats::settle);
+    }
+
     /// Lengths of calls.
     pub(crate) fn call_length(&self) -> Distribution {
         self.call_length.distribution()

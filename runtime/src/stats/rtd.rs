@@ -40,6 +40,12 @@ impl RtdStats {
         }
     }
 
+    /// Counts the samples that wait for it.
+    pub(super) fn settle(&mut self) {
+        self.actual.settle();
+        self.from_due.settle();
+    }
+
     /// Forgets all samples.
     pub(super) fn clear(&mut self) {
         self.actual.clear();

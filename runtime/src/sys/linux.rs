@@ -200,11 +200,18 @@ impl Sender {
             };
             let first_iovec = self.iovecs.len();
             for item in &items[next..next + count] {
-                let bytes = item.bytes(arena);
-                self.iovecs.push(libc::iovec {
-                    iov_base: bytes.as_ptr().cast_mut().cast(),
-                    iov_len: bytes.len(),
-                });
+                let (bytes, behind) = (item.bytes(arena), arena.get(item.off..));
+                let begins = behind.unwrap_or_default().as_ptr();
+                match self.iovecs[first_iovec..].last_mut() {
+                    // One that lies right behind the last is the same piece of memory to the kernel.
+                    Some(last) if last.iov_base as usize + last.iov_len == begins as usize => {
+                        last.iov_len += bytes.len();
+                    }
+                    _ => self.iovecs.push(libc::iovec {
+                        iov_base: begins.cast_mut().cast(),
+                        iov_len: bytes.len(),
+                    }),
+                }
             }
             let segment = if count > 1 {
                 u16::try_from(items[next].len).unwrap_or(0)

@@ -410,6 +410,40 @@ fn any_of_a_list_of_responses_matches() {
     stage.assert_failure(gossipper_bytecode::FailReason::UnexpectedMessage);
 }
 
+#[test]
+fn a_body_begins_behind_the_first_empty_line_however_that_came_about() {
+    // Alone on a line each of them may leave the line empty, take it along, or stand where another one did.
+    let lines = [
+        "",
+        "[last_Nope:]",
+        "[last_Nope:] ",
+        "[last_Nope:] [peer_tag_param]",
+        "[peer_tag_param]",
+        "[last_Nope:][last_Nope:]",
+        "[peer_tag_param][last_Nope:]",
+        "[last_Nope:][call_number]",
+        "[branch]",
+        "X: [last_Nope:]",
+        "X: [call_id]",
+    ];
+    for first in lines {
+        for second in lines {
+            let text = sent(&format!(
+                "OPTIONS sip:x SIP/2.0\nCall-ID: [call_id]\nL: [len]\n{first}\n{second}\nX: y\n\nv=0\n\nx\n"
+            ));
+            let (head, body) = text.split_once("\r\n\r\n").expect("an empty line");
+            let length = head.split("\r\n").find_map(|line| line.strip_prefix("L:"));
+            let expected = body.len().to_string();
+            let length = length.map(str::trim);
+            assert_eq!(
+                length,
+                Some(&expected[..]),
+                "{first:?} {second:?}: {text:?}"
+            );
+        }
+    }
+}
+
 // ---- trunks
 
 #[test]
