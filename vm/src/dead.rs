@@ -17,7 +17,7 @@ use crate::stripes::{Stripes, fold};
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 
-/// Most calls remembered, about 100 MB: at 33 s each this is 110 000 ended calls a second. Beyond it calls are forgotten
+/// Most calls remembered, about 130 MB: at 33 s each this is 110 000 ended calls a second. Beyond it calls are forgotten
 /// at once.
 const MAX_DEAD: usize = 3_700_000;
 

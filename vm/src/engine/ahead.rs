@@ -56,18 +56,20 @@ impl Engine {
             });
         let hashes: Batch<u64> = ids.map(|id| self.shared.dead.hash(id)).collect();
         read(hashes.iter().map(|hash| self.index.touch(fold(*hash))));
-        let mut calls = Batch::new();
-        read(hashes.iter().map(|hash| {
-            let place = self.index.find(fold(*hash), Some);
-            match place.and_then(|place| self.calls.at(place)) {
-                Some((_, call)) => {
-                    calls.push(call);
-                    call.touch()
-                }
+        let mut places = [None; AHEAD];
+        read(hashes.iter().zip(&mut places).map(|(hash, place)| {
+            *place = self.index.find(fold(*hash), Some);
+            match place {
+                Some(_) => 0,
                 None => self.shared.dead.touch(*hash),
             }
         }));
-        read(calls.iter().map(|call| call.last.touch()));
+        let calls = || {
+            let places = places.iter().flatten();
+            places.filter_map(|place| self.calls.at(*place))
+        };
+        read(calls().map(|(_, call)| call.touch()));
+        read(calls().map(|(_, call)| call.last.touch()));
     }
 
     /// Looks at calls whose deadlines come next: up to [`AHEAD`] of them. Mostly it is the end of a call that is near.
