@@ -59,7 +59,12 @@ use gossipper_runtime::sys::heap::Sampled;
 #[global_allocator]
 static ALLOCATOR: Sampled<mimalloc::MiMalloc> = Sampled(mimalloc::MiMalloc);
 
+/// How long free memory is kept: longer than runs take to need it again, and short enough for those that go on for days after a
+/// peak.
+const KEEP_FREED: std::time::Duration = std::time::Duration::from_secs(10);
+
 fn main() -> std::process::ExitCode {
+    gossipper_runtime::sys::freed::keep_for(KEEP_FREED);
     let argv: Vec<std::ffi::OsString> = std::env::args_os().collect();
     root::run(&argv).into()
 }

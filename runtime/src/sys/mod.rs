@@ -14,12 +14,17 @@
 //! asynchronous ICMP error that the kernel reports on the socket is counted and the datagram tried once more.
 //! Profiles of the program have their samples from `heap`, an allocator, and `sampler`, a timer.
 //!
-//! The only `unsafe` code of the workspace is in `linux`, `heap` and `sampler`.
+//! The only `unsafe` code of the workspace is in `linux`, `heap`, `freed` and `sampler`.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 mod fallback;
+#[expect(
+    unsafe_code,
+    reason = "an option of the allocator is set by a function of C"
+)]
+pub mod freed;
 #[expect(
     unsafe_code,
     reason = "an allocator is asked for by an unsafe trait, and walking a stack is unsafe on systems with a shared library for it"

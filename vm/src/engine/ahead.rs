@@ -19,8 +19,9 @@ use smallvec::SmallVec;
 /// Inputs that are looked at together.
 pub const AHEAD: usize = 16;
 
-/// With fewer open calls all that is known of them stays in the caches, and looking ahead would only cost.
-const MANY_CALLS: usize = 8_192;
+/// With fewer open calls all that is known of them, half a kilobyte each, stays in the caches of a core, and looking ahead would
+/// only cost.
+const MANY_CALLS: usize = 2_048;
 
 /// How a Call-ID begins in the messages of nearly all agents; other messages are handled without having been looked at.
 const CALL_ID: &[u8] = b"\nCall-ID:";
