@@ -32,7 +32,7 @@ const CALLS: u64 = 10_000;
 
 /// Allocations per hundred calls that are forgiven, for both sides together: for batches that grow where a busy machine lets
 /// more wait than before. One for each call would be a hundred.
-const PER_HUNDRED: usize = 25;
+const PER_HUNDRED: usize = 50;
 
 /// The same over TLS, where both sides together write six messages per call. As calls share records it is about 60; a message
 /// by itself is a record, for which the library asks a few times.
